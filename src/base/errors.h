@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cerrno>
+#include <system_error>
+
+namespace cluster_leader {
+
+/// Throws std::system_error for errno: the machine refused something that only a broken or
+/// exhausted machine refuses. main() is the only place that catches it; it answers with status 71.
+[[noreturn]] inline void throw_errno(const char* what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+/// `result` if it is not -1; otherwise throws for errno, naming the call that failed.
+template <typename T>
+T check_errno(T result, const char* what) {
+  if (result == T(-1)) throw_errno(what);
+  return result;
+}
+
+}  // namespace cluster_leader

@@ -1,0 +1,57 @@
+#include "base/poller.h"
+
+#include <sys/timerfd.h>
+
+#include <algorithm>
+
+#include "base/errors.h"
+
+namespace cluster_leader {
+
+Poller::Poller()
+    : timer_(check_errno(::timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC),
+                         "timerfd_create")) {}
+
+void Poller::watch(int fd, short events) {
+  if (fd < 0) return;
+  for (pollfd& watched : watched_) {
+    if (watched.fd == fd) {
+      watched.events = static_cast<short>(watched.events | events);
+      return;
+    }
+  }
+  watched_.push_back({fd, events, 0});
+}
+
+Time Poller::wait(Time deadline) {
+  if (deadline != armed_) {
+    // An all-zero value would disarm the timer, so that a deadline in the past is one nanosecond.
+    const auto at = std::max<Duration::rep>(deadline.time_since_epoch().count(), 1);
+    itimerspec spec{};
+    if (deadline != kNever) spec.it_value = {at / 1'000'000'000, at % 1'000'000'000};
+    check_errno(::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &spec, nullptr),
+                "timerfd_settime");
+    armed_ = deadline;
+  }
+  found_.swap(watched_);
+  watched_.clear();
+  found_.push_back({timer_.get(), POLLIN, 0});
+  if (::poll(found_.data(), found_.size(), -1) < 0) {
+    if (errno != EINTR) throw_errno("poll");
+    for (pollfd& f : found_) f.revents = 0;
+  }
+  if (found_.back().revents != 0) {
+    // The expired timer stays readable until it is set again, which the next wait() does.
+    armed_ = Time::min();
+  }
+  return BootClock::now();
+}
+
+short Poller::ready(int fd) const {
+  for (const pollfd& found : found_) {
+    if (found.fd == fd) return found.revents;
+  }
+  return 0;
+}
+
+}  // namespace cluster_leader

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/clock.h"
+
+namespace cluster_leader {
+
+/// The name that replicas compete for, prefix included: any bytes without NUL, 1 to 512 of them.
+struct Key {
+  std::string value;
+};
+
+/// Who holds a lease: `NODE/RANDOM`, new for every acquisition. With an id that is used twice, a
+/// late release of the first lease would delete the second.
+struct HolderId {
+  std::string value;
+  bool operator==(const HolderId&) const = default;
+};
+
+/// The fencing token: an integer that only grows from lease to lease of a key (M. Kleppmann, "How
+/// to do distributed locking", 2016). 0 is "none".
+struct Token {
+  std::int64_t value = 0;
+  auto operator<=>(const Token&) const = default;
+};
+
+/// One candidate's claim to one key: what it asks of the store, and what others may read about it.
+struct Claim {
+  Key key;
+  HolderId holder;
+  Duration ttl{};
+  std::string node;      ///< the label of the place where the holder runs
+  std::string host;      ///< gethostname(2)
+  std::int64_t pid = 0;  ///< of the process that callers know
+  std::string command;   ///< the job, for people
+};
+
+/// The node label of a holder id, which is all before its last slash; the whole value where there
+/// is none, as in keys that the Node-RED node wrote.
+std::string node_of(const std::string& holder_value);
+
+}  // namespace cluster_leader

@@ -1,0 +1,339 @@
+#include "lease/supervisor.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace cluster_leader {
+
+namespace {
+
+using Kind = Action::Kind;
+
+/// `now + d`, where d may be for ever.
+Time after(Time now, Duration d) { return d >= kNever - now ? kNever : now + d; }
+
+/// Whether trying again can help: credentials and configuration do not mend themselves.
+bool is_permanent(Trouble trouble) {
+  return trouble == Trouble::kDenied || trouble == Trouble::kMisconfigured;
+}
+
+}  // namespace
+
+Supervisor::Supervisor(const Timeline& timeline, const Policy& policy, std::uint64_t seed, Time now)
+    : timeline_(timeline), policy_(policy), leased_(true), backoff_(seed) {
+  state_.next_send_at = now;
+  state_.give_up_at = after(now, policy.patience);
+}
+
+Supervisor Supervisor::without_lease(const Timeline& timeline, const Policy& policy, Time now) {
+  Supervisor supervisor(timeline, policy, 0, now);
+  supervisor.leased_ = false;
+  supervisor.state_.phase = Phase::kGranted;
+  supervisor.state_.give_up_at = kNever;
+  return supervisor;
+}
+
+Actions Supervisor::step(const Event& event, Time now) {
+  Actions out;
+  // Twice: whatever has arrived, a kill that is due comes first; and what arrived may be a reason.
+  enforce_deadlines(now, out);
+  std::visit([&](const auto& e) { on(e, now, out); }, event);
+  enforce_deadlines(now, out);
+  make_requests(now, out);
+  return out;
+}
+
+Time Supervisor::wake_at() const {
+  Time due = kNever;
+  if (state_.in_flight) {
+    due = state_.in_flight->timeout_at;
+  } else if (wants_request()) {
+    due = state_.next_send_at;
+  }
+  if (state_.phase == Phase::kCandidate || state_.phase == Phase::kReleasing) {
+    due = std::min(due, state_.give_up_at);
+  }
+  if (state_.phase == Phase::kGranted && leased_) {
+    due = std::min(due, timeline_.start_by(*state_.lease_sent_at));
+  }
+  if (state_.phase == Phase::kRunning) due = std::min({due, stop_due(), kill_at()});
+  if (state_.phase == Phase::kStopping) due = std::min(due, kill_at());
+  return due;
+}
+
+Time Supervisor::kill_at() const {
+  Time due = state_.forced_kill_at;
+  if (state_.lease_sent_at) due = std::min(due, timeline_.kill_at(*state_.lease_sent_at));
+  return due;
+}
+
+Time Supervisor::stop_due() const {
+  return state_.lease_sent_at ? timeline_.stop_at(*state_.lease_sent_at) : kNever;
+}
+
+bool Supervisor::job_alive() const {
+  return state_.phase == Phase::kRunning || state_.phase == Phase::kStopping ||
+         state_.phase == Phase::kKilling;
+}
+
+bool Supervisor::wants_request() const {
+  // A lost lease is not renewed: the server has said that it is another's.
+  const bool lost = leased_ && !state_.lease_sent_at && job_alive();
+  return leased_ && state_.phase != Phase::kDone && !lost;
+}
+
+RequestKind Supervisor::next_request() const {
+  if (state_.phase == Phase::kReleasing || state_.handing_back) return RequestKind::kRelease;
+  return state_.phase == Phase::kCandidate ? RequestKind::kAcquire : RequestKind::kRenew;
+}
+
+void Supervisor::enforce_deadlines(Time now, Actions& out) {
+  if (state_.phase == Phase::kGranted && leased_ &&
+      now >= timeline_.start_by(*state_.lease_sent_at)) {
+    state_.outcome = Outcome::kFailed;
+    release(now, out);
+  }
+  if (state_.phase != Phase::kRunning && state_.phase != Phase::kStopping) return;
+  if (now >= kill_at()) {
+    const bool slipped = state_.lease_sent_at && now >= timeline_.kill_at(*state_.lease_sent_at);
+    if (slipped && state_.outcome == Outcome::kNone) state_.outcome = Outcome::kLost;
+    kill_job(out);
+  } else if (state_.phase == Phase::kRunning && now >= stop_due()) {
+    state_.outcome = Outcome::kLost;
+    stop_job(now, out);
+  }
+}
+
+void Supervisor::make_requests(Time now, Actions& out) {
+  if (now >= state_.give_up_at) {
+    if (state_.phase == Phase::kCandidate) {
+      give_up_candidacy(state_.busy ? Outcome::kFollower : Outcome::kFailed, out);
+    } else if (state_.phase == Phase::kReleasing) {
+      // Not heard of in time: the server forgets the lease by itself at the end of its ttl.
+      out.push_back({Kind::kAbandon, {}});
+      finish(out);
+    }
+  }
+  if (state_.in_flight && now >= state_.in_flight->timeout_at) {
+    if (state_.in_flight->kind == RequestKind::kAcquire) state_.acquire_unknown = true;
+    state_.in_flight.reset();
+    state_.connected = false;
+    state_.busy = false;
+    state_.trouble = Trouble::kUnreachable;
+    out.push_back({Kind::kCancel, {}});
+    retry(Duration::zero(), now);
+  }
+  if (state_.in_flight || !wants_request() || now < state_.next_send_at) return;
+  Time timeout_at = now + (state_.connected ? timeline_.attempt : timeline_.connect);
+  if (state_.phase == Phase::kCandidate || state_.phase == Phase::kReleasing) {
+    timeout_at = std::min(timeout_at, state_.give_up_at);
+  }
+  const Request request{next_request(), ++state_.last_attempt, state_.token};
+  // `now` was read before the store writes anything: the lease that this may bring counts from
+  // here.
+  state_.in_flight = {request.kind, request.attempt, now, timeout_at};
+  state_.hinted = false;
+  out.push_back({Kind::kSend, request});
+}
+
+void Supervisor::on(const Answered& event, Time now, Actions& out) {
+  // An answer to anything but the request in flight is about a moment that has passed.
+  if (!state_.in_flight || event.attempt != state_.in_flight->attempt) return;
+  const State::InFlight request = *state_.in_flight;
+  state_.in_flight.reset();
+  if (!std::holds_alternative<Failed>(event.answer)) {
+    state_.connected = true;
+    state_.busy = false;
+    backoff_.reset();
+  }
+  std::visit([&](const auto& answer) { accept(answer, request, now, out); }, event.answer);
+}
+
+void Supervisor::accept(const Granted& answer, const State::InFlight& request, Time now,
+                        Actions& out) {
+  assert(request.kind == RequestKind::kAcquire && state_.phase == Phase::kCandidate);
+  state_.token = answer.token;
+  if (now >= timeline_.start_by(request.sent_at)) {
+    state_.handing_back = true;
+    state_.trouble = Trouble::kUnreachable;
+    state_.next_send_at = now;
+    return;
+  }
+  state_.acquire_unknown = false;
+  state_.give_up_at = kNever;
+  state_.lease_sent_at = request.sent_at;
+  state_.next_send_at = timeline_.renew_at(request.sent_at);
+  state_.phase = Phase::kGranted;
+  out.push_back({Kind::kStartJob, {}});
+}
+
+void Supervisor::accept(const Busy& answer, const State::InFlight& request, Time now,
+                        Actions& out) {
+  assert(request.kind == RequestKind::kAcquire && state_.phase == Phase::kCandidate);
+  static_cast<void>(request);
+  state_.busy = true;
+  if (!policy_.wait_while_busy) {
+    give_up_candidacy(Outcome::kFollower, out);
+    return;
+  }
+  // A hint that came while the answer was under way may be newer than the answer.
+  state_.next_send_at = state_.hinted ? now : after(now, answer.retry_after);
+}
+
+void Supervisor::accept(const Renewed&, const State::InFlight& request, Time, Actions&) {
+  assert(request.kind == RequestKind::kRenew);
+  // Otherwise the job is gone, and a lease that is being given back is not held on to.
+  if (state_.lease_sent_at) state_.lease_sent_at = request.sent_at;
+  if (state_.phase != Phase::kReleasing) {
+    state_.next_send_at = timeline_.renew_at(request.sent_at);
+  }
+}
+
+void Supervisor::accept(const Lost&, const State::InFlight& request, Time, Actions& out) {
+  assert(request.kind == RequestKind::kRenew);
+  static_cast<void>(request);
+  state_.lease_sent_at.reset();
+  if (job_alive()) {
+    if (state_.outcome == Outcome::kNone) state_.outcome = Outcome::kLost;
+    // No grace: somebody else may already run.
+    if (state_.phase != Phase::kKilling) kill_job(out);
+    return;
+  }
+  if (state_.outcome == Outcome::kNone) state_.outcome = Outcome::kFollower;
+  finish(out);
+}
+
+void Supervisor::accept(const Released&, const State::InFlight& request, Time now, Actions& out) {
+  assert(request.kind == RequestKind::kRelease);
+  static_cast<void>(request);
+  if (state_.phase == Phase::kReleasing) {
+    finish(out);
+    return;
+  }
+  state_.handing_back = false;
+  retry(Duration::zero(), now);
+}
+
+void Supervisor::accept(const Failed& answer, const State::InFlight& request, Time now,
+                        Actions& out) {
+  state_.connected = state_.connected && answer.trouble != Trouble::kUnreachable;
+  state_.busy = false;
+  state_.trouble = answer.trouble;
+  if (request.kind == RequestKind::kAcquire && answer.unknown) state_.acquire_unknown = true;
+  if (state_.phase != Phase::kCandidate) {
+    // The deadline decides, not the store's opinion of how long to wait.
+    retry(std::min(answer.retry_after, timeline_.retry_max), now);
+    return;
+  }
+  if (is_permanent(answer.trouble)) {
+    give_up_candidacy(Outcome::kFailed, out);
+    return;
+  }
+  retry(answer.retry_after, now);
+  if (state_.next_send_at >= state_.give_up_at) give_up_candidacy(Outcome::kFailed, out);
+}
+
+void Supervisor::on(const Hinted&, Time now, Actions&) {
+  if (state_.phase != Phase::kCandidate) return;
+  if (state_.in_flight) {
+    state_.hinted = true;
+  } else if (state_.busy) {
+    state_.next_send_at = now;
+  }
+}
+
+void Supervisor::on(const AbortAsked&, Time now, Actions& out) {
+  if (state_.phase == Phase::kCandidate) {
+    give_up_candidacy(Outcome::kAborted, out);
+  } else if (state_.phase == Phase::kGranted) {
+    state_.outcome = Outcome::kAborted;
+    release(now, out);
+  }
+}
+
+void Supervisor::on(const JobStarted&, Time, Actions&) {
+  assert(state_.phase == Phase::kGranted);
+  state_.phase = Phase::kRunning;
+}
+
+void Supervisor::on(const StartFailed&, Time now, Actions& out) {
+  assert(state_.phase == Phase::kGranted);
+  state_.outcome = Outcome::kNotStarted;
+  release(now, out);
+}
+
+void Supervisor::on(const JobExited&, Time now, Actions& out) {
+  if (state_.phase != Phase::kRunning) return;
+  state_.outcome = Outcome::kJobEnded;
+  stop_job(now, out);
+}
+
+void Supervisor::on(const TreeGone&, Time now, Actions& out) {
+  if (!job_alive()) return;
+  if (state_.outcome == Outcome::kNone) state_.outcome = Outcome::kJobEnded;
+  if (leased_ && !state_.lease_sent_at) {
+    finish(out);
+  } else {
+    release(now, out);
+  }
+}
+
+void Supervisor::on(const StopForwarded&, Time now, Actions&) {
+  if (policy_.kill_after_forwarded && job_alive()) {
+    state_.forced_kill_at = std::min(state_.forced_kill_at, after(now, timeline_.kill_after));
+  }
+}
+
+void Supervisor::on(const FrontGone&, Time now, Actions& out) {
+  if (state_.phase == Phase::kGranted) {
+    state_.outcome = Outcome::kFrontGone;
+    release(now, out);
+  } else if (job_alive()) {
+    state_.outcome = Outcome::kFrontGone;
+    if (state_.phase != Phase::kKilling) kill_job(out);
+  }
+}
+
+void Supervisor::give_up_candidacy(Outcome outcome, Actions& out) {
+  // Unless the server has answered everything that we sent, a lease of ours may stand there, or
+  // come to stand there: the id is given back without waiting.
+  const bool may_stand = state_.in_flight || state_.acquire_unknown || state_.handing_back;
+  if (may_stand) out.push_back({Kind::kAbandon, {}});
+  state_.outcome = outcome;
+  finish(out);
+}
+
+void Supervisor::stop_job(Time now, Actions& out) {
+  state_.phase = Phase::kStopping;
+  state_.forced_kill_at = std::min(state_.forced_kill_at, after(now, timeline_.kill_after));
+  out.push_back({Kind::kStopJob, {}});
+}
+
+void Supervisor::kill_job(Actions& out) {
+  state_.phase = Phase::kKilling;
+  out.push_back({Kind::kKillJob, {}});
+}
+
+void Supervisor::release(Time now, Actions& out) {
+  if (!leased_) {
+    finish(out);
+    return;
+  }
+  state_.phase = Phase::kReleasing;
+  state_.give_up_at = now + timeline_.connect;
+  state_.next_send_at = now;
+}
+
+void Supervisor::finish(Actions& out) {
+  state_.phase = Phase::kDone;
+  state_.in_flight.reset();
+  state_.give_up_at = kNever;
+  out.push_back({Kind::kFinish, {}});
+}
+
+void Supervisor::retry(Duration at_least, Time now) {
+  const Duration pause = backoff_.next(timeline_.retry_min, timeline_.retry_max);
+  state_.next_send_at = now + std::max(pause, at_least);
+}
+
+}  // namespace cluster_leader

@@ -1,0 +1,185 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "lease/answer.h"
+#include "lease/backoff.h"
+#include "lease/timeline.h"
+
+namespace cluster_leader {
+
+/// Where a supervisor is on the way from candidate to the end.
+enum class Phase : std::uint8_t {
+  kCandidate,  ///< asks for the lease, or waits to ask again
+  kGranted,    ///< has the lease; the job is about to start
+  kRunning,    ///< the job runs under the lease
+  kStopping,   ///< the job was told to stop; the lease is renewed on
+  kKilling,    ///< the job was killed, but not all of it is reaped
+  kReleasing,  ///< nothing of the job is alive; the lease is being given back
+  kDone,
+};
+
+/// How it ended.
+enum class Outcome : std::uint8_t {
+  kNone,        ///< not yet
+  kFollower,    ///< somebody else has the key
+  kFailed,      ///< no lease was to be had: trouble() says why
+  kAborted,     ///< stopped from outside before the job started
+  kNotStarted,  ///< the operating system would not start the job
+  kJobEnded,   ///< the job ended under the lease, by itself or by a signal that was passed on to it
+  kLost,       ///< the lease was lost or slipped away; the job was stopped for that
+  kFrontGone,  ///< the process that callers know has died; the job was killed for that
+};
+
+// What can happen. Each is told to Supervisor::step with the time at which it was noticed.
+struct Tick {};  ///< nothing but the passing of time
+struct Answered {
+  std::uint64_t attempt = 0;
+  Answer answer;
+};
+struct Hinted {};         ///< asking again may be worth while (Store::take_hint)
+struct AbortAsked {};     ///< a signal that ends us, before the job has started
+struct JobStarted {};     ///< the job's first process exists
+struct StartFailed {};    ///< it could not be made
+struct JobExited {};      ///< its main process has ended, and descendants of it have not
+struct TreeGone {};       ///< nothing of the job is left: every process is dead and reaped
+struct StopForwarded {};  ///< a signal that asks a program to end was passed on to the job
+struct FrontGone {};      ///< the front has died
+using Event = std::variant<Tick, Answered, Hinted, AbortAsked, JobStarted, StartFailed, JobExited,
+                           TreeGone, StopForwarded, FrontGone>;
+
+/// What is to be done about it, in order.
+struct Action {
+  enum class Kind : std::uint8_t {
+    kSend,      ///< send `request` to the store
+    kCancel,    ///< Store::cancel
+    kAbandon,   ///< Store::abandon
+    kStartJob,  ///< start it, then tell JobStarted or StartFailed
+    kStopJob,   ///< the stop signal to the job, and survey the tree for the kill that may follow
+    kKillJob,   ///< SIGKILL to the whole tree, again and again until TreeGone
+    kFinish,    ///< there is no more to do; outcome() stands
+  };
+  Kind kind{};
+  Request request{};
+};
+using Actions = std::vector<Action>;
+
+/// What a user may choose about one term of leadership.
+struct Policy {
+  /// How long to stand as a candidate while the key is busy or no server answers; at least
+  /// Timeline::connect. kForever: for ever.
+  Duration patience{};
+  /// Whether to go on standing while somebody else has the key.
+  bool wait_while_busy = false;
+  /// Whether kill_after also counts after a signal that was only passed on.
+  bool kill_after_forwarded = false;
+};
+inline constexpr Duration kForever = Duration::max();
+
+/// The rules of one lease, from candidate to release: the same events at the same times give the
+/// same actions. No I/O, no clock, no log. The promise that it keeps (design.md): while the job
+/// lives, the server has the key for us. Therefore
+///  - a lease counts from before the request that took or renewed it was sent;
+///  - only an answer to the request in flight counts, and no answer is never taken for an answer;
+///  - when several things are due in one turn, the kill deadline goes before what has just arrived;
+///  - the lease is given back only when nothing of the job is alive.
+class Supervisor {
+ public:
+  /// A candidate from `now` on. REQUIRES: !timeline.fault(). `seed` draws the pauses after
+  /// failures.
+  Supervisor(const Timeline& timeline, const Policy& policy, std::uint64_t seed, Time now);
+
+  /// One that has no lease and asks for none: the job may start at once and nothing but its end,
+  /// and the front's, matters.
+  static Supervisor without_lease(const Timeline& timeline, const Policy& policy, Time now);
+
+  /// Takes in one event. To be called at least whenever wake_at() comes; until it has been called
+  /// for the first time, nothing is under way.
+  Actions step(const Event& event, Time now);
+
+  /// When step() must be called next, if nothing happens before; kNever if only events matter.
+  Time wake_at() const;
+
+  /// By when the job will have been killed if no renewal succeeds: kNever if there is no such time.
+  Time kill_at() const;
+
+  Phase phase() const { return state_.phase; }
+  Outcome outcome() const { return state_.outcome; }
+  Trouble trouble() const { return state_.trouble; }
+  Token token() const { return state_.token; }
+
+  /// All that the supervisor knows; open, so that a test can visit every state that can be reached.
+  struct State {
+    struct InFlight {
+      RequestKind kind{};
+      std::uint64_t attempt = 0;
+      Time sent_at;
+      Time timeout_at;
+      bool operator==(const InFlight&) const = default;
+    };
+    Phase phase = Phase::kCandidate;
+    Outcome outcome = Outcome::kNone;
+    Trouble trouble = Trouble::kUnreachable;  ///< of the last failure
+    Token token;
+    /// When the acquire or renew that last succeeded was sent; nothing: no lease, or none asked
+    /// for.
+    std::optional<Time> lease_sent_at;
+    std::optional<InFlight> in_flight;
+    std::uint64_t last_attempt = 0;
+    Time next_send_at;             ///< not before then; meaningless while one is in flight
+    Time give_up_at = kNever;      ///< as a candidate, and when releasing
+    Time forced_kill_at = kNever;  ///< whatever the lease says
+    bool busy = false;             ///< the last answer was that somebody else has the key
+    bool hinted = false;           ///< a hint came while a request was in flight
+    bool connected = false;        ///< the last request was answered
+    bool acquire_unknown = false;  ///< an acquire may have been executed without our hearing of it
+    bool handing_back = false;     ///< a grant came too late to be used
+    bool operator==(const State&) const = default;
+  };
+  const State& state() const { return state_; }
+
+ private:
+  void on(const Tick&, Time, Actions&) {}
+  void on(const Answered& event, Time now, Actions& out);
+  void on(const Hinted&, Time now, Actions& out);
+  void on(const AbortAsked&, Time now, Actions& out);
+  void on(const JobStarted&, Time now, Actions& out);
+  void on(const StartFailed&, Time now, Actions& out);
+  void on(const JobExited&, Time now, Actions& out);
+  void on(const TreeGone&, Time now, Actions& out);
+  void on(const StopForwarded&, Time now, Actions& out);
+  void on(const FrontGone&, Time now, Actions& out);
+
+  void accept(const Granted& answer, const State::InFlight& request, Time now, Actions& out);
+  void accept(const Busy& answer, const State::InFlight& request, Time now, Actions& out);
+  void accept(const Renewed& answer, const State::InFlight& request, Time now, Actions& out);
+  void accept(const Lost& answer, const State::InFlight& request, Time now, Actions& out);
+  void accept(const Released& answer, const State::InFlight& request, Time now, Actions& out);
+  void accept(const Failed& answer, const State::InFlight& request, Time now, Actions& out);
+
+  bool job_alive() const;
+  bool wants_request() const;
+  RequestKind next_request() const;
+  Time stop_due() const;
+
+  void enforce_deadlines(Time now, Actions& out);
+  void make_requests(Time now, Actions& out);
+  void give_up_candidacy(Outcome outcome, Actions& out);
+  void stop_job(Time now, Actions& out);
+  void kill_job(Actions& out);
+  void release(Time now, Actions& out);
+  void finish(Actions& out);
+  void retry(Duration at_least, Time now);
+
+  Timeline timeline_;
+  Policy policy_;
+  bool leased_;
+  Backoff backoff_;
+  State state_;
+};
+
+}  // namespace cluster_leader

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "lease/claim.h"
+#include "store/store.h"
+
+namespace cluster_leader {
+
+/// How to prove who we are to a server.
+struct Credentials {
+  std::string user;      ///< empty: the default user
+  std::string password;  ///< empty: none
+  /// Read anew for every connection, one trailing line break removed; wins over `password`. Empty:
+  /// none.
+  std::string password_file;
+};
+
+/// A Redis or Valkey server on TCP or a Unix socket.
+struct RedisLocation {
+  std::string host = "redis";
+  std::uint16_t port = 6379;
+  std::string socket_path;  ///< of a Unix socket; wins over host and port
+  int db = 0;               ///< 0 or more
+  Credentials credentials;
+};
+
+/// A directory of one machine (flock(2) and one record per key); no server.
+struct FileLocation {
+  std::string directory;  ///< absolute
+};
+
+using Location = std::variant<RedisLocation, FileLocation>;
+
+/// Reads `redis://[user[:password]@]host[:port][/db]`, `unix:///path[?db=N]` (also
+/// `unix://[user[:password]@]/path`) or `file:///directory`. User and password are percent-decoded;
+/// a host may be an IPv6 address in brackets. On failure returns nothing and sets `fault` to one
+/// line for people that does not contain the password.
+std::optional<Location> parse_location(const std::string& url, std::string& fault);
+
+/// The location as a URL for messages, without any secret.
+std::string describe(const Location& location);
+
+/// A store for `claim` at `location`; does no I/O yet. `listening` asks for hints
+/// (Store::take_hint): a candidate that waits wants them, one that tries once does not.
+std::unique_ptr<Store> open_store(const Location& location, const Claim& claim, bool listening);
+
+}  // namespace cluster_leader

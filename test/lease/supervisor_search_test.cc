@@ -1,0 +1,464 @@
+// Visits every state that supervisor, server, network, job and rival can reach together, and holds
+// each against the promise: while the job lives, the server has the key for us (design.md, "The
+// promise").
+//
+// Time goes in ticks of one second, in which everything that may happen may happen in any order.
+// The network delays and loses; after a reconnect it reorders, since a request on a connection that
+// we have given up may be executed at any later time. The supervisor is told of each tick: a
+// process that gets no processor at all is the other process's business (process/front.h).
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "lease/supervisor.h"
+
+namespace cluster_leader {
+namespace {
+
+constexpr Duration kTick = std::chrono::seconds(1);
+constexpr int kTtl = 6;
+constexpr int kMargin = 2;
+constexpr int kMaxOldRequests = 2;
+
+Timeline search_timeline() {
+  Timeline t;
+  t.ttl = kTtl * kTick;
+  t.heartbeat = kTick;
+  t.kill_after = kTick;
+  t.margin = kMargin * kTick;
+  t.attempt = kTick;
+  t.connect = 2 * kTick;
+  // The shortest pause there is: the next tick, without any jitter that would multiply the states.
+  t.retry_min = t.retry_max = Duration(1);
+  return t;
+}
+
+enum class Owner : char { kNobody, kUs, kRival };
+/// What the record's fence says about our token.
+enum class Fence : char { kNoRecord, kOurs, kOursReleased, kLater };
+enum class JobState : char { kNone, kStarting, kAlive, kDying, kDead };
+
+/// A request on its way to the server, or its answer on the way back.
+struct Message {
+  RequestKind kind{};
+  std::uint64_t attempt = 0;
+  bool answered = false;
+  enum class Reply : char { kGranted, kBusy, kYoung, kRenewed, kLost, kReleased } reply{};
+};
+
+/// Which misfortunes a search allows; all of them at once would only multiply the states.
+struct Misfortunes {
+  int connections_lost = 1;
+  int evictions = 0;
+  int restarts = 0;
+  bool signals = false;
+};
+
+class World {
+ public:
+  World(const Policy& policy, const Misfortunes& misfortunes)
+      : supervisor_(search_timeline(), policy, 1, Time{}), left_(misfortunes) {
+    feed(Tick{});
+  }
+
+  /// Everything that can happen next, each as the world it leads to and what it is called.
+  std::vector<std::pair<std::string, World>> successors() const {
+    std::vector<std::pair<std::string, World>> all;
+    const auto add = [&](const std::string& name, auto&& change) {
+      World next = *this;
+      change(next);
+      all.emplace_back(name, std::move(next));
+    };
+    if (done()) return all;
+    if (may_tick()) add("tick", [](World& w) { w.tick(); });
+    add_network(add);
+    add_server(add);
+    add_job(add);
+    if (left_.signals) add_signals(add);
+    return all;
+  }
+
+  /// What is wrong with this state, or nothing.
+  std::string fault() const {
+    const bool alive = job_ == JobState::kAlive || job_ == JobState::kDying;
+    if (alive && owner_ == Owner::kRival) return "the job lives and the rival has the key";
+    if (alive && !server_failed_ && owner_ != Owner::kUs) return "the job lives without the key";
+    if (!done() && !alive && supervisor_.wake_at() == kNever)
+      return "nothing will ever happen again";
+    if (done() && alive) return "finished while the job lives";
+    return "";
+  }
+
+  /// The state as a value: times relative to now, request numbers relative to the last one.
+  std::string encode() const {
+    const Supervisor::State& s = supervisor_.state();
+    std::string key;
+    const auto put = [&](auto value) {
+      key.append(reinterpret_cast<const char*>(&value), sizeof value);
+    };
+    const auto put_time = [&](Time t) {
+      put(t == kNever ? INT64_MAX
+                      : std::max<std::int64_t>((t - now_).count(), -2 * kTtl * kTick.count()));
+    };
+    put(static_cast<char>(s.phase));
+    put(static_cast<char>(s.outcome));
+    put(s.lease_sent_at.has_value());
+    if (s.lease_sent_at) put_time(*s.lease_sent_at);
+    put(s.in_flight.has_value());
+    if (s.in_flight) {
+      put(static_cast<char>(s.in_flight->kind));
+      put_time(s.in_flight->sent_at);
+      put_time(s.in_flight->timeout_at);
+    }
+    put_time(std::max(s.next_send_at, now_));
+    put_time(s.give_up_at);
+    put_time(s.forced_kill_at);
+    put(static_cast<char>(s.busy | s.hinted << 1 | s.connected << 2 | s.acquire_unknown << 3 |
+                          s.handing_back << 4 | server_failed_ << 5));
+    for (const auto* messages : {&current_, &old_}) {
+      put(static_cast<char>(messages->size()));
+      for (const Message& m : *messages) {
+        put(static_cast<char>(m.kind));
+        put(static_cast<char>(m.answered));
+        put(m.reply);
+        put(static_cast<char>(s.in_flight && m.attempt == s.in_flight->attempt));
+      }
+    }
+    for (int n : {expires_in_, until_in_, young_for_, dying_for_, left_.connections_lost,
+                  left_.evictions, left_.restarts}) {
+      put(static_cast<char>(n));
+    }
+    put(owner_);
+    put(fence_);
+    put(job_);
+    return key;
+  }
+
+  bool done() const { return supervisor_.phase() == Phase::kDone; }
+  Outcome outcome() const { return supervisor_.outcome(); }
+
+ private:
+  void feed(const Event& event) {
+    for (const Action& action : supervisor_.step(event, now_)) {
+      switch (action.kind) {
+        case Action::Kind::kSend:
+          current_.push_back({action.request.kind, action.request.attempt, false, {}});
+          break;
+        case Action::Kind::kCancel:
+          reconnect();
+          break;
+        case Action::Kind::kAbandon:  // written behind what was sent on the same connection
+          current_.push_back({RequestKind::kRelease, 0, false, {}});
+          break;
+        case Action::Kind::kStartJob:
+          job_ = JobState::kStarting;
+          break;
+        case Action::Kind::kStopJob:
+          break;
+        case Action::Kind::kKillJob:
+          if (job_ == JobState::kAlive) {
+            job_ = JobState::kDying;
+            dying_for_ = 0;
+          }
+          break;
+        case Action::Kind::kFinish:
+          break;
+      }
+    }
+  }
+
+  void reconnect() {
+    for (const Message& m : current_) {
+      if (!m.answered && old_.size() < kMaxOldRequests) old_.push_back(m);
+    }
+    current_.clear();
+  }
+
+  /// A killed job is dead within the margin, which is what the margin is for.
+  bool may_tick() const { return job_ != JobState::kDying || dying_for_ + 1 < kMargin; }
+
+  void tick() {
+    now_ += kTick;
+    if (job_ == JobState::kDying) ++dying_for_;
+    if (until_in_ > 0) --until_in_;
+    if (young_for_ > 0) --young_for_;
+    if (expires_in_ > 0 && --expires_in_ == 0) owner_ = Owner::kNobody;
+    feed(Tick{});
+  }
+
+  template <typename Add>
+  void add_network(const Add& add) const {
+    if (!current_.empty()) {
+      if (!current_.front().answered) {
+        add("execute", [](World& w) { w.execute(w.current_.front()); });
+      } else {
+        add("answer", [](World& w) {
+          const Message m = w.current_.front();
+          w.current_.pop_front();
+          w.feed(Answered{m.attempt, to_answer(m.reply)});
+        });
+      }
+      if (left_.connections_lost > 0) {
+        add("connection lost", [](World& w) {
+          --w.left_.connections_lost;
+          w.lose_connection();
+        });
+      }
+    }
+    for (std::size_t i = 0; i < old_.size(); ++i) {
+      add("execute late", [i](World& w) {
+        w.execute(w.old_[i]);
+        w.old_.erase(w.old_.begin() + static_cast<std::ptrdiff_t>(i));
+      });
+      add("lose late",
+          [i](World& w) { w.old_.erase(w.old_.begin() + static_cast<std::ptrdiff_t>(i)); });
+    }
+  }
+
+  template <typename Add>
+  void add_server(const Add& add) const {
+    const bool barred = until_in_ > 0 && fence_ == Fence::kOurs;
+    if (owner_ == Owner::kNobody && !barred && young_for_ == 0) {
+      add("rival acquires", [](World& w) {
+        w.owner_ = Owner::kRival;
+        w.expires_in_ = w.until_in_ = kTtl;
+        w.fence_ = Fence::kLater;
+      });
+    }
+    if (owner_ == Owner::kRival) {
+      add("rival releases", [](World& w) {
+        w.owner_ = Owner::kNobody;
+        w.expires_in_ = w.until_in_ = 0;
+        w.feed(Hinted{});
+      });
+    }
+    if (owner_ != Owner::kNobody && left_.evictions > 0) {
+      add("evict", [](World& w) {
+        --w.left_.evictions;
+        w.server_failed_ = true;
+        w.owner_ = Owner::kNobody;
+        w.expires_in_ = 0;
+      });
+    }
+    if (left_.restarts > 0) {
+      add("restart empty", [](World& w) {
+        --w.left_.restarts;
+        w.server_failed_ = true;
+        w.owner_ = Owner::kNobody;
+        w.fence_ = Fence::kNoRecord;
+        w.expires_in_ = w.until_in_ = 0;
+        w.young_for_ = kTtl + 1;
+        w.old_.clear();
+        w.lose_connection();
+        w.old_.clear();
+      });
+    }
+  }
+
+  template <typename Add>
+  void add_job(const Add& add) const {
+    if (job_ == JobState::kStarting) {
+      add("start", [](World& w) {
+        // The session looks once more right before it starts the job.
+        w.feed(Tick{});
+        if (w.supervisor_.phase() != Phase::kGranted) {
+          w.job_ = JobState::kDead;
+          return;
+        }
+        w.job_ = JobState::kAlive;
+        w.feed(JobStarted{});
+      });
+      add("start fails", [](World& w) {
+        w.job_ = JobState::kDead;
+        if (w.supervisor_.phase() == Phase::kGranted) w.feed(StartFailed{});
+      });
+    }
+    if (job_ == JobState::kAlive && supervisor_.phase() == Phase::kRunning) {
+      add("main exits", [](World& w) { w.feed(JobExited{}); });
+    }
+    if (job_ == JobState::kAlive || job_ == JobState::kDying) {
+      add("tree gone", [](World& w) {
+        w.job_ = JobState::kDead;
+        w.feed(TreeGone{});
+      });
+    }
+  }
+
+  template <typename Add>
+  void add_signals(const Add& add) const {
+    add("abort", [](World& w) { w.feed(AbortAsked{}); });
+    add("stop forwarded", [](World& w) { w.feed(StopForwarded{}); });
+    if (job_ != JobState::kNone) add("front gone", [](World& w) { w.feed(FrontGone{}); });
+  }
+
+  void lose_connection() {
+    const bool pending = supervisor_.state().in_flight.has_value();
+    const std::uint64_t attempt = pending ? supervisor_.state().in_flight->attempt : 0;
+    reconnect();
+    if (pending) feed(Answered{attempt, Failed{Trouble::kUnreachable, "", true, {}}});
+  }
+
+  /// The scripts of store/scripts, as far as they matter here.
+  void execute(Message& m) {
+    m.answered = true;
+    const bool nobody = owner_ == Owner::kNobody;
+    switch (m.kind) {
+      case RequestKind::kAcquire:
+        if (owner_ == Owner::kRival) {
+          m.reply = Message::Reply::kBusy;
+        } else if (nobody && until_in_ > 0 && fence_ == Fence::kLater) {
+          m.reply = Message::Reply::kBusy;
+        } else if (nobody && young_for_ > 0) {
+          m.reply = Message::Reply::kYoung;
+        } else {
+          take(m, Message::Reply::kGranted);
+        }
+        return;
+      case RequestKind::kRenew:
+        if (owner_ == Owner::kUs ||
+            (nobody && (fence_ == Fence::kNoRecord || fence_ == Fence::kOurs))) {
+          take(m, Message::Reply::kRenewed);
+        } else {
+          m.reply = Message::Reply::kLost;
+        }
+        return;
+      case RequestKind::kRelease:
+        if (owner_ == Owner::kUs) {
+          owner_ = Owner::kNobody;
+          expires_in_ = 0;
+        }
+        if (fence_ == Fence::kOurs) {
+          fence_ = Fence::kOursReleased;
+          until_in_ = 0;
+        }
+        m.reply = Message::Reply::kReleased;
+        return;
+    }
+  }
+
+  void take(Message& m, Message::Reply reply) {
+    owner_ = Owner::kUs;
+    expires_in_ = until_in_ = kTtl;
+    fence_ = Fence::kOurs;
+    m.reply = reply;
+  }
+
+  static Answer to_answer(Message::Reply reply) {
+    switch (reply) {
+      case Message::Reply::kGranted:
+        return Granted{Token{1}};
+      case Message::Reply::kBusy:
+        return Busy{"", kTick};
+      case Message::Reply::kYoung:
+        return Failed{Trouble::kNotServing, "", false, kTick};
+      case Message::Reply::kRenewed:
+        return Renewed{};
+      case Message::Reply::kLost:
+        return Lost{};
+      case Message::Reply::kReleased:
+        return Released{};
+    }
+    return Failed{};
+  }
+
+  Supervisor supervisor_;
+  Misfortunes left_;
+  Time now_{};
+  std::deque<Message> current_;  ///< on the open connection, in order
+  std::deque<Message> old_;      ///< on connections that we gave up: in any order, or never
+  Owner owner_ = Owner::kNobody;
+  Fence fence_ = Fence::kNoRecord;
+  int expires_in_ = 0;
+  int until_in_ = 0;
+  int young_for_ = 0;
+  bool server_failed_ = false;
+  JobState job_ = JobState::kNone;
+  int dying_for_ = 0;
+};
+
+struct SearchResult {
+  std::size_t states = 0;
+  std::string fault;  ///< what went wrong and by which steps, or empty
+  int outcomes = 0;   ///< a bit for each Outcome that was reached
+};
+
+SearchResult search(const Policy& policy, const Misfortunes& misfortunes) {
+  struct Visit {
+    World world;
+    std::size_t parent;
+    std::string step;
+  };
+  std::deque<Visit> visits;
+  std::unordered_map<std::string, std::size_t> seen;
+  SearchResult result;
+  visits.push_back({World(policy, misfortunes), 0, "begin"});
+  seen.emplace(visits.front().world.encode(), 0);
+  for (std::size_t i = 0; i < visits.size(); ++i) {
+    if (visits[i].world.done()) result.outcomes |= 1 << static_cast<int>(visits[i].world.outcome());
+    if (const std::string fault = visits[i].world.fault(); !fault.empty()) {
+      std::string path;
+      for (std::size_t at = i; at != 0; at = visits[at].parent)
+        path = visits[at].step + "; " + path;
+      result.fault = fault + ": " + path;
+      break;
+    }
+    for (auto& [step, world] : visits[i].world.successors()) {
+      if (seen.emplace(world.encode(), visits.size()).second) {
+        visits.push_back({std::move(world), i, step});
+      }
+    }
+  }
+  result.states = visits.size();
+  return result;
+}
+
+Policy waiting() { return {4 * kTick, true, true}; }
+Policy trying_once() { return {2 * kTick, false, false}; }
+
+constexpr int bit(Outcome outcome) { return 1 << static_cast<int>(outcome); }
+
+/// The promise holds everywhere, and the search has been where it should: in at least so many
+/// states, and at each of these ends. A search that suddenly sees much less is broken, not fast.
+void expect_promise(const Policy& policy, const Misfortunes& misfortunes, std::size_t at_least,
+                    int outcomes) {
+  const SearchResult result = search(policy, misfortunes);
+  EXPECT_EQ(result.fault, "");
+  EXPECT_GE(result.states, at_least);
+  EXPECT_EQ(result.outcomes, outcomes);
+}
+
+constexpr int kUndisturbed = bit(Outcome::kFollower) | bit(Outcome::kFailed) |
+                             bit(Outcome::kNotStarted) | bit(Outcome::kJobEnded) |
+                             bit(Outcome::kLost);
+constexpr int kWithSignals = kUndisturbed | bit(Outcome::kAborted) | bit(Outcome::kFrontGone);
+
+TEST(SupervisorSearch, JobNeverLivesWithoutTheKeyWhenConnectionsBreak) {
+  expect_promise(trying_once(), {.connections_lost = 3}, 30'000, kUndisturbed);
+}
+
+TEST(SupervisorSearch, JobNeverLivesWithoutTheKeyWhenItWaitedForIt) {
+  expect_promise(waiting(), {.connections_lost = 3}, 30'000, kUndisturbed);
+}
+
+TEST(SupervisorSearch, JobNeverLivesBesideTheRivalWhenTheServerEvictsTheKey) {
+  expect_promise(trying_once(), {.connections_lost = 2, .evictions = 2}, 30'000, kUndisturbed);
+}
+
+TEST(SupervisorSearch, JobNeverLivesBesideTheRivalWhenTheServerRestartsEmpty) {
+  expect_promise(waiting(), {.connections_lost = 2, .restarts = 1}, 30'000, kUndisturbed);
+}
+
+TEST(SupervisorSearch, JobNeverLivesWithoutTheKeyWhateverSignalsCome) {
+  expect_promise(waiting(), {.connections_lost = 2, .signals = true}, 30'000, kWithSignals);
+}
+
+TEST(SupervisorSearch, JobNeverLivesBesideTheRivalWhateverComesTogether) {
+  expect_promise(waiting(), {.connections_lost = 1, .evictions = 1, .restarts = 1, .signals = true},
+                 200'000, kWithSignals);
+}
+
+}  // namespace
+}  // namespace cluster_leader

@@ -1,0 +1,530 @@
+// The rules of one lease, a test for each sentence, on a clock that the test turns.
+#include "lease/supervisor.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace cluster_leader {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// A supervisor with a ttl of 10 s (stop at 7 s, kill at 9 s), and all that it asked for so far.
+class SupervisorTest : public ::testing::Test {
+ protected:
+  Timeline timeline = Timeline::of(seconds(10));
+  Policy policy{timeline.connect, false, false};
+  Time now{seconds(1000)};
+  std::optional<Supervisor> supervisor;
+  std::string did;  ///< the actions since the last look, one letter each
+
+  /// Lets the supervisor stand, which sends the first acquire.
+  void stand() {
+    supervisor.emplace(timeline, policy, 7, now);
+    feed(Tick{});
+  }
+
+  void feed(const Event& event) {
+    for (const Action& action : supervisor->step(event, now)) {
+      switch (action.kind) {
+        case Action::Kind::kSend:
+          did += "arx"[static_cast<int>(action.request.kind)];  // acquire, renew, release
+          break;
+        case Action::Kind::kCancel:
+          did += 'c';
+          break;
+        case Action::Kind::kAbandon:
+          did += 'A';
+          break;
+        case Action::Kind::kStartJob:
+          did += 'J';
+          break;
+        case Action::Kind::kStopJob:
+          did += 'T';
+          break;
+        case Action::Kind::kKillJob:
+          did += 'K';
+          break;
+        case Action::Kind::kFinish:
+          did += '.';
+          break;
+      }
+    }
+  }
+
+  void answer(Answer what) { feed(Answered{supervisor->state().last_attempt, std::move(what)}); }
+
+  /// Turns the clock on by `d`, stopping wherever the supervisor wants to be woken, and not
+  /// oftener.
+  void pass(Duration d) {
+    const Time end = now + d;
+    while (supervisor->wake_at() <= end) {
+      const Time due = supervisor->wake_at();
+      now = std::max(now, due);
+      feed(Tick{});
+      ASSERT_NE(supervisor->wake_at(), due) << "woken for nothing";
+    }
+    now = end;
+  }
+
+  /// What was done since the last call.
+  std::string take_did() { return std::exchange(did, ""); }
+
+  void run_job() {
+    stand();
+    answer(Granted{Token{5}});
+    feed(JobStarted{});
+    ASSERT_EQ(take_did(), "aJ");
+  }
+};
+
+TEST_F(SupervisorTest, UncontendedRunIsOneAcquireAndOneRelease) {
+  stand();
+  answer(Granted{Token{5}});
+  EXPECT_EQ(supervisor->token(), Token{5});
+  feed(JobStarted{});
+  feed(TreeGone{});
+  answer(Released{});
+  EXPECT_EQ(take_did(), "aJx.");
+  EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
+  EXPECT_EQ(supervisor->wake_at(), kNever);
+}
+
+TEST_F(SupervisorTest, LeaseCountsFromBeforeTheRequestWasSent) {
+  stand();
+  const Time sent_at = now;
+  now += milliseconds(900);
+  answer(Granted{Token{5}});
+  EXPECT_EQ(supervisor->kill_at(), sent_at + seconds(9));
+  feed(JobStarted{});
+  take_did();
+  pass(sent_at + seconds(2) - now);
+  EXPECT_EQ(take_did(), "r") << "the first renewal is a heartbeat after the acquire was sent";
+  now += milliseconds(300);
+  answer(Renewed{});
+  EXPECT_EQ(supervisor->kill_at(), sent_at + seconds(2) + seconds(9));
+}
+
+TEST_F(SupervisorTest, RenewsEveryHeartbeat) {
+  run_job();
+  for (int i = 0; i < 20; ++i) {
+    pass(seconds(2));
+    ASSERT_EQ(take_did(), "r");
+    answer(Renewed{});
+  }
+}
+
+TEST_F(SupervisorTest, StopsThenKillsTheJobBeforeTheLeaseExpires) {
+  run_job();
+  const Time sent_at = now;
+  pass(seconds(7) - milliseconds(1));
+  EXPECT_EQ(take_did().find_first_of("TK"), std::string::npos);
+  pass(milliseconds(1));
+  EXPECT_NE(take_did().find('T'), std::string::npos);
+  pass(seconds(2) - milliseconds(1));
+  EXPECT_EQ(take_did().find('K'), std::string::npos);
+  pass(milliseconds(1));
+  EXPECT_NE(take_did().find('K'), std::string::npos);
+  EXPECT_EQ(now, sent_at + timeline.ttl - timeline.margin);
+  feed(TreeGone{});
+  EXPECT_EQ(supervisor->outcome(), Outcome::kLost);
+}
+
+TEST_F(SupervisorTest, SeveralRetriesFitBeforeTheJobIsStopped) {
+  run_job();
+  pass(seconds(7));
+  const std::string done = take_did();
+  EXPECT_GE(std::count(done.begin(), done.end(), 'r'), 3) << done;
+  EXPECT_EQ(std::count(done.begin(), done.end(), 'r'),
+            std::count(done.begin(), done.end(), 'c') + 1);
+}
+
+TEST_F(SupervisorTest, OneAnswerOfManyIsEnoughToGoOn) {
+  run_job();
+  pass(seconds(6));
+  ASSERT_TRUE(supervisor->state().in_flight);
+  const Time sent_at = supervisor->state().in_flight->sent_at;
+  answer(Renewed{});
+  take_did();
+  EXPECT_EQ(supervisor->kill_at(), sent_at + seconds(9));
+  EXPECT_EQ(supervisor->phase(), Phase::kRunning);
+}
+
+TEST_F(SupervisorTest, RenewalAfterTheStopSignalDoesNotBringTheJobBackButKeepsTheKey) {
+  run_job();
+  pass(seconds(7));
+  const Time stopped_at = now;
+  while (!supervisor->state().in_flight) pass(milliseconds(10));
+  answer(Renewed{});
+  take_did();
+  EXPECT_EQ(supervisor->phase(), Phase::kStopping);
+  EXPECT_EQ(supervisor->kill_at(), stopped_at + timeline.kill_after);
+  pass(timeline.kill_after);
+  EXPECT_NE(take_did().find('K'), std::string::npos);
+  feed(TreeGone{});
+  EXPECT_EQ(supervisor->outcome(), Outcome::kLost);
+}
+
+TEST_F(SupervisorTest, KillDeadlineGoesBeforeAnAnswerInTheSameTurn) {
+  run_job();
+  pass(seconds(2));
+  take_did();
+  now += seconds(7);  // nobody woke us: we were stopped for that long
+  answer(Renewed{});
+  EXPECT_EQ(take_did()[0], 'K');
+}
+
+TEST_F(SupervisorTest, LeaseOfAnotherKillsTheJobAtOnce) {
+  run_job();
+  pass(seconds(2));
+  take_did();
+  answer(Lost{"web-2"});
+  EXPECT_EQ(take_did(), "K");
+  pass(seconds(60));
+  EXPECT_EQ(take_did(), "") << "another's lease is not renewed";
+  feed(TreeGone{});
+  EXPECT_EQ(take_did(), ".") << "another's lease is not released";
+  EXPECT_EQ(supervisor->outcome(), Outcome::kLost);
+}
+
+TEST_F(SupervisorTest, AnswerToAnEarlierRequestIsIgnored) {
+  run_job();
+  pass(seconds(2));
+  const std::uint64_t first = supervisor->state().last_attempt;
+  pass(seconds(2));
+  ASSERT_GT(supervisor->state().last_attempt, first);
+  const auto before = supervisor->state();
+  feed(Answered{first, Renewed{}});
+  EXPECT_EQ(supervisor->state(), before);
+  feed(Answered{first, Lost{}});
+  EXPECT_EQ(supervisor->state(), before);
+}
+
+TEST_F(SupervisorTest, ErrorIsNoAnswer) {
+  run_job();
+  pass(seconds(2));
+  const Time kill_at = supervisor->kill_at();
+  answer(Failed{Trouble::kNotServing, "LOADING", false, milliseconds(200)});
+  EXPECT_EQ(supervisor->kill_at(), kill_at);
+  EXPECT_EQ(supervisor->phase(), Phase::kRunning);
+  take_did();
+  pass(milliseconds(501));
+  EXPECT_EQ(take_did(), "r");
+  answer(Failed{Trouble::kDenied, "NOAUTH", false, {}});
+  EXPECT_EQ(supervisor->phase(), Phase::kRunning) << "a holder goes on to its deadline";
+}
+
+TEST_F(SupervisorTest, ReleasesOnlyWhenNothingOfTheJobIsAlive) {
+  run_job();
+  feed(JobExited{});
+  EXPECT_EQ(take_did(), "T") << "descendants that outlive the main process are stopped";
+  pass(timeline.kill_after);
+  EXPECT_EQ(take_did(), "Kr");
+  pass(seconds(1));
+  EXPECT_EQ(take_did().find('x'), std::string::npos);
+  if (supervisor->state().in_flight) answer(Renewed{});
+  take_did();
+  feed(TreeGone{});
+  EXPECT_EQ(take_did(), "x");
+  answer(Released{});
+  EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
+}
+
+TEST_F(SupervisorTest, ReleaseWaitsForTheRenewalUnderWay) {
+  run_job();
+  pass(seconds(2));
+  take_did();
+  feed(TreeGone{});
+  EXPECT_EQ(take_did(), "");
+  answer(Renewed{});
+  EXPECT_EQ(take_did(), "x");
+}
+
+TEST_F(SupervisorTest, ReleaseIsTriedAgainAndThenLeftToTheTtl) {
+  run_job();
+  feed(TreeGone{});
+  answer(Failed{Trouble::kUnreachable, "reset", true, {}});
+  pass(seconds(1));
+  EXPECT_EQ(take_did(), "xx");
+  pass(seconds(1));
+  const std::string done = take_did();
+  EXPECT_EQ(done.substr(done.size() - 2), "A.");
+  EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
+}
+
+TEST_F(SupervisorTest, FollowerAsksOnceAndSendsNothingMore) {
+  stand();
+  answer(Busy{"web-2", seconds(8)});
+  EXPECT_EQ(take_did(), "a.");
+  EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
+}
+
+TEST_F(SupervisorTest, AcquireWithoutAnAnswerIsGivenBack) {
+  stand();
+  answer(Failed{Trouble::kUnreachable, "reset", true, {}});
+  pass(milliseconds(11));
+  answer(Busy{"web-2", seconds(8)});
+  EXPECT_EQ(take_did(), "aaA.");
+}
+
+TEST_F(SupervisorTest, MuteServerFailsWithinTheConnectTimeoutAndTheAcquireIsGivenBack) {
+  stand();
+  pass(timeline.connect);
+  EXPECT_EQ(take_did(), "aA.");
+  EXPECT_EQ(supervisor->outcome(), Outcome::kFailed);
+  EXPECT_EQ(supervisor->trouble(), Trouble::kUnreachable);
+}
+
+TEST_F(SupervisorTest, RefusedConnectionIsTriedAgainForTheConnectTimeout) {
+  stand();
+  const Time began = now;
+  while (supervisor->phase() == Phase::kCandidate) {
+    if (supervisor->state().in_flight) answer(Failed{Trouble::kUnreachable, "refused", false, {}});
+    pass(milliseconds(1));
+  }
+  const std::string done = take_did();
+  EXPECT_GE(std::count(done.begin(), done.end(), 'a'), 4);
+  EXPECT_EQ(done.find('A'), std::string::npos) << "nothing was sent that had to be given back";
+  EXPECT_LE(now - began, timeline.connect + milliseconds(1));
+}
+
+TEST_F(SupervisorTest, WrongPasswordIsNotTriedAgain) {
+  for (const Trouble trouble : {Trouble::kDenied, Trouble::kMisconfigured}) {
+    stand();
+    answer(Failed{trouble, "", false, {}});
+    EXPECT_EQ(take_did(), "a.");
+    EXPECT_EQ(supervisor->outcome(), Outcome::kFailed);
+    EXPECT_EQ(supervisor->trouble(), trouble);
+  }
+}
+
+TEST_F(SupervisorTest, WaitThatIsLongerThanPatienceEndsAtOnce) {
+  stand();
+  answer(Failed{Trouble::kNotServing, "young", false, seconds(9)});
+  EXPECT_EQ(take_did(), "a.");
+  EXPECT_EQ(supervisor->trouble(), Trouble::kNotServing);
+}
+
+class WaitingSupervisorTest : public SupervisorTest {
+ protected:
+  WaitingSupervisorTest() { policy = {seconds(60), true, false}; }
+};
+
+TEST_F(WaitingSupervisorTest, AsksAgainWhenTheLeaseMayHaveExpired) {
+  stand();
+  answer(Busy{"web-2", seconds(8)});
+  take_did();
+  pass(seconds(8) - milliseconds(1));
+  EXPECT_EQ(take_did(), "");
+  pass(milliseconds(1));
+  EXPECT_EQ(take_did(), "a");
+}
+
+TEST_F(WaitingSupervisorTest, AsksAgainAtAHint) {
+  stand();
+  answer(Busy{"web-2", seconds(8)});
+  take_did();
+  feed(Hinted{});
+  EXPECT_EQ(take_did(), "a");
+}
+
+TEST_F(WaitingSupervisorTest, HintThatOvertakesTheAnswerIsNotForgotten) {
+  stand();
+  feed(Hinted{});
+  answer(Busy{"web-2", seconds(8)});
+  EXPECT_EQ(take_did(), "aa");
+  answer(Busy{"web-3", seconds(8)});
+  EXPECT_EQ(take_did(), "") << "one hint is one question";
+}
+
+TEST_F(WaitingSupervisorTest, IsAFollowerWhenPatienceEnds) {
+  stand();
+  for (int i = 0; i < 7; ++i) {
+    answer(Busy{"web-2", seconds(9)});
+    pass(seconds(9));
+  }
+  EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
+}
+
+TEST_F(WaitingSupervisorTest, NamesTheTroubleWhenPatienceEndsWithoutAServer) {
+  stand();
+  answer(Busy{"web-2", seconds(9)});
+  pass(seconds(60));
+  EXPECT_EQ(supervisor->outcome(), Outcome::kFailed);
+  EXPECT_EQ(supervisor->trouble(), Trouble::kUnreachable);
+}
+
+TEST_F(WaitingSupervisorTest, OutlastsAYoungServer) {
+  stand();
+  answer(Failed{Trouble::kNotServing, "young", false, seconds(9)});
+  take_did();
+  pass(seconds(9));
+  EXPECT_EQ(take_did(), "a");
+}
+
+TEST_F(WaitingSupervisorTest, WaitsForEverIfAsked) {
+  policy.patience = kForever;
+  stand();
+  for (int i = 0; i < 1000; ++i) {
+    answer(Busy{"web-2", std::chrono::hours(24)});
+    pass(std::chrono::hours(24));
+  }
+  EXPECT_EQ(supervisor->phase(), Phase::kCandidate);
+}
+
+TEST_F(SupervisorTest, AbortBeforeTheAnswerGivesTheAcquireBack) {
+  stand();
+  feed(AbortAsked{});
+  EXPECT_EQ(take_did(), "aA.");
+  EXPECT_EQ(supervisor->outcome(), Outcome::kAborted);
+}
+
+TEST_F(WaitingSupervisorTest, AbortWhileWaitingLeavesNothingBehind) {
+  stand();
+  answer(Busy{"web-2", seconds(8)});
+  feed(AbortAsked{});
+  EXPECT_EQ(take_did(), "a.");
+}
+
+TEST_F(SupervisorTest, AbortBetweenGrantAndStartReleases) {
+  stand();
+  answer(Granted{Token{5}});
+  feed(AbortAsked{});
+  answer(Released{});
+  EXPECT_EQ(take_did(), "aJx.");
+  EXPECT_EQ(supervisor->outcome(), Outcome::kAborted);
+}
+
+TEST_F(SupervisorTest, JobThatCannotBeStartedReleases) {
+  stand();
+  answer(Granted{Token{5}});
+  feed(StartFailed{});
+  answer(Released{});
+  EXPECT_EQ(take_did(), "aJx.");
+  EXPECT_EQ(supervisor->outcome(), Outcome::kNotStarted);
+}
+
+TEST_F(SupervisorTest, GrantThatLeavesNoRoomForAJobIsHandedBack) {
+  policy.patience = seconds(30);
+  stand();
+  supervisor->step(Tick{}, now);
+  now += seconds(6);  // nobody woke us in between
+  answer(Granted{Token{5}});
+  EXPECT_EQ(take_did(), "ax");
+  answer(Released{});
+  pass(milliseconds(11));
+  EXPECT_EQ(take_did(), "a");
+}
+
+TEST_F(SupervisorTest, JobIsNotStartedWhenItsTimeHasPassed) {
+  stand();
+  answer(Granted{Token{5}});
+  now += seconds(6);
+  feed(Tick{});
+  EXPECT_EQ(take_did(), "aJx");
+  EXPECT_EQ(supervisor->phase(), Phase::kReleasing);
+}
+
+TEST_F(SupervisorTest, ForwardedStopLeavesTheJobItsTime) {
+  run_job();
+  feed(StopForwarded{});
+  for (int i = 0; i < 10; ++i) {
+    pass(seconds(2));
+    answer(Renewed{});
+  }
+  EXPECT_EQ(take_did(), "rrrrrrrrrr");
+}
+
+TEST_F(SupervisorTest, ForwardedStopIsFollowedByKillIfKillAfterWasGiven) {
+  policy.kill_after_forwarded = true;
+  run_job();
+  feed(StopForwarded{});
+  pass(timeline.kill_after - milliseconds(1));
+  EXPECT_EQ(take_did(), "");
+  pass(milliseconds(1));
+  EXPECT_EQ(take_did(), "Kr");
+  feed(TreeGone{});
+  EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded) << "the job's own status counts";
+}
+
+TEST_F(SupervisorTest, DeathOfTheFrontKillsAtOnceAndReleases) {
+  run_job();
+  feed(FrontGone{});
+  EXPECT_EQ(take_did(), "K");
+  feed(TreeGone{});
+  answer(Released{});
+  EXPECT_EQ(take_did(), "x.");
+  EXPECT_EQ(supervisor->outcome(), Outcome::kFrontGone);
+}
+
+TEST_F(SupervisorTest, WithoutALeaseNothingIsAskedAndNothingIsDue) {
+  supervisor = Supervisor::without_lease(timeline, policy, now);
+  feed(Tick{});
+  feed(JobStarted{});
+  EXPECT_EQ(supervisor->wake_at(), kNever);
+  now += std::chrono::hours(24 * 365);
+  feed(Tick{});
+  feed(JobExited{});
+  pass(timeline.kill_after);
+  feed(TreeGone{});
+  EXPECT_EQ(take_did(), "TK.");
+  EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
+}
+
+TEST(TimelineTest, DefaultsFitEveryTtl) {
+  for (Duration ttl = seconds(1); ttl <= std::chrono::days(1); ttl += ttl / 7) {
+    const Timeline t = Timeline::of(ttl);
+    EXPECT_EQ(t.fault(), std::nullopt) << ceil_ms(ttl);
+    EXPECT_LE(t.connect, t.start_by(Time{}) - Time{})
+        << "a job can still start after a slow connect";
+  }
+  EXPECT_EQ(Timeline::of(std::chrono::days(1)).fault(), std::nullopt);
+}
+
+TEST(TimelineTest, MarginIsATenthOfTheTtlButAtLeast300msAndAtMost2s) {
+  EXPECT_EQ(Timeline::of(seconds(1)).margin, milliseconds(300));
+  EXPECT_EQ(Timeline::of(seconds(10)).margin, seconds(1));
+  EXPECT_EQ(Timeline::of(seconds(60)).margin, seconds(2));
+}
+
+TEST(TimelineTest, RefusesWhatDoesNotFit) {
+  const auto fault_with = [](auto change) {
+    Timeline t = Timeline::of(seconds(10));
+    change(t);
+    return t.fault().value_or("");
+  };
+  EXPECT_NE(fault_with([](Timeline& t) { t.ttl = milliseconds(999); }), "");
+  EXPECT_NE(fault_with([](Timeline& t) { t.ttl = std::chrono::days(1) + seconds(1); }), "");
+  EXPECT_NE(fault_with([](Timeline& t) { t.heartbeat = milliseconds(3334); }), "");
+  EXPECT_EQ(fault_with([](Timeline& t) { t.heartbeat = milliseconds(3333); }), "");
+  EXPECT_NE(fault_with([](Timeline& t) { t.heartbeat = Duration::zero(); }), "");
+  EXPECT_EQ(fault_with([](Timeline& t) { t.kill_after = Duration::zero(); }), "");
+  EXPECT_EQ(
+      fault_with([](Timeline& t) { t.kill_after = seconds(6); }),
+      "heartbeat (2 s), one retry (1 s), kill-after (6 s) and the safety margin (1 s) do not fit "
+      "into a ttl of 10 s");
+}
+
+TEST(BackoffTest, DoublesFromMinToMaxWithJitterInTheUpperHalf) {
+  Backoff backoff(1);
+  Duration bound = milliseconds(10);
+  for (int i = 0; i < 30; ++i) {
+    const Duration pause = backoff.next(milliseconds(10), milliseconds(500));
+    EXPECT_LE(pause, bound);
+    EXPECT_GE(pause, bound / 2);
+    bound = std::min<Duration>(bound * 2, milliseconds(500));
+  }
+  backoff.reset();
+  EXPECT_LE(backoff.next(milliseconds(10), milliseconds(500)), milliseconds(10));
+}
+
+TEST(BackoffTest, ReplicasThatFailTogetherDoNotComeBackTogether) {
+  Backoff one(1);
+  Backoff other(2);
+  EXPECT_NE(one.next(seconds(1), seconds(1)), other.next(seconds(1), seconds(1)));
+}
+
+}  // namespace
+}  // namespace cluster_leader
