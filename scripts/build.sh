@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Installs what is needed and builds cluster-leader: build/cluster-leader, or the build of another
+# preset.
+#
+# usage: scripts/build.sh [release|dev|asan [TARGET...]]
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+preset=${1:-release}
+[ $# -eq 0 ] || shift
+needs=(build)
+# The other presets build the tests as well.
+[ "$preset" = release ] || needs+=(test)
+"$root/scripts/install-deps.sh" "${needs[@]}"
+configure "$preset"
+cd "$root"
+cmake --build --preset "$preset" ${1:+--target "$@"}

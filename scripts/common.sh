@@ -1,0 +1,154 @@
+# shellcheck shell=bash
+# What the scripts share: where things are kept, and how packages are fetched. Sourced, never run.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# The keys by which packages are verified that come from another suite than the machine's own.
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+
+die() {
+  say "$*"
+  exit 1
+}
+
+# Sets `cache`: the folder for what is built or unpacked once and kept, so that a clean checkout
+# need not repeat it. HOME may be unset or not writable, as it often is in CI; then it is the home
+# of the passwd entry, or the checkout.
+choose_cache() {
+  local home candidate
+  home=${HOME:-$(unset HOME && echo ~)}
+  for candidate in "${XDG_CACHE_HOME:-$home/.cache}/cluster-leader" "$root/build/.cache"; do
+    if mkdir -p "$candidate" 2>/dev/null && [ -w "$candidate" ]; then
+      cache=$candidate
+      return
+    fi
+  done
+  die "no folder can be written for the cache; set XDG_CACHE_HOME"
+}
+choose_cache
+
+# What is kept was made for one distribution and one architecture, and would not run elsewhere: a
+# home that several machines or containers share has one folder for each.
+machine=$(
+  # shellcheck source=/dev/null
+  . /etc/os-release 2>/dev/null || true
+  printf '%s%s-%s' "${ID:-linux}" "${VERSION_ID:-}" "$(uname -m)"
+)
+cache=$cache/$machine
+mkdir -p "$cache"
+
+# Our own hiredis, where the distribution's is too old. Nothing is there on machines that need none.
+hiredis_prefix=$cache/hiredis
+
+# Servers that are unpacked for the tests and benchmarks, not installed.
+servers_prefix=$cache/servers
+
+# A folder for the time of one script, beside what will be moved out of it when it is complete.
+scratch=$(mktemp -d "$cache/scratch.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    die "root is needed for '$*', and there is no sudo; run that as root, then start again"
+  fi
+}
+
+# missing_packages NAME... prints those that are not installed.
+missing_packages() {
+  local name installed
+  # shellcheck disable=SC2016
+  installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true)
+  for name in "$@"; do
+    grep -qxF "$name installed" <<<"$installed" || echo "$name"
+  done
+}
+
+# apt_update runs at most once in a script.
+updated=
+apt_update() {
+  [ -z "$updated" ] || return 0
+  say "updating the package lists"
+  as_root apt-get -qq -o DPkg::Lock::Timeout=300 update
+  updated=yes
+}
+
+has_candidate() {
+  apt-cache policy "$1" 2>/dev/null | grep 'Candidate:' | grep -qv '(none)'
+}
+
+# apt_install NAME... installs what is missing, and asks and changes nothing when nothing is.
+apt_install() {
+  local -a missing
+  local name
+  command -v apt-get >/dev/null || die "this machine has no apt; install the equivalents of: $*"
+  mapfile -t missing < <(missing_packages "$@")
+  [ ${#missing[@]} -gt 0 ] || return 0
+  for name in "${missing[@]}"; do
+    has_candidate "$name" || apt_update
+  done
+  say "installing ${missing[*]}"
+  # Lists may be older than the archive, which then no longer has the versions they name; new lists
+  # mend that.
+  apt_install_now "${missing[@]}" || {
+    apt_update
+    apt_install_now "${missing[@]}"
+  }
+}
+
+apt_install_now() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
+    -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install "$@" >/dev/null
+}
+
+# Prints where this machine gets Debian from, as its own apt configuration says (not the security
+# archive).
+debian_mirror() {
+  # shellcheck disable=SC2016
+  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
+    'Origin: Debian' 'Label: Debian' | sort -u | sed -n 1p
+}
+
+# private_apt SUITE COMMAND ARG... runs apt-get with a state of its own that knows only this suite
+# of Debian, so that the machine's configuration, lists and pins stay as they are. The signatures
+# are verified as always.
+private_apt() {
+  local suite=$1 state=$cache/apt/$1 mirror
+  shift
+  mirror=$(debian_mirror)
+  if [ -z "$mirror" ]; then
+    apt_update
+    mirror=$(debian_mirror)
+  fi
+  [ -n "$mirror" ] || die "apt is told of no Debian archive here, so nothing can come from $suite"
+  [ -r "$keyring" ] || die "$keyring is missing; install debian-archive-keyring"
+  mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
+  printf '%s [signed-by=%s] %s %s main\n' \
+    deb "$keyring" "$mirror" "$suite" deb-src "$keyring" "$mirror" "$suite" >"$state/sources.list"
+  apt-get -qq -o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=- \
+    -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
+    -o Dir::State::lists="$state/lists" -o Dir::Cache="$state/cache" \
+    -o APT::Sandbox::User="$(id -un)" "$@"
+}
+
+# with_lock COMMAND... lets one script at a time change the cache.
+with_lock() {
+  exec 9>"$cache/lock"
+  flock 9
+  "$@"
+  exec 9>&-
+}
+
+# configure PRESET [ARGUMENT]... runs cmake, which finds in the cache what the machine's own
+# packages do not supply: hiredis, and the servers for the tests.
+configure() {
+  local preset=$1 prefixes=$hiredis_prefix:$servers_prefix/redis/usr:$servers_prefix/valkey/usr
+  shift
+  (cd "$root" && CMAKE_PREFIX_PATH="${CMAKE_PREFIX_PATH:+$CMAKE_PREFIX_PATH:}$prefixes" \
+    cmake --preset "$preset" "$@" >/dev/null)
+}

@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# Installs what is needed to build, test or measure cluster-leader, on Debian and its relatives.
+# Does nothing, quickly, where everything is there.
+#
+# usage: scripts/install-deps.sh [build|test|bench|lint]...
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+# The first suite of Debian whose hiredis is new enough, for machines whose own is not.
+hiredis_minimum=1.1
+hiredis_suite=trixie
+
+build_packages=(
+  g++ cmake ninja-build pkg-config libc-ares-dev libspdlog-dev libfmt-dev
+  nlohmann-json3-dev libcli11-dev libssl-dev
+)
+
+hiredis_version_of_distribution() {
+  apt-cache policy libhiredis-dev 2>/dev/null | awk '$1 == "Candidate:" && $2 != "(none)" { print $2 }'
+}
+
+install_hiredis() {
+  local version
+  if pkg-config --atleast-version="$hiredis_minimum" hiredis 2>/dev/null; then return; fi
+  if [ -e "$hiredis_prefix/lib/libhiredis_ssl.a" ]; then return; fi
+  version=$(hiredis_version_of_distribution)
+  if [ -z "$version" ]; then
+    apt_update
+    version=$(hiredis_version_of_distribution)
+  fi
+  if [ -n "$version" ] && dpkg --compare-versions "$version" ge "$hiredis_minimum"; then
+    apt_install libhiredis-dev
+  else
+    apt_install dpkg-dev debian-archive-keyring
+    with_lock build_hiredis
+  fi
+}
+
+# The distribution's source package of a later suite, built static and with TLS.
+build_hiredis() {
+  local work=$scratch/hiredis
+  if [ -e "$hiredis_prefix/lib/libhiredis_ssl.a" ]; then return; fi
+  say "building hiredis from the source package of $hiredis_suite"
+  mkdir -p "$work"
+  private_apt "$hiredis_suite" update
+  (cd "$work" && private_apt "$hiredis_suite" source --download-only hiredis)
+  # apt has verified the files against the signed list of the suite; dpkg-source would want the
+  # maintainer's own key.
+  dpkg-source --no-check -x "$work"/hiredis_*.dsc "$work/source" >/dev/null
+  cmake -S "$work/source" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+    -DCMAKE_INSTALL_PREFIX="$hiredis_prefix" -DCMAKE_INSTALL_LIBDIR=lib -DCMAKE_C_FLAGS="-ffunction-sections -fdata-sections" \
+    -DBUILD_SHARED_LIBS=OFF -DENABLE_SSL=ON -DDISABLE_TESTS=ON >/dev/null 2>&1
+  cmake --build "$work/build" >/dev/null
+  # Installed beside its place and moved there, so that a build that was interrupted leaves nothing
+  # half done.
+  rm -rf "$hiredis_prefix" "$cache/staging"
+  DESTDIR=$cache/staging cmake --install "$work/build" >/dev/null
+  mv "$cache/staging$hiredis_prefix" "$hiredis_prefix"
+  rm -rf "$cache/staging"
+}
+
+install_build() {
+  apt_install "${build_packages[@]}"
+  install_hiredis
+}
+
+# unpack NAME SUITE PROGRAM PACKAGE... puts the packages under $servers_prefix/NAME instead of
+# installing them, because an installed server would be started as a service at once. SUITE is empty
+# for the machine's own, or `backports` for those of the machine's own where that has no such
+# package. PROGRAM must then run. Nothing is done where PROGRAM is installed or unpacked already.
+unpack() {
+  local name=$1 suite=$2 program=$3 work=$scratch/$1
+  shift 3
+  if command -v "$program" >/dev/null; then return; fi
+  if [ -e "$servers_prefix/$name/usr/bin/$program" ]; then return; fi
+  mkdir -p "$work/tree"
+  if [ "$suite" = backports ]; then
+    suite=$(. /etc/os-release && echo "$VERSION_CODENAME-backports")
+    if has_candidate "$1"; then suite=; fi
+  fi
+  say "unpacking $*${suite:+ of $suite}"
+  if [ -n "$suite" ]; then
+    private_apt "$suite" update
+    (cd "$work" && private_apt "$suite" download "$@")
+  else
+    # Lists may be older than the archive, which then no longer has the versions they name.
+    (cd "$work" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download "$@") || {
+      apt_update
+      (cd "$work" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download "$@")
+    }
+  fi
+  find "$work" -maxdepth 1 -name '*.deb' -exec dpkg -x {} "$work/tree" \;
+  # Not every program has --version, but all have one of the two.
+  "$work/tree/usr/bin/$program" --version >/dev/null 2>&1 ||
+    "$work/tree/usr/bin/$program" --help >/dev/null 2>&1 ||
+    die "$program was unpacked, but does not run on this machine"
+  mkdir -p "$servers_prefix"
+  rm -rf "${servers_prefix:?}/$name"
+  mv "$work/tree" "$servers_prefix/$name"
+}
+
+install_test() {
+  # redis-tools has redis-cli, and brings the libraries that both servers want.
+  apt_install libgtest-dev libgmock-dev redis-tools openssl mandoc groff-base shellcheck debian-archive-keyring
+  with_lock unpack redis "" redis-server redis-server redis-tools
+  with_lock unpack valkey backports valkey-server valkey-server valkey-tools
+}
+
+install_bench() {
+  # daemontools has setlock; its service comes with daemontools-run, which is only recommended and
+  # so left out.
+  apt_install hyperfine daemontools redis-tools
+  with_lock unpack redis "" redis-server redis-server redis-tools
+  with_lock unpack etcd "" etcd etcd-server
+  with_lock unpack etcdctl "" etcdctl etcd-client
+}
+
+install_lint() {
+  apt_install clang-tidy clang-format
+}
+
+[ $# -gt 0 ] || set -- build
+for what in "$@"; do
+  case $what in
+    build) install_build ;;
+    test) install_test ;;
+    bench) install_bench ;;
+    lint) install_lint ;;
+    *) die "unknown argument '$what'; one of build, test, bench, lint" ;;
+  esac
+done
