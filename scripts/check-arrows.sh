@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# Checks which part of src/ includes which: the arrows of the architecture, and which part may know
+# which library. Every violation is one line; the status is 0 when there is none, 1 otherwise.
+#
+# usage: scripts/check-arrows.sh [ROOT]        ROOT has src/ in it; by default this checkout
+#        scripts/check-arrows.sh --self-test   proves that violations are found
+set -euo pipefail
+
+# What each part may include besides itself. A part is a folder of src/, or the stem of a file that
+# stands in src/ itself.
+declare -A may_include=(
+  [base]=""
+  [lease]="base"
+  [store]="lease base"
+  [process]="base"
+  [options]="lease base exit_code"
+  [exit_code]=""
+  [commands]="options store process lease base exit_code"
+  [main]="options commands base exit_code"
+)
+
+# Who may include the headers of a library; an extended regular expression on the path between < and
+# >, or quotes.
+declare -A library_belongs_to=(
+  ['^CLI/']="options.cc"
+  ['^(hiredis/|hiredis(_ssl)?\.h|ares|openssl/)']="store"
+  ['^spdlog/']="commands main.cc"
+)
+
+contains() { [[ " $1 " == *" $2 "* ]]; }
+
+# check_include FILE NUMBER QUOTE PATH: FILE, relative to src/, includes PATH; QUOTE is < or ".
+check_include() {
+  local file=$1 number=$2 quote=$3 path=$4 part target pattern owners
+  part=${file%%/*}
+  part=${part%.*}
+  target=${path%%/*}
+  target=${target%.*}
+  if [ "$quote" = '"' ] && [ -z "${may_include[$target]+known}" ]; then
+    report "$file:$number: includes \"$path\"; write our own headers as seen from src/, and others in < >"
+  fi
+  if [ -z "${may_include[$part]+known}" ]; then
+    report "$file:$number: '$part' is no part of the architecture"
+  elif [ -n "${may_include[$target]+known}" ] && ! contains "$part ${may_include[$part]}" "$target"; then
+    report "$file:$number: $part must not include $path; it may include ${may_include[$part]:-nothing}"
+  fi
+  for pattern in "${!library_belongs_to[@]}"; do
+    owners=${library_belongs_to[$pattern]}
+    if [[ $path =~ $pattern ]] && ! contains "$owners" "$part" && ! contains "$owners" "$file"; then
+      report "$file:$number: must not include $path; only $owners may"
+    fi
+  done
+}
+
+report() {
+  echo "src/$1"
+  violations=$((violations + 1))
+}
+
+# check ROOT reports the violations and fails if there are any.
+check() {
+  local line includes=0
+  local include='[[:space:]]*#[[:space:]]*include'
+  local pattern="^([^:]+):([0-9]+):$include"'[[:space:]]*([<"])([^>"]+)[>"]'
+  violations=0
+  cd "$1/src"
+  while IFS= read -r line; do
+    [[ $line =~ $pattern ]] || continue
+    check_include "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" "${BASH_REMATCH[3]}" "${BASH_REMATCH[4]}"
+    includes=$((includes + 1))
+  done < <(grep -rnE --include='*.cc' --include='*.h' "^$include" . | sed 's|^\./||' | sort)
+  if [ "$includes" = 0 ]; then
+    echo "src: no include was found, so nothing was checked"
+    return 1
+  fi
+  [ "$violations" = 0 ]
+}
+
+# expect WANTED FILE INCLUDE: a tree in which FILE has this line must (0) or must not (1) pass.
+expect() {
+  local wanted=$1 tree got=0 said
+  tree=$(mktemp -d)
+  mkdir -p "$tree/src/$(dirname "$2")" "$tree/src/base"
+  echo '#include <vector>' >"$tree/src/base/clock.h"
+  printf '#pragma once\n%s\n' "$3" >"$tree/src/$2"
+  said=$(check "$tree") || got=1
+  rm -rf "$tree"
+  if [ "$got" != "$wanted" ] || { [ "$wanted" = 1 ] && [[ $said != "src/$2:2: "* ]]; }; then
+    echo "self-test: $2 with $3: wanted $wanted, got $got ${said:+($said)}"
+    failures=$((failures + 1))
+  fi
+}
+
+self_test() {
+  failures=0
+  expect 0 lease/supervisor.cc '#include "lease/timeline.h"'
+  expect 0 lease/supervisor.cc '#include "base/clock.h"'
+  expect 0 lease/supervisor.cc '#include <variant>'
+  expect 1 lease/supervisor.cc '#include "store/store.h"'
+  expect 1 lease/supervisor.h '#  include "process/keeper.h"'
+  expect 1 lease/supervisor.cc '#include "exit_code.h"'
+  expect 1 lease/supervisor.cc '#include "../base/clock.h"'
+  expect 1 lease/supervisor.cc '#include "timeline.h"'
+  expect 0 store/redis.cc '#include "lease/claim.h"'
+  expect 0 store/redis.cc '#include <hiredis/hiredis.h>'
+  expect 0 store/redis.cc '#include <ares.h>'
+  expect 1 store/redis.cc '#include "process/front.h"'
+  expect 1 store/redis.cc '#include <spdlog/spdlog.h>'
+  expect 1 process/front.cc '#include "lease/claim.h"'
+  expect 1 process/front.cc '#include "store/store.h"'
+  expect 1 process/front.cc '#include <hiredis.h>'
+  expect 1 process/front.cc '#include <openssl/ssl.h>'
+  expect 1 base/poller.cc '#include "lease/claim.h"'
+  expect 0 commands/run.cc '#include "store/scripts.h"'
+  expect 0 commands/run.cc '#include "exit_code.h"'
+  expect 0 commands/run.cc '#include <spdlog/spdlog.h>'
+  expect 1 commands/run.cc '#include <CLI/CLI.hpp>'
+  expect 1 commands/run.cc '#include <ares_dns.h>'
+  expect 0 options.cc '#include <CLI/CLI.hpp>'
+  expect 1 options.h '#include <CLI/CLI.hpp>'
+  expect 1 options.cc '#include "store/location.h"'
+  expect 0 main.cc '#include "commands/run.h"'
+  expect 0 main.cc '#include <spdlog/spdlog.h>'
+  expect 1 main.cc '#include "store/store.h"'
+  expect 1 exit_code.h '#include "base/errors.h"'
+  expect 1 helpers/strings.cc '#include <string>'
+  [ "$failures" = 0 ]
+}
+
+if [ "${1-}" = --self-test ]; then
+  self_test
+else
+  check "${1:-$(dirname "${BASH_SOURCE[0]}")/..}"
+fi
