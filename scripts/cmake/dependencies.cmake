@@ -1,5 +1,5 @@
-# The libraries that we stand on. Nothing is downloaded here: whoever builds supplies them, by packages or by
-# CMAKE_PREFIX_PATH; scripts/install-deps.sh does it for Debian.
+# The libraries that we stand on. Nothing is downloaded here: whoever builds supplies them, by
+# packages or by CMAKE_PREFIX_PATH; scripts/install-deps.sh does it for Debian.
 
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
@@ -15,8 +15,8 @@ find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(spdlog REQUIRED)
 
-# We use spdlog as headers only. Where it is built upon a separate fmt, fmt is used as headers only as well, because
-# distributions ship no archive of it.
+# We use spdlog as headers only. Where it is built upon a separate fmt, fmt is used as headers only
+# as well, because distributions ship no archive of it.
 get_target_property(spdlog_links spdlog::spdlog_header_only INTERFACE_LINK_LIBRARIES)
 if("fmt::fmt" IN_LIST spdlog_links)
   find_package(fmt REQUIRED)

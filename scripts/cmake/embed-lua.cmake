@@ -1,5 +1,5 @@
-# cmake -P embed-lua.cmake OUTPUT SCRIPT.lua... writes a C++ header with the text of each script and its SHA-1, which is what
-# EVALSHA wants. foo_bar.lua becomes kFooBarScript.
+# cmake -P embed-lua.cmake OUTPUT SCRIPT.lua... writes a C++ header with the text of each script and
+# its SHA-1, which is what EVALSHA wants. foo_bar.lua becomes kFooBarScript.
 
 set(output ${CMAKE_ARGV3})
 set(header "// Generated from src/store/scripts/*.lua when the project is built.
@@ -24,7 +24,8 @@ foreach(index RANGE 4 ${last})
   set(file ${CMAKE_ARGV${index}})
   file(READ ${file} text)
   file(SHA1 ${file} sha1)
-  # The text must reach the server exactly as it was hashed: reject what a raw string literal might change.
+  # The text must reach the server exactly as it was hashed: reject what a raw string literal might
+  # change.
   string(SHA1 embedded_sha1 "${text}")
   string(FIND "${text}" ")lua\"" delimiter)
   string(FIND "${text}" "\r" carriage_return)
