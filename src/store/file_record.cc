@@ -1,0 +1,203 @@
+#include "store/file_record.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "store/percent.h"
+
+namespace cluster_leader {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using std::chrono::milliseconds;
+
+/// What is kept as it is in a record's texts: all of printable ASCII but the percent sign.
+constexpr std::string_view kPrintable = " !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~";
+
+/// Small enough that a record of ordinary names has one size for its life, see format_record().
+constexpr std::size_t kBlock = 512;
+
+/// Commands are there for people, and a record should stay small.
+constexpr std::size_t kLongestCommand = 1024;
+
+/// The largest integer that Redis' scripts can count to; neither a token nor a wall clock gets
+/// there.
+constexpr std::int64_t kLargestCount = std::int64_t{1} << 53U;
+
+/// A hundred times what the command line allows; it keeps sums of times far from an overflow.
+constexpr std::int64_t kLongestTtlMs = std::int64_t{100} * 24 * 60 * 60 * 1000;
+
+/// How far apart two estimates of one boot may be, when nobody sets the clock.
+constexpr std::int64_t kSameBootMs = 1000;
+
+std::optional<std::int64_t> integer(const Json& object, const char* name, std::int64_t largest) {
+  const auto found = object.find(name);
+  if (found == object.end() || !found->is_number_unsigned()) return std::nullopt;
+  const auto value = found->get<std::uint64_t>();
+  if (value > static_cast<std::uint64_t>(largest)) return std::nullopt;
+  return static_cast<std::int64_t>(value);
+}
+
+std::optional<std::string> text(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  if (found == object.end() || !found->is_string()) return std::nullopt;
+  return percent_decode(found->get_ref<const std::string&>());
+}
+
+std::string printable(std::string_view bytes) { return percent_encode(bytes, kPrintable); }
+
+FileRecord new_lease(const Claim& claim, Token token, const Moment& moment) {
+  FileRecord record;
+  record.key = claim.key;
+  record.fence = token;
+  record.holder = claim.holder;
+  record.node = claim.node;
+  record.host = claim.host;
+  record.pid = claim.pid;
+  record.command = claim.command.substr(0, kLongestCommand);
+  record.since_ms = moment.wall_ms;
+  return record;
+}
+
+/// `record` for a whole ttl from now. A lease is never added to, so that no number of renewals can
+/// carry it further.
+FileRecord extended(FileRecord record, const Claim& claim, const Moment& moment) {
+  record.until = moment.now + claim.ttl;
+  record.ttl = claim.ttl;
+  record.boot_id = moment.boot_id;
+  record.booted_ms = moment.booted_ms();
+  return record;
+}
+
+Decision acquire(const Claim& claim, const FileRecord* record, const Moment& moment) {
+  if (record != nullptr && record->holder == claim.holder) {
+    return {Granted{record->fence}, extended(*record, claim, moment)};
+  }
+  std::int64_t fence = 0;
+  if (record != nullptr) {
+    const Duration rest = time_left(*record, moment);
+    if (rest > Duration::zero()) {
+      return {Busy{node_of(record->holder.value), rest + milliseconds(2) + record->ttl / 500}, {}};
+    }
+    fence = record->fence.value;
+  }
+  const Token token{std::max(fence + 1, moment.wall_ms)};
+  return {Granted{token}, extended(new_lease(claim, token, moment), claim, moment)};
+}
+
+Decision renew(const Claim& claim, Token token, const FileRecord* record, const Moment& moment) {
+  if (record != nullptr) {
+    if (record->holder == claim.holder) return {Renewed{}, extended(*record, claim, moment)};
+    if (!record->holder.value.empty()) return {Lost{node_of(record->holder.value)}, {}};
+    // A released lease stays released: this renewal may be one that was delayed.
+    if (record->fence >= token) return {Lost{}, {}};
+  }
+  return {Renewed{}, extended(new_lease(claim, token, moment), claim, moment)};
+}
+
+Decision release(const Claim& claim, const FileRecord* record) {
+  if (record == nullptr || record->holder != claim.holder) return {Released{}, {}};
+  FileRecord released = *record;
+  released.holder = {};
+  released.until = {};
+  return {Released{}, released};
+}
+
+Failed misconfigured(const char* text) { return {Trouble::kMisconfigured, text, false, {}}; }
+
+}  // namespace
+
+std::int64_t Moment::booted_ms() const {
+  return wall_ms - std::chrono::floor<milliseconds>(now.time_since_epoch()).count();
+}
+
+std::string format_record(const FileRecord& record) {
+  Json object = {{"key", printable(record.key.value)}, {"fence", record.fence.value}};
+  if (!record.holder.value.empty()) {
+    object["holder"] = printable(record.holder.value);
+    object["until_boottime_ns"] = record.until.time_since_epoch().count();
+  }
+  object["boot_id"] = printable(record.boot_id);
+  object["booted"] = std::max<std::int64_t>(record.booted_ms, 0);
+  object["ttl_ms"] = ceil_ms(record.ttl);
+  object["node"] = printable(record.node);
+  object["host"] = printable(record.host);
+  object["pid"] = record.pid;
+  object["command"] = printable(record.command);
+  object["since"] = std::max<std::int64_t>(record.since_ms, 0);
+  std::string text = object.dump();
+  text.resize((text.size() + kBlock) / kBlock * kBlock, ' ');
+  text.back() = '\n';
+  return text;
+}
+
+std::optional<FileRecord> parse_record(std::string_view bytes) {
+  constexpr auto kAny = INT64_MAX;
+  const Json object = Json::parse(bytes, nullptr, /*allow_exceptions=*/false);
+  if (!object.is_object()) return std::nullopt;
+  const auto key = text(object, "key");
+  const auto fence = integer(object, "fence", kLargestCount);
+  const auto boot_id = text(object, "boot_id");
+  const auto booted = integer(object, "booted", kLargestCount);
+  const auto ttl = integer(object, "ttl_ms", kLongestTtlMs);
+  if (!key || !fence || !boot_id || !booted || !ttl) return std::nullopt;
+  FileRecord record;
+  record.key.value = *key;
+  record.fence.value = *fence;
+  record.boot_id = *boot_id;
+  record.booted_ms = *booted;
+  record.ttl = milliseconds(*ttl);
+  if (object.contains("holder") || object.contains("until_boottime_ns")) {
+    const auto holder = text(object, "holder");
+    const auto until = integer(object, "until_boottime_ns", kAny);
+    if (!holder || holder->empty() || !until) return std::nullopt;
+    record.holder.value = *holder;
+    record.until = Time(Duration(*until));
+  }
+  // The rest is for people: a lease does not become void because one of these is missing.
+  record.node = text(object, "node").value_or("");
+  record.host = text(object, "host").value_or("");
+  record.pid = integer(object, "pid", kAny).value_or(0);
+  record.command = text(object, "command").value_or("");
+  record.since_ms = integer(object, "since", kAny).value_or(0);
+  return record;
+}
+
+Duration time_left(const FileRecord& record, const Moment& moment) {
+  if (record.holder.value.empty()) return Duration::zero();
+  const Duration rest = record.until - moment.now;
+  if (record.boot_id == moment.boot_id) {
+    // Nobody writes a lease longer than its ttl, so a longer one was written by hand.
+    return std::min(rest, record.ttl);
+  }
+  // The jobs of an earlier boot are dead. But LXC and systemd-nspawn give each container a boot id
+  // of its own, on one kernel with one clock, and the directory may be shared between them; those
+  // agree about when the machine was booted.
+  const bool same_kernel = std::abs(record.booted_ms - moment.booted_ms()) <= kSameBootMs;
+  return same_kernel && rest <= record.ttl ? rest : Duration::zero();
+}
+
+Decision decide(RequestKind kind, Token token, const Claim& claim, const FoundRecord& found,
+                const Moment& moment) {
+  const auto* record = std::get_if<FileRecord>(&found);
+  if (record != nullptr && record->key.value != claim.key.value) {
+    return {misconfigured("is the record of another key; does the file system ignore case?"), {}};
+  }
+  // What cannot be read may be somebody's lease. Only a holder knows better.
+  if (std::holds_alternative<Garbage>(found) && kind != RequestKind::kRenew) {
+    return {misconfigured("is not a record of cluster-leader; remove it if no job runs"), {}};
+  }
+  switch (kind) {
+    case RequestKind::kAcquire:
+      return acquire(claim, record, moment);
+    case RequestKind::kRenew:
+      return renew(claim, token, record, moment);
+    case RequestKind::kRelease:
+      break;
+  }
+  return release(claim, record);
+}
+
+}  // namespace cluster_leader

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "base/clock.h"
+#include "lease/answer.h"
+#include "lease/claim.h"
+
+namespace cluster_leader {
+
+/// A moment on one machine. CLOCK_BOOTTIME counts from a boot, so it says nothing without the boot.
+struct Moment {
+  Time now;
+  std::int64_t wall_ms = 0;
+  std::string boot_id;  ///< /proc/sys/kernel/random/boot_id
+
+  /// When the machine was booted, by the wall clock.
+  std::int64_t booted_ms() const;
+};
+
+/// What a machine without a server knows about one key: the lease and what outlives it. It is the
+/// file store's counterpart of the lock and the record on Redis.
+struct FileRecord {
+  Key key;
+  Token fence;      ///< the last token that was given away
+  HolderId holder;  ///< empty: the lease was released
+  Time until;       ///< until when only the holder may own the key
+  std::string boot_id;
+  std::int64_t booted_ms = 0;
+  Duration ttl{};  ///< of the last holder
+  std::string node;
+  std::string host;
+  std::int64_t pid = 0;
+  std::string command;
+  std::int64_t since_ms = 0;  ///< when the lease was acquired, by the wall clock
+};
+
+/// The record as one JSON object in ASCII. Names may be any bytes, which JSON's strings may not, so
+/// a byte outside printable ASCII, and `%`, stands there as %XX. Ends with a line break, and is
+/// padded with blanks to whole blocks, so that a later text has the same length and can be written
+/// over it.
+std::string format_record(const FileRecord& record);
+
+/// Nothing if `text` is not a record.
+std::optional<FileRecord> parse_record(std::string_view text);
+
+/// What was found where a key's record belongs.
+struct NoRecord {};
+struct Garbage {};
+using FoundRecord = std::variant<NoRecord, Garbage, FileRecord>;
+
+/// How long `record` still bars everybody but its holder; zero or less if it does not.
+Duration time_left(const FileRecord& record, const Moment& moment);
+
+/// The answer to a request, and the record that must be written before it may be given.
+struct Decision {
+  Answer answer;
+  std::optional<FileRecord> write;
+};
+
+/// The rules of the lease, as the scripts have them on Redis. A Failed begins with the verb: what
+/// it is about is the record.
+Decision decide(RequestKind kind, Token token, const Claim& claim, const FoundRecord& found,
+                const Moment& moment);
+
+}  // namespace cluster_leader

@@ -1,0 +1,285 @@
+#include "store/record_file.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include "store/percent.h"
+
+namespace cluster_leader {
+
+namespace {
+
+/// A name may have 255 bytes (NAME_MAX); this leaves room for the suffixes.
+constexpr std::size_t kLongestName = 200;
+
+/// Far more than format_record() makes; what is longer was not made by it.
+constexpr std::size_t kLongestRecord = 64 * 1024;
+
+/// Up to a page, write(2) is one copy within the kernel, which SIGKILL cannot cut in two.
+constexpr std::size_t kLongestOverwrite = 4096;
+
+/// Files are opened so that neither a link nor a pipe with our name can lead anywhere or block.
+constexpr int kPlainFile = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+constexpr int kFolder = O_PATH | O_DIRECTORY | O_CLOEXEC;
+
+constexpr unsigned kReadWriteBits = 0666;
+
+/// Gives a new file the read and write rights of its folder. Where that is refused, the umask's
+/// stay.
+void share(int fd, unsigned mode) { static_cast<void>(::fchmod(fd, mode & kReadWriteBits)); }
+
+/// mkdir -p. Returns the first error, since the later ones only follow from it, or 0.
+int make_directories(const std::string& path) {
+  int error = 0;
+  for (std::size_t end = 0; end != std::string::npos && error == 0;) {
+    end = path.find('/', end + 1);
+    if (::mkdir(path.substr(0, end).c_str(), 0777) != 0 && errno != EEXIST) error = errno;
+  }
+  return error;
+}
+
+bool write_all(int fd, const std::string& text) {
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t n = ::write(fd, text.data() + done, text.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    done += static_cast<std::size_t>(n);
+  }
+  return true;
+}
+
+/// What is in `fd`; one byte more than allowed if it is too long. Nothing, and errno, if it fails.
+std::optional<std::string> read_all(int fd) {
+  std::string text;
+  std::array<char, 4096> part{};
+  while (text.size() <= kLongestRecord) {
+    const ssize_t n = ::read(fd, part.data(), part.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return std::nullopt;
+    if (n == 0) break;
+    text.append(part.data(), static_cast<std::size_t>(n));
+  }
+  return text;
+}
+
+}  // namespace
+
+bool is_shared_file_system(int fd) {
+  // On these, a file may be written by a machine with another clock and other jobs; flock(2) may
+  // besides be of this machine alone. FUSE does not tell sshfs from a local disk, nor 9p a server
+  // from a host's folder. The clusters' own (GFS2, OCFS2, Lustre, Ceph, GPFS) do lock across
+  // machines, but the time in the record is still of one.
+  constexpr std::array<std::uint32_t, 21> kShared = {
+      NFS_SUPER_MAGIC,  SMB_SUPER_MAGIC,  CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC,
+      CODA_SUPER_MAGIC, NCP_SUPER_MAGIC,  AFS_SUPER_MAGIC,  AFS_FS_MAGIC,
+      V9FS_MAGIC,       FUSE_SUPER_MAGIC, CEPH_SUPER_MAGIC, OCFS2_SUPER_MAGIC,
+      0x01161970,   // GFS2
+      0x0BD00BD0,   // Lustre
+      0x47504653,   // GPFS
+      0x19830326,   // BeeGFS
+      0xAAD7AAEA,   // PanFS
+      0xBACBACBC,   // VMware's shared folders
+      0x786F4256,   // VirtualBox's
+      0x7C7C6673,   // Parallels'
+      0x20030528};  // OrangeFS
+  struct statfs info {};
+  if (::fstatfs(fd, &info) != 0) return false;
+  return std::find(kShared.begin(), kShared.end(), static_cast<std::uint32_t>(info.f_type)) !=
+         kShared.end();
+}
+
+Failed refused(int error, const std::string& action) {
+  Trouble trouble = Trouble::kMisconfigured;
+  switch (error) {
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      throw std::system_error(error, std::generic_category(), action);
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      trouble = Trouble::kDenied;
+      break;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+    case EIO:
+    case ENOLCK:
+    case ESTALE:
+      trouble = Trouble::kNotServing;
+      break;
+    default:
+      break;
+  }
+  return {trouble, "cannot " + action + ": " + std::generic_category().message(error), false, {}};
+}
+
+std::string file_name_of(const Key& key) {
+  // The dot is encoded too: no key is "..", and none ends like a lock file.
+  std::string name = percent_encode(key.value, "_-");
+  for (std::size_t cut = kLongestName; cut < name.size(); cut += kLongestName + 1) {
+    name.insert(cut, 1, '/');
+  }
+  return name;
+}
+
+RecordFile::Opened RecordFile::open(const std::string& directory, const Key& key, bool create,
+                                    bool (*is_shared)(int fd)) {
+  RecordFile file;
+  file.name_ = file_name_of(key);
+  bool missing = false;
+  if (auto failed = file.open_folder(directory, create, is_shared, missing)) return *failed;
+  if (missing) return NoDirectory{};
+  bool contended = false;
+  if (auto failed = file.open_lock(contended)) return *failed;
+  if (contended) return Contended{};
+  return file;
+}
+
+std::optional<Failed> RecordFile::open_folder(const std::string& directory, bool create,
+                                              bool (*is_shared)(int fd), bool& missing) {
+  folder_.reset(::open(directory.c_str(), kFolder));
+  if (!folder_ && errno == ENOENT && create) {
+    const int error = make_directories(directory);
+    if (error != 0) return refused(error, "make the directory");
+    folder_.reset(::open(directory.c_str(), kFolder));
+  }
+  missing = !folder_ && errno == ENOENT && !create;
+  if (missing) return std::nullopt;
+  if (!folder_) return refused(errno, "open the directory");
+  if (is_shared(folder_.get())) {
+    return Failed{Trouble::kMisconfigured,
+                  "the directory is on a file system that other machines may share, and file:// is "
+                  "for one machine; name a local directory, or a server",
+                  false,
+                  {}};
+  }
+  struct stat info {};
+  while (true) {
+    if (::fstat(folder_.get(), &info) != 0) return refused(errno, "look at the directory");
+    mode_ = info.st_mode & 07777U;
+    const std::size_t slash = name_.find('/');
+    if (slash == std::string::npos) return std::nullopt;
+    const std::string part = name_.substr(0, slash);
+    name_.erase(0, slash + 1);
+    if (create && ::mkdirat(folder_.get(), part.c_str(), 0777) == 0) {
+      static_cast<void>(::fchmodat(folder_.get(), part.c_str(), mode_, 0));
+    }
+    UniqueFd below(::openat(folder_.get(), part.c_str(), kFolder | O_NOFOLLOW));
+    missing = !below && errno == ENOENT && !create;
+    if (missing) return std::nullopt;
+    if (!below) return refused(errno, "open the folder " + part);
+    folder_ = std::move(below);
+  }
+}
+
+std::optional<Failed> RecordFile::open_lock(bool& contended) {
+  const std::string lock = name_ + ".lock";
+  lock_.reset(::openat(folder_.get(), lock.c_str(), O_RDWR | kPlainFile));
+  if (!lock_ && errno == ENOENT) {
+    lock_.reset(::openat(folder_.get(), lock.c_str(), O_RDWR | O_CREAT | kPlainFile, 0666));
+    if (lock_) share(lock_.get(), mode_);
+  }
+  if (!lock_) return refused(errno, "open " + lock);
+  int result = -1;
+  do {
+    result = ::flock(lock_.get(), LOCK_EX | LOCK_NB);
+  } while (result != 0 && errno == EINTR);
+  if (result != 0 && errno != EWOULDBLOCK) return refused(errno, "lock " + lock);
+  contended = result != 0 || !still_locked();
+  return std::nullopt;
+}
+
+bool RecordFile::still_locked() const {
+  struct stat ours {};
+  struct stat named {};
+  return ::fstat(lock_.get(), &ours) == 0 &&
+         ::fstatat(folder_.get(), (name_ + ".lock").c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+         ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
+}
+
+std::variant<FoundRecord, Failed> RecordFile::read(const Moment& moment) {
+  const std::string name = name_ + ".lease";
+  record_.reset(::openat(folder_.get(), name.c_str(), O_RDWR | kPlainFile));
+  if (!record_ && errno == EACCES) {
+    record_.reset(::openat(folder_.get(), name.c_str(), O_RDONLY | kPlainFile));
+  }
+  if (!record_ && errno == ENOENT) return FoundRecord(NoRecord{});
+  if (!record_) return refused(errno, "open " + name);
+  struct stat info {};
+  if (::fstat(record_.get(), &info) != 0) return refused(errno, "look at " + name);
+  if (!S_ISREG(info.st_mode)) return FoundRecord(Garbage{});
+  const auto text = read_all(record_.get());
+  if (!text) return refused(errno, "read " + name);
+  if (text->size() <= kLongestRecord) {
+    if (auto record = parse_record(*text)) return FoundRecord(std::move(*record));
+  }
+  // A power cut can leave a file torn or empty, since nothing waits for the disk here. All jobs of
+  // that time are dead, and the token goes on with the wall clock.
+  const std::int64_t written_ms = info.st_mtim.tv_sec * 1000 + info.st_mtim.tv_nsec / 1'000'000;
+  if (written_ms < moment.booted_ms()) return FoundRecord(NoRecord{});
+  return FoundRecord(Garbage{});
+}
+
+std::optional<Failed> RecordFile::write(const FileRecord& record) {
+  const std::string text = format_record(record);
+  if (overwrite(text)) return std::nullopt;
+  return replace(text);
+}
+
+/// A text of the same length goes over the old one, so that a full disk, which kills nobody else,
+/// does not end a lease at its next renewal. Readers hold the lock.
+bool RecordFile::overwrite(const std::string& text) const {
+  struct stat info {};
+  return text.size() <= kLongestOverwrite && record_ && ::fstat(record_.get(), &info) == 0 &&
+         S_ISREG(info.st_mode) && static_cast<std::size_t>(info.st_size) == text.size() &&
+         ::pwrite(record_.get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size());
+}
+
+std::optional<Failed> RecordFile::replace(const std::string& text) const {
+  const std::string name = name_ + ".lease";
+  const std::string draft = name_ + ".new";
+  const auto give_up = [&](const std::string& action) {
+    const int error = errno;
+    ::unlinkat(folder_.get(), draft.c_str(), 0);
+    return refused(error, action);
+  };
+  // A process that was killed between writing and renaming leaves one behind.
+  ::unlinkat(folder_.get(), draft.c_str(), 0);
+  UniqueFd fd(
+      ::openat(folder_.get(), draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | kPlainFile, 0666));
+  if (!fd) return refused(errno, "make " + draft);
+  share(fd.get(), mode_);
+  if (!write_all(fd.get(), text)) return give_up("write " + draft);
+  if (::renameat(folder_.get(), draft.c_str(), folder_.get(), name.c_str()) == 0) {
+    return std::nullopt;
+  }
+  if (errno == EPERM && (mode_ & S_ISVTX) != 0) {
+    give_up("replace " + name);
+    return Failed{Trouble::kDenied,
+                  "cannot replace " + name +
+                      ", which is another user's: several users need a "
+                      "directory without the sticky bit",
+                  false,
+                  {}};
+  }
+  return give_up("replace " + name);
+}
+
+void RecordFile::announce_release() const {
+  // IN_ATTRIB for those who watch. Writing would need space, and renewals must not wake anybody.
+  static_cast<void>(::futimens(lock_.get(), nullptr));
+}
+
+}  // namespace cluster_leader

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "base/unique_fd.h"
+#include "lease/answer.h"
+#include "store/file_record.h"
+
+namespace cluster_leader {
+
+/// True if the file system of the directory `fd` can be another machine's too, or cannot tell.
+bool is_shared_file_system(int fd);
+
+/// What to say when the system refused to `action` (for example "write x.lease") with `error`.
+/// Throws std::system_error where this process or machine has run out of descriptors or memory.
+Failed refused(int error, const std::string& action);
+
+/// The file name of a key's record without its suffix, which no two keys share: percent-encoded,
+/// and folders in folders where it is too long for one name.
+std::string file_name_of(const Key& key);
+
+/// The record of one key while nobody else can change it: the flock(2) on NAME.lock. It must not
+/// live longer than one call, since a lock survives in every process that a fork makes.
+class RecordFile {
+ public:
+  struct NoDirectory {};
+  struct Contended {};
+  using Opened = std::variant<RecordFile, NoDirectory, Contended, Failed>;
+
+  /// Never waits for the lock. With `create`, makes the directories that do not exist; they and the
+  /// files get the rights of the directory above them, since whoever may write there can replace
+  /// them anyway.
+  static Opened open(const std::string& directory, const Key& key, bool create,
+                     bool (*is_shared)(int fd));
+
+  std::variant<FoundRecord, Failed> read(const Moment& moment);
+
+  /// False if somebody deleted the lock file, so that the lock keeps nobody out any more.
+  bool still_locked() const;
+
+  /// REQUIRES: read() has said what there is.
+  std::optional<Failed> write(const FileRecord& record);
+
+  /// Tells those who watch the lock file that the key is free.
+  void announce_release() const;
+
+ private:
+  std::optional<Failed> open_folder(const std::string& directory, bool create,
+                                    bool (*is_shared)(int fd), bool& missing);
+  std::optional<Failed> open_lock(bool& contended);
+  bool overwrite(const std::string& text) const;
+  std::optional<Failed> replace(const std::string& text) const;
+
+  std::string name_;   ///< of the record in its folder, without a suffix
+  unsigned mode_ = 0;  ///< of that folder
+  UniqueFd folder_;
+  UniqueFd lock_;
+  UniqueFd record_;
+};
+
+}  // namespace cluster_leader
