@@ -72,16 +72,17 @@ FileRecord extended(FileRecord record, const Claim& claim, const Moment& moment)
 }
 
 Decision acquire(const Claim& claim, const FileRecord* record, const Moment& moment) {
-  if (record != nullptr && record->holder == claim.holder) {
-    return {Granted{record->fence}, extended(*record, claim, moment)};
-  }
   std::int64_t fence = 0;
   if (record != nullptr) {
+    fence = record->fence.value;
     const Duration rest = time_left(*record, moment);
+    if (rest > Duration::zero() && record->holder == claim.holder) {
+      // The same lease as before, so that it keeps its token.
+      return {Granted{record->fence}, extended(*record, claim, moment)};
+    }
     if (rest > Duration::zero()) {
       return {Busy{node_of(record->holder.value), rest + milliseconds(2) + record->ttl / 500}, {}};
     }
-    fence = record->fence.value;
   }
   const Token token{std::max(fence + 1, moment.wall_ms)};
   return {Granted{token}, extended(new_lease(claim, token, moment), claim, moment)};
