@@ -1,0 +1,284 @@
+#include "store/location.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+#include <vector>
+
+namespace cluster_leader {
+namespace {
+
+std::optional<Location> parsed(const std::string& url) {
+  std::string fault;
+  auto location = parse_location(url, fault);
+  EXPECT_TRUE(location.has_value()) << url << ": " << fault;
+  return location;
+}
+
+RedisLocation redis(const std::string& url) {
+  const auto location = parsed(url);
+  const auto* redis = location ? std::get_if<RedisLocation>(&*location) : nullptr;
+  EXPECT_NE(redis, nullptr) << url;
+  return redis != nullptr ? *redis : RedisLocation{};
+}
+
+std::string directory(const std::string& url) {
+  const auto location = parsed(url);
+  const auto* file = location ? std::get_if<FileLocation>(&*location) : nullptr;
+  EXPECT_NE(file, nullptr) << url;
+  return file != nullptr ? file->directory : "";
+}
+
+/// Why `url` is refused; empty if it is not.
+std::string fault_of(const std::string& url) {
+  std::string fault;
+  if (parse_location(url, fault)) return "";
+  EXPECT_FALSE(fault.empty()) << url;
+  EXPECT_EQ(fault.find('\n'), std::string::npos) << url;
+  return fault;
+}
+
+TEST(LocationTest, AHostIsEnough) {
+  const RedisLocation location = redis("redis://cache-1.example_net");
+  EXPECT_EQ(location.host, "cache-1.example_net");
+  EXPECT_EQ(location.port, 6379);
+  EXPECT_EQ(location.db, 0);
+  EXPECT_EQ(location.socket_path, "");
+  EXPECT_EQ(location.credentials.user, "");
+  EXPECT_EQ(location.credentials.password, "");
+}
+
+TEST(LocationTest, EveryPartOfARedisUrlIsRead) {
+  const RedisLocation location = redis("redis://app:se%20cr%3aet@10.0.0.7:6380/15");
+  EXPECT_EQ(location.host, "10.0.0.7");
+  EXPECT_EQ(location.port, 6380);
+  EXPECT_EQ(location.db, 15);
+  EXPECT_EQ(location.credentials.user, "app");
+  EXPECT_EQ(location.credentials.password, "se cr:et");
+}
+
+TEST(LocationTest, APasswordNeedsNoUserAndAUserNoPassword) {
+  EXPECT_EQ(redis("redis://:pw@h").credentials.user, "");
+  EXPECT_EQ(redis("redis://:pw@h").credentials.password, "pw");
+  EXPECT_EQ(redis("redis://app@h").credentials.user, "app");
+  EXPECT_EQ(redis("redis://app@h").credentials.password, "");
+  EXPECT_EQ(redis("redis://@h").credentials.user, "");
+}
+
+TEST(LocationTest, APasswordMayContainColonsAndAts) {
+  EXPECT_EQ(redis("redis://app:a:b@c@h").credentials.password, "a:b@c");
+  EXPECT_EQ(redis("redis://app:a:b@c@h").host, "h");
+}
+
+TEST(LocationTest, AnIpv6AddressStandsInBrackets) {
+  EXPECT_EQ(redis("redis://[::1]").host, "::1");
+  EXPECT_EQ(redis("redis://u:p@[fd00::7]:7000/3").host, "fd00::7");
+  EXPECT_EQ(redis("redis://u:p@[fd00::7]:7000/3").port, 7000);
+  EXPECT_NE(fault_of("redis://::1"), "");
+  EXPECT_NE(fault_of("redis://[::1"), "");
+  EXPECT_NE(fault_of("redis://[]"), "");
+  EXPECT_NE(fault_of("redis://[1.2.3.4]"), "");
+  EXPECT_NE(fault_of("redis://[::1]6379"), "");
+  EXPECT_NE(fault_of("redis://[::1]:"), "");
+}
+
+TEST(LocationTest, TheSchemeIgnoresCase) { EXPECT_EQ(redis("REDIS://h").host, "h"); }
+
+TEST(LocationTest, ATrailingSlashIsTheFirstDatabase) { EXPECT_EQ(redis("redis://h/").db, 0); }
+
+TEST(LocationTest, APortIsFrom1To65535) {
+  EXPECT_EQ(redis("redis://h:1").port, 1);
+  EXPECT_EQ(redis("redis://h:65535").port, 65535);
+  for (const char* port : {"0", "65536", "", "-1", "+1", "6379x", "0x10", "99999999999999999999"}) {
+    EXPECT_NE(fault_of(std::string("redis://h:") + port), "") << port;
+  }
+}
+
+TEST(LocationTest, ADatabaseIsANumberFrom0) {
+  EXPECT_EQ(redis("redis://h/2147483647").db, 2147483647);
+  for (const char* db : {"-1", "+1", "x", "1/", "1/2", "/1", "2147483648", "%31"}) {
+    EXPECT_NE(fault_of(std::string("redis://h/") + db), "") << db;
+  }
+}
+
+TEST(LocationTest, AUrlWithoutAHostIsRefused) {
+  for (const char* url :
+       {"redis://", "redis:///2", "redis://:6379", "redis://u:p@", "redis://@/1"}) {
+    EXPECT_NE(fault_of(url).find("no host"), std::string::npos) << url;
+  }
+}
+
+TEST(LocationTest, WhatIsNoUrlIsRefused) {
+  for (const char* url : {"", "localhost", "localhost:6379", "redis:h", "redis:/h", "://h", "/tmp",
+                          "redis://h h", " redis://h", "redis://h\n", "redis://h\t", "redis://h#1",
+                          "redis://h?db=1", "redis://h,i", "redis://h%20", "redis://h\xC3\xA9"}) {
+    EXPECT_NE(fault_of(url), "") << url;
+  }
+  EXPECT_NE(fault_of(std::string("redis://h\0i", 11)), "");
+}
+
+TEST(LocationTest, ABadEscapeIsRefused) {
+  for (const char* escape : {"%", "%2", "%2g", "%g2", "%%41", "%-1", "%+1", "% 1", "%00"}) {
+    EXPECT_NE(fault_of(std::string("redis://u:a") + escape + "@h"), "") << escape;
+    EXPECT_NE(fault_of(std::string("file:///a") + escape), "") << escape;
+  }
+}
+
+TEST(LocationTest, AUnixSocketIsAPath) {
+  EXPECT_EQ(redis("unix:///run/redis.sock").socket_path, "/run/redis.sock");
+  EXPECT_EQ(redis("unix:///run/redis.sock").db, 0);
+  EXPECT_EQ(redis("unix:///run/re%20dis.sock?db=4").socket_path, "/run/re dis.sock");
+  EXPECT_EQ(redis("unix:///run/re%20dis.sock?db=4").db, 4);
+  const RedisLocation location = redis("unix://app:p%40w@/run/r@1.sock");
+  EXPECT_EQ(location.socket_path, "/run/r@1.sock");
+  EXPECT_EQ(location.credentials.user, "app");
+  EXPECT_EQ(location.credentials.password, "p@w");
+  for (const char* url :
+       {"unix://", "unix:///", "unix://run/redis.sock", "unix:///s?", "unix:///s?db",
+        "unix:///s?db=", "unix:///s?db=x", "unix:///s?db=1&x=2", "unix:///s?DB=1"}) {
+    EXPECT_NE(fault_of(url), "") << url;
+  }
+}
+
+TEST(LocationTest, AUnixSocketsPathFitsItsAddress) {
+  EXPECT_EQ(redis("unix:///" + std::string(106, 'x')).socket_path.size(), 107U);
+  EXPECT_NE(fault_of("unix:///" + std::string(107, 'x')), "");
+}
+
+TEST(LocationTest, ADirectoryIsAbsolute) {
+  EXPECT_EQ(directory("file:///var/lock/jobs"), "/var/lock/jobs");
+  EXPECT_EQ(directory("file:///a%20b/%C3%A9@"), "/a b/\xC3\xA9@");
+  for (const char* url : {"file://", "file://relative", "file://relative/dir", "file://u@/dir",
+                          "file:dir", "file:/dir", "file:///dir?x"}) {
+    EXPECT_NE(fault_of(url), "") << url;
+  }
+}
+
+TEST(LocationTest, KindsThatComeLaterAreNamed) {
+  for (const char* scheme : {"rediss", "redis+sentinel", "redis+cluster"}) {
+    const std::string fault = fault_of(std::string(scheme) + "://user:hush@h/name");
+    EXPECT_NE(fault.find(std::string(scheme) + "://"), std::string::npos) << fault;
+    EXPECT_NE(fault.find("yet"), std::string::npos) << fault;
+    EXPECT_EQ(fault.find("hush"), std::string::npos) << fault;
+  }
+}
+
+TEST(LocationTest, AnUnknownKindNamesTheKnownOnes) {
+  const std::string fault = fault_of("http://user:hush@h");
+  for (const char* known : {"redis://", "unix://", "file://"}) {
+    EXPECT_NE(fault.find(known), std::string::npos) << fault;
+  }
+}
+
+TEST(LocationTest, NoFaultContainsThePassword) {
+  for (const char* url : {"redis://u:hush@h:x",
+                          "redis://u:hush@",
+                          "redis://u:hush@h/x",
+                          "redis://u:hu%sh@h",
+                          "redis://u:hush",
+                          "redis://u:h/hush@h",
+                          "redis://u:h?hush@h",
+                          "redis://u:h#hush@h",
+                          "redis://:hush @h",
+                          "redis:u:hush@h",
+                          "u:hush@h",
+                          "hush",
+                          "hush://h",
+                          "hush@redis://h",
+                          "rediss://u:hush@h",
+                          "unix://u:hush@",
+                          "unix://u:hush@/s?x=1",
+                          "file://u:hush@/d",
+                          "redis://u:hush@[::1",
+                          "redis://u:hush@h,i"}) {
+    EXPECT_EQ(fault_of(url).find("hush"), std::string::npos) << url;
+  }
+}
+
+TEST(LocationTest, ADescriptionHasNoSecret) {
+  EXPECT_EQ(describe(*parsed("redis://h")), "redis://h:6379");
+  EXPECT_EQ(describe(*parsed("redis://app:hush@h:7000/3")), "redis://app:***@h:7000/3");
+  EXPECT_EQ(describe(*parsed("redis://:hush@h")), "redis://***@h:6379");
+  EXPECT_EQ(describe(*parsed("redis://[fd00::7]:7000")), "redis://[fd00::7]:7000");
+  EXPECT_EQ(describe(*parsed("unix://app:hush@/run/a%3Fb.sock?db=2")),
+            "unix://app:***@/run/a%3Fb.sock?db=2");
+  EXPECT_EQ(describe(*parsed("file:///var/lock/a%20b")), "file:///var/lock/a%20b");
+  RedisLocation location;
+  location.credentials = {"app", "", "/run/secrets/hush"};
+  EXPECT_EQ(describe(location), "redis://app:***@redis:6379");
+}
+
+TEST(LocationTest, AUserWithoutAPasswordMayBeAPassword) {
+  EXPECT_EQ(describe(*parsed("redis://hush@h")), "redis://***@h:6379");
+}
+
+TEST(LocationTest, ADescriptionIsAUrlOfTheSamePlace) {
+  for (const char* url : {"redis://h", "redis://[::1]:7/9", "unix:///a%20b%25%3F%40?db=3",
+                          "file:///x%0A%C3%A9%3F%23", "file:///", "redis://a%3Ab:c@h"}) {
+    const std::string text = describe(*parsed(url));
+    EXPECT_EQ(describe(*parsed(text)), text) << url;
+  }
+}
+
+/// URLs with a few bytes changed, so that most of them reach deep into the parser.
+TEST(LocationTest, NoBytesCrashItAndNoneTellThePassword) {
+  const std::vector<std::string> seeds = {
+      "redis://app:HUSHHUSH@host:6379/2", "redis://:HUSHHUSH@[fd00::1]:6379/2",
+      "unix://app:HUSHHUSH@/run/redis.sock?db=3", "file:///var/lib/cluster-leader",
+      "redis+sentinel://app:HUSHHUSH@a:1,b:2/main"};
+  const std::string alphabet = "%:/@?#[]0123456789aF.-_ \n=&";
+  std::mt19937 random(20261123);
+  const auto below = [&random](std::size_t n) { return random() % n; };
+  int understood = 0;
+  for (int round = 0; round < 200'000; ++round) {
+    std::string url = seeds[below(seeds.size())];
+    for (std::size_t changes = 1 + below(4); changes > 0; --changes) {
+      const char c =
+          below(8) == 0 ? static_cast<char>(below(256)) : alphabet[below(alphabet.size())];
+      const std::size_t at = below(url.size());
+      switch (below(4)) {
+        case 0:
+          url[at] = c;
+          break;
+        case 1:
+          url.insert(at, 1, c);
+          break;
+        case 2:
+          url.erase(at, 1 + below(3));
+          break;
+        default:
+          url.resize(at + 1);
+          break;
+      }
+      if (url.empty()) url = "x";
+    }
+    std::string fault;
+    const auto location = parse_location(url, fault);
+    ASSERT_EQ(fault.find("HUSH"), std::string::npos) << url;
+    if (!location) {
+      ASSERT_FALSE(fault.empty()) << url;
+      continue;
+    }
+    ++understood;
+    const std::string text = describe(*location);
+    const auto again = parse_location(text, fault);
+    ASSERT_TRUE(again.has_value()) << url << " became " << text << ": " << fault;
+    ASSERT_EQ(again->index(), location->index()) << url;
+    ASSERT_EQ(describe(*again), text) << url;
+    if (const auto* redis = std::get_if<RedisLocation>(&*location)) {
+      ASSERT_GE(redis->db, 0);
+      ASSERT_NE(redis->port, 0);
+      ASSERT_TRUE(!redis->host.empty());
+      const auto& same = std::get<RedisLocation>(*again);
+      ASSERT_EQ(same.host, redis->host);
+      ASSERT_EQ(same.port, redis->port);
+      ASSERT_EQ(same.db, redis->db);
+      ASSERT_EQ(same.socket_path, redis->socket_path);
+    }
+  }
+  EXPECT_GT(understood, 10'000);
+}
+
+}  // namespace
+}  // namespace cluster_leader
