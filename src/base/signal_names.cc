@@ -1,0 +1,52 @@
+#include "base/signal_names.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include <charconv>
+#include <string_view>
+
+namespace cluster_leader {
+
+namespace {
+
+std::optional<int> number_in(std::string_view text, int least, int most) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  if (!whole || value < least || value > most) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+std::optional<int> signal_number(const std::string& name) {
+  std::string_view word = name;
+  if (word.starts_with("SIG")) word.remove_prefix(3);
+  // The C library keeps the first real-time signals for itself, so that RTMIN is a number of its
+  // own.
+  const int range = SIGRTMAX - SIGRTMIN;
+  if (word == "RTMIN") return SIGRTMIN;
+  if (word == "RTMAX") return SIGRTMAX;
+  if (word.starts_with("RTMIN+")) {
+    const auto offset = number_in(word.substr(6), 0, range);
+    return offset ? std::optional(SIGRTMIN + *offset) : std::nullopt;
+  }
+  if (word.starts_with("RTMAX-")) {
+    const auto offset = number_in(word.substr(6), 0, range);
+    return offset ? std::optional(SIGRTMAX - *offset) : std::nullopt;
+  }
+  for (int signo = 1; signo < SIGRTMIN; ++signo) {
+    const char* abbreviation = ::sigabbrev_np(signo);
+    if (abbreviation != nullptr && word == abbreviation) return signo;
+  }
+  return number_in(name, 1, SIGRTMAX);
+}
+
+std::string signal_name(int signo) {
+  if (const char* abbreviation = ::sigabbrev_np(signo)) return abbreviation;
+  if (signo < SIGRTMIN || signo > SIGRTMAX) return std::to_string(signo);
+  return "RTMIN+" + std::to_string(signo - SIGRTMIN);
+}
+
+}  // namespace cluster_leader

@@ -1,0 +1,79 @@
+#include "commands/reporter.h"
+
+#include <poll.h>
+#include <spdlog/details/null_mutex.h>
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace cluster_leader {
+
+namespace {
+
+class StderrSink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    pollfd ready{STDERR_FILENO, POLLOUT, 0};
+    if (::poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) return;
+    // A short write, or none, is all that a broken stderr allows.
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+  }
+  void flush_() override {}
+};
+
+std::string one_line(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, ' ');
+  return text;
+}
+
+}  // namespace
+
+Reporter::Reporter(const Options& options)
+    : level_(options.log_level), format_(options.log_format) {}
+
+Reporter::~Reporter() = default;
+
+spdlog::logger& Reporter::logger() {
+  if (!logger_) {
+    logger_ = std::make_unique<spdlog::logger>("cluster-leader", std::make_shared<StderrSink>());
+    logger_->set_level(spdlog::level::info);
+    if (format_ == Options::LogFormat::kJson) {
+      logger_->set_pattern(R"({"time":"%Y-%m-%dT%T.%eZ","level":"%l","message":%v})",
+                           spdlog::pattern_time_type::utc);
+    } else {
+      logger_->set_pattern("%n: %v");
+    }
+  }
+  return *logger_;
+}
+
+void Reporter::say(Level level, const std::string& text) {
+  const spdlog::level::level_enum severity = level == Level::kError     ? spdlog::level::err
+                                             : level == Level::kWarning ? spdlog::level::warn
+                                                                        : spdlog::level::info;
+  if (format_ == Options::LogFormat::kJson) {
+    const nlohmann::json message = text;
+    logger().log(severity, "{}",
+                 message.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
+  } else {
+    logger().log(severity, "{}{}", level == Level::kWarning ? "warning: " : "", one_line(text));
+  }
+}
+
+void Reporter::error(const std::string& text) { say(Level::kError, text); }
+
+void Reporter::warning(const std::string& text) {
+  if (level_ != Options::LogLevel::kQuiet) say(Level::kWarning, text);
+}
+
+void Reporter::info(const std::string& text) {
+  if (level_ == Options::LogLevel::kVerbose) say(Level::kInfo, text);
+}
+
+}  // namespace cluster_leader

@@ -1,0 +1,308 @@
+#include "commands/run.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "base/poller.h"
+#include "base/random.h"
+#include "commands/keeper.h"
+#include "commands/reporter.h"
+#include "commands/session.h"
+#include "exit_code.h"
+#include "process/descriptors.h"
+#include "process/front.h"
+#include "store/location.h"
+
+namespace cluster_leader {
+
+namespace {
+
+Claim make_claim(const Options& options) {
+  char host[HOST_NAME_MAX + 1] = {};
+  ::gethostname(host, sizeof host - 1);
+  std::string command;
+  for (const std::string& argument : options.command) {
+    command += (command.empty() ? "" : " ") + argument;
+  }
+  constexpr std::size_t kEnoughForPeople = 200;
+  return {{options.prefix + options.key},
+          {options.node + '/' + random_hex_128()},
+          options.timeline.ttl,
+          options.node,
+          host,
+          ::getpid(),
+          command.substr(0, kEnoughForPeople)};
+}
+
+/// Where the lease lives; on failure nothing, and `fault` says why.
+std::optional<Location> make_location(const Options& options, std::string& fault) {
+  const Credentials given{options.user, options.password, options.password_file};
+  if (options.server.empty()) {
+    return RedisLocation{options.host, options.port, "", options.db, given};
+  }
+  std::optional<Location> location = parse_location(options.server, fault);
+  if (!location) return std::nullopt;
+  if (auto* redis = std::get_if<RedisLocation>(&*location)) {
+    // Each part that the URL leaves open comes from the options and the environment.
+    Credentials& credentials = redis->credentials;
+    if (credentials.user.empty()) credentials.user = given.user;
+    if (credentials.password.empty()) {
+      credentials.password = given.password;
+      credentials.password_file = given.password_file;
+    }
+  }
+  return location;
+}
+
+/// Our environment with the lease in it. Whatever an outer cluster-leader set does not reach the
+/// job: without a lease there is no holder and no token.
+std::vector<std::string> job_environment(const Options& options, const Claim& claim,
+                                         const Supervisor& supervisor) {
+  std::vector<std::pair<std::string, std::string>> ours = {
+      {"CLUSTER_LEADER_KEY", options.key},
+      {"CLUSTER_LEADER_HOLDER", claim.holder.value},
+      {"CLUSTER_LEADER_TOKEN", std::to_string(supervisor.token().value)},
+      {"CLUSTER_LEADER_TTL_MS", std::to_string(ceil_ms(claim.ttl))},
+      {"CLUSTER_LEADER_NODE", options.node},
+  };
+  std::vector<std::string> environment;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const std::string_view name = text.substr(0, text.find('='));
+    const auto is_name = [&](const auto& variable) { return variable.first == name; };
+    if (std::none_of(ours.begin(), ours.end(), is_name)) environment.emplace_back(text);
+  }
+  for (const auto& [name, value] : ours) {
+    const bool of_lease = name == "CLUSTER_LEADER_HOLDER" || name == "CLUSTER_LEADER_TOKEN";
+    if (of_lease && supervisor.token() == Token{}) continue;
+    environment.push_back(name + '=' + value);
+  }
+  return environment;
+}
+
+class Run {
+ public:
+  explicit Run(const Options& options)
+      : options_(options),
+        inherited_(InheritedSignals::capture()),
+        reporter_(options),
+        signals_(inherited_),
+        terminal_(has_terminal()),
+        claim_(make_claim(options)) {}
+
+  int operator()() {
+    std::string fault;
+    const std::optional<Location> location = make_location(options_, fault);
+    if (!location) {
+      reporter_.error(fault);
+      return kExitConfig;
+    }
+    location_ = *location;
+    where_ = "key " + options_.key + " at " + describe(location_);
+    warn_about_ttl();
+    session_.emplace(Supervisor(options_.timeline, options_.policy, random_u64(), BootClock::now()),
+                     open_store(location_, claim_, options_.policy.wait_while_busy), where_,
+                     reporter_);
+    if (!stand()) {
+      const Outcome outcome = session_->supervisor().outcome();
+      if (outcome == Outcome::kAborted) die_of(aborted_by_);
+      if (outcome == Outcome::kFollower) return follow();
+      if (!is_unavailable()) return fail();
+      if (options_.if_unavailable == Options::IfUnavailable::kSkip) return follow();
+      if (options_.if_unavailable == Options::IfUnavailable::kFail) return fail();
+      reporter_.error(failure() + "; running WITHOUT a lease (--if-unavailable run)");
+      session_.emplace(
+          Supervisor::without_lease(options_.timeline, options_.policy, BootClock::now()), nullptr,
+          where_, reporter_);
+    }
+    return supervise();
+  }
+
+ private:
+  void warn_about_ttl() {
+    if (options_.timeline.ttl < std::chrono::seconds(5)) {
+      reporter_.info("a ttl below 5 s loses leases on short hiccups of the network");
+    } else if (options_.timeline.ttl > std::chrono::minutes(1)) {
+      reporter_.info("a ttl above 60 s makes a failover slow when a machine dies");
+    }
+  }
+
+  /// Stands as a candidate. True if the lease is ours and the job is to be started.
+  bool stand() {
+    Poller poller;
+    bool granted = false;
+    const auto look = [&](const Actions& actions) {
+      for (const Action& action : actions) granted |= action.kind == Action::Kind::kStartJob;
+    };
+    look(session_->tell(Tick{}, BootClock::now()));
+    // A grant is not the end: a signal that came with it, or while it came, counts first.
+    for (bool decided = false; !decided;) {
+      decided = granted;
+      if (!decided) {
+        session_->watch(poller);
+        poller.watch(signals_.fd(), POLLIN);
+        const Time now = poller.wait(session_->wake_at());
+        look(session_->advance(poller, now));
+      }
+      take_signals();
+      if (session_->supervisor().phase() == Phase::kReleasing) granted = decided = false;
+      if (session_->supervisor().phase() == Phase::kDone) return false;
+    }
+    return true;
+  }
+
+  void take_signals() {
+    while (const std::optional<SignalArrival> signal = signals_.next()) {
+      if (signal->signo == SIGTSTP && terminal_) {
+        stop_ourselves();
+      } else if (ends_by_default(signal->signo)) {
+        if (aborted_by_ == 0) aborted_by_ = signal->signo;
+        session_->tell(AbortAsked{}, BootClock::now());
+      }
+    }
+  }
+
+  bool is_unavailable() const {
+    const Trouble trouble = session_->supervisor().trouble();
+    return trouble == Trouble::kUnreachable || trouble == Trouble::kNotServing;
+  }
+
+  int follow() {
+    if (session_->supervisor().outcome() == Outcome::kFailed) {
+      reporter_.info(failure() + "; skipped (--if-unavailable skip)");
+    } else {
+      const std::string& leader = session_->leader();
+      reporter_.info(where_ + ": follower" + (leader.empty() ? "" : "; it is held by " + leader));
+    }
+    return options_.follower_status;
+  }
+
+  std::string failure() const {
+    return session_->failure().empty() ? where_ + ": no usable answer" : session_->failure();
+  }
+
+  int fail() {
+    reporter_.error(failure());
+    switch (session_->supervisor().trouble()) {
+      case Trouble::kDenied:
+        return kExitDenied;
+      case Trouble::kMisconfigured:
+        return kExitConfig;
+      case Trouble::kUnreachable:
+      case Trouble::kNotServing:
+        break;
+    }
+    return kExitUnavailable;
+  }
+
+  /// From the fork of the keeper to the end.
+  int supervise() {
+    reporter_.info(where_ + ": leader, token " +
+                   std::to_string(session_->supervisor().token().value));
+    const Supervisor supervisor = session_->supervisor();
+    const KeeperDuty duty{{options_.command, job_environment(options_, claim_, supervisor),
+                           inherited_, terminal_ ? ::getpgrp() : 0},
+                          options_.stop_signal,
+                          options_.timeline};
+    std::optional<KeeperLink> link;
+    std::optional<Keeper> keeper;
+    try {
+      link.emplace();
+      if (supervisor.state().lease_sent_at) {
+        link->set_deadline(options_.timeline.kill_at(*supervisor.state().lease_sent_at));
+      }
+      // Made here, where its failure can still be answered with a release on the open connection.
+      Poller poller;
+      keeper = fork_keeper(*link, terminal_, [&](int front_pidfd) {
+        return keep(*session_, duty, poller, *link, signals_, front_pidfd, reporter_);
+      });
+    } catch (const std::system_error& error) {
+      return give_back(error);
+    }
+    // The connection is the keeper's now; ours closes without a word to the server.
+    session_.reset();
+    const KeeperEnd end =
+        stand_guard(*keeper, *link, signals_, terminal_, options_.timeline.margin / 3);
+    if (!end.last_word) {
+      reporter_.error(where_ + ": the keeper of the lease was killed; stopped the job");
+      if (supervisor.state().lease_sent_at) release_for_keeper();
+      return kExitLost;
+    }
+    return conclude(*end.last_word);
+  }
+
+  /// The job could not be started for want of something; the lease goes back at once.
+  int give_back(const std::system_error& error) {
+    reporter_.error(std::string("the job could not be started: ") + error.what());
+    session_->tell(StartFailed{}, BootClock::now());
+    for (Poller poller; session_->supervisor().phase() != Phase::kDone;) {
+      session_->watch(poller);
+      session_->advance(poller, poller.wait(session_->wake_at()));
+    }
+    return kExitOs;
+  }
+
+  /// Gives the lease back in the place of a keeper that died; nothing of the job is alive.
+  void release_for_keeper() {
+    Poller poller;
+    const std::unique_ptr<Store> store = open_store(location_, claim_, false);
+    const Time begin = BootClock::now();
+    const Time end = begin + options_.timeline.connect;
+    store->send({RequestKind::kRelease, 1, {}}, begin);
+    for (Time now = begin; now < end;) {
+      store->watch(poller);
+      now = poller.wait(std::min(end, store->wake_at()));
+      if (store->advance(poller, now)) return;
+    }
+  }
+
+  int conclude(const LinkMessage& word) {
+    const auto outcome = static_cast<Outcome>(word.verdict);
+    if (outcome == Outcome::kLost) return kExitLost;
+    if (outcome == Outcome::kFailed || outcome == Outcome::kFollower) {
+      reporter_.error(where_ + ": granted too late to start the job");
+      return kExitUnavailable;
+    }
+    switch (word.status.kind) {
+      case JobStatus::Kind::kExited:
+        return word.status.value;
+      case JobStatus::Kind::kSignaled:
+        die_of(word.status.value);
+      case JobStatus::Kind::kNotExecuted:
+        reporter_.error(options_.command[0] + ": " +
+                        std::generic_category().message(word.status.value));
+        return word.status.value == ENOENT ? kExitNotFound : kExitNotExecutable;
+      case JobStatus::Kind::kNotStarted:
+        return kExitOs;
+      case JobStatus::Kind::kNone:
+        break;
+    }
+    return kExitBug;
+  }
+
+  const Options& options_;
+  InheritedSignals inherited_;
+  Reporter reporter_;
+  SignalReader signals_;
+  bool terminal_;
+  Claim claim_;
+  Location location_;
+  std::string where_;
+  std::optional<Session> session_;
+  int aborted_by_ = 0;
+};
+
+}  // namespace
+
+int run(const Options& options) {
+  fill_standard_descriptors();
+  return Run(options)();
+}
+
+}  // namespace cluster_leader

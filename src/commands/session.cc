@@ -1,0 +1,81 @@
+#include "commands/session.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace cluster_leader {
+
+Session::Session(const Supervisor& supervisor, std::unique_ptr<Store> store, std::string where,
+                 Reporter& reporter)
+    : supervisor_(supervisor),
+      store_(std::move(store)),
+      where_(std::move(where)),
+      reporter_(reporter) {}
+
+Actions Session::tell(const Event& event, Time now) {
+  Actions rest;
+  for (const Action& action : supervisor_.step(event, now)) {
+    switch (action.kind) {
+      case Action::Kind::kSend:
+        store_->send(action.request, now);
+        break;
+      case Action::Kind::kCancel:
+        note_no_answer();
+        store_->cancel();
+        break;
+      case Action::Kind::kAbandon:
+        note_no_answer();
+        store_->abandon();
+        break;
+      case Action::Kind::kStartJob:
+      case Action::Kind::kStopJob:
+      case Action::Kind::kKillJob:
+      case Action::Kind::kFinish:
+        rest.push_back(action);
+        break;
+    }
+  }
+  return rest;
+}
+
+void Session::watch(Poller& poller) {
+  if (store_) store_->watch(poller);
+}
+
+Time Session::wake_at() const {
+  return store_ ? std::min(supervisor_.wake_at(), store_->wake_at()) : supervisor_.wake_at();
+}
+
+Actions Session::advance(const Poller& poller, Time now) {
+  // The clock before the network: a deadline that has come is not put off by what has arrived.
+  Actions rest = tell(Tick{}, now);
+  const auto add = [&](Actions more) { rest.insert(rest.end(), more.begin(), more.end()); };
+  if (!store_) return rest;
+  if (const std::optional<Answer> answer = store_->advance(poller, now)) {
+    note(*answer);
+    add(tell(Answered{supervisor_.state().last_attempt, *answer}, now));
+  }
+  if (store_->take_hint()) add(tell(Hinted{}, now));
+  return rest;
+}
+
+void Session::note(const Answer& answer) {
+  if (const auto* failed = std::get_if<Failed>(&answer)) {
+    failure_ = where_ + ": " + failed->text;
+    reporter_.info(failure_);
+    return;
+  }
+  failure_.clear();
+  if (const auto* busy = std::get_if<Busy>(&answer)) leader_ = busy->leader;
+  if (const auto* lost = std::get_if<Lost>(&answer)) leader_ = lost->leader;
+}
+
+void Session::note_no_answer() {
+  // What failed earlier in the same candidacy says more than that the last attempt ran out of time.
+  if (const std::string stage = store_->stage(); !stage.empty()) {
+    failure_ = where_ + ": no answer in time (" + stage + ")";
+    reporter_.info(failure_);
+  }
+}
+
+}  // namespace cluster_leader

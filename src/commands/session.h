@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/poller.h"
+#include "commands/reporter.h"
+#include "lease/supervisor.h"
+#include "store/store.h"
+
+namespace cluster_leader {
+
+/// A supervisor with its store: carries out what concerns the store, and hands on what concerns the
+/// job. It is carried through the fork of the keeper, after which the front destroys its copy.
+class Session {
+ public:
+  /// `store` is null for a supervisor without a lease. `where` names the store in messages.
+  Session(const Supervisor& supervisor, std::unique_ptr<Store> store, std::string where,
+          Reporter& reporter);
+
+  /// Tells the supervisor of `event`. Returns what is left to do: kStartJob, kStopJob, kKillJob,
+  /// kFinish.
+  Actions tell(const Event& event, Time now);
+
+  void watch(Poller& poller);
+  Time wake_at() const;
+  /// Goes on with the store and the clock, once the poller has waited; returns as tell() does.
+  Actions advance(const Poller& poller, Time now);
+
+  const Supervisor& supervisor() const { return supervisor_; }
+  /// Why there is no answer: one line for people that names the server. Empty if there was one.
+  const std::string& failure() const { return failure_; }
+  /// The node that holds the key instead of us, as the last answer had it; may be empty.
+  const std::string& leader() const { return leader_; }
+
+ private:
+  void note(const Answer& answer);
+  void note_no_answer();
+
+  Supervisor supervisor_;
+  std::unique_ptr<Store> store_;
+  std::string where_;
+  Reporter& reporter_;
+  std::string failure_;
+  std::string leader_;
+};
+
+}  // namespace cluster_leader

@@ -1,0 +1,55 @@
+// cluster-leader: flock for clusters. Reads the command line, runs the verb, turns what escapes
+// into a status. Every status stands in exit_code.h.
+#include <unistd.h>
+
+#include <exception>
+#include <string>
+#include <system_error>
+
+#include "commands/reporter.h"
+#include "commands/run.h"
+#include "exit_code.h"
+#include "options.h"
+
+namespace cluster_leader {
+namespace {
+
+/// Says what parse_options found, on the stream that it belongs to.
+int say(const NothingToRun& nothing) {
+  if (nothing.status != kExitOk) {
+    Reporter({}).error(nothing.text);
+    return nothing.status;
+  }
+  const char* at = nothing.text.data();
+  const char* const end = at + nothing.text.size();
+  while (at != end) {
+    const ssize_t written = ::write(STDOUT_FILENO, at, static_cast<std::size_t>(end - at));
+    if (written < 0) return kExitOs;
+    at += written;
+  }
+  return kExitOk;
+}
+
+int guarded_main(int argc, char** argv) {
+  Options options;
+  try {
+    const auto parsed = parse_options(argc, argv);
+    if (const auto* nothing = std::get_if<NothingToRun>(&parsed)) return say(*nothing);
+    options = std::get<Options>(parsed);
+    return run(options);
+  } catch (const std::system_error& error) {
+    Reporter(options).error(std::string("the operating system refused: ") + error.what());
+    return kExitOs;
+  } catch (const std::bad_alloc&) {
+    Reporter(options).error("the operating system refused memory");
+    return kExitOs;
+  } catch (const std::exception& error) {
+    Reporter(options).error(std::string("a bug of cluster-leader: ") + error.what());
+    return kExitBug;
+  }
+}
+
+}  // namespace
+}  // namespace cluster_leader
+
+int main(int argc, char** argv) { return cluster_leader::guarded_main(argc, argv); }
