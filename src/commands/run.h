@@ -6,8 +6,7 @@ namespace cluster_leader {
 
 /// `cluster-leader run`: stands for the lease, runs the command under it, releases it. Returns the
 /// exit status, or does not return where the process must die of a signal as the job did.
-/// `inherited` is what the caller handed us, for the job. Throws std::system_error if the machine
-/// refuses what we need.
+/// Throws std::system_error if the machine refuses what we need.
 int run(const Options& options);
 
 }  // namespace cluster_leader
