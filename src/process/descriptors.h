@@ -1,0 +1,20 @@
+#pragma once
+
+namespace cluster_leader {
+
+/// Opens /dev/null on those of 0, 1 and 2 that are closed, so that no socket of ours lands there.
+/// They close on exec: the job sees them closed, as the caller left them.
+void fill_standard_descriptors();
+
+/// Puts /dev/null on `fd`, close-on-exec: whoever reads the other end of the caller's pipe must not
+/// wait for us. Failure is ignored; it can only delay that reader.
+void let_go_of(int fd);
+
+/// Closes every descriptor from 3 on that the caller handed us, which are those without FD_CLOEXEC:
+/// all of ours have it.
+void close_inherited_descriptors();
+
+/// True if this process has a controlling terminal, which is when /dev/tty opens.
+bool has_terminal();
+
+}  // namespace cluster_leader

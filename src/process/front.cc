@@ -1,0 +1,227 @@
+#include "process/front.h"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/errors.h"
+#include "base/poller.h"
+#include "process/descriptors.h"
+#include "process/proc.h"
+#include "process/tree.h"
+
+namespace cluster_leader {
+namespace {
+
+/// How long to wait for the next death before looking again for processes that a sweep has missed.
+constexpr Duration kSweepPause = std::chrono::milliseconds(10);
+
+/// So many signals in one turn, that a storm of them cannot put off the deadline.
+constexpr int kSignalsPerTurn = 64;
+
+/// The keeper's exit status where its body threw, which nobody reads: what counts is the last word.
+constexpr int kBodyThrew = 70;
+
+UniqueFd open_pidfd(pid_t pid) {
+  const long fd = ::syscall(SYS_pidfd_open, pid, 0);
+  return UniqueFd(static_cast<int>(check_errno(fd, "pidfd_open")));
+}
+
+bool has_children() {
+  siginfo_t info{};
+  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
+}
+
+/// Keeps the keeper's few pages in memory, where that is allowed, so that a machine that is short
+/// of it does not read them from a disk first when the deadline has come. Only pages that are used:
+/// locking all of them would copy what front and keeper share. Only those of now (not MCL_FUTURE),
+/// which would make malloc fail where the limit is low.
+void stay_in_memory() { ::mlockall(MCL_CURRENT | MCL_ONFAULT); }
+
+[[noreturn]] void be_the_keeper(KeeperLink& link, bool terminal, int front_pidfd,
+                                const std::function<int(int)>& body) noexcept {
+  int status = kBodyThrew;
+  try {
+    block_all_signals();
+    link.be_keeper();
+    if (terminal) {
+      ::setpgid(0, 0);
+    } else {
+      ::setsid();
+    }
+    become_subreaper();
+    stay_in_memory();
+    // No getppid() check: the pidfd is older than this process, so a front that is dead already
+    // shows as dead, and the body can give back the lease, which leaving here would not.
+    status = body(front_pidfd);
+  } catch (...) {
+  }
+  // What the front has in its buffers is the front's to write.
+  ::_exit(status);
+}
+
+/// What the front does while there is a keeper, and what it does when there is none.
+class Guard {
+ public:
+  Guard(const Keeper& keeper, KeeperLink& link, SignalReader& signals, bool terminal)
+      : keeper_(keeper),
+        link_(link),
+        signals_(signals),
+        terminal_(terminal),
+        tree_(keeper.strangers) {}
+
+  /// Returns when the keeper has died, or has missed its deadline by `grace`.
+  void stand(Duration grace) {
+    for (;;) {
+      poller_.watch(keeper_.pidfd.get(), POLLIN);
+      if (!link_.closed()) poller_.watch(link_.fd(), unsent_ ? POLLIN | POLLOUT : POLLIN);
+      // What cannot be handed on yet waits in the kernel.
+      if (!unsent_) poller_.watch(signals_.fd(), POLLIN);
+      const Time now = poller_.wait(latest_deadline(grace));
+      forward_signals();
+      // The keeper's word comes before its death, and both before the deadline, which is asked for
+      // again: while we slept or were stopped, the keeper may have moved it.
+      const bool dead = poller_.ready(keeper_.pidfd.get()) != 0;
+      const bool job_stopped = listen();
+      if (dead || now >= latest_deadline(grace)) return;
+      // Whatever stopped the job, the shell has to see it stopped, or its fg would not continue it.
+      // When it does, its SIGCONT comes to us as any signal for the job.
+      if (job_stopped && terminal_ && !end_.last_word) stop_ourselves();
+    }
+  }
+
+  /// Kills what is left, and returns when nothing of it is alive.
+  void clear() {
+    ::syscall(SYS_pidfd_send_signal, keeper_.pidfd.get(), SIGKILL, nullptr, 0);
+    // A tree that the keeper has seen to its end leaves nothing; what we may have adopted by now,
+    // as a container's first process does, is not ours to kill.
+    if (end_.last_word) {
+      collect_keeper();
+      return;
+    }
+    for (;;) {
+      tree_.sweep();
+      if (tree_.reap().empty) return;
+      poller_.watch(signals_.fd(), POLLIN);
+      poller_.wait(BootClock::now() + kSweepPause);
+      while (signals_.next()) {
+        // Only a wake-up: there is no job any more to hand it to.
+      }
+      listen();
+    }
+  }
+
+  KeeperEnd end() const { return end_; }
+
+ private:
+  Time latest_deadline(Duration grace) const {
+    const Time deadline = link_.deadline();
+    return deadline < kNever - grace ? deadline + grace : kNever;
+  }
+
+  /// Takes what the keeper has said; true if the job was stopped.
+  bool listen() {
+    bool job_stopped = false;
+    while (!link_.closed()) {
+      const auto message = link_.receive();
+      if (!message) break;
+      if (message->kind == LinkMessage::Kind::kFinished) end_.last_word = message;
+      if (message->kind == LinkMessage::Kind::kStopped) job_stopped = true;
+    }
+    return job_stopped;
+  }
+
+  void forward_signals() {
+    for (int i = 0; i < kSignalsPerTurn; ++i) {
+      if (!unsent_) {
+        const auto arrival = signals_.next();
+        if (!arrival) return;
+        if (arrival->signo == SIGCHLD) tree_.reap();
+        if (!is_for_the_job(*arrival)) continue;
+        unsent_ = arrival->signo;
+      }
+      if (!link_.closed() && !link_.send({LinkMessage::Kind::kSignal, *unsent_, 0, {}})) return;
+      unsent_.reset();
+    }
+  }
+
+  bool is_for_the_job(const SignalArrival& arrival) const {
+    if (arrival.signo == SIGCHLD) return false;
+    if (terminal_ && arrival.from_kernel && job_has_it_from_terminal(arrival.signo)) return false;
+    // What a member of the job sends to its group, or to its parent, it has meant for others than
+    // itself.
+    return arrival.sender == 0 || !descends_from(arrival.sender, keeper_.pid);
+  }
+
+  /// The terminal sends to the whole group. An alarm(2) that was set before we were exec'd also
+  /// comes from the kernel, but to us alone.
+  static bool job_has_it_from_terminal(int signo) {
+    switch (signo) {
+      case SIGINT:
+      case SIGQUIT:
+      case SIGTSTP:
+      case SIGWINCH:
+        return true;
+      case SIGHUP:
+      case SIGCONT:
+        // A terminal that is closed tells the leader of its session first, and the others only when
+        // that one has ended.
+        return ::getsid(0) != ::getpid();
+      default:
+        return false;
+    }
+  }
+
+  /// Waits for the exit of a keeper that has said its last word, and was killed if that did not end
+  /// it.
+  void collect_keeper() {
+    while (::waitid(P_PID, static_cast<id_t>(keeper_.pid), nullptr, WEXITED) != 0 &&
+           errno == EINTR) {
+    }
+  }
+
+  const Keeper& keeper_;
+  KeeperLink& link_;
+  SignalReader& signals_;
+  bool terminal_;
+  Tree tree_;
+  Poller poller_;
+  KeeperEnd end_;
+  std::optional<int> unsent_;  ///< a signal that the link had no room for
+};
+
+}  // namespace
+
+Keeper fork_keeper(KeeperLink& link, bool terminal,
+                   const std::function<int(int front_pidfd)>& body) {
+  Keeper keeper;
+  if (has_children()) keeper.strangers = own_children();
+  become_subreaper();
+  const UniqueFd front = open_pidfd(::getpid());
+  // A descriptor that will surely be there for the keeper's own, since after the fork it is too
+  // late to fail.
+  keeper.pidfd = open_pidfd(::getpid());
+  keeper.pid = check_errno(::fork(), "fork");
+  if (keeper.pid == 0) be_the_keeper(link, terminal, front.get(), body);
+  keeper.pidfd.reset();
+  keeper.pidfd = open_pidfd(keeper.pid);
+  link.be_front();
+  return keeper;
+}
+
+KeeperEnd stand_guard(const Keeper& keeper, KeeperLink& link, SignalReader& signals, bool terminal,
+                      Duration grace) {
+  let_go_of(STDIN_FILENO);
+  let_go_of(STDOUT_FILENO);
+  close_inherited_descriptors();
+  Guard guard(keeper, link, signals, terminal);
+  guard.stand(grace);
+  guard.clear();
+  return guard.end();
+}
+
+}  // namespace cluster_leader

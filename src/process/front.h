@@ -1,0 +1,50 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/unique_fd.h"
+#include "process/keeper_link.h"
+#include "process/signals.h"
+
+namespace cluster_leader {
+
+/// The two processes over a job. The front is the one that callers know, signal and kill, so it
+/// holds nothing that protects the job; the keeper, its child, has the lease and the job. Each is a
+/// subreaper: if either dies, the other one kills the tree.
+struct Keeper {
+  pid_t pid = 0;
+  UniqueFd pidfd;
+  /// Children that the front had before: `exec cluster-leader ...` in a shell that has started
+  /// others, such as the tee of `> >(tee log)`. They are nobody's job, so they are not killed or
+  /// waited for.
+  std::vector<pid_t> strangers;
+};
+
+/// Forks the keeper, which calls `body` with a pidfd of the front (readable once that is dead) and
+/// ends with what it returns as exit status, running no destructors. The keeper is a subreaper,
+/// blocks all signals, and has a session of its own without a terminal, else a group of its own.
+/// The caller must be single-threaded. The front becomes a subreaper too. Throws std::system_error,
+/// in the front only; the keeper, if there is one by then, ends when the front does. An exception
+/// of `body` ends the keeper.
+Keeper fork_keeper(KeeperLink& link, bool terminal,
+                   const std::function<int(int front_pidfd)>& body);
+
+/// What the keeper left behind.
+struct KeeperEnd {
+  /// Its last word, or nothing if it died or was killed before it could say it.
+  std::optional<LinkMessage> last_word;
+};
+
+/// Stands before the keeper until it has ended and nothing of the tree is alive: forwards signals
+/// (supervision.md's table), stops with the job where a terminal asks for it, lets go of the
+/// caller's pipes. If the keeper dies, or lets its deadline pass by more than `grace`, kills it and
+/// the tree. Returns when this process has no children left but strangers.
+KeeperEnd stand_guard(const Keeper& keeper, KeeperLink& link, SignalReader& signals, bool terminal,
+                      Duration grace);
+
+}  // namespace cluster_leader

@@ -1,0 +1,168 @@
+#include "process/job.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cassert>
+#include <utility>
+
+#include "base/errors.h"
+
+namespace cluster_leader {
+namespace {
+
+/// What the new processes write into the report, and end of file when the command runs.
+struct Report {
+  enum class Kind : std::uint32_t { kPid, kNotStarted, kNotExecuted };
+  Kind kind{};
+  int value = 0;
+};
+
+/// Only seen where the one who should read the status has read the report, or is dead.
+constexpr int kStartFailed = 127;
+
+std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
+  std::vector<char*> pointers;
+  pointers.reserve(strings.size() + 1);
+  for (const std::string& string : strings) pointers.push_back(const_cast<char*>(string.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+/// Everything that a new process needs, made ready before the fork: between it and exec only system
+/// calls are made, execvp() included.
+struct Plan {
+  explicit Plan(const JobSpec& spec)
+      : signals(spec.signals),
+        terminal_group(spec.terminal_group),
+        supervisor(::getpid()),
+        argv(pointers_to(spec.argv)),
+        environment(pointers_to(spec.environment)) {}
+
+  const InheritedSignals& signals;
+  pid_t terminal_group;
+  pid_t supervisor;
+  std::vector<char*> argv;
+  std::vector<char*> environment;
+  int report = -1;
+};
+
+void tell(const Plan& plan, Report::Kind kind, int value) {
+  const Report report{kind, value};
+  // Smaller than PIPE_BUF and into an empty pipe, so whole and at once.
+  [[maybe_unused]] const ssize_t written = ::write(plan.report, &report, sizeof report);
+}
+
+[[noreturn]] void become_job(const Plan& plan) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // The supervisor may have died before the line above, and then nothing would ever kill us.
+  if (::getppid() != plan.supervisor) ::_exit(kStartFailed);
+  if (plan.terminal_group != 0 && ::setpgid(0, plan.terminal_group) != 0) {
+    tell(plan, Report::Kind::kNotStarted, errno);
+    ::_exit(kStartFailed);
+  }
+  tell(plan, Report::Kind::kPid, ::getpid());
+  plan.signals.restore();
+  // execvp searches the PATH of `environ`, which is the job's from here on.
+  environ = const_cast<char**>(plan.environment.data());
+  ::execvp(plan.argv[0], plan.argv.data());
+  tell(plan, Report::Kind::kNotExecuted, errno);
+  ::_exit(kStartFailed);
+}
+
+[[noreturn]] void lead_session(const Plan& plan) {
+  ::setsid();
+  // No stack of its own, as with fork(2), which cannot make a sibling.
+  const long child = ::syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+  if (child == 0) become_job(plan);
+  if (child < 0) tell(plan, Report::Kind::kNotStarted, errno);
+  ::_exit(0);
+}
+
+}  // namespace
+
+Job Job::start(const JobSpec& spec) {
+  assert(!spec.argv.empty());
+  Plan plan(spec);
+  int ends[2];
+  check_errno(::pipe2(ends, O_CLOEXEC), "pipe2");
+  Job job;
+  job.report_.reset(ends[0]);
+  const UniqueFd report_end(ends[1]);
+  check_errno(::fcntl(job.report_.get(), F_SETFL, O_NONBLOCK), "fcntl");
+  plan.report = report_end.get();
+  const pid_t child = check_errno(::fork(), "fork");
+  if (child == 0) {
+    if (plan.terminal_group != 0) become_job(plan);
+    lead_session(plan);
+  }
+  (plan.terminal_group != 0 ? job.pid_ : job.group_) = child;
+  return job;
+}
+
+bool Job::read_report() {
+  while (report_) {
+    Report report;
+    const ssize_t got = ::read(report_.get(), &report, sizeof report);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) return false;
+    if (got != sizeof report) {
+      report_.reset();
+      // Neither a pid nor an error: it was killed before it could say anything.
+      if (pid_ == 0 && status_.kind == JobStatus::Kind::kNone) {
+        status_ = {JobStatus::Kind::kNotStarted, ECANCELED};
+      }
+      break;
+    }
+    switch (report.kind) {
+      case Report::Kind::kPid:
+        pid_ = report.value;
+        for (const int signo : std::exchange(kept_, {})) send_signal(signo);
+        break;
+      case Report::Kind::kNotStarted:
+        status_ = {JobStatus::Kind::kNotStarted, report.value};
+        break;
+      case Report::Kind::kNotExecuted:
+        status_ = {JobStatus::Kind::kNotExecuted, report.value};
+        break;
+    }
+  }
+  return true;
+}
+
+bool Job::take_status(pid_t pid, int wait_code, int wait_status) {
+  if (wait_code != CLD_EXITED && wait_code != CLD_KILLED && wait_code != CLD_DUMPED) return false;
+  // What the dead have written can be read by now, and tells whose status this is.
+  read_report();
+  if (pid == group_) leader_reaped_ = true;
+  if (pid != pid_ || main_reaped_) return false;
+  main_reaped_ = true;
+  // That of a process that could not run the command says nothing about the command.
+  if (status_.kind == JobStatus::Kind::kNone) {
+    status_ = {wait_code == CLD_EXITED ? JobStatus::Kind::kExited : JobStatus::Kind::kSignaled,
+               wait_status};
+  }
+  return true;
+}
+
+bool Job::group_is_ours() const {
+  // The kernel gives the number of a group away only when the group is empty. So if a process has
+  // it again after its first leader was reaped, group and number are somebody else's.
+  return !leader_reaped_ || ::getpgid(group_) < 0;
+}
+
+void Job::send_signal(int signo) {
+  if (pid_ == 0) {
+    if (status_.kind == JobStatus::Kind::kNone) kept_.push_back(signo);
+  } else if (group_ != 0) {
+    if (group_is_ours()) ::kill(-group_, signo);
+  } else if (!main_reaped_) {
+    ::kill(pid_, signo);
+  }
+}
+
+}  // namespace cluster_leader

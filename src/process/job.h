@@ -1,0 +1,80 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "process/signals.h"
+
+namespace cluster_leader {
+
+/// How the job's main process ended, or why it never began.
+struct JobStatus {
+  enum class Kind : std::uint32_t {
+    kNone,         ///< not known (yet)
+    kExited,       ///< value: its exit status, 0 to 255
+    kSignaled,     ///< value: the signal that ended it
+    kNotExecuted,  ///< value: errno of execvp(3): ENOENT, EACCES, ...
+    kNotStarted,   ///< value: errno of fork(2) and the like
+  };
+  Kind kind = Kind::kNone;
+  int value = 0;
+};
+
+/// What to run.
+struct JobSpec {
+  std::vector<std::string> argv;         ///< at least one; byte for byte; searched in the PATH of
+                                         ///< `environment`, as execvp(3) does
+  std::vector<std::string> environment;  ///< the whole of it, "NAME=value"
+  InheritedSignals signals;              ///< restored before exec
+  /// With a controlling terminal the job joins this process group, the front's, so that the
+  /// terminal's keys reach it and it may read; 0: no terminal, and it gets a session of its own.
+  pid_t terminal_group = 0;
+};
+
+/// The job's main process. It is killed if the process that started it dies (PR_SET_PDEATHSIG,
+/// which covers a supervisor's death until the other one notices).
+class Job {
+ public:
+  /// Starts it as a child of the calling process, which must be single-threaded. Without a terminal
+  /// it runs in a new session and group without being their leader: a group leader that runs
+  /// setsid(1) would fork and seem to end at once, so an intermediate process leads the session and
+  /// clones the job with CLONE_PARENT. That process ends at once, as one more child to reap. Throws
+  /// std::system_error where the kernel refuses.
+  static Job start(const JobSpec& spec);
+
+  /// A descriptor to poll for reading until read_report() has returned true.
+  int report_fd() const { return report_.get(); }
+
+  /// Reads what the child says about its start. True when there is no more to come: it runs the
+  /// command, or status() says why not.
+  bool read_report();
+
+  pid_t pid() const { return pid_; }  ///< 0 until it is known
+  const JobStatus& status() const { return status_; }
+
+  /// Looks at a change of one child, as Tree::reap tells it: takes its status if it is the end of
+  /// the job's main process; returns whether.
+  bool take_status(pid_t pid, int wait_code, int wait_status);
+
+  /// Sends `signo` to the job: to its group, or to its main process alone where it shares the
+  /// caller's group. A signal that comes before the job's pid is known is kept until then. Never
+  /// signals a main process that was reaped; its group, as long as it has members.
+  void send_signal(int signo);
+
+ private:
+  bool group_is_ours() const;
+
+  UniqueFd report_;
+  pid_t pid_ = 0;
+  pid_t group_ = 0;             ///< 0: shares the caller's group
+  bool leader_reaped_ = false;  ///< the intermediate process, whose pid is the group's number
+  bool main_reaped_ = false;
+  JobStatus status_;
+  std::vector<int> kept_;
+};
+
+}  // namespace cluster_leader

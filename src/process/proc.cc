@@ -1,0 +1,182 @@
+#include "process/proc.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/unique_fd.h"
+
+namespace cluster_leader {
+namespace {
+
+/// The kernel's own limit (PID_MAX_LIMIT), for when /proc is not there to tell the one in force.
+constexpr pid_t kHighestPid = 4'194'304;
+
+/// A thread directory has its own two links and one for each thread.
+constexpr nlink_t kLinksOfOneThread = 3;
+
+std::optional<std::string> read_file(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return std::nullopt;
+  std::string content;
+  char buffer[4096];
+  ssize_t got = 0;
+  while ((got = ::read(file.get(), buffer, sizeof buffer)) > 0) {
+    content.append(buffer, static_cast<size_t>(got));
+  }
+  if (got < 0) return std::nullopt;
+  return content;
+}
+
+std::optional<pid_t> number(std::string_view text) {
+  pid_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end == text.data()) return std::nullopt;
+  return value;
+}
+
+/// The entries of a directory of /proc that are numbers.
+std::vector<pid_t> numbers_in(const std::string& directory) {
+  std::vector<pid_t> numbers;
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(directory.c_str()), ::closedir);
+  while (const dirent* entry = listing ? ::readdir(listing.get()) : nullptr) {
+    if (const auto value = number(entry->d_name)) numbers.push_back(*value);
+  }
+  return numbers;
+}
+
+/// Adds the children of one thread; false if they cannot be read.
+bool add_children_of_thread(const std::string& tasks, pid_t thread, std::vector<pid_t>& children) {
+  const auto content = read_file(tasks + std::to_string(thread) + "/children");
+  if (!content) return false;
+  std::string_view rest = *content;
+  while (const auto child = number(rest)) {
+    children.push_back(*child);
+    rest.remove_prefix(std::min(rest.find(' '), rest.size() - 1) + 1);
+  }
+  return true;
+}
+
+bool contains(const std::vector<pid_t>& pids, pid_t pid) {
+  return std::find(pids.begin(), pids.end(), pid) != pids.end();
+}
+
+/// Adds all below what is in `found`, which grows while it is walked.
+template <typename ChildrenOf>
+void add_descendants(std::vector<pid_t>& found, const std::vector<pid_t>& spared,
+                     const ChildrenOf& children_of) {
+  for (size_t i = 0; i < found.size(); ++i) {
+    for (const pid_t child : children_of(found[i])) {
+      if (!contains(spared, child)) found.push_back(child);
+    }
+  }
+}
+
+}  // namespace
+
+std::optional<std::vector<pid_t>> listed_children(pid_t pid) {
+  const std::string tasks = "/proc/" + std::to_string(pid) + "/task/";
+  std::vector<pid_t> children;
+  struct stat status {};
+  if (::stat(tasks.c_str(), &status) != 0) return std::nullopt;
+  if (status.st_nlink == kLinksOfOneThread) {
+    if (!add_children_of_thread(tasks, pid, children)) return std::nullopt;
+    return children;
+  }
+  bool readable = false;
+  for (const pid_t thread : numbers_in(tasks)) {
+    // A thread that has ended since has left its children to another one of the process.
+    readable |= add_children_of_thread(tasks, thread, children);
+  }
+  if (!readable) return std::nullopt;
+  return children;
+}
+
+std::vector<pid_t> descendants_by_parents(pid_t root, const std::vector<pid_t>& spared) {
+  struct Link {
+    pid_t parent;
+    pid_t child;
+  };
+  std::vector<Link> links;
+  for (const pid_t pid : numbers_in("/proc")) {
+    if (const auto parent = parent_of(pid)) links.push_back({*parent, pid});
+  }
+  const auto by_parent = [](const Link& a, const Link& b) { return a.parent < b.parent; };
+  std::sort(links.begin(), links.end(), by_parent);
+  const auto children_of = [&](pid_t parent) {
+    std::vector<pid_t> children;
+    const auto [begin, end] =
+        std::equal_range(links.begin(), links.end(), Link{parent, 0}, by_parent);
+    for (auto link = begin; link != end; ++link) children.push_back(link->child);
+    return children;
+  };
+  std::vector<pid_t> found{root};
+  // The snapshot is not of one moment: numbers used again could close a ring, which this bound
+  // ends.
+  const size_t most = links.size() + 1;
+  add_descendants(found, spared, [&](pid_t parent) {
+    return found.size() <= most ? children_of(parent) : std::vector<pid_t>();
+  });
+  found.erase(found.begin());
+  return found;
+}
+
+std::vector<pid_t> probed_children() {
+  std::vector<pid_t> children;
+  for (pid_t pid = 2; pid <= kHighestPid; ++pid) {
+    siginfo_t info{};
+    // Answers ECHILD for whatever is no child of ours; WNOWAIT leaves a dead one to be reaped.
+    const int options = WEXITED | WNOHANG | WNOWAIT | __WALL;
+    if (::waitid(P_PID, static_cast<id_t>(pid), &info, options) == 0) children.push_back(pid);
+  }
+  return children;
+}
+
+std::vector<pid_t> own_children() {
+  if (!proc_is_ours()) return probed_children();
+  if (auto children = listed_children(::getpid())) return *std::move(children);
+  std::vector<pid_t> children = descendants_by_parents(::getpid(), {});
+  std::erase_if(children, [](pid_t pid) { return parent_of(pid) != ::getpid(); });
+  return children;
+}
+
+std::vector<pid_t> own_descendants(const std::vector<pid_t>& spared) {
+  const auto is_spared = [&](pid_t pid) { return contains(spared, pid); };
+  if (!proc_is_ours()) {
+    std::vector<pid_t> children = probed_children();
+    std::erase_if(children, is_spared);
+    return children;
+  }
+  auto found = listed_children(::getpid());
+  if (!found) return descendants_by_parents(::getpid(), spared);
+  std::erase_if(*found, is_spared);
+  add_descendants(*found, spared,
+                  [](pid_t pid) { return listed_children(pid).value_or(std::vector<pid_t>()); });
+  return *std::move(found);
+}
+
+std::optional<pid_t> parent_of(pid_t pid) {
+  const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat");
+  if (!stat) return std::nullopt;
+  // "pid (name) state parent ...": the name may itself contain ") (", so the last parenthesis
+  // counts.
+  const size_t end_of_name = stat->rfind(") ");
+  if (end_of_name == std::string::npos) return std::nullopt;
+  return number(std::string_view(*stat).substr(std::min(end_of_name + 4, stat->size())));
+}
+
+bool proc_is_ours() {
+  char target[32];
+  const ssize_t length = ::readlink("/proc/self", target, sizeof target);
+  return length > 0 && number({target, static_cast<size_t>(length)}) == ::getpid();
+}
+
+}  // namespace cluster_leader

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <vector>
+
+namespace cluster_leader {
+
+/// Who is whose child, in the three ways in which a kernel tells. What they return is true of the
+/// moment when each process was looked at: whoever wants all of a tree that is forking asks again.
+
+/// The children of every thread of `pid`, from /proc/PID/task/*/children; nothing if they cannot be
+/// read: the process is gone, the kernel has no such file, or /proc is not ours to read.
+std::optional<std::vector<pid_t>> listed_children(pid_t pid);
+
+/// All descendants of `root`, parents before their children, found by reading the parent of every
+/// process in /proc. `spared` and what is below it are left out.
+std::vector<pid_t> descendants_by_parents(pid_t root, const std::vector<pid_t>& spared);
+
+/// The children of this process, found without /proc: waitid(2) knows whether a number is a child
+/// of ours. Takes up to half a second.
+std::vector<pid_t> probed_children();
+
+/// The children of this process, in the first way that works.
+std::vector<pid_t> own_children();
+
+/// All descendants of this process, parents before their children, in the first way that works; by
+/// probing, only its children. `spared` and what is below it are left out.
+std::vector<pid_t> own_descendants(const std::vector<pid_t>& spared);
+
+/// The parent of `pid`, or nothing if there is no such process or /proc does not tell.
+std::optional<pid_t> parent_of(pid_t pid);
+
+/// True if /proc is there and shows our own PID namespace. That of another one, which unshare(1)
+/// without
+/// --mount-proc leaves in place, has other numbers for the same processes.
+bool proc_is_ours();
+
+}  // namespace cluster_leader
