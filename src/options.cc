@@ -65,7 +65,7 @@ int integer_of(const char* option, const std::string& text, int least, int most)
 class CommandFormatter : public CLI::Formatter {
  public:
   std::string make_usage(const CLI::App*, std::string name) const override {
-    return "Usage: " + name + " [OPTION]... --key KEY -- COMMAND [ARG]...\n";
+    return "Usage: cluster-leader " + name + " [OPTION]... --key KEY -- COMMAND [ARG]...\n";
   }
 };
 
