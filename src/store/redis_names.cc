@@ -1,0 +1,40 @@
+#include "store/redis_names.h"
+
+namespace cluster_leader {
+
+namespace {
+
+bool has_own_tag(std::string_view key) { return hash_tag(key).size() != key.size(); }
+
+/// `{KEY}` makes the whole key the tag. A key that has a tag of its own stands as it is, behind one
+/// more colon: otherwise the key `{a}` would share its record with the key `a`.
+std::string beside(std::string_view prefix, std::string_view key) {
+  const bool own_tag = has_own_tag(key);
+  std::string name;
+  name.reserve(prefix.size() + key.size() + 2);
+  name += prefix;
+  name += own_tag ? ':' : '{';
+  name += key;
+  if (!own_tag) name += '}';
+  return name;
+}
+
+}  // namespace
+
+std::string_view hash_tag(std::string_view key) {
+  const std::size_t open = key.find('{');
+  if (open == key.npos) return key;
+  const std::size_t close = key.find('}', open + 1);
+  if (close == key.npos || close == open + 1) return key;
+  return key.substr(open + 1, close - open - 1);
+}
+
+std::string record_name(const Key& key) { return beside("cluster-leader:record:", key.value); }
+
+std::string events_channel(const Key& key) { return beside("cluster-leader:events:", key.value); }
+
+bool shares_slot(const Key& key) {
+  return has_own_tag(key.value) || key.value.find('}') == key.value.npos;
+}
+
+}  // namespace cluster_leader

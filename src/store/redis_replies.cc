@@ -1,0 +1,273 @@
+#include "store/redis_replies.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string>
+
+#include "base/random.h"
+
+namespace cluster_leader {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+/// What servers call the same thing, and what it means to somebody who asked for a lease.
+struct ErrorMeaning {
+  std::string_view code;
+  Trouble trouble;
+  bool spoils_connection;
+  const char* text;
+};
+
+constexpr ErrorMeaning kMeanings[] = {
+    {"READONLY", Trouble::kNotServing, true,
+     "this server is a read-only replica: name the primary, or wait until one is promoted"},
+    {"MASTERDOWN", Trouble::kNotServing, true,
+     "this server is a replica that has lost its primary: name the primary, or wait until it is back"},
+    {"LOADING", Trouble::kNotServing, false,
+     "the server is loading its data from disk: wait until it is ready"},
+    {"BUSY", Trouble::kNotServing, false,
+     "the server is busy with somebody's long script: wait, or end it with SCRIPT KILL"},
+    {"CLUSTERDOWN", Trouble::kNotServing, false,
+     "the cluster is down: some of its slots are not served"},
+    {"TRYAGAIN", Trouble::kNotServing, false, "the cluster is moving this key: try again"},
+    {"OOM", Trouble::kNotServing, false,
+     "the server is out of memory: raise its maxmemory or remove data"},
+    {"MISCONF", Trouble::kNotServing, false,
+     "the server refuses writes because it cannot save to disk: see its log"},
+    {"NOREPLICAS", Trouble::kNotServing, false,
+     "the server refuses writes because too few replicas are connected (min-replicas-to-write)"},
+    {"MOVED", Trouble::kMisconfigured, false,
+     "this server is a cluster that keeps the key on another node: use redis+cluster://"},
+    {"ASK", Trouble::kMisconfigured, false,
+     "this server is a cluster that keeps the key on another node: use redis+cluster://"},
+    {"CROSSSLOT", Trouble::kMisconfigured, false,
+     "this server is a cluster, and a key with '}' cannot share a slot with its record: choose another"},
+    {"NOAUTH", Trouble::kDenied, true,
+     "the server wants a password: set REDIS_PASSWORD or --password-file"},
+    {"WRONGPASS", Trouble::kDenied, true,
+     "the user name or the password is wrong, or the user is disabled"},
+    {"WRONGTYPE", Trouble::kMisconfigured, false,
+     "the key or its record holds data of another type: choose another --key or --prefix"},
+    {"UNKILLABLE", Trouble::kNotServing, false,
+     "the server is busy with somebody's long script: wait until it ends"},
+};
+
+constexpr std::string_view kTooManyClients = "ERR max number of clients";
+
+const ErrorMeaning* meaning_of(std::string_view code) {
+  const auto* found = std::find_if(std::begin(kMeanings), std::end(kMeanings),
+                                   [&](const ErrorMeaning& m) { return m.code == code; });
+  return found == std::end(kMeanings) ? nullptr : found;
+}
+
+/// An error inside a script without the frame that Redis 6 puts around it: "ERR Error running script
+/// (call to f_SHA): @user_script: LINE: -CODE ...", and without the place that Redis 7 puts behind it:
+/// "CODE ... script: SHA, on @user_script:LINE."
+std::string_view without_frame(std::string_view error) {
+  constexpr std::string_view kBefore = "ERR Error running script";
+  constexpr std::string_view kPlace = "@user_script:";
+  if (error.starts_with(kBefore)) {
+    const std::size_t place = error.rfind(kPlace);
+    if (place != error.npos) {
+      error.remove_prefix(place + kPlace.size());
+      const std::size_t inner = error.find_first_not_of(" 0123456789:-");
+      error.remove_prefix(std::min(inner, error.size()));
+    }
+  }
+  return error.substr(0, error.find(" script: "));
+}
+
+/// `text` as part of one line of a message, whatever bytes a server sent.
+std::string quoted(std::string_view text) {
+  std::string line(text.substr(0, 200));
+  for (char& c : line) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  }
+  return line;
+}
+
+/// Servers tell only by the text that a script may not run a command. Redis 7.0 does not say which.
+bool is_missing_right(std::string_view error) {
+  return error.find("ACL failure in script") != error.npos ||
+         error.find("user executing the script can't") != error.npos ||
+         error.starts_with("NOPERM");
+}
+
+Failed missing_right(std::string_view error) {
+  return {Trouble::kDenied,
+          "the user's rights do not suffice: " + quoted(error) +
+              " (needed: eval evalsha get set del pttl pexpire hset hmget hdel time info publish "
+              "subscribe select)",
+          false,
+          {}};
+}
+
+/// 100 to 250 ms, so that not all who wait for a server come back in the same instant.
+Duration pause_while_loading() {
+  return milliseconds(100 + static_cast<int>(random_u64() % 151));
+}
+
+const redisReply* element(const redisReply& reply, std::size_t index) {
+  return index < reply.elements ? reply.element[index] : nullptr;
+}
+
+std::string_view text_at(const redisReply& reply, std::size_t index) {
+  const redisReply* found = element(reply, index);
+  return found != nullptr ? text_of(*found) : std::string_view();
+}
+
+/// -1 if there is no integer.
+long long integer_at(const redisReply& reply, std::size_t index) {
+  const redisReply* found = element(reply, index);
+  return found != nullptr && found->type == REDIS_REPLY_INTEGER ? found->integer : -1;
+}
+
+/// When the lease that is held for `rest` ms more may be free. The 2 ms are for the server's expiry,
+/// which counts whole milliseconds. A 500th of the holder's ttl lets the check fall just behind the
+/// renewal that comes at the same moment, as every fifth does with a heartbeat of ttl / 5: the check
+/// then sees a fresh lease and sleeps for a whole ttl, so that an idle waiter costs the server one
+/// command in a ttl. 50 ms are enough for that, and keep the takeover of long leases quick.
+Duration retry_after(long long rest_ms, long long holder_ttl_ms, const Claim& claim) {
+  // No expiry: somebody else's value. It may go at any time, and nothing says when.
+  if (rest_ms < 0) return claim.ttl;
+  const Duration behind_renewal = milliseconds(std::max(holder_ttl_ms, 0LL)) / 500;
+  return milliseconds(rest_ms + 2) + std::min<Duration>(behind_renewal, milliseconds(50));
+}
+
+Failed too_young(const redisReply& reply) {
+  const long long age = std::max(integer_at(reply, 1), 0LL);
+  const long long rest = std::max(integer_at(reply, 2), 1LL);
+  return {Trouble::kNotServing,
+          "the server started " + std::to_string(age) +
+              " s ago, and an earlier holder may still be running its job; ready in " +
+              std::to_string((rest + 999) / 1000) + " s",
+          false, milliseconds(rest + 2)};
+}
+
+Failed not_understood() {
+  return {Trouble::kMisconfigured,
+          "the server gave an answer that makes no sense: is it Redis 6 or newer, or Valkey?",
+          true,
+          {}};
+}
+
+}  // namespace
+
+std::string_view text_of(const redisReply& reply) {
+  switch (reply.type) {
+    case REDIS_REPLY_STRING:
+    case REDIS_REPLY_STATUS:
+    case REDIS_REPLY_ERROR:
+    case REDIS_REPLY_VERB:
+      return {reply.str, reply.len};
+    default:
+      return {};
+  }
+}
+
+std::string_view error_code(std::string_view error) {
+  error = without_frame(error);
+  return error.substr(0, error.find(' '));
+}
+
+Failed failure_of_request(std::string_view error) {
+  if (is_missing_right(error)) return missing_right(without_frame(error));
+  if (is_refusal_to_accept(error)) return failure_of_login(error);
+  if (const ErrorMeaning* meaning = meaning_of(error_code(error))) {
+    Failed failed{meaning->trouble, meaning->text, false, {}};
+    if (meaning->code == "LOADING") failed.retry_after = pause_while_loading();
+    return failed;
+  }
+  return {Trouble::kMisconfigured,
+          "the server refused: " + quoted(without_frame(error)) +
+              " (is it Redis 6 or newer, or Valkey?)",
+          false,
+          {}};
+}
+
+Failed failure_of_login(std::string_view error) {
+  if (error.starts_with(kTooManyClients)) {
+    return {Trouble::kNotServing, "the server has too many clients: raise its maxclients", false, {}};
+  }
+  const std::string_view code = error_code(error);
+  if (code == "DENIED") {
+    return {Trouble::kDenied,
+            "the server is in protected mode and serves only its own machine: give it a password",
+            false,
+            {}};
+  }
+  if (const ErrorMeaning* meaning = meaning_of(code)) return {meaning->trouble, meaning->text, false, {}};
+  return {Trouble::kDenied, "the server refused to log us in: check the user name and the password",
+          false, {}};
+}
+
+Failed failure_of_select(std::string_view error, int db) {
+  if (is_missing_right(error)) return missing_right(error);
+  if (const ErrorMeaning* meaning = meaning_of(error_code(error))) {
+    return {meaning->trouble, meaning->text, false, {}};
+  }
+  return {Trouble::kMisconfigured,
+          "the server has no database " + std::to_string(db) +
+              ": choose a lower --db, or raise its `databases`",
+          false,
+          {}};
+}
+
+bool is_wrong_role(const redisReply& hello, Failed& failure) {
+  for (std::size_t i = 0; i + 1 < hello.elements; i += 2) {
+    const std::string_view name = text_at(hello, i);
+    const std::string_view value = text_at(hello, i + 1);
+    if (name == "mode" && value == "sentinel") {
+      failure = {Trouble::kMisconfigured, "this is a Sentinel: use redis+sentinel://", false, {}};
+      return true;
+    }
+    // "master" is what every version says; a later one may say "primary".
+    if (name == "role" && (value == "replica" || value == "slave")) {
+      failure = failure_of_request("READONLY");
+      return true;
+    }
+  }
+  return false;
+}
+
+bool spoils_connection(std::string_view error) {
+  if (is_missing_right(error) || is_refusal_to_accept(error)) return true;
+  const ErrorMeaning* meaning = meaning_of(error_code(error));
+  return meaning != nullptr && meaning->spoils_connection;
+}
+
+bool is_refusal_to_accept(std::string_view error) {
+  return error.starts_with(kTooManyClients) || error.starts_with("DENIED ");
+}
+
+Answer answer_of(RequestKind kind, const redisReply& reply, const Claim& claim) {
+  if (reply.type == REDIS_REPLY_ERROR) return failure_of_request(text_of(reply));
+  const std::string_view verdict = text_at(reply, 0);
+  switch (kind) {
+    case RequestKind::kAcquire:
+      if (verdict == "granted") {
+        const std::string_view digits = text_at(reply, 1);
+        Granted granted;
+        std::from_chars(digits.data(), digits.data() + digits.size(), granted.token.value);
+        if (granted.token.value > 0) return granted;
+      }
+      if (verdict == "busy") {
+        return Busy{node_of(std::string(text_at(reply, 1))),
+                    retry_after(integer_at(reply, 2), integer_at(reply, 3), claim)};
+      }
+      if (verdict == "young") return too_young(reply);
+      break;
+    case RequestKind::kRenew:
+      if (verdict == "renewed") return Renewed{};
+      if (verdict == "lost") return Lost{node_of(std::string(text_at(reply, 1)))};
+      break;
+    case RequestKind::kRelease:
+      if (verdict == "released") return Released{};
+      break;
+  }
+  return not_understood();
+}
+
+}  // namespace cluster_leader

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/poller.h"
+#include "lease/answer.h"
+
+struct ares_addrinfo;
+struct ares_channeldata;
+
+namespace cluster_leader {
+
+/// Where a socket can be connected to.
+struct Address {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+};
+
+/// The address that `host` spells out (IPv4, or IPv6 with or without a zone), or nothing if it is a
+/// name that must be looked up.
+std::optional<Address> numeric_address(const std::string& host, std::uint16_t port);
+
+/// Looks up one host name, in /etc/hosts and then by DNS, without ever blocking: getaddrinfo(3) would
+/// hold the loop for as long as a dead name server pleases.
+class Resolver {
+ public:
+  /// The addresses in the order to try them, at least one; or why there are none.
+  using Result = std::variant<std::vector<Address>, Failed>;
+
+  /// Begins to look up `host`; what /etc/hosts knows is there at once, by result().
+  Resolver(const std::string& host, std::uint16_t port, Time now);
+  ~Resolver();
+  Resolver(const Resolver&) = delete;
+  Resolver& operator=(const Resolver&) = delete;
+
+  void watch(Poller& poller);
+  Time wake_at() const { return wake_at_; }
+  void advance(const Poller& poller, Time now);
+
+  /// The result once it is there; nothing before.
+  const std::optional<Result>& result() const { return result_; }
+
+ private:
+  static void on_result(void* self, int status, int timeouts, ares_addrinfo* found);
+  void set_alarm(Time now);
+
+  ares_channeldata* channel_ = nullptr;
+  Time wake_at_ = kNever;
+  std::optional<Result> result_;
+};
+
+}  // namespace cluster_leader

@@ -1,0 +1,11 @@
+#include "store/redis_world.h"
+#include "store/store_contract.h"
+
+namespace cluster_leader {
+
+INSTANTIATE_TYPED_TEST_SUITE_P(Redis, StoreContractTest, RedisWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(Valkey, StoreContractTest, ValkeyWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(Redis, ExpiringStoreContractTest, RedisWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(Valkey, ExpiringStoreContractTest, ValkeyWorld);
+
+}  // namespace cluster_leader

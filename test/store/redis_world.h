@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "store/redis_store.h"
+#include "support/server.h"
+
+namespace cluster_leader {
+
+/// A grown-up server for a whole suite, and stores on it.
+template <typename Program>
+struct WorldOn {
+  static std::string program() { return Program::path(); }
+
+  WorldOn() { server.grow_up(std::chrono::seconds(1)); }
+
+  std::unique_ptr<Store> open(const Claim& claim, bool listening) {
+    return std::make_unique<RedisStore>(server.tcp(), claim, listening);
+  }
+  void lose_lease(const Key& key) { server.command({"DEL", key.value}); }
+
+  Server server{program()};
+};
+
+struct Redis {
+  static std::string path() { return REDIS_SERVER; }
+};
+struct Valkey {
+  static std::string path() { return VALKEY_SERVER; }
+};
+using RedisWorld = WorldOn<Redis>;
+using ValkeyWorld = WorldOn<Valkey>;
+
+}  // namespace cluster_leader

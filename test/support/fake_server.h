@@ -1,0 +1,39 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "base/unique_fd.h"
+#include "store/location.h"
+
+namespace cluster_leader {
+
+/// Something on a port of 127.0.0.1 that behaves as no real server can be made to. Each connection is
+/// given to `play`, one after the other, on a thread of its own; the descriptor is closed afterwards.
+class FakeServer {
+ public:
+  using Play = std::function<void(int fd)>;
+
+  explicit FakeServer(Play play);
+  ~FakeServer();
+  FakeServer(const FakeServer&) = delete;
+  FakeServer& operator=(const FakeServer&) = delete;
+
+  RedisLocation location() const;
+  int connections() const { return connections_; }
+
+  /// A play that reads what comes first, then answers `bytes`: all at once, or byte by byte with a
+  /// pause after each; then waits until the other side closes.
+  static Play answers(std::string bytes, bool byte_by_byte = false);
+
+ private:
+  UniqueFd listener_;
+  std::uint16_t port_ = 0;
+  std::atomic<int> connections_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace cluster_leader
