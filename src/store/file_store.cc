@@ -1,6 +1,7 @@
 #include "store/file_store.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -93,7 +94,8 @@ void FileStore::abandon() {
   events_.reset();
   if (!used_) return;
   try {
-    attempt(RequestKind::kRelease, {});
+    // Another process needs the lock for microseconds only, so that a few tries are no wait.
+    for (int tries = 0; tries < 10 && !attempt(RequestKind::kRelease, {}); ++tries) ::sched_yield();
   } catch (const std::system_error&) {
     // The lease then ends with its ttl.
   }
