@@ -75,7 +75,7 @@ class KeeperLoop {
       carry_out(session_.tell(JobStarted{}, BootClock::now()));
     } catch (const std::system_error& error) {
       status_ = {JobStatus::Kind::kNotStarted, error.code().value()};
-      reporter_.error(std::string("the job could not be started: ") + error.what());
+      reporter_.error(session_.where() + ": the job could not be started: " + error.what());
       carry_out(session_.tell(StartFailed{}, BootClock::now()));
     }
   }
@@ -167,15 +167,15 @@ class KeeperLoop {
   void say_why_lost(const std::string& what_we_do) {
     if (said_why_) return;
     said_why_ = true;
+    std::string text = session_.where() + ": ";
     if (session_.supervisor().state().lease_sent_at) {
-      const std::string& why = session_.failure();
-      reporter_.error("the lease could not be renewed in time, " + what_we_do +
-                      (why.empty() ? "" : ": " + why));
+      text += "the lease could not be renewed in time, " + what_we_do;
+      if (!session_.failure().empty()) text += ": " + session_.failure();
     } else {
-      const std::string& leader = session_.leader();
-      reporter_.error("the lease was taken away, " + what_we_do +
-                      (leader.empty() ? "" : ": it is held by " + leader));
+      text += "the lease was taken away, " + what_we_do;
+      if (!session_.leader().empty()) text += ": it is held by " + session_.leader();
     }
+    reporter_.error(text);
   }
 
   void report_end() {

@@ -184,7 +184,7 @@ class Run {
   }
 
   std::string failure() const {
-    return session_->failure().empty() ? where_ + ": no usable answer" : session_->failure();
+    return where_ + ": " + (session_->failure().empty() ? "no usable answer" : session_->failure());
   }
 
   int fail() {
@@ -239,7 +239,7 @@ class Run {
 
   /// The job could not be started for want of something; the lease goes back at once.
   int give_back(const std::system_error& error) {
-    reporter_.error(std::string("the job could not be started: ") + error.what());
+    reporter_.error(where_ + ": the job could not be started: " + error.what());
     session_->tell(StartFailed{}, BootClock::now());
     for (Poller poller; session_->supervisor().phase() != Phase::kDone;) {
       session_->watch(poller);
@@ -275,7 +275,7 @@ class Run {
       case JobStatus::Kind::kSignaled:
         die_of(word.status.value);
       case JobStatus::Kind::kNotExecuted:
-        reporter_.error(options_.command[0] + ": " +
+        reporter_.error("cannot execute " + options_.command[0] + ": " +
                         std::generic_category().message(word.status.value));
         return word.status.value == ENOENT ? kExitNotFound : kExitNotExecutable;
       case JobStatus::Kind::kNotStarted:

@@ -61,8 +61,8 @@ Actions Session::advance(const Poller& poller, Time now) {
 
 void Session::note(const Answer& answer) {
   if (const auto* failed = std::get_if<Failed>(&answer)) {
-    failure_ = where_ + ": " + failed->text;
-    reporter_.info(failure_);
+    failure_ = failed->text;
+    reporter_.info(where_ + ": " + failure_);
     return;
   }
   failure_.clear();
@@ -72,10 +72,8 @@ void Session::note(const Answer& answer) {
 
 void Session::note_no_answer() {
   // What failed earlier in the same candidacy says more than that the last attempt ran out of time.
-  if (const std::string stage = store_->stage(); !stage.empty()) {
-    failure_ = where_ + ": no answer in time (" + stage + ")";
-    reporter_.info(failure_);
-  }
+  if (failure_.empty()) failure_ = "no answer in time (" + store_->stage() + ")";
+  reporter_.info(where_ + ": " + failure_);
 }
 
 }  // namespace cluster_leader

@@ -28,7 +28,9 @@ class Session {
   Actions advance(const Poller& poller, Time now);
 
   const Supervisor& supervisor() const { return supervisor_; }
-  /// Why there is no answer: one line for people that names the server. Empty if there was one.
+  /// The key and its server, for people.
+  const std::string& where() const { return where_; }
+  /// Why there is no answer, for people. Empty if the last request was answered.
   const std::string& failure() const { return failure_; }
   /// The node that holds the key instead of us, as the last answer had it; may be empty.
   const std::string& leader() const { return leader_; }
