@@ -50,9 +50,8 @@ cat <<EOT
 
 Exactly one replica ran the job.
 
-To try next, with a Redis or Valkey server:
-  $binary run --server redis://HOST --key my-job -- COMMAND     on several machines
-  $binary status --server redis://HOST                          who holds which key
-  $binary elect --server redis://HOST --key my-job              stand in an election for ever
-  $binary doctor --server redis://HOST                          whether that server is fit for it
+To try next:
+  $binary run --server redis://HOST --key my-job -- COMMAND             on several machines, one server
+  $binary run --server redis://HOST --key my-job --wait 60 -- COMMAND   wait for the turn
+  $binary run --help
 EOT

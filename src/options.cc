@@ -80,7 +80,8 @@ void add_server_options(CLI::App& app, RawOptions& raw) {
   add("--host", raw.host, "HOST", "plain form of --server; default redis (REDIS_HOST)");
   add("--port", raw.port, "PORT", "default 6379 (REDIS_PORT)");
   add("--db", raw.db, "N", "default 0 (REDIS_DB)");
-  add("--user", raw.user, "NAME", "ACL user (REDIS_USERNAME; the password: REDIS_PASSWORD)");
+  add("--user", raw.user, "NAME",
+      "ACL user (REDIS_USERNAME; the password: REDIS_PASSWORD, REDISCLI_AUTH)");
   add("--password-file", raw.password_file, "PATH", "file that holds the password");
   add("--connect-timeout", raw.connect_timeout, "D",
       "resolving, connecting and AUTH together; default 2 s, at most a third of the ttl");
@@ -120,24 +121,26 @@ void add_log_options(CLI::App& app, RawOptions& raw) {
 /// The port in `text`, or at its end: a Kubernetes service named redis sets REDIS_PORT to
 /// "tcp://10.0.0.1:6379" in every container.
 int port_of(const char* name, const std::string& text) {
-  const bool is_url = text.starts_with("tcp://");
-  return integer_of(name, is_url ? text.substr(text.rfind(':') + 1) : text, 1, 65535);
+  const std::size_t colon = text.rfind(':');
+  const bool is_url = text.starts_with("tcp://") && colon > text.find(':');
+  return integer_of(name, is_url ? text.substr(colon + 1) : text, 1, 65535);
 }
 
 void read_plain_server(const RawOptions& raw, Options& options) {
   if (const std::string host = first_set(raw.host, {"REDIS_HOST"}); !host.empty()) {
     options.host = host;
   }
-  if (const std::string port = from_environment({"REDIS_PORT"}); !port.empty()) {
-    options.port = static_cast<std::uint16_t>(port_of("REDIS_PORT", port));
-  }
+  // A variable is looked at only where it counts: an option mends one that makes no sense.
   if (!raw.port.empty()) {
     options.port = static_cast<std::uint16_t>(integer_of("--port", raw.port, 1, 65535));
+  } else if (const std::string port = from_environment({"REDIS_PORT"}); !port.empty()) {
+    options.port = static_cast<std::uint16_t>(port_of("REDIS_PORT", port));
   }
-  if (const std::string db = from_environment({"REDIS_DB"}); !db.empty()) {
+  if (!raw.db.empty()) {
+    options.db = integer_of("--db", raw.db, 0, INT_MAX);
+  } else if (const std::string db = from_environment({"REDIS_DB"}); !db.empty()) {
     options.db = integer_of("REDIS_DB", db, 0, INT_MAX);
   }
-  if (!raw.db.empty()) options.db = integer_of("--db", raw.db, 0, INT_MAX);
 }
 
 void read_server(const RawOptions& raw, Options& options) {
@@ -256,6 +259,67 @@ Options read_all(const RawOptions& raw) {
   return options;
 }
 
+/// The words before "--" as CLI11 is to read them, last one first. `--name=` becomes two: CLI11
+/// takes an empty value for a missing one, and would swallow the word behind it.
+std::vector<std::string> words_for_cli11(const CLI::App& verb, const char* const* begin,
+                                         const char* const* end) {
+  std::vector<std::string> words;
+  bool is_value = false;
+  for (const char* const* at = begin; at != end; ++at) {
+    const std::string word = *at;
+    const std::size_t equals = word.find('=');
+    const CLI::Option* option = is_value || !word.starts_with("--")
+                                    ? nullptr
+                                    : verb.get_option_no_throw(word.substr(0, equals));
+    is_value = option != nullptr && option->get_expected_min() > 0 && equals == word.npos;
+    if (option != nullptr && option->get_expected_min() > 0 && equals + 1 == word.size()) {
+      words.push_back(word.substr(0, equals));
+      words.emplace_back();
+    } else {
+      words.push_back(word);
+    }
+  }
+  std::reverse(words.begin(), words.end());
+  return words;
+}
+
+constexpr const char* kExample = "cluster-leader run --key job-a -- echo hello";
+
+/// What is wrong with the first word that belongs to nothing.
+std::string about_extras(const CLI::App& app, const CLI::App& verb) {
+  const bool before_verb = app.remaining_size() > 0;
+  const std::vector<std::string> words = before_verb ? app.remaining() : verb.remaining();
+  if (words.empty()) return std::string("there is no verb; write for example ") + kExample;
+  const std::string& word = words.front();
+  // The value stays out of the message: it may be the password that somebody tried to pass.
+  const std::string name =
+      word.starts_with("--") ? word.substr(0, word.find('=')) : word.substr(0, 2);
+  if (word.size() < 2 || word[0] != '-') {
+    if (before_verb) return "there is no verb '" + word + "'; the verb is run";
+    return "'" + word + "' is no option; the command must stand after '--', as in " + kExample;
+  }
+  if (before_verb) return "'" + name + "' stands before the verb; write for example " + kExample;
+  return "there is no option '" + name + "'; the command must stand after '--'";
+}
+
+/// Which option stands there twice or lacks its value; `last` is the last word before "--".
+std::string about_mismatch(const CLI::App& verb, const std::string& last) {
+  for (const CLI::Option* option : verb.get_options()) {
+    if (option->count() > 1) return option->get_name() + " must not be given twice";
+  }
+  return last + " lacks its value";
+}
+
+/// The rows of the manual's EXIT STATUS, for machines that have the binary alone.
+std::string exit_statuses() {
+  std::string text = "Exit status: the job's own, or";
+  for (const ExitStatus& row : kExitStatuses) {
+    const std::string code = std::to_string(row.code);
+    text += "\n  " + code + std::string(6 - code.size(), ' ') + row.meaning;
+  }
+  return text;
+}
+
 /// `text` as one line, so that a message cannot be cut or forged by what it quotes.
 std::string one_line(std::string text) {
   std::replace_if(
@@ -290,9 +354,10 @@ std::optional<Duration> parse_duration(const std::string& text) {
 }
 
 std::variant<Options, NothingToRun> parse_options(int argc, const char* const* argv) {
+  const char* const* const begin = argv + std::min(argc, 1);
   const char* const* const end = argv + argc;
   const char* const* const split = std::find_if(
-      argv, end, [](const char* argument) { return std::string_view(argument) == "--"; });
+      begin, end, [](const char* argument) { return std::string_view(argument) == "--"; });
   const bool has_command = split != end;
 
   CLI::App app("Runs a job only while it surely holds a lease: flock for clusters.",
@@ -305,17 +370,16 @@ std::variant<Options, NothingToRun> parse_options(int argc, const char* const* a
       "Takes the lease, runs COMMAND while it is held, and releases it; exits with 75 if "
       "somebody else holds it.");
   run.formatter(std::make_shared<CommandFormatter>());
+  run.footer(exit_statuses);
   add_run_options(run, raw);
   add_server_options(run, raw);
   add_log_options(run, raw);
   try {
-    app.parse(static_cast<int>(split - argv), argv);
+    app.parse(words_for_cli11(run, begin, split));
     Options options = read_all(raw);
     options.command.assign(has_command ? split + 1 : split, end);
     if (options.command.empty()) {
-      throw UsageError{
-          "there is no command: write it after '--', as in cluster-leader run --key "
-          "job-a -- echo hello"};
+      throw UsageError{std::string("there is no command: write it after '--', as in ") + kExample};
     }
     return options;
   } catch (const UsageError& error) {
@@ -324,9 +388,12 @@ std::variant<Options, NothingToRun> parse_options(int argc, const char* const* a
     return NothingToRun{kExitOk, std::string(version.what()) + "\n"};
   } catch (const CLI::CallForHelp&) {
     return NothingToRun{kExitOk, run.parsed() ? run.help() : app.help()};
-  } catch (const CLI::ExtrasError& error) {
-    return NothingToRun{
-        kExitUsage, one_line(std::string(error.what()) + "; the command must stand after '--'")};
+  } catch (const CLI::RequiredError&) {
+    return NothingToRun{kExitUsage, one_line(about_extras(app, run))};
+  } catch (const CLI::ExtrasError&) {
+    return NothingToRun{kExitUsage, one_line(about_extras(app, run))};
+  } catch (const CLI::ArgumentMismatch&) {
+    return NothingToRun{kExitUsage, one_line(about_mismatch(run, *(split - 1)))};
   } catch (const CLI::ParseError& error) {
     return NothingToRun{kExitUsage, one_line(error.what())};
   }

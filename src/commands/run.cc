@@ -81,7 +81,7 @@ std::vector<std::string> job_environment(const Options& options, const Claim& cl
   for (const auto& [name, value] : ours) {
     const bool of_lease = name == "CLUSTER_LEADER_HOLDER" || name == "CLUSTER_LEADER_TOKEN";
     if (of_lease && supervisor.token() == Token{}) continue;
-    environment.push_back(name + '=' + value);
+    environment.emplace_back(name).append("=").append(value);
   }
   return environment;
 }
