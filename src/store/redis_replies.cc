@@ -76,7 +76,9 @@ std::string_view without_frame(std::string_view error) {
       error.remove_prefix(std::min(inner, error.size()));
     }
   }
-  return error.substr(0, error.find(" script: "));
+  const std::size_t behind = error.rfind(" script: ");
+  if (behind != error.npos && error.find(kPlace, behind) != error.npos) return error.substr(0, behind);
+  return error;
 }
 
 /// `text` as part of one line of a message, whatever bytes a server sent.

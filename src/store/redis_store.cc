@@ -222,7 +222,7 @@ void RedisStore::handle(RedisConnection::Received received, Time now) {
     case Purpose::kLogin:
       return handle_login(reply);
     case Purpose::kSelect:
-      if (reply.type == REDIS_REPLY_ERROR && !handshake_failure_) {
+      if (reply.type == REDIS_REPLY_ERROR && !handshake_failure_ && !must_speak_resp2_) {
         handshake_failure_ = failure_of_select(text_of(reply), location_.db);
         handshake_failure_->unknown = true;
       }
@@ -279,7 +279,7 @@ void RedisStore::handle_request(const redisReply& reply, Time now) {
 }
 
 void RedisStore::conclude_failed_handshake(Time now) {
-  if (must_speak_resp2_ && !handshake_failure_) {
+  if (must_speak_resp2_) {
     close();
     return dial(nullptr, now);
   }
