@@ -1,0 +1,253 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "exit_code.h"
+#include "options.h"
+#include "options_fixture.h"
+
+namespace cluster_leader {
+namespace {
+
+using std::chrono::seconds;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+class CommandLineTest : public OptionsTest {};
+
+// The command.
+
+TEST_F(CommandLineTest, TheCommandIsEverythingBehindTheFirstTwoDashes) {
+  EXPECT_THAT(run_words({"--", "echo", "hello"}).command, ElementsAre("echo", "hello"));
+  EXPECT_THAT(run_words({"--key", "a", "--", "--", "b"}).command, ElementsAre("--", "b"));
+}
+
+TEST_F(CommandLineTest, TheCommandIsPassedByteForByte) {
+  const std::vector<std::string> command = {"[1,2]",  "",    "a\nb", "--",       "{}",  "-n",
+                                            "--help", "%s",  "Grün", "\xff\x01", "-k5", "--key=b",
+                                            "$HOME",  "a b", "*",    "++"};
+  std::vector<std::string> words = {"--key", "a", "--"};
+  words.insert(words.end(), command.begin(), command.end());
+  EXPECT_EQ(run_words(words).command, command);
+}
+
+TEST_F(CommandLineTest, NothingOfTheCommandIsTakenForAnOption) {
+  const Options options = run_words({"--", "run", "--key", "b", "-q", "--ttl", "99"});
+  EXPECT_EQ(options.key, "nodered:leader");
+  EXPECT_EQ(options.log_level, Options::LogLevel::kNormal);
+  EXPECT_EQ(options.timeline.ttl, seconds(10));
+}
+
+TEST_F(CommandLineTest, AnEmptyWordMayBeTheCommand) {
+  EXPECT_THAT(run_words({"--", ""}).command, ElementsAre(""));
+}
+
+TEST_F(CommandLineTest, AValueThatIsTwoDashesEndsTheOptions) {
+  // The command is split off before anything is known about the options.
+  EXPECT_EQ(usage_error({"run", "--key", "--", "true"}), "--key lacks its value");
+}
+
+TEST_F(CommandLineTest, ACommandThatIsMissingIsSaidSo) {
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"run"}, {"run", "--"}, {"run", "--key", "a"}}) {
+    EXPECT_THAT(usage_error(words), HasSubstr("no command: write it after '--'"));
+  }
+}
+
+TEST_F(CommandLineTest, ACommandWithoutTwoDashesIsSaidSo) {
+  EXPECT_THAT(usage_error({"run", "--key", "a", "grep", "-r", "x"}),
+              testing::StartsWith("'grep' is no option; the command must stand after '--'"));
+  EXPECT_THAT(usage_error({"run", "run", "--", "true"}),
+              HasSubstr("the command must stand after '--'"));
+}
+
+// Verbs, help and version.
+
+TEST_F(CommandLineTest, AVerbThatIsMissingOrUnknownIsSaidSo) {
+  EXPECT_THAT(usage_error({}), HasSubstr("there is no verb;"));
+  EXPECT_THAT(usage_error({"--", "true"}), HasSubstr("there is no verb;"));
+  EXPECT_THAT(usage_error({"runs", "--", "true"}), HasSubstr("there is no verb 'runs'"));
+  EXPECT_THAT(usage_error({"true", "run", "--", "true"}), HasSubstr("there is no verb 'true'"));
+  EXPECT_THAT(usage_error({"", "run", "--", "true"}), HasSubstr("there is no verb ''"));
+}
+
+TEST_F(CommandLineTest, OptionsStandBehindTheVerb) {
+  EXPECT_THAT(usage_error({"--key", "a", "run", "--", "true"}),
+              HasSubstr("'--key' stands before the verb"));
+}
+
+TEST_F(CommandLineTest, HelpAndVersionAreShown) {
+  EXPECT_EQ(shown({"--version"}), "cluster-leader " CLUSTER_LEADER_VERSION "\n");
+  EXPECT_THAT(shown({"--help"}), HasSubstr("run "));
+  EXPECT_THAT(shown({"-h"}), HasSubstr("run "));
+  EXPECT_THAT(shown({"run", "--help"}),
+              HasSubstr("Usage: cluster-leader run [OPTION]... --key KEY -- COMMAND [ARG]...\n"));
+}
+
+TEST_F(CommandLineTest, HelpIsShownWhateverElseIsWrong) {
+  EXPECT_THAT(shown({"run", "--ttl", "x", "-h"}), HasSubstr("--heartbeat"));
+  EXPECT_THAT(shown({"run", "--unknown", "--help", "--", "true"}), HasSubstr("--heartbeat"));
+}
+
+TEST_F(CommandLineTest, HelpShowsTheExitStatuses) {
+  const std::string help = shown({"run", "--help"});
+  for (const ExitStatus& row : kExitStatuses) {
+    EXPECT_THAT(help, testing::ContainsRegex("\n  " + std::to_string(row.code) + " +" +
+                                             std::string(row.meaning).substr(0, 20)));
+  }
+}
+
+TEST_F(CommandLineTest, AProgramNameOfTwoDashesDoesNotEndTheOptions) {
+  const char* const argv[] = {"--", "run", "--key", "a", "--", "true"};
+  const auto parsed = parse_options(6, argv);
+  ASSERT_TRUE(std::holds_alternative<Options>(parsed));
+  EXPECT_EQ(std::get<Options>(parsed).key, "a");
+}
+
+TEST_F(CommandLineTest, NoArgumentsAtAllAreAUsageError) {
+  const char* const argv[] = {nullptr};
+  const auto parsed = parse_options(0, argv);
+  ASSERT_TRUE(std::holds_alternative<NothingToRun>(parsed));
+  EXPECT_EQ(std::get<NothingToRun>(parsed).status, kExitUsage);
+}
+
+// How a value is written.
+
+TEST_F(CommandLineTest, AValueStandsBehindABlankOrAnEqualsSign) {
+  EXPECT_EQ(run({"--key", "job-a"}).key, "job-a");
+  EXPECT_EQ(run({"--key=job-a"}).key, "job-a");
+  EXPECT_EQ(run({"-k5"}).timeline.kill_after, seconds(5));
+  EXPECT_EQ(run({"-k", "5"}).timeline.kill_after, seconds(5));
+  EXPECT_EQ(run({"-nqk1"}).timeline.kill_after, seconds(1));
+}
+
+TEST_F(CommandLineTest, AValueIsTakenByteForByte) {
+  for (const std::string value : {"[a,b]",          "[a]",    "[]",   "a,b",  "a b", "-x", "--x",
+                                  "--ttl",          "--ttl=", "{}",   "%s",   "a=b", "=",  "\"a\"",
+                                  "'a b'",          "a\nb",   "Grün", "\xff", " ",   "++", "run",
+                                  "nodered:leader", "true"}) {
+    EXPECT_EQ(run({"--key", value}).key, value);
+    EXPECT_EQ(run({"--key=" + value}).key, value);
+    EXPECT_EQ(run({"--node", value}).node, value);
+    EXPECT_EQ(run({"--prefix=" + value}).prefix, value);
+    EXPECT_EQ(run({"--server", value}).server, value);
+    EXPECT_EQ(run({"--password-file=" + value}).password_file, value);
+  }
+}
+
+TEST_F(CommandLineTest, AnEmptyValueSwallowsNothing) {
+  EXPECT_EQ(run({"--host=", "--port", "7"}).port, 7);
+  EXPECT_EQ(run({"--host=", "--port", "7"}).host, "redis");
+  EXPECT_EQ(run({"--node=", "--key", "a", "--ttl="}).key, "a");
+}
+
+TEST_F(CommandLineTest, AnEmptyValueCountsAsUnset) {
+  const std::vector<std::string> with_value = {"--server",
+                                               "--host",
+                                               "--port",
+                                               "--db",
+                                               "--user",
+                                               "--prefix",
+                                               "--password-file",
+                                               "--node",
+                                               "--ttl",
+                                               "--connect-timeout",
+                                               "--heartbeat",
+                                               "--kill-after",
+                                               "--signal",
+                                               "--wait",
+                                               "--timeout",
+                                               "--log-format",
+                                               "--if-unavailable",
+                                               "--follower-code",
+                                               "-k",
+                                               "-s",
+                                               "-w",
+                                               "-E"};
+  const Options defaults = run({});
+  for (const std::string& name : with_value) {
+    SCOPED_TRACE(name);
+    std::vector<std::vector<std::string>> forms = {{name, ""}};
+    if (name.starts_with("--")) forms.push_back({name + "="});
+    for (const std::vector<std::string>& words : forms) {
+      const Options options = run(words);
+      EXPECT_EQ(options.server, "");
+      EXPECT_EQ(options.host, "redis");
+      EXPECT_EQ(options.port, 6379);
+      EXPECT_EQ(options.db, 0);
+      EXPECT_EQ(options.user, "");
+      EXPECT_EQ(options.prefix, "");
+      EXPECT_EQ(options.password_file, "");
+      EXPECT_EQ(options.node, defaults.node);
+      EXPECT_EQ(options.timeline.ttl, seconds(10));
+      EXPECT_EQ(options.timeline.heartbeat, seconds(2));
+      EXPECT_EQ(options.timeline.kill_after, seconds(2));
+      EXPECT_EQ(options.timeline.connect, seconds(2));
+      EXPECT_FALSE(options.policy.kill_after_forwarded);
+      EXPECT_FALSE(options.policy.wait_while_busy);
+      EXPECT_EQ(options.stop_signal, 15);
+      EXPECT_EQ(options.follower_status, 75);
+      EXPECT_EQ(options.if_unavailable, Options::IfUnavailable::kFail);
+      EXPECT_EQ(options.log_format, Options::LogFormat::kText);
+    }
+  }
+}
+
+TEST_F(CommandLineTest, AnEmptyOptionLeavesTheVariableStanding) {
+  EXPECT_EQ(run({"--host", ""}, {{"REDIS_HOST", "db"}}).host, "db");
+  EXPECT_EQ(run({"--port="}, {{"REDIS_PORT", "7"}}).port, 7);
+  EXPECT_EQ(run({"--server", "", "--host", ""}, {{"REDIS_URL", "redis://a"}}).server, "redis://a");
+}
+
+TEST_F(CommandLineTest, AValueThatIsMissingIsSaidSo) {
+  EXPECT_EQ(refusal({"--key"}), "--key lacks its value");
+  EXPECT_EQ(refusal({"--ttl", "5", "-k"}), "-k lacks its value");
+}
+
+TEST_F(CommandLineTest, NoOptionIsGivenTwice) {
+  EXPECT_EQ(refusal({"--key", "a", "--key", "b"}), "--key must not be given twice");
+  EXPECT_EQ(refusal({"--key", "a", "--key", "a"}), "--key must not be given twice");
+  EXPECT_EQ(refusal({"--server", "redis://a", "--server", "redis://b"}),
+            "--server must not be given twice");
+  EXPECT_EQ(refusal({"-w", "1", "--timeout", "2"}), "--wait must not be given twice");
+}
+
+TEST_F(CommandLineTest, AFlagMayBeGivenTwice) {
+  EXPECT_EQ(run({"-q", "-q"}).log_level, Options::LogLevel::kQuiet);
+  EXPECT_EQ(run({"-vv"}).log_level, Options::LogLevel::kVerbose);
+}
+
+TEST_F(CommandLineTest, AnUnknownOptionIsNamedWithoutItsValue) {
+  EXPECT_THAT(refusal({"--ke", "a"}), HasSubstr("there is no option '--ke';"));
+  EXPECT_THAT(refusal({"-x"}), HasSubstr("there is no option '-x';"));
+  EXPECT_THAT(refusal({"-nx"}), HasSubstr("there is no option '-x';"));
+  EXPECT_THAT(refusal({"---key", "a"}), HasSubstr("there is no option '---key';"));
+  EXPECT_THAT(refusal({"--=a"}), HasSubstr("there is no option '--';"));
+  // It may be a password.
+  EXPECT_THAT(refusal({"--password", "hush"}), Not(HasSubstr("hush")));
+  EXPECT_THAT(refusal({"--password=hush"}), Not(HasSubstr("hush")));
+  EXPECT_THAT(refusal({"-phush"}), Not(HasSubstr("hush")));
+}
+
+TEST_F(CommandLineTest, OptionsAreNotAbbreviatedAndKnowTheirCase) {
+  for (const std::string word : {"--serve", "--KEY", "--t", "-K5", "-Q"}) {
+    EXPECT_THAT(refusal({word}), HasSubstr("there is no option"));
+  }
+}
+
+TEST_F(CommandLineTest, AMessageIsOneLineWhateverItQuotes) {
+  refusal({"a\nb\x1b[1m\x7f"});
+  refusal({"--a\nb=c"});
+  refusal({"--ttl", "1\r\n2"});
+  refusal({"--signal", "\t"});
+  refusal({"--if-unavailable", "\nrun"});
+  usage_error({"r\nun", "--", "true"});
+  refusal({}, {{"CLUSTER_LEADER_LOG", "\nquiet"}});
+  refusal({}, {{"REDIS_PORT", "1\n"}});
+}
+
+}  // namespace
+}  // namespace cluster_leader
