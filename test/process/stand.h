@@ -1,0 +1,369 @@
+#pragma once
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <pty.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/poller.h"
+#include "process/descriptors.h"
+#include "process/front.h"
+#include "process/job.h"
+#include "process/signals.h"
+#include "process/tree.h"
+
+namespace cluster_leader::test {
+
+using namespace std::chrono_literals;
+
+/// Long enough that only a bug reaches it.
+constexpr Duration kPatience = 20s;
+/// Out of the way of what a test passes on.
+constexpr int kOracle = 200;
+/// What the front exits with where the keeper had no last word.
+constexpr int kLostStatus = 79;
+
+inline std::vector<std::string> probe(std::vector<std::string> words) {
+  words.insert(words.begin(), std::string(TEST_PROGRAMS_DIR) + "/probe");
+  return words;
+}
+
+struct Pipe {
+  Pipe() {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+    read.reset(ends[0]);
+    write.reset(ends[1]);
+  }
+  void close() {
+    read.reset();
+    write.reset();
+  }
+  UniqueFd read;
+  UniqueFd write;
+};
+
+/// How a test wants front, keeper and job to be.
+struct Plan {
+  std::vector<std::string> argv;
+  std::vector<std::string> environment = {"PATH=/usr/bin:/bin"};
+  Duration lease = 10s;  ///< the keeper promises so much, and renews it three times in that time
+  Duration grace = 50ms;
+  enum class Terminal { kNone, kFrontLeads, kShell } terminal = Terminal::kNone;
+  bool first_process = false;  ///< the front is PID 1 of a namespace, and /proc is not its own
+  bool exhaust_descriptors = false;      ///< the keeper has none left after the start
+  std::function<void()> before = [] {};  ///< in the front, before it looks at what it was given
+};
+
+/// What front, keeper and shell tell the test.
+struct Note {
+  enum Kind : int { kFront, kKeeper, kJob, kRenewed, kEnd, kShellSawStop, kShellSawExit };
+  Kind kind{};
+  int value = 0;
+  int detail = 0;
+};
+
+/// A front with its keeper and its job, without any lease: the smallest caller of process/. The job
+/// holds the oracle, and is expected to write a byte into it for each process that has come up.
+class Stand {
+ public:
+  explicit Stand(Plan plan) : plan_(std::move(plan)) {
+    // A test that does not read its notes must not hold up the keeper.
+    ::fcntl(notes_pipe_.write.get(), F_SETFL, O_NONBLOCK);
+    if (plan_.terminal == Plan::Terminal::kNone) {
+      start_piped();
+    } else {
+      start_in_terminal();
+    }
+    if (front_ == 0) front_ = wait_for(Note::kFront).value;
+  }
+
+  ~Stand() {
+    // Both at once, as no test leaves them: what they had started dies of PDEATHSIG or is idle and
+    // loses its terminal; every test has seen its tree dead by then.
+    if (waited_) return;
+    if (keeper_ > 0) ::kill(keeper_, SIGKILL);
+    ::kill(child_, SIGKILL);
+    ::waitpid(child_, nullptr, 0);
+  }
+  Stand(const Stand&) = delete;
+  Stand& operator=(const Stand&) = delete;
+
+  pid_t front() const { return front_; }
+  pid_t keeper() { return keeper_ != 0 ? keeper_ : keeper_ = wait_for(Note::kKeeper).value; }
+  pid_t job() { return wait_for(Note::kJob).value; }
+  int input() const { return input_.get(); }
+  int output() const { return output_.get(); }
+  void close_input() { input_.reset(); }
+
+  /// Waits until `count` bytes have come out of the oracle and returns them.
+  std::string born(size_t count) { return read_some(oracle_.get(), count); }
+
+  void expect_all_dead() {
+    const std::string rest = read_some(oracle_.get(), std::string::npos);
+    EXPECT_FALSE(timed_out_) << "something of the tree is alive";
+  }
+
+  std::string all_output() { return read_some(output_.get(), std::string::npos); }
+  /// What the job's whole tree has said with the oracle.
+  std::string all_of_oracle() { return read_some(oracle_.get(), std::string::npos); }
+
+  Note wait_for(Note::Kind kind) {
+    for (;;) {
+      const auto kept = std::find_if(notes_.begin(), notes_.end(),
+                                     [&](const Note& note) { return note.kind == kind; });
+      if (kept != notes_.end()) {
+        const Note note = *kept;
+        notes_.erase(kept);
+        return note;
+      }
+      const std::string bytes = read_some(notes_pipe_.read.get(), sizeof(Note));
+      if (bytes.size() != sizeof(Note)) {
+        ADD_FAILURE() << "nobody says note " << kind;
+        return {};
+      }
+      Note note;
+      std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(&note));
+      notes_.push_back(note);
+    }
+  }
+
+  /// The wait(2) status of the front, or of the shell over it.
+  int wait() {
+    const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, child_, 0)));
+    pollfd wanted{pidfd.get(), POLLIN, 0};
+    EXPECT_EQ(::poll(&wanted, 1, static_cast<int>(ceil_ms(kPatience))), 1) << "it does not end";
+    if (wanted.revents == 0) return -1;
+    int status = 0;
+    EXPECT_EQ(::waitpid(child_, &status, 0), child_);
+    waited_ = true;
+    return status;
+  }
+  int exit_status() {
+    const int status = wait();
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  JobStatus job_status() {
+    const Note end = wait_for(Note::kEnd);
+    return {static_cast<JobStatus::Kind>(end.value), end.detail};
+  }
+
+  /// As typed at the terminal.
+  void type(const std::string& keys) const {
+    EXPECT_EQ(::write(terminal_.get(), keys.data(), keys.size()),
+              static_cast<ssize_t>(keys.size()));
+  }
+  void close_terminal() { terminal_.reset(); }
+  int terminal() const { return terminal_.get(); }
+  /// The shell's fg.
+  void foreground() const { EXPECT_EQ(::write(commands_.write.get(), "f", 1), 1); }
+
+ private:
+  /// Reads until there are `count` bytes or the end.
+  std::string read_some(int fd, size_t count) {
+    std::string bytes;
+    const Time give_up = BootClock::now() + kPatience;
+    timed_out_ = false;
+    while (bytes.size() < count) {
+      pollfd wanted{fd, POLLIN, 0};
+      const Duration left = std::max<Duration>(give_up - BootClock::now(), 0s);
+      if (::poll(&wanted, 1, static_cast<int>(ceil_ms(left))) <= 0) {
+        timed_out_ = true;
+        ADD_FAILURE() << "waited in vain; have " << bytes.size() << " bytes";
+        break;
+      }
+      std::array<char, 4096> buffer{};
+      const size_t most = std::min(buffer.size(), count - bytes.size());
+      const ssize_t got = ::read(fd, buffer.data(), most);
+      if (got <= 0) break;
+      bytes.append(buffer.data(), static_cast<size_t>(got));
+    }
+    return bytes;
+  }
+
+  void start_piped() {
+    Pipe in;
+    Pipe out;
+    Pipe oracle;
+    child_ = ::fork();
+    if (child_ == 0) {
+      if (!plan_.first_process) ::setsid();
+      if (plan_.first_process) go_into_a_namespace();
+      ::dup2(in.read.get(), 0);
+      ::dup2(out.write.get(), 1);
+      ::dup2(oracle.write.get(), kOracle);
+      in.close();
+      out.close();
+      oracle.close();
+      be_the_front(false);
+    }
+    front_ = child_;
+    input_ = std::move(in.write);
+    output_ = std::move(out.read);
+    oracle_ = std::move(oracle.read);
+    notes_pipe_.write.reset();
+  }
+
+  void start_in_terminal() {
+    Pipe oracle;
+    int terminal = -1;
+    child_ = ::forkpty(&terminal, nullptr, nullptr, nullptr);
+    if (child_ == 0) {
+      ::dup2(oracle.write.get(), kOracle);
+      oracle.close();
+      if (plan_.terminal == Plan::Terminal::kFrontLeads) {
+        note(Note::kFront, ::getpid());
+        be_the_front(true);
+      }
+      be_the_shell();
+    }
+    terminal_.reset(terminal);
+    ::fcntl(terminal, F_SETFD, FD_CLOEXEC);
+    oracle_ = std::move(oracle.read);
+    notes_pipe_.write.reset();
+  }
+
+  void go_into_a_namespace() {
+    if (::unshare(CLONE_NEWPID) != 0) ::_exit(98);
+    const pid_t first = ::fork();
+    if (first == 0) return;
+    oracle_.reset();
+    int status = 0;
+    ::waitpid(first, &status, 0);
+    ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 97);
+  }
+
+  /// What a shell with job control does for one job in the foreground.
+  [[noreturn]] void be_the_shell() {
+    commands_.write.reset();
+    ::signal(SIGTTOU, SIG_IGN);
+    const pid_t front = ::fork();
+    if (front == 0) {
+      ::setpgid(0, 0);
+      ::tcsetpgrp(0, ::getpid());
+      ::signal(SIGTTOU, SIG_DFL);
+      note(Note::kFront, ::getpid());
+      be_the_front(true);
+    }
+    ::close(kOracle);
+    ::setpgid(front, front);
+    ::tcsetpgrp(0, front);
+    for (;;) {
+      int status = 0;
+      ::waitpid(front, &status, WUNTRACED);
+      if (!WIFSTOPPED(status)) {
+        note(Note::kShellSawExit, status);
+        ::_exit(0);
+      }
+      ::tcsetpgrp(0, ::getpgrp());
+      note(Note::kShellSawStop, WSTOPSIG(status));
+      char command = 0;
+      if (::read(commands_.read.get(), &command, 1) != 1) ::_exit(0);
+      ::tcsetpgrp(0, front);
+      ::kill(-front, SIGCONT);
+    }
+  }
+
+  [[noreturn]] void be_the_front(bool terminal) {
+    notes_pipe_.read.reset();
+    commands_.close();
+    plan_.before();
+    fill_standard_descriptors();
+    const InheritedSignals inherited = InheritedSignals::capture();
+    SignalReader signals(inherited);
+    const JobSpec spec{plan_.argv, plan_.environment, inherited, terminal ? ::getpgrp() : 0};
+    KeeperLink link;
+    link.set_deadline(BootClock::now() + plan_.lease);
+    const Keeper keeper = fork_keeper(
+        link, terminal, [&](int front_pidfd) { return keep(spec, link, signals, front_pidfd); });
+    const KeeperEnd end = stand_guard(keeper, link, signals, terminal, plan_.grace);
+    if (!end.last_word) ::_exit(kLostStatus);
+    const JobStatus status = end.last_word->status;
+    note(Note::kEnd, static_cast<int>(status.kind), status.value);
+    if (status.kind == JobStatus::Kind::kSignaled) die_of(status.value);
+    ::_exit(status.kind == JobStatus::Kind::kExited ? status.value : 71);
+  }
+
+  int keep(const JobSpec& spec, KeeperLink& link, SignalReader& signals, int front_pidfd) {
+    note(Note::kKeeper, ::getpid());
+    Poller poller;
+    Tree tree;
+    Job job = Job::start(spec);
+    let_go_of(0);
+    let_go_of(1);
+    close_inherited_descriptors();
+    if (plan_.exhaust_descriptors) {
+      while (::open("/", O_PATH | O_CLOEXEC) >= 0) {
+      }
+    }
+    bool starting = true;
+    bool noted = false;
+    bool killing = false;
+    for (;;) {
+      const Time started = BootClock::now();
+      link.set_deadline(started + plan_.lease);
+      if (!killing) note(Note::kRenewed, 0);
+      poller.watch(link.closed() ? -1 : link.fd(), POLLIN);
+      poller.watch(killing ? -1 : front_pidfd, POLLIN);
+      poller.watch(signals.fd(), POLLIN);
+      poller.watch(starting ? job.report_fd() : -1, POLLIN);
+      poller.wait(started + (killing ? Duration(5ms) : plan_.lease / 3));
+      while (signals.next()) {
+      }
+      if (!killing && poller.ready(front_pidfd) != 0) killing = true;
+      if (starting && job.read_report()) starting = false;
+      if (!noted && job.pid() != 0) {
+        note(Note::kJob, job.pid());
+        noted = true;
+      }
+      while (const auto message = link.receive()) job.send_signal(message->value);
+      const Reaped reaped = tree.reap();
+      for (const ChildChange& change : reaped.changes) {
+        killing |= job.take_status(change.pid, change.code, change.status);
+        if (change.code == CLD_STOPPED && change.pid == job.pid()) {
+          link.send({LinkMessage::Kind::kStopped, change.status, 0, {}});
+        }
+      }
+      if (reaped.empty) break;
+      if (killing) tree.sweep();
+    }
+    while (starting && !job.read_report()) {
+    }
+    link.send({LinkMessage::Kind::kFinished, 0, 7, job.status()});
+    return 0;
+  }
+
+  void note(Note::Kind kind, int value, int detail = 0) const {
+    const Note what{kind, value, detail};
+    // Nobody reads any more where the test has gone on.
+    [[maybe_unused]] const ssize_t written = ::write(notes_pipe_.write.get(), &what, sizeof what);
+  }
+
+  Plan plan_;
+  Pipe notes_pipe_;
+  Pipe commands_;
+  std::vector<Note> notes_;
+  UniqueFd oracle_;
+  UniqueFd input_;
+  UniqueFd output_;
+  UniqueFd terminal_;
+  pid_t child_ = 0;  ///< of the test: the front, or the shell over it
+  pid_t front_ = 0;
+  pid_t keeper_ = 0;
+  bool waited_ = false;
+  bool timed_out_ = false;
+};
+
+}  // namespace cluster_leader::test
