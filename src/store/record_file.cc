@@ -23,7 +23,7 @@ namespace {
 constexpr std::size_t kLongestName = 200;
 
 /// Far more than format_record() makes; what is longer was not made by it.
-constexpr std::size_t kLongestRecord = 64 * 1024;
+constexpr std::size_t kLongestRecord = std::size_t{64} * 1024;
 
 /// Up to a page, write(2) is one copy within the kernel, which SIGKILL cannot cut in two.
 constexpr std::size_t kLongestOverwrite = 4096;
