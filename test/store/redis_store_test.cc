@@ -62,7 +62,13 @@ class RedisStoreTest : public testing::Test {
 };
 
 using Worlds = testing::Types<RedisWorld, ValkeyWorld>;
-TYPED_TEST_SUITE(RedisStoreTest, Worlds);
+struct NameOfWorld {
+  template <typename World>
+  static std::string GetName(int) {
+    return World::kName;
+  }
+};
+TYPED_TEST_SUITE(RedisStoreTest, Worlds, NameOfWorld);
 
 TYPED_TEST(RedisStoreTest, AnUncontendedRunIsOneRoundTripToAcquireAndOneToRelease) {
   const Server& server = this->server();

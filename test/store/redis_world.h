@@ -11,6 +11,7 @@ namespace cluster_leader {
 /// A grown-up server for a whole suite, and stores on it.
 template <typename Program>
 struct WorldOn {
+  static constexpr const char* kName = Program::kName;
   static std::string program() { return Program::path(); }
 
   WorldOn() { server.grow_up(std::chrono::seconds(1)); }
@@ -24,9 +25,11 @@ struct WorldOn {
 };
 
 struct Redis {
+  static constexpr const char* kName = "Redis";
   static std::string path() { return REDIS_SERVER; }
 };
 struct Valkey {
+  static constexpr const char* kName = "Valkey";
   static std::string path() { return VALKEY_SERVER; }
 };
 using RedisWorld = WorldOn<Redis>;
