@@ -5,6 +5,7 @@
 #include <linux/magic.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -296,6 +297,8 @@ TEST_F(FileStoreTest, KilledProcessesLeaveNothingThatCannotBeRead) {
   for (int round = 0; round < 100; ++round) {
     const pid_t pid = ::fork();
     if (pid == 0) {
+      // It has no end of its own, should this test be stopped.
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
       Candidate victim(folder_.path(), claim_of(kKey, std::string(100 + round * 7 % 600, 'v'), 1s));
       while (true) {
         victim.ask(RequestKind::kAcquire);
