@@ -169,6 +169,14 @@ TEST(ManualTest, HasEveryExitStatusWithItsSentenceAndNoOthers) {
   EXPECT_EQ(all(text, "\n {5}([0-9]+) "), statuses);
 }
 
+TEST(ReadmeTest, HasEveryExitStatusWithItsSentence) {
+  std::ifstream file(PROJECT_SOURCE_DIR "/README.md");
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  for (const ExitStatus& row : kExitStatuses) {
+    EXPECT_THAT(text, HasSubstr("| " + std::to_string(row.code) + " | " + row.meaning));
+  }
+}
+
 TEST(HelpTest, HasEveryExitStatusWithItsSentence) {
   const std::string help = output_of(kBinary + " run --help");
   for (const ExitStatus& row : kExitStatuses) EXPECT_THAT(help, HasSubstr(row.meaning));
