@@ -83,7 +83,8 @@ Names all(const std::string& text, const std::string& pattern) {
 /// The options in the lines of `text` that begin with one, as a list of options does.
 Names options_in(const std::string& text) {
   Names options;
-  std::istringstream lines(text);
+  // Some versions of CLI11 put the short and the long names into columns of their own.
+  std::istringstream lines(std::regex_replace(text, std::regex(", +-"), ",-"));
   for (std::string line; std::getline(lines, line);) {
     const std::size_t begin = line.find_first_not_of(' ');
     if (begin == std::string::npos || line[begin] != '-') continue;
