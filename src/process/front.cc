@@ -48,11 +48,8 @@ void stay_in_memory() { ::mlockall(MCL_CURRENT | MCL_ONFAULT); }
   try {
     block_all_signals();
     link.be_keeper();
-    if (terminal) {
-      ::setpgid(0, 0);
-    } else {
-      ::setsid();
-    }
+    // With a terminal it leaves when the job has been started (Job::start), which must not.
+    if (!terminal) ::setsid();
     become_subreaper();
     stay_in_memory();
     // No getppid() check: the pidfd is older than this process, so a front that is dead already
@@ -88,9 +85,7 @@ class Guard {
       const bool dead = poller_.ready(keeper_.pidfd.get()) != 0;
       const bool job_stopped = listen();
       if (dead || now >= latest_deadline(grace)) return;
-      // Whatever stopped the job, the shell has to see it stopped, or its fg would not continue it.
-      // When it does, its SIGCONT comes to us as any signal for the job.
-      if (job_stopped && terminal_ && !end_.last_word) stop_ourselves();
+      if (job_stopped && terminal_ && !end_.last_word) stop_with_the_job();
     }
   }
 
@@ -147,6 +142,24 @@ class Guard {
       if (!link_.closed() && !link_.send({LinkMessage::Kind::kSignal, *unsent_, 0, {}})) return;
       unsent_.reset();
     }
+  }
+
+  /// Whatever stopped the job, the shell has to see it stopped, or its fg would not continue it.
+  void stop_with_the_job() {
+    // The shell may have continued the job since the keeper wrote.
+    if (!job_is_stopped() || !stop_ourselves()) return;
+    // The shell's SIGCONT was for the whole group. Handed on as well, it could arrive after the
+    // next stop key and undo that; but somebody may have continued us alone.
+    if (job_is_stopped() && !is_pending(SIGTSTP) && !unsent_) unsent_ = SIGCONT;
+  }
+
+  /// True if the keeper has a child in our group that is stopped, or if /proc does not tell.
+  bool job_is_stopped() const {
+    const auto children = listed_children(keeper_.pid);
+    if (!children || !proc_is_ours()) return true;
+    return std::any_of(children->begin(), children->end(), [](pid_t child) {
+      return ::getpgid(child) == ::getpgrp() && state_of(child) == 'T';
+    });
   }
 
   bool is_for_the_job(const SignalArrival& arrival) const {

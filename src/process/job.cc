@@ -101,6 +101,7 @@ Job Job::start(const JobSpec& spec) {
     lead_session(plan);
   }
   (plan.terminal_group != 0 ? job.pid_ : job.group_) = child;
+  if (plan.terminal_group != 0) ::setsid();
   return job;
 }
 

@@ -102,6 +102,12 @@ std::optional<SignalArrival> SignalReader::next() {
 
 void block_all_signals() { change_mask(SIG_SETMASK, kAllSignals); }
 
+bool is_pending(int signo) {
+  SignalSet pending = 0;
+  ::syscall(SYS_rt_sigpending, &pending, sizeof pending);
+  return contains(pending, signo);
+}
+
 bool ends_by_default(int signo) {
   constexpr SignalSet kHarmless =
       set_of(SIGCHLD, SIGCONT, SIGURG, SIGWINCH, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU);
@@ -119,7 +125,7 @@ void die_of(int signo) {
   ::_exit(128 + signo);
 }
 
-void stop_ourselves() {
+bool stop_ourselves() {
   struct sigaction before {};
   ::sigaction(SIGTSTP, nullptr, &before);
   set_disposition(SIGTSTP, SIG_DFL);
@@ -128,6 +134,11 @@ void stop_ourselves() {
   const SignalSet mask = change_mask(SIG_UNBLOCK, set_of(SIGTSTP));
   change_mask(SIG_SETMASK, mask);
   ::sigaction(SIGTSTP, &before, nullptr);
+  sigset_t cont;
+  sigemptyset(&cont);
+  sigaddset(&cont, SIGCONT);
+  const timespec at_once{};
+  return ::sigtimedwait(&cont, nullptr, &at_once) == SIGCONT;
 }
 
 }  // namespace cluster_leader

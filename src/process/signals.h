@@ -61,6 +61,9 @@ class SignalReader {
 /// Blocks every signal that can be blocked, in a process that nobody but its partner is to direct.
 void block_all_signals();
 
+/// True if `signo` is blocked and has arrived.
+bool is_pending(int signo);
+
 /// True if a process that did not ask for `signo` ends by it (signal(7)).
 bool ends_by_default(int signo);
 
@@ -69,9 +72,9 @@ bool ends_by_default(int signo);
 /// ends, exits with 128 + signo.
 [[noreturn]] void die_of(int signo);
 
-/// Stops this process as the terminal's stop key does, and returns when it is continued. Returns at
-/// once where the kernel does not stop: in a process group that no shell watches (setpgid(2),
-/// orphaned).
-void stop_ourselves();
+/// Stops this process as the terminal's stop key does, and returns when it is continued: true, and
+/// the SIGCONT is taken. False at once where the kernel does not stop: in a process group that no
+/// shell watches (setpgid(2), orphaned).
+bool stop_ourselves();
 
 }  // namespace cluster_leader
