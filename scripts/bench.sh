@@ -50,19 +50,26 @@ start() {
   started+=("$pid")
 }
 
-# stop PID... ends what `start` has started. A process that has ended may have left its number to
-# another, so the numbers are forgotten.
-stop() {
-  local process kept=() other
+# forget PID... is for what has ended: its number may come to be that of another process.
+forget() {
+  local process other kept
   for process in "$@"; do
-    kill "$process" 2>/dev/null || true
-    wait "$process" 2>/dev/null || true
     kept=()
     for other in "${started[@]}"; do
       [ "$other" = "$process" ] || kept+=("$other")
     done
     started=("${kept[@]}")
   done
+}
+
+# stop PID... ends what `start` has started.
+stop() {
+  local process
+  for process in "$@"; do
+    kill "$process" 2>/dev/null || true
+    wait "$process" 2>/dev/null || true
+  done
+  forget "$@"
 }
 
 # until_true COMMAND... waits for it to succeed, 20 s at the most.
@@ -201,6 +208,7 @@ measure_round_trips() {
   : >"$dir/output"
   "$binary" run --server "unix://$dir/turns.sock" --key turns -- true
   wait "$pid"
+  forget "$pid"
   local turns
   turns=$(<"$dir/output")
   row "round trips of a run that finds the key free" "$turns" "" 1 "$(target "$turns" 2)"
@@ -210,7 +218,8 @@ measure_round_trips() {
 measure_handover() {
   local waiters=$1 most=$2 stamps=$dir/stamps.$1 median worst n
   "$dir/relay" $((waiters + 1)) $((handovers + 1)) 10 \
-    "$binary" run --wait inf --server "$tcp" --key "relay-$waiters" -- "$dir/job" "$stamps" 30 >>"$dir/output" 2>&1
+    "$binary" run --wait inf --server "$tcp" --key "relay-$waiters" -- "$dir/job" "$stamps" 30 >>"$dir/output" 2>&1 ||
+    die "the relay with $waiters waiters failed: $(tail -n 3 "$dir/output")"
   sort -n "$stamps" | awk 'NR > 1 { print ($1 - end) / 1e6 } { end = $2 }' | sort -n >"$dir/handovers"
   n=$(wc -l <"$dir/handovers")
   [ "$n" -ge "$handovers" ] || die "only $n hand-overs with $waiters waiters could be measured"
@@ -286,9 +295,9 @@ measure_memory() {
 describe_machine() {
   local commit
   commit=$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo "unknown commit")
-  printf '%s; %s, %s processors; Linux %s; %s (%s), Redis %s, etcd %s, %s.\n' \
+  printf '%s; %s, %s processors, load %s before; Linux %s; %s (%s), Redis %s, etcd %s, %s.\n' \
     "$(date -u +%Y-%m-%d)" \
-    "$(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)" "$(nproc)" "$(uname -r)" \
+    "$(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)" "$(nproc)" "$load" "$(uname -r)" \
     "$("$binary" --version)" "$commit" "$(info server redis_version)" \
     "$("$(program etcd etcd)" --version | awk '/^etcd Version/ { print $3 }')" \
     "$(flock --version | sed 's/^flock from //')"
@@ -319,6 +328,7 @@ write_readme() {
 
 build
 start_servers
+load=$(cut -d " " -f 1 /proc/loadavg)
 say "timing commands"
 measure_commands
 measure_round_trips
