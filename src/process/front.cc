@@ -124,6 +124,11 @@ class Guard {
     while (!link_.closed()) {
       const auto message = link_.receive();
       if (!message) break;
+      if (message->kind == LinkMessage::Kind::kStarted) {
+        // What came before the job was born has come to us alone, and is here by now.
+        forward_signals();
+        job_is_born_ = true;
+      }
       if (message->kind == LinkMessage::Kind::kFinished) end_.last_word = message;
       if (message->kind == LinkMessage::Kind::kStopped) job_stopped = true;
     }
@@ -164,7 +169,10 @@ class Guard {
 
   bool is_for_the_job(const SignalArrival& arrival) const {
     if (arrival.signo == SIGCHLD) return false;
-    if (terminal_ && arrival.from_kernel && job_has_it_from_terminal(arrival.signo)) return false;
+    // A key that came before the keeper says so may have come too early for the job. It is better
+    // to hand it on twice, to a job that has only just begun, than not at all.
+    const bool is_key = terminal_ && arrival.from_kernel;
+    if (is_key && job_is_born_ && job_has_it_from_terminal(arrival.signo)) return false;
     // What a member of the job sends to its group, or to its parent, it has meant for others than
     // itself.
     return arrival.sender == 0 || !descends_from(arrival.sender, keeper_.pid);
@@ -204,6 +212,7 @@ class Guard {
   Tree tree_;
   Poller poller_;
   KeeperEnd end_;
+  bool job_is_born_ = false;
   std::optional<int> unsent_;  ///< a signal that the link had no room for
 };
 

@@ -301,6 +301,7 @@ class Stand {
     Poller poller;
     Tree tree;
     Job job = Job::start(spec);
+    link.send({LinkMessage::Kind::kStarted, 0, 0, {}});
     let_go_of(0);
     let_go_of(1);
     close_inherited_descriptors();
