@@ -198,9 +198,9 @@ TEST(TerminalTest, RestOfThePipelineIsNotKilled) {
       // In the same group and no child of the front: as the pager behind a pipe.
       const pid_t between = ::fork();
       if (between == 0) {
+        ::signal(SIGHUP, SIG_IGN);  // which the shell's end brings
         if (::fork() == 0) {
           ::close(kOracle);
-          ::signal(SIGHUP, SIG_IGN);  // which the shell's end brings
           for (;;) ::pause();
         }
         ::_exit(0);
