@@ -70,7 +70,6 @@ class KeeperLoop {
     if (session_.supervisor().phase() != Phase::kGranted) return;
     try {
       job_.emplace(Job::start(duty_.job));
-      link_.send({LinkMessage::Kind::kStarted, 0, 0, {}});
       reading_report_ = true;
       let_go_of_callers_descriptors();
       carry_out(session_.tell(JobStarted{}, BootClock::now()));

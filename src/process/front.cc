@@ -69,7 +69,8 @@ class Guard {
         link_(link),
         signals_(signals),
         terminal_(terminal),
-        tree_(keeper.strangers) {}
+        tree_(keeper.strangers),
+        early_keys_(keeper.early_keys) {}
 
   /// Returns when the keeper has died, or has missed its deadline by `grace`.
   void stand(Duration grace) {
@@ -124,11 +125,6 @@ class Guard {
     while (!link_.closed()) {
       const auto message = link_.receive();
       if (!message) break;
-      if (message->kind == LinkMessage::Kind::kStarted) {
-        // What came before the job was born has come to us alone, and is here by now.
-        forward_signals();
-        job_is_born_ = true;
-      }
       if (message->kind == LinkMessage::Kind::kFinished) end_.last_word = message;
       if (message->kind == LinkMessage::Kind::kStopped) job_stopped = true;
     }
@@ -167,12 +163,11 @@ class Guard {
     });
   }
 
-  bool is_for_the_job(const SignalArrival& arrival) const {
+  bool is_for_the_job(const SignalArrival& arrival) {
     if (arrival.signo == SIGCHLD) return false;
-    // A key that came before the keeper says so may have come too early for the job. It is better
-    // to hand it on twice, to a job that has only just begun, than not at all.
-    const bool is_key = terminal_ && arrival.from_kernel;
-    if (is_key && job_is_born_ && job_has_it_from_terminal(arrival.signo)) return false;
+    if (terminal_ && arrival.from_kernel && job_has_it_from_terminal(arrival.signo)) {
+      return std::erase(early_keys_, arrival.signo) != 0;
+    }
     // What a member of the job sends to its group, or to its parent, it has meant for others than
     // itself.
     return arrival.sender == 0 || !descends_from(arrival.sender, keeper_.pid);
@@ -212,7 +207,7 @@ class Guard {
   Tree tree_;
   Poller poller_;
   KeeperEnd end_;
-  bool job_is_born_ = false;
+  std::vector<int> early_keys_;
   std::optional<int> unsent_;  ///< a signal that the link had no room for
 };
 
@@ -229,6 +224,9 @@ Keeper fork_keeper(KeeperLink& link, bool terminal,
   keeper.pidfd = open_pidfd(::getpid());
   keeper.pid = check_errno(::fork(), "fork");
   if (keeper.pid == 0) be_the_keeper(link, terminal, front.get(), body);
+  for (const int key : kTerminalKeys) {
+    if (terminal && is_pending(key)) keeper.early_keys.push_back(key);
+  }
   keeper.pidfd.reset();
   keeper.pidfd = open_pidfd(keeper.pid);
   link.be_front();

@@ -23,6 +23,10 @@ struct Keeper {
   /// others, such as the tee of `> >(tee log)`. They are nobody's job, so they are not killed or
   /// waited for.
   std::vector<pid_t> strangers;
+  /// The terminal's keys that were pressed before there was a keeper. Those pressed later come to
+  /// the keeper as well, which is in the same group until the job is, and sees to it that the job
+  /// has them.
+  std::vector<int> early_keys;
 };
 
 /// Forks the keeper, which calls `body` with a pidfd of the front (readable once that is dead) and

@@ -15,7 +15,6 @@ namespace cluster_leader {
 /// What front and keeper tell each other, one datagram each. Plain data: both are one program.
 struct LinkMessage {
   enum class Kind : std::uint32_t {
-    kStarted,        ///< keeper to front: the job was born, and gets the terminal's keys itself
     kSignal,         ///< front to keeper: value = a signal for the job
     kStopped,        ///< keeper to front: the job's main process was stopped by signal `value`
     kFinished,       ///< keeper to front, its last word: verdict, status

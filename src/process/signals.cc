@@ -102,6 +102,19 @@ std::optional<SignalArrival> SignalReader::next() {
 
 void block_all_signals() { change_mask(SIG_SETMASK, kAllSignals); }
 
+std::vector<int> take_terminal_keys() {
+  sigset_t keys;
+  sigemptyset(&keys);
+  for (const int key : kTerminalKeys) sigaddset(&keys, key);
+  std::vector<int> taken;
+  siginfo_t info{};
+  const timespec at_once{};
+  while (::sigtimedwait(&keys, &info, &at_once) > 0) {
+    if (info.si_code == SI_KERNEL) taken.push_back(info.si_signo);
+  }
+  return taken;
+}
+
 bool is_pending(int signo) {
   SignalSet pending = 0;
   ::syscall(SYS_rt_sigpending, &pending, sizeof pending);

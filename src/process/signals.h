@@ -3,8 +3,10 @@
 #include <signal.h>
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "base/unique_fd.h"
 
@@ -57,6 +59,13 @@ class SignalReader {
  private:
   UniqueFd fd_;
 };
+
+/// The signals that a terminal's keys send to the whole group in the foreground.
+inline constexpr std::array kTerminalKeys = {SIGINT, SIGQUIT, SIGTSTP};
+
+/// Takes those of kTerminalKeys that are blocked and have arrived, and returns the ones that a key
+/// sent.
+std::vector<int> take_terminal_keys();
 
 /// Blocks every signal that can be blocked, in a process that nobody but its partner is to direct.
 void block_all_signals();

@@ -45,6 +45,36 @@ TEST(TerminalTest, InterruptKeyReachesTheJobOnce) {
   stand.expect_all_dead();
 }
 
+TEST(TerminalTest, KeyAtAnyMomentOfTheStartReachesTheJob) {
+  for (int i = 0; i < 30; ++i) {
+    Stand stand = in_shell({"/bin/sleep", "1000"});
+    stand.keeper();
+    const Time until = BootClock::now() + i * 50us;
+    while (BootClock::now() < until) {
+    }
+    stand.type("\x03");
+    EXPECT_EQ(WTERMSIG(stand.wait_for(Note::kShellSawExit).value), SIGINT);
+    stand.expect_all_dead();
+  }
+}
+
+TEST(TerminalTest, KeyBeforeThereIsAKeeperReachesTheJob) {
+  Plan plan{{"/bin/sleep", "1000"}};
+  plan.terminal = Plan::Terminal::kShell;
+  Pipe go;
+  plan.after_capture = [&] {
+    char c = 0;
+    [[maybe_unused]] const ssize_t got = ::read(go.read.get(), &c, 1);
+    pollfd nothing{};
+    while (!is_pending(SIGINT)) ::poll(&nothing, 0, 1);
+  };
+  Stand stand(plan);
+  EXPECT_EQ(::write(go.write.get(), "x", 1), 1);
+  stand.type("\x03");
+  EXPECT_EQ(WTERMSIG(stand.wait_for(Note::kShellSawExit).value), SIGINT);
+  stand.expect_all_dead();
+}
+
 TEST(TerminalTest, StopKeyStopsTheFrontToo) {
   Stand stand = in_shell(probe({"echo"}));
   for (int i = 0; i < 3; ++i) {

@@ -6,7 +6,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -228,10 +227,8 @@ int variable(const Words& words) {
 
 int exit_with(const Words& words) { return std::stoi(words[0]); }
 
-/// die SIGNAL: by it, having asked for a core dump.
+/// die SIGNAL: by it.
 int die(const Words& words) {
-  const rlimit limit{RLIM_INFINITY, RLIM_INFINITY};
-  ::setrlimit(RLIMIT_CORE, &limit);
   ::kill(::getpid(), std::stoi(words[0]));
   return 98;
 }
