@@ -166,7 +166,11 @@ std::vector<pid_t> own_descendants(const std::vector<pid_t>& spared) {
     return children;
   }
   auto found = listed_children(::getpid());
-  if (!found) return descendants_by_parents(::getpid(), spared);
+  if (!found) {
+    found = descendants_by_parents(::getpid(), spared);
+    // Nothing at all is also what an exhausted machine shows, which cannot open a file.
+    if (found->empty()) found = probed_children();
+  }
   std::erase_if(*found, is_spared);
   add_descendants(*found, spared,
                   [](pid_t pid) { return listed_children(pid).value_or(std::vector<pid_t>()); });

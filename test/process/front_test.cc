@@ -123,6 +123,8 @@ TEST(FrontTest, HearsTheLastWordOfAKeeperThatLeftSignalsUnread) {
     });
     link.send({LinkMessage::Kind::kSignal, SIGTERM, 0, {}});
     if (::write(told.write.get(), "x", 1) != 1) ::_exit(1);
+    pollfd dead{keeper.pidfd.get(), POLLIN, 0};
+    ::poll(&dead, 1, -1);
     const KeeperEnd end = stand_guard(keeper, link, signals, false, 10ms);
     const bool right = end.last_word && end.last_word->verdict == 5 &&
                        end.last_word->status.kind == JobStatus::Kind::kExited &&

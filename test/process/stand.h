@@ -63,8 +63,9 @@ struct Plan {
   Duration grace = 50ms;
   enum class Terminal { kNone, kFrontLeads, kShell } terminal = Terminal::kNone;
   bool first_process = false;  ///< the front is PID 1 of a namespace, and /proc is not its own
-  bool exhaust_descriptors = false;      ///< the keeper has none left after the start
-  std::function<void()> before = [] {};  ///< in the front, before it looks at what it was given
+  bool exhaust_descriptors = false;         ///< the keeper has none left after the start
+  std::function<void()> before = [] {};     ///< in the front, before it looks at what it was given
+  std::function<void()> in_keeper = [] {};  ///< in the keeper, before it starts the job
   std::function<void()> after_capture = [] {};  ///< in the front, when signals are events
 };
 
@@ -302,6 +303,7 @@ class Stand {
     note(Note::kKeeper, ::getpid());
     Poller poller;
     Tree tree;
+    plan_.in_keeper();
     Job job = Job::start(spec);
     let_go_of(0);
     let_go_of(1);

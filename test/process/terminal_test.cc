@@ -221,7 +221,8 @@ TEST(TerminalTest, KillOfTheWholeGroupLeavesNothingAlive) {
 
 TEST(TerminalTest, RestOfThePipelineIsNotKilled) {
   for (const bool front : {false, true}) {
-    Pipe hold;
+    Pipe question;
+    Pipe answer;
     Plan plan{probe({"tree", "5", "deaf"})};
     plan.terminal = Plan::Terminal::kShell;
     plan.before = [&] {
@@ -231,25 +232,46 @@ TEST(TerminalTest, RestOfThePipelineIsNotKilled) {
         ::signal(SIGHUP, SIG_IGN);  // which the shell's end brings
         if (::fork() == 0) {
           ::close(kOracle);
-          for (;;) ::pause();
+          question.write.reset();
+          char c = 0;
+          ::_exit(::read(question.read.get(), &c, 1) == 1 &&
+                  ::write(answer.write.get(), &c, 1) == 1);
         }
         ::_exit(0);
       }
       ::waitpid(between, nullptr, 0);
-      hold.close();
     };
     Stand stand(plan);
     stand.born(5);
     ::kill(front ? stand.front() : stand.keeper(), SIGKILL);
     stand.expect_all_dead();
-    stand.wait_for(Note::kShellSawExit);
-    hold.write.reset();
-    pollfd pager{hold.read.get(), 0, 0};
-    EXPECT_EQ(::poll(&pager, 1, 0), 0) << "the pager was killed";
-    ::kill(-stand.front(), SIGKILL);
-    ::poll(&pager, 1, 20'000);
-    EXPECT_NE(pager.revents & POLLHUP, 0);
+    stand.wait();
+    answer.write.reset();
+    question.read.reset();
+    ::signal(SIGPIPE, SIG_IGN);
+    EXPECT_EQ(::write(question.write.get(), "x", 1), 1) << "the pager was killed";
+    ::signal(SIGPIPE, SIG_DFL);
+    char c = 0;
+    EXPECT_EQ(::read(answer.read.get(), &c, 1), 1) << "the pager was killed";
   }
+}
+
+TEST(TerminalTest, KeyBeforeThereIsAJobReachesIt) {
+  Plan plan{{"/bin/sleep", "1000"}};
+  plan.terminal = Plan::Terminal::kShell;
+  Pipe go;
+  plan.in_keeper = [&] {
+    char c = 0;
+    [[maybe_unused]] const ssize_t got = ::read(go.read.get(), &c, 1);
+    pollfd nothing{};
+    while (!is_pending(SIGINT)) ::poll(&nothing, 0, 1);
+  };
+  Stand stand(plan);
+  stand.keeper();
+  EXPECT_EQ(::write(go.write.get(), "x", 1), 1);
+  stand.type("\x03");
+  EXPECT_EQ(WTERMSIG(stand.wait_for(Note::kShellSawExit).value), SIGINT);
+  stand.expect_all_dead();
 }
 
 TEST(TerminalTest, JobThatIsStoppedIsNotContinuedWhereNoShellWatches) {

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "process/proc.h"
 #include "stand.h"
@@ -131,6 +132,25 @@ TEST(TreeTest, TheThreeWaysToLookAgree) {
         own_children().size() == 3;
     reap_all(tree);
     return same;
+  }));
+}
+
+TEST(TreeTest, SeesTheChildrenOfEveryThread) {
+  EXPECT_TRUE(in_a_process([] {
+    Tree tree;
+    Pipe forked;
+    Pipe hold;
+    std::thread thread([&] {
+      fork_chain(2);
+      char c = 'x';
+      if (::write(forked.write.get(), &c, 1) == 1) (void)!::read(hold.read.get(), &c, 1);
+    });
+    char c = 0;
+    const bool seen = ::read(forked.read.get(), &c, 1) == 1 && own_descendants({}).size() == 2;
+    const bool let_go = ::write(hold.write.get(), "x", 1) == 1;
+    thread.join();
+    reap_all(tree);
+    return seen && let_go;
   }));
 }
 
