@@ -26,6 +26,16 @@ struct Token {
   auto operator<=>(const Token&) const = default;
 };
 
+/// What becomes of a key when the job that ran under it is gone.
+struct Aftermath {
+  /// Nobody gets the key before so long after it was acquired, whatever the job's result.
+  Duration hold{};
+  /// After that, for a ttl, only a candidate of the same identity gets it.
+  bool park = false;
+  /// After a success nobody runs the key again for so long; zero: there is no such rule.
+  Duration once{};
+};
+
 /// One candidate's claim to one key: what it asks of the store, and what others may read about it.
 struct Claim {
   Key key;
@@ -35,6 +45,11 @@ struct Claim {
   std::string host;      ///< gethostname(2)
   std::int64_t pid = 0;  ///< of the process that callers know
   std::string command;   ///< the job, for people
+  /// `NODE/...`, whom a parked key belongs to: nodes may share a label, but not an identity.
+  std::string identity;
+  Aftermath aftermath;
+  /// Whether the result of another holder's run is as good as a lease.
+  bool joins = false;
 };
 
 /// The node label of a holder id, which is all before its last slash; the whole value where there

@@ -83,7 +83,10 @@ bool Supervisor::wants_request() const {
 }
 
 RequestKind Supervisor::next_request() const {
-  if (state_.phase == Phase::kReleasing || state_.handing_back) return RequestKind::kRelease;
+  if (state_.handing_back) return RequestKind::kRelease;
+  if (state_.phase == Phase::kReleasing) {
+    return state_.job_ran ? RequestKind::kSettle : RequestKind::kRelease;
+  }
   return state_.phase == Phase::kCandidate ? RequestKind::kAcquire : RequestKind::kRenew;
 }
 
@@ -109,8 +112,9 @@ void Supervisor::make_requests(Time now, Actions& out) {
     if (state_.phase == Phase::kCandidate) {
       give_up_candidacy(state_.busy ? Outcome::kFollower : Outcome::kFailed, out);
     } else if (state_.phase == Phase::kReleasing) {
-      // Not heard of in time: the server forgets the lease by itself at the end of its ttl.
-      out.push_back({Kind::kAbandon, {}});
+      // Not heard of in time: the server forgets the lease by itself at the end of its ttl. A plain
+      // release in place of a settlement would free the key too early.
+      out.push_back({state_.job_ran ? Kind::kCancel : Kind::kAbandon, {}});
       finish(out);
     }
   }
@@ -128,7 +132,8 @@ void Supervisor::make_requests(Time now, Actions& out) {
   if (state_.phase == Phase::kCandidate || state_.phase == Phase::kReleasing) {
     timeout_at = std::min(timeout_at, state_.give_up_at);
   }
-  const Request request{next_request(), ++state_.last_attempt, state_.token};
+  const Request request{next_request(), ++state_.last_attempt, state_.token, state_.awaited,
+                        state_.result};
   // `now` was read before the store writes anything: the lease that this may bring counts from
   // here.
   state_.in_flight = {request.kind, request.attempt, now, timeout_at};
@@ -172,12 +177,21 @@ void Supervisor::accept(const Busy& answer, const State::InFlight& request, Time
   assert(request.kind == RequestKind::kAcquire && state_.phase == Phase::kCandidate);
   static_cast<void>(request);
   state_.busy = true;
+  // The first run that was seen is the one to wait for; if it vanishes without a result, that of a
+  // later one is as good.
+  if (policy_.join && state_.awaited == Token{}) state_.awaited = answer.token;
   if (!policy_.wait_while_busy) {
     give_up_candidacy(Outcome::kFollower, out);
     return;
   }
   // A hint that came while the answer was under way may be newer than the answer.
   state_.next_send_at = state_.hinted ? now : after(now, answer.retry_after);
+}
+
+void Supervisor::accept(const Done&, const State::InFlight& request, Time, Actions& out) {
+  assert(request.kind == RequestKind::kAcquire && state_.phase == Phase::kCandidate);
+  static_cast<void>(request);
+  give_up_candidacy(policy_.join ? Outcome::kJoined : Outcome::kFollower, out);
 }
 
 void Supervisor::accept(const Renewed&, const State::InFlight& request, Time, Actions&) {
@@ -204,7 +218,7 @@ void Supervisor::accept(const Lost&, const State::InFlight& request, Time, Actio
 }
 
 void Supervisor::accept(const Released&, const State::InFlight& request, Time now, Actions& out) {
-  assert(request.kind == RequestKind::kRelease);
+  assert(request.kind == RequestKind::kRelease || request.kind == RequestKind::kSettle);
   static_cast<void>(request);
   if (state_.phase == Phase::kReleasing) {
     finish(out);
@@ -254,6 +268,7 @@ void Supervisor::on(const AbortAsked&, Time now, Actions& out) {
 void Supervisor::on(const JobStarted&, Time, Actions&) {
   assert(state_.phase == Phase::kGranted);
   state_.phase = Phase::kRunning;
+  state_.job_ran = true;
 }
 
 void Supervisor::on(const StartFailed&, Time now, Actions& out) {
@@ -268,9 +283,11 @@ void Supervisor::on(const JobExited&, Time now, Actions& out) {
   stop_job(now, out);
 }
 
-void Supervisor::on(const TreeGone&, Time now, Actions& out) {
+void Supervisor::on(const TreeGone& event, Time now, Actions& out) {
   if (!job_alive()) return;
   if (state_.outcome == Outcome::kNone) state_.outcome = Outcome::kJobEnded;
+  // A job that was made to end has no result: this node is going away, and others take over.
+  if (state_.outcome == Outcome::kJobEnded && !state_.stop_forwarded) state_.result = event.result;
   if (leased_ && !state_.lease_sent_at) {
     finish(out);
   } else {
@@ -279,6 +296,7 @@ void Supervisor::on(const TreeGone&, Time now, Actions& out) {
 }
 
 void Supervisor::on(const StopForwarded&, Time now, Actions&) {
+  if (job_alive()) state_.stop_forwarded = true;
   if (policy_.kill_after_forwarded && job_alive()) {
     state_.forced_kill_at = std::min(state_.forced_kill_at, after(now, timeline_.kill_after));
   }
