@@ -52,8 +52,17 @@ struct Claim {
   bool joins = false;
 };
 
-/// The node label of a holder id, which is all before its last slash; the whole value where there
-/// is none, as in keys that the Node-RED node wrote.
+/// What stands in the place of a holder id after the job, when a key is parked for one identity.
+HolderId parked_for(const std::string& identity);
+
+/// The same for a key that is held, and so nobody's.
+HolderId held_after(const HolderId& holder);
+
+/// Whether a key with this value is parked or held, and no job runs under it.
+bool is_settled(const HolderId& holder);
+
+/// The node label of whoever has, or had, a key with this value, which is all before the last
+/// slash; the whole value where there is none, as in keys that the Node-RED node wrote.
 std::string node_of(const std::string& holder_value);
 
 }  // namespace cluster_leader
