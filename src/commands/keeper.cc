@@ -75,7 +75,6 @@ class KeeperLoop {
       carry_out(session_.tell(JobStarted{}, BootClock::now()));
     } catch (const std::system_error& error) {
       status_ = {JobStatus::Kind::kNotStarted, error.code().value()};
-      reporter_.error(session_.where() + ": the job could not be started: " + error.what());
       carry_out(session_.tell(StartFailed{}, BootClock::now()));
     }
   }

@@ -223,6 +223,8 @@ class Run {
         return keep(*session_, duty, poller, *link, signals_, front_pidfd, reporter_);
       });
     } catch (const std::system_error& error) {
+      // Its descriptors are free for giving the lease back.
+      link.reset();
       return give_back(error);
     }
     // The connection is the keeper's now; ours closes without a word to the server.
@@ -279,6 +281,8 @@ class Run {
                         std::generic_category().message(word.status.value));
         return word.status.value == ENOENT ? kExitNotFound : kExitNotExecutable;
       case JobStatus::Kind::kNotStarted:
+        reporter_.error(where_ + ": the job could not be started: " +
+                        std::generic_category().message(word.status.value));
         return kExitOs;
       case JobStatus::Kind::kNone:
         break;

@@ -35,7 +35,8 @@ void RedisConnection::append(Purpose purpose, std::span<const std::string_view> 
     begins[count] = word.data() != nullptr ? word.data() : "";
     lengths[count++] = word.size();
   }
-  if (redisAppendCommandArgv(context_.get(), static_cast<int>(count), begins, lengths) != REDIS_OK &&
+  if (redisAppendCommandArgv(context_.get(), static_cast<int>(count), begins, lengths) !=
+          REDIS_OK &&
       context_->err == REDIS_ERR_OOM) {
     throw std::bad_alloc();
   }

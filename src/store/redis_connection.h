@@ -23,7 +23,15 @@ namespace cluster_leader {
 class RedisConnection {
  public:
   /// What a command was sent for, and so what its reply is about.
-  enum class Purpose : std::uint8_t { kHello, kLogin, kSelect, kSubscribe, kRequest, kUndo, kMessage };
+  enum class Purpose : std::uint8_t {
+    kHello,
+    kLogin,
+    kSelect,
+    kSubscribe,
+    kRequest,
+    kUndo,
+    kMessage
+  };
 
   struct Received {
     Purpose purpose;  ///< kMessage: pushed by the server, in reply to nothing
@@ -50,8 +58,8 @@ class RedisConnection {
   /// Writes and reads what is possible.
   void advance(const Poller& poller);
 
-  /// Reads what has arrived. Closing with something unread would make the kernel reset the connection,
-  /// which may overtake what was written last.
+  /// Reads what has arrived. Closing with something unread would make the kernel reset the
+  /// connection, which may overtake what was written last.
   void read();
 
   /// The next thing that has arrived, or nothing.

@@ -35,7 +35,10 @@ Failed failure_of(int error, bool is_unix) {
     case EACCES:
     case EPERM:
       if (is_unix) {
-        return {Trouble::kDenied, "no permission to use the socket: check its mode and owner", false, {}};
+        return {Trouble::kDenied,
+                "no permission to use the socket: check its mode and owner",
+                false,
+                {}};
       }
       return unreachable("a firewall of this machine forbids the connection");
     default:

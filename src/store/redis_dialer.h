@@ -15,9 +15,10 @@
 
 namespace cluster_leader {
 
-/// Makes a connected socket to a server: looks its name up, then tries the addresses in turn, each for
-/// a fair share of the time, so that one that swallows packets does not hide the next. The socket is
-/// non-blocking and closed on exec; what it speaks (TLS or not) is the next owner's business.
+/// Makes a connected socket to a server: looks its name up, then tries the addresses in turn, each
+/// for a fair share of the time, so that one that swallows packets does not hide the next. The
+/// socket is non-blocking and closed on exec; what it speaks (TLS or not) is the next owner's
+/// business.
 class RedisDialer {
  public:
   using Result = std::variant<UniqueFd, Failed>;
@@ -47,9 +48,9 @@ class RedisDialer {
   std::vector<Address> addresses_;      ///< that are still to be tried, the next one last
   UniqueFd socket_;                     ///< that is being connected
   bool connected_ = false;
-  bool watched_ = false;                ///< socket_ has been in a wait, so that ready() speaks of it
-  Time give_up_at_ = kNever;            ///< on this address
-  Failed failure_;                      ///< of the last address
+  bool watched_ = false;      ///< socket_ has been in a wait, so that ready() speaks of it
+  Time give_up_at_ = kNever;  ///< on this address
+  Failed failure_;            ///< of the last address
 };
 
 }  // namespace cluster_leader

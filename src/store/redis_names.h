@@ -8,18 +8,19 @@
 namespace cluster_leader {
 
 /// The part of a key that decides its slot in a cluster: what stands between its first '{' and the
-/// next '}' if that is not empty, otherwise the whole key (Redis Cluster specification, "Hash tags").
+/// next '}' if that is not empty, otherwise the whole key (Redis Cluster specification, "Hash
+/// tags").
 std::string_view hash_tag(std::string_view key);
 
-/// The hash that describes the lease of `key`. Different keys have different records, and a key shares
-/// the slot with its record unless shares_slot() says no.
+/// The hash that describes the lease of `key`. Different keys have different records, and a key
+/// shares the slot with its record unless shares_slot() says no.
 std::string record_name(const Key& key);
 
 /// The channel on which changes of the lease of `key` are told.
 std::string events_channel(const Key& key);
 
-/// Whether any name could carry `key` as its hash tag, so that a cluster can run scripts over both. A
-/// key with a '}' that belongs to no hash tag of its own cannot.
+/// Whether any name could carry `key` as its hash tag, so that a cluster can run scripts over both.
+/// A key with a '}' that belongs to no hash tag of its own cannot.
 bool shares_slot(const Key& key);
 
 }  // namespace cluster_leader

@@ -24,7 +24,8 @@ constexpr ErrorMeaning kMeanings[] = {
     {"READONLY", Trouble::kNotServing, true,
      "this server is a read-only replica: name the primary, or wait until one is promoted"},
     {"MASTERDOWN", Trouble::kNotServing, true,
-     "this server is a replica that has lost its primary: name the primary, or wait until it is back"},
+     "this server is a replica that has lost its primary: name the primary, or wait until it is "
+     "back"},
     {"LOADING", Trouble::kNotServing, false,
      "the server is loading its data from disk: wait until it is ready"},
     {"BUSY", Trouble::kNotServing, false,
@@ -39,11 +40,12 @@ constexpr ErrorMeaning kMeanings[] = {
     {"NOREPLICAS", Trouble::kNotServing, false,
      "the server refuses writes because too few replicas are connected (min-replicas-to-write)"},
     {"MOVED", Trouble::kMisconfigured, false,
-     "this server is a cluster that keeps the key on another node: use redis+cluster://"},
+     "this server is part of a cluster, and the key belongs to another node: name a single server"},
     {"ASK", Trouble::kMisconfigured, false,
-     "this server is a cluster that keeps the key on another node: use redis+cluster://"},
+     "this server is part of a cluster, and the key belongs to another node: name a single server"},
     {"CROSSSLOT", Trouble::kMisconfigured, false,
-     "this server is a cluster, and a key with '}' cannot share a slot with its record: choose another"},
+     "this server is part of a cluster, and a key with '}' cannot share a slot with its record: "
+     "choose another --key"},
     {"NOAUTH", Trouble::kDenied, true,
      "the server wants a password: set REDIS_PASSWORD or --password-file"},
     {"WRONGPASS", Trouble::kDenied, true,
@@ -62,9 +64,9 @@ const ErrorMeaning* meaning_of(std::string_view code) {
   return found == std::end(kMeanings) ? nullptr : found;
 }
 
-/// An error inside a script without the frame that Redis 6 puts around it: "ERR Error running script
-/// (call to f_SHA): @user_script: LINE: -CODE ...", and without the place that Redis 7 puts behind it:
-/// "CODE ... script: SHA, on @user_script:LINE."
+/// An error inside a script without the frame that Redis 6 puts around it: "ERR Error running
+/// script (call to f_SHA): @user_script: LINE: -CODE ...", and without the place that Redis 7 puts
+/// behind it: "CODE ... script: SHA, on @user_script:LINE."
 std::string_view without_frame(std::string_view error) {
   constexpr std::string_view kBefore = "ERR Error running script";
   constexpr std::string_view kPlace = "@user_script:";
@@ -77,15 +79,16 @@ std::string_view without_frame(std::string_view error) {
     }
   }
   const std::size_t behind = error.rfind(" script: ");
-  if (behind != error.npos && error.find(kPlace, behind) != error.npos) return error.substr(0, behind);
-  return error;
+  const bool has_place = behind != error.npos && error.find(kPlace, behind) != error.npos;
+  return has_place ? error.substr(0, behind) : error;
 }
 
-/// `text` as part of one line of a message, whatever bytes a server sent.
+/// `text` as part of one line of a message, in ASCII, whatever bytes a server sent.
 std::string quoted(std::string_view text) {
   std::string line(text.substr(0, 200));
+  // A char may be signed; then the bytes from 0x80 on are below 0x20.
   for (char& c : line) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+    if (c < 0x20 || c >= 0x7f) c = ' ';
   }
   return line;
 }
@@ -93,8 +96,7 @@ std::string quoted(std::string_view text) {
 /// Servers tell only by the text that a script may not run a command. Redis 7.0 does not say which.
 bool is_missing_right(std::string_view error) {
   return error.find("ACL failure in script") != error.npos ||
-         error.find("user executing the script can't") != error.npos ||
-         error.starts_with("NOPERM");
+         error.find("user executing the script can't") != error.npos || error.starts_with("NOPERM");
 }
 
 Failed missing_right(std::string_view error) {
@@ -107,9 +109,7 @@ Failed missing_right(std::string_view error) {
 }
 
 /// 100 to 250 ms, so that not all who wait for a server come back in the same instant.
-Duration pause_while_loading() {
-  return milliseconds(100 + static_cast<int>(random_u64() % 151));
-}
+Duration pause_while_loading() { return milliseconds(100 + static_cast<int>(random_u64() % 151)); }
 
 const redisReply* element(const redisReply& reply, std::size_t index) {
   return index < reply.elements ? reply.element[index] : nullptr;
@@ -126,11 +126,12 @@ long long integer_at(const redisReply& reply, std::size_t index) {
   return found != nullptr && found->type == REDIS_REPLY_INTEGER ? found->integer : -1;
 }
 
-/// When the lease that is held for `rest` ms more may be free. The 2 ms are for the server's expiry,
-/// which counts whole milliseconds. A 500th of the holder's ttl lets the check fall just behind the
-/// renewal that comes at the same moment, as every fifth does with a heartbeat of ttl / 5: the check
-/// then sees a fresh lease and sleeps for a whole ttl, so that an idle waiter costs the server one
-/// command in a ttl. 50 ms are enough for that, and keep the takeover of long leases quick.
+/// When the lease that is held for `rest` ms more may be free. The 2 ms are for the server's
+/// expiry, which counts whole milliseconds. A 500th of the holder's ttl lets the check fall just
+/// behind the renewal that comes at the same moment, as every fifth does with a heartbeat of ttl /
+/// 5: the check then sees a fresh lease and sleeps for a whole ttl, so that an idle waiter costs
+/// the server one command in a ttl. 50 ms are enough for that, and keep the takeover of long leases
+/// quick.
 Duration retry_after(long long rest_ms, long long holder_ttl_ms, const Claim& claim) {
   // No expiry: somebody else's value. It may go at any time, and nothing says when.
   if (rest_ms < 0) return claim.ttl;
@@ -191,7 +192,8 @@ Failed failure_of_request(std::string_view error) {
 
 Failed failure_of_login(std::string_view error) {
   if (error.starts_with(kTooManyClients)) {
-    return {Trouble::kNotServing, "the server has too many clients: raise its maxclients", false, {}};
+    return {
+        Trouble::kNotServing, "the server has too many clients: raise its maxclients", false, {}};
   }
   const std::string_view code = error_code(error);
   if (code == "DENIED") {
@@ -200,9 +202,12 @@ Failed failure_of_login(std::string_view error) {
             false,
             {}};
   }
-  if (const ErrorMeaning* meaning = meaning_of(code)) return {meaning->trouble, meaning->text, false, {}};
-  return {Trouble::kDenied, "the server refused to log us in: check the user name and the password",
-          false, {}};
+  if (const ErrorMeaning* meaning = meaning_of(code))
+    return {meaning->trouble, meaning->text, false, {}};
+  return {Trouble::kDenied,
+          "the server refused to log us in: check the user name and the password",
+          false,
+          {}};
 }
 
 Failed failure_of_select(std::string_view error, int db) {
@@ -222,7 +227,8 @@ bool is_wrong_role(const redisReply& hello, Failed& failure) {
     const std::string_view name = text_at(hello, i);
     const std::string_view value = text_at(hello, i + 1);
     if (name == "mode" && value == "sentinel") {
-      failure = {Trouble::kMisconfigured, "this is a Sentinel: use redis+sentinel://", false, {}};
+      failure = {
+          Trouble::kMisconfigured, "this is a Sentinel: name the server it watches", false, {}};
       return true;
     }
     // "master" is what every version says; a later one may say "primary".

@@ -24,8 +24,8 @@ std::string_view error_code(std::string_view error);
 /// What an error in reply to a script means.
 Failed failure_of_request(std::string_view error);
 
-/// What an error in reply to HELLO or AUTH means. Never quotes the server: one that does not know the
-/// command repeats its arguments, the password among them.
+/// What an error in reply to HELLO or AUTH means. Never quotes the server: one that does not know
+/// the command repeats its arguments, the password among them.
 Failed failure_of_login(std::string_view error);
 
 /// What an error in reply to SELECT means.
@@ -34,8 +34,8 @@ Failed failure_of_select(std::string_view error, int db);
 /// Whether HELLO's reply says that requests make no sense here: a replica, or a Sentinel.
 bool is_wrong_role(const redisReply& hello, Failed& failure);
 
-/// Whether `error` means that the connection must not be used again: another server must be found or
-/// the secret read anew.
+/// Whether `error` means that the connection must not be used again: another server must be found
+/// or the secret read anew.
 bool spoils_connection(std::string_view error);
 
 /// Whether the server refused the connection as such, before it read anything from it.

@@ -80,9 +80,9 @@ void RedisStore::send(const Request& request, Time now) {
 }
 
 void RedisStore::cancel() {
+  answer_.reset();
   if (!request_) return;
   request_.reset();
-  answer_.reset();
   // A name that is being looked up goes on being looked up, for the next request.
   if (dialer_ && !dialer_->is_looking_up()) dialer_.reset();
   close();
@@ -166,7 +166,8 @@ void RedisStore::greet(UniqueFd socket) {
     connection_->append(Purpose::kSelect, {"SELECT", std::to_string(location_.db)});
   }
   // In RESP2 a connection that listens can do nothing else; there the timer alone wakes.
-  if (listening_ && !speaks_resp2_) connection_->append(Purpose::kSubscribe, {"SUBSCRIBE", channel_});
+  if (listening_ && !speaks_resp2_)
+    connection_->append(Purpose::kSubscribe, {"SUBSCRIBE", channel_});
   append_script(request_->kind, By::kSha1, Purpose::kRequest);
   connection_->flush();
 }
@@ -177,11 +178,11 @@ std::optional<std::string> RedisStore::password() {
   int error = 0;
   auto secret = read_secret(credentials.password_file, error);
   if (!secret) {
-    finish(Failed{Trouble::kMisconfigured,
-                  "cannot read the password file " + credentials.password_file + ": " +
-                      std::strerror(error),
-                  false,
-                  {}});
+    finish(Failed{
+        Trouble::kMisconfigured,
+        "cannot read the password file " + credentials.password_file + ": " + std::strerror(error),
+        false,
+        {}});
   }
   return secret;
 }

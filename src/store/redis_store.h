@@ -18,8 +18,8 @@ namespace cluster_leader {
 struct Script;
 
 /// A lease on one Redis (6.0 or newer) or Valkey server. Each request is one script, so that the
-/// server does all of it at one moment or nothing. A request on a new connection is written together
-/// with the handshake: an uncontended lease costs one round trip.
+/// server does all of it at one moment or nothing. A request on a new connection is written
+/// together with the handshake: an uncontended lease costs one round trip.
 class RedisStore : public Store {
  public:
   RedisStore(RedisLocation location, Claim claim, bool listening);
@@ -60,13 +60,13 @@ class RedisStore : public Store {
   const std::string ttl_ms_;
   const std::string pid_;
 
-  std::unique_ptr<RedisDialer> dialer_;          ///< while there is no connection yet
+  std::unique_ptr<RedisDialer> dialer_;  ///< while there is no connection yet
   std::unique_ptr<RedisConnection> connection_;
-  std::optional<Request> request_;               ///< in flight
-  std::optional<Answer> answer_;                 ///< to be reported by the next advance()
-  std::optional<Failed> handshake_failure_;      ///< of this connection; the request is not to count
-  bool speaks_resp2_ = false;                    ///< the server is known not to understand HELLO
-  bool must_speak_resp2_ = false;                ///< this connection has just found that out
+  std::optional<Request> request_;           ///< in flight
+  std::optional<Answer> answer_;             ///< to be reported by the next advance()
+  std::optional<Failed> handshake_failure_;  ///< of this connection; the request is not to count
+  bool speaks_resp2_ = false;                ///< the server is known not to understand HELLO
+  bool must_speak_resp2_ = false;            ///< this connection has just found that out
   bool hint_ = false;
 };
 

@@ -23,7 +23,10 @@ Failed failure_of(int status) {
     case ARES_ENODATA:
     case ARES_EBADNAME:
     case ARES_ENONAME:
-      return {Trouble::kUnreachable, "this host name is not known: check --server or --host", false, {}};
+      return {Trouble::kUnreachable,
+              "this host name is not known: check --server or --host",
+              false,
+              {}};
     case ARES_ENOMEM:
       throw std::bad_alloc();
     default:
@@ -54,7 +57,8 @@ std::optional<Address> numeric_address(const std::string& host, std::uint16_t po
   if (host.find(':') == host.npos) return std::nullopt;
   sockaddr_in6 v6{};
   const std::size_t percent = host.find('%');
-  if (::inet_pton(AF_INET6, host.substr(0, percent).c_str(), &v6.sin6_addr) != 1) return std::nullopt;
+  if (::inet_pton(AF_INET6, host.substr(0, percent).c_str(), &v6.sin6_addr) != 1)
+    return std::nullopt;
   if (percent != host.npos) {
     v6.sin6_scope_id = ::if_nametoindex(host.c_str() + percent + 1);
     if (v6.sin6_scope_id == 0) return std::nullopt;

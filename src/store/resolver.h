@@ -27,8 +27,8 @@ struct Address {
 /// name that must be looked up.
 std::optional<Address> numeric_address(const std::string& host, std::uint16_t port);
 
-/// Looks up one host name, in /etc/hosts and then by DNS, without ever blocking: getaddrinfo(3) would
-/// hold the loop for as long as a dead name server pleases.
+/// Looks up one host name, in /etc/hosts and then by DNS, without ever blocking: getaddrinfo(3)
+/// would hold the loop for as long as a dead name server pleases.
 class Resolver {
  public:
   /// The addresses in the order to try them, at least one; or why there are none.

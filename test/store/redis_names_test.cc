@@ -29,11 +29,20 @@ int slot(const std::string& key) {
   return crc % 16384;
 }
 
-const std::vector<std::string> kKeys = {
-    "a",      "nodered:leader", "{a}",    "{{a}}", "{a}b",  "b{a}",   "x{a}y{b}", "{a",
-    "a{",     "{",              "{a{b}c", "}",     "a}b",   "{}",     "{}a",      "a{}{b}",
-    "}{",     "}a{b}",          "{a}}",   "::{a}", ":{a}",  "{:a}",   "{{}",      "{}}",
-    "\xc3\xa4", "a b\nc",       "record:{a}", "{record:{a}}"};
+const std::vector<std::string> kKeys = {"a",          "nodered:leader",
+                                        "{a}",        "{{a}}",
+                                        "{a}b",       "b{a}",
+                                        "x{a}y{b}",   "{a",
+                                        "a{",         "{",
+                                        "{a{b}c",     "}",
+                                        "a}b",        "{}",
+                                        "{}a",        "a{}{b}",
+                                        "}{",         "}a{b}",
+                                        "{a}}",       "::{a}",
+                                        ":{a}",       "{:a}",
+                                        "{{}",        "{}}",
+                                        "\xc3\xa4",   "a b\nc",
+                                        "record:{a}", "{record:{a}}"};
 
 }  // namespace
 

@@ -36,12 +36,12 @@ TEST(RedisRepliesTest, AnErrorInsideAScriptIsKnownByItsOwnWord) {
 }
 
 TEST(RedisRepliesTest, EveryErrorIsOneKindOfTrouble) {
-  for (const char* error : {"READONLY You can't write against a read only replica.",
-                            "MASTERDOWN Link with MASTER is down", "LOADING Redis is loading",
-                            "BUSY Redis is busy running a script.", "CLUSTERDOWN Hash slot",
-                            "OOM command not allowed", "MISCONF Redis is configured to save",
-                            "NOREPLICAS Not enough good replicas to write.",
-                            "TRYAGAIN Multiple keys", "ERR max number of clients reached"}) {
+  for (const char* error :
+       {"READONLY You can't write against a read only replica.",
+        "MASTERDOWN Link with MASTER is down", "LOADING Redis is loading",
+        "BUSY Redis is busy running a script.", "CLUSTERDOWN Hash slot", "OOM command not allowed",
+        "MISCONF Redis is configured to save", "NOREPLICAS Not enough good replicas to write.",
+        "TRYAGAIN Multiple keys", "ERR max number of clients reached"}) {
     EXPECT_EQ(trouble_of(error), Trouble::kNotServing) << error;
   }
   for (const char* error :
@@ -53,10 +53,10 @@ TEST(RedisRepliesTest, EveryErrorIsOneKindOfTrouble) {
         "DENIED Redis is running in protected mode"}) {
     EXPECT_EQ(trouble_of(error), Trouble::kDenied) << error;
   }
-  for (const char* error : {"MOVED 3999 127.0.0.1:6381", "ASK 3999 127.0.0.1:6381",
-                            "CROSSSLOT Keys in request don't hash to the same slot",
-                            "WRONGTYPE Operation against a key", "ERR unknown command 'EVALSHA'",
-                            "", "ERR"}) {
+  for (const char* error :
+       {"MOVED 3999 127.0.0.1:6381", "ASK 3999 127.0.0.1:6381",
+        "CROSSSLOT Keys in request don't hash to the same slot",
+        "WRONGTYPE Operation against a key", "ERR unknown command 'EVALSHA'", "", "ERR"}) {
     EXPECT_EQ(trouble_of(error), Trouble::kMisconfigured) << error;
   }
 }

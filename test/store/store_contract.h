@@ -17,8 +17,8 @@
 //
 //   std::unique_ptr<Store> open(const Claim& claim, bool listening);
 //
-// Stores on a server, whose leases end by themselves and can get lost, run ExpiringStoreContractTest as
-// well, for which the world has
+// Stores on a server, whose leases end by themselves and can get lost, run
+// ExpiringStoreContractTest as well, for which the world has
 //
 //   void lose_lease(const Key& key);   // the lock, not its record: an eviction, a stranger's DEL
 //

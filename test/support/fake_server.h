@@ -11,8 +11,9 @@
 
 namespace cluster_leader {
 
-/// Something on a port of 127.0.0.1 that behaves as no real server can be made to. Each connection is
-/// given to `play`, one after the other, on a thread of its own; the descriptor is closed afterwards.
+/// Something on a port of 127.0.0.1 that behaves as no real server can be made to. Each connection
+/// is given to `play`, one after the other, on a thread of its own; the descriptor is closed
+/// afterwards.
 class FakeServer {
  public:
   using Play = std::function<void(int fd)>;

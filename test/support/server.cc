@@ -85,10 +85,10 @@ RedisLocation Server::unix_socket() const {
 }
 
 void Server::start() {
-  std::vector<std::string> words = {program_,      "--port",     std::to_string(port_),
-                                    "--bind",      "127.0.0.1",  "--unixsocket",
-                                    socket_path(), "--dir",      folder_,
-                                    "--save",      "",           "--logfile",
+  std::vector<std::string> words = {program_,        "--port",    std::to_string(port_),
+                                    "--bind",        "127.0.0.1", "--unixsocket",
+                                    socket_path(),   "--dir",     folder_,
+                                    "--save",        "",          "--logfile",
                                     folder_ + "/log"};
   words.insert(words.end(), arguments_.begin(), arguments_.end());
   std::vector<char*> argv;

@@ -17,8 +17,9 @@ namespace cluster_leader {
 /// Stopped, with its folder, by the destructor.
 class Server {
  public:
-  /// Starts `program` with further arguments and waits until it answers. Throws std::runtime_error if
-  /// there is no such program or it does not come up: a missing server is a failure, never a skip.
+  /// Starts `program` with further arguments and waits until it answers. Throws std::runtime_error
+  /// if there is no such program or it does not come up: a missing server is a failure, never a
+  /// skip.
   explicit Server(const std::string& program, std::vector<std::string> arguments = {});
   ~Server();
   Server(const Server&) = delete;

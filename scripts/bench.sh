@@ -1,0 +1,334 @@
+#!/usr/bin/env bash
+# Measures build/cluster-leader beside what people use in its place, in one run of about two minutes,
+# and prints a Markdown table.
+#
+# usage: scripts/bench.sh [--write]
+# With --write, the table also replaces what stands between the markers in README.md. The status is 0
+# if everything could be measured: a target that is missed is said in the table.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+export LC_ALL=C
+# What the shell of the caller says about servers is not meant for the ones that are started here.
+unset REDIS_USERNAME REDIS_PASSWORD REDISCLI_AUTH CLUSTER_LEADER_LOG CLUSTER_LEADER_PREFIX
+
+rounds=300
+handovers=50
+readme=$root/README.md
+begin_mark='<!-- bench:begin -->'
+end_mark='<!-- bench:end -->'
+
+write=
+case $#:${1:-} in
+  0:) ;;
+  1:--write)
+    write=yes
+    for mark in "$begin_mark" "$end_mark"; do
+      grep -qxF "$mark" "$readme" || die "README.md has no line '$mark' to write the table at"
+    done
+    ;;
+  *) die "usage: scripts/bench.sh [--write]" ;;
+esac
+
+# Not TMPDIR: the path of a Unix socket has at most 107 bytes.
+dir=$(mktemp -d /tmp/cluster-leader-bench.XXXXXX)
+started=()
+clean_up() {
+  # Newest first, so that whoever uses a server is gone before the server.
+  local index
+  for ((index = ${#started[@]} - 1; index >= 0; index--)); do
+    kill "${started[index]}" 2>/dev/null || continue
+    wait "${started[index]}" 2>/dev/null || true
+  done
+  rm -rf "$dir" "$scratch"
+}
+trap clean_up EXIT
+
+# start COMMAND... runs it in the background until `stop`, or until the end of the script; sets `pid`.
+start() {
+  "$@" </dev/null >>"$dir/output" 2>&1 &
+  pid=$!
+  started+=("$pid")
+}
+
+# stop PID... ends what `start` has started. A process that has ended may have left its number to
+# another, so the numbers are forgotten.
+stop() {
+  local process kept=() other
+  for process in "$@"; do
+    kill "$process" 2>/dev/null || true
+    wait "$process" 2>/dev/null || true
+    kept=()
+    for other in "${started[@]}"; do
+      [ "$other" = "$process" ] || kept+=("$other")
+    done
+    started=("${kept[@]}")
+  done
+}
+
+# until_true COMMAND... waits for it to succeed, 20 s at the most.
+until_true() {
+  local attempt
+  for attempt in $(seq 400); do
+    if "$@" >/dev/null 2>&1; then return; fi
+    sleep 0.05
+  done
+  die "gave up waiting for '$*' after $((attempt / 20)) s; what was said meanwhile: $(tail -n 5 "$dir/output")"
+}
+
+# Sets `port` to one that nobody listens on, and each time to another.
+port=$((20000 + RANDOM % 10000))
+choose_port() {
+  port=$((port + 1))
+  while (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
+}
+
+# program NAME PACKAGE prints where a server is that install-deps.sh has unpacked, or the machine's own.
+program() { command -v "$1" || echo "$servers_prefix/$2/usr/bin/$1"; }
+
+build() {
+  local source name
+  "$root/scripts/install-deps.sh" bench
+  "$root/scripts/build.sh" release cluster-leader >&2
+  # A copy, since a build at the same time would replace the file in the middle of the measurements.
+  binary=$dir/cluster-leader
+  cp "$root/build/cluster-leader" "$binary"
+  for source in "$root"/scripts/bench/*.cc; do
+    name=$(basename "$source" .cc)
+    "${CXX:-c++}" -std=c++20 -O2 -static -o "$dir/$name" "$source"
+  done
+}
+
+start_servers() {
+  choose_port
+  redis_port=$port
+  start "$(program redis-server redis)" --port "$redis_port" --bind 127.0.0.1 \
+    --unixsocket "$dir/redis.sock" --save "" --appendonly no --dir "$dir"
+  tcp=redis://127.0.0.1:$redis_port
+  unix=unix://$dir/redis.sock
+  file=file://$dir/leases
+  redis=(redis-cli -h 127.0.0.1 -p "$redis_port")
+
+  choose_port
+  etcd_url=http://127.0.0.1:$port
+  choose_port
+  # etcd wants this word on all machines but x86-64.
+  start env ETCD_UNSUPPORTED_ARCH="$(dpkg --print-architecture)" "$(program etcd etcd)" \
+    --data-dir "$dir/etcd" --listen-client-urls "$etcd_url" --advertise-client-urls "$etcd_url" \
+    --listen-peer-urls "http://127.0.0.1:$port"
+  etcdctl=(env ETCDCTL_API=3 "$(program etcdctl etcdctl)" --endpoints "$etcd_url")
+
+  until_true "${redis[@]}" PING
+  until_true "${etcdctl[@]}" endpoint health
+  until_true is_grown_up
+}
+
+# A server younger than the ttl of 10 s and one second more grants nothing: an old holder may be alive.
+is_grown_up() {
+  local uptime
+  uptime=$(info server uptime_in_seconds)
+  [ "$uptime" -ge 12 ]
+}
+
+is_held() { [ "$("${redis[@]}" EXISTS "$1")" = 1 ]; }
+
+# info SECTION FIELD prints a field of INFO.
+info() { "${redis[@]}" INFO "$1" | tr -d '\r' | awk -F: -v field="$2" '$1 == field { print $2 }'; }
+
+# calculate EXPRESSION prints its value.
+calculate() { awk "BEGIN { print ($1) }"; }
+
+# target VALUE MOST prints a cell of the table.
+target() { if [ "$(calculate "$1 <= $2")" = 1 ]; then echo "at most $2: met"; else echo "at most $2: **missed**"; fi; }
+
+table=
+# row WHAT MEDIAN RATIO-OR-WORST N TARGET
+row() { table+="| $1 | $2 | $3 | $4 | $5 |"$'\n'; }
+
+names=() bases=() limits=() words=()
+# compare NAME BASE LIMIT STATUS COMMAND... adds a command to those that are timed side by side. BASE is
+# the number of the one that it is compared with, LIMIT the highest ratio wanted, or empty.
+compare() {
+  names+=("$1")
+  bases+=("$2")
+  limits+=("$3")
+  words+=(":::$2" "$4" "${@:5}")
+}
+
+# Backticks are Markdown here.
+# shellcheck disable=SC2016
+measure_commands() {
+  local lease=$dir/lease.sh holder index=0 median ratio base cell
+  # What people write: SET NX, the job, and a DEL that deletes no other's lease.
+  cat >"$lease" <<EOT
+id=\$\$
+[ "\$(redis-cli -h 127.0.0.1 -p $redis_port SET "\$1" \$id NX EX 10)" = OK ] || exit 75
+true
+redis-cli -h 127.0.0.1 -p $redis_port EVAL \
+  "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end" 1 "\$1" \$id
+EOT
+  start "$binary" run --server "$tcp" --key held -- sleep 600
+  holder=$pid
+  until_true is_held held
+
+  compare '`flock FILE true`' 1 "" 0 flock "$dir/flock" true
+  compare '`true` alone' 1 "" 0 true
+  compare '`cluster-leader run … -- true`, Redis by TCP' 1 1.3 0 "$binary" run --server "$tcp" --key job -- true
+  compare '`cluster-leader run … -- true`, Redis by Unix socket' 1 1.3 0 "$binary" run --server "$unix" --key job -- true
+  compare '`cluster-leader run … -- true`, a directory' 1 "" 0 "$binary" run --server "$file" --key job -- true
+  compare '`setlock FILE true` (daemontools)' 1 "" 0 setlock "$dir/setlock" true
+  compare '`etcdctl lock NAME true`' 1 "" 0 "${etcdctl[@]}" lock job true
+  compare 'shell script with redis-cli, gets the lease' 1 "" 0 sh "$lease" script
+  compare '`redis-cli SET KEY … NX EX 10`, held by another' 9 "" 0 "${redis[@]}" SET held x NX EX 10
+  compare '`cluster-leader run -n …`, held by another' 9 0.5 75 "$binary" run -n --server "$tcp" --key held -- true
+  compare 'shell script with redis-cli, held by another' 9 "" 75 sh "$lease" held
+  "$dir/compare" "$rounds" "${words[@]}" >"$dir/times"
+  stop "$holder"
+
+  while read -r median ratio; do
+    base=${bases[index]}
+    cell=
+    [ "$base" = $((index + 1)) ] || cell="$ratio x $([ "$base" = 1 ] && echo flock || echo redis-cli)"
+    row "${names[index]}" "$(printf '%.2f ms' "$(calculate "$median / 1e6")")" "$cell" "$rounds" \
+      "$([ -z "${limits[index]}" ] || target "$ratio" "${limits[index]}")"
+    index=$((index + 1))
+  done <"$dir/times"
+}
+
+# The round trips of a run that finds the key free, counted by a proxy that stands before the server.
+measure_round_trips() {
+  start "$dir/turns" "$dir/turns.sock" "$dir/redis.sock"
+  until_true test -S "$dir/turns.sock"
+  : >"$dir/output"
+  "$binary" run --server "unix://$dir/turns.sock" --key turns -- true
+  wait "$pid"
+  local turns
+  turns=$(<"$dir/output")
+  row "round trips of a run that finds the key free" "$turns" "" 1 "$(target "$turns" 2)"
+}
+
+# From the last moment of a job to the first of the next, with so many who wait.
+measure_handover() {
+  local waiters=$1 most=$2 stamps=$dir/stamps.$1 median worst n
+  "$dir/relay" $((waiters + 1)) $((handovers + 1)) 10 \
+    "$binary" run --wait inf --server "$tcp" --key "relay-$waiters" -- "$dir/job" "$stamps" 30 >>"$dir/output" 2>&1
+  sort -n "$stamps" | awk 'NR > 1 { print ($1 - end) / 1e6 } { end = $2 }' | sort -n >"$dir/handovers"
+  n=$(wc -l <"$dir/handovers")
+  [ "$n" -ge "$handovers" ] || die "only $n hand-overs with $waiters waiters could be measured"
+  if [ "$(calculate "$(head -n 1 "$dir/handovers") < 0")" = 1 ]; then
+    die "two jobs ran at once with $waiters waiters"
+  fi
+  median=$(sed -n "$(((n + 1) / 2))p" "$dir/handovers")
+  worst=$(tail -n 1 "$dir/handovers")
+  row "end of a job to start of the next, $waiters waiting" "$(printf '%.2f ms' "$median")" \
+    "worst $(printf '%.2f ms' "$worst")" "$n" "$(target "$median" "$most")"
+}
+
+# The commands that clients have sent so far for leases.
+lease_commands() {
+  "${redis[@]}" INFO commandstats | tr -d '\r' |
+    awk -F'[:=,]' '$1 == "cmdstat_evalsha" || $1 == "cmdstat_eval" { sum += $3 } END { print sum + 0 }'
+}
+
+# commands_in SECONDS sets `rate` to the lease commands per second of that time.
+commands_in() {
+  local before after begin end
+  before=$(lease_commands) begin=$EPOCHREALTIME
+  sleep "$1"
+  after=$(lease_commands) end=$EPOCHREALTIME
+  rate=$(calculate "($after - $before) / ($end - $begin)")
+}
+
+measure_idle_waiters() {
+  local ttl=2 waiters=20 periods=5 holder holders_rate pids=() rate value index
+  start "$binary" run --ttl "$ttl" --server "$tcp" --key idle -- sleep 600
+  holder=$pid
+  until_true is_held idle
+  commands_in $((3 * ttl))
+  holders_rate=$rate
+  for index in $(seq "$waiters"); do
+    start "$binary" run --ttl "$ttl" --wait inf --server "$tcp" --key idle -- true
+    pids[index]=$pid
+  done
+  # Each has asked once, and been told how long to wait.
+  sleep "$ttl"
+  commands_in $((periods * ttl))
+  kill -0 "${pids[@]}" 2>/dev/null || die "a waiter ended early: $(tail -n 1 "$dir/output")"
+  stop "${pids[@]}" "$holder"
+  value=$(calculate "($rate - $holders_rate) * $ttl / $waiters")
+  [ "$(calculate "$value > 0")" = 1 ] || die "the waiters asked nothing"
+  row "commands of an idle waiter in a ttl" "$(printf '%.2f' "$value")" "" \
+    "$waiters for $periods ttl" "$(target "$(printf '%.2f' "$value")" 1)"
+}
+
+# Prints the memory of a process in KiB, with its share of what it has in common with others.
+proportional_size() { awk '$1 == "Pss:" { print $2 }' "/proc/$1/smaps_rollup"; }
+
+has_children() { [ -n "$(<"/proc/$1/task/$1/children")" ]; }
+
+measure_memory() {
+  local front keeper sizes=() attempt median
+  for attempt in 1 2 3 4 5; do
+    start "$binary" run --server "$tcp" --key memory -- sleep 600
+    front=$pid
+    until_true has_children "$front"
+    keeper=$(tr -d ' ' <"/proc/$front/task/$front/children")
+    until_true has_children "$keeper"
+    # Until both have settled down.
+    sleep 0.3
+    sizes[attempt]=$(($(proportional_size "$front") + $(proportional_size "$keeper")))
+    stop "$front"
+  done
+  median=$(printf '%s\n' "${sizes[@]}" | sort -n | sed -n 3p)
+  median=$(printf '%.2f' "$(calculate "$median / 1024")")
+  row "memory of both processes while a job runs (PSS)" "$median MiB" "" 5 "$(target "$median" 4)"
+}
+
+describe_machine() {
+  local commit
+  commit=$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo "unknown commit")
+  printf '%s; %s, %s processors; Linux %s; %s (%s), Redis %s, etcd %s, %s.\n' \
+    "$(date -u +%Y-%m-%d)" \
+    "$(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)" "$(nproc)" "$(uname -r)" \
+    "$("$binary" --version)" "$commit" "$(info server redis_version)" \
+    "$("$(program etcd etcd)" --version | awk '/^etcd Version/ { print $3 }')" \
+    "$(flock --version | sed 's/^flock from //')"
+}
+
+report() {
+  cat <<EOT
+$(describe_machine)
+
+| | median | ratio or worst | n | target |
+|---|---:|---:|---:|---|
+$table
+Servers and clients share this one machine. Commands are timed side by side, from before their start
+until they are waited for, in $rounds rounds that run each of them once in random order; a ratio is the
+median of the ratios of each round. Of an idle waiter EVALSHA and EVAL count, less what the holder alone sends;
+nothing else is sent after the first try. Of a job the clock is read in its first and last instruction,
+so that a hand-over includes its exit, the release, and the start of the next.
+EOT
+}
+
+write_readme() {
+  awk -v begin="$begin_mark" -v end="$end_mark" -v report="$dir/report" '
+    $0 == begin { print; while ((getline line < report) > 0) print line; skip = 1 }
+    $0 == end { skip = 0 }
+    !skip { print }' "$readme" >"$dir/README.md"
+  cat "$dir/README.md" >"$readme"
+}
+
+build
+start_servers
+say "timing commands"
+measure_commands
+measure_round_trips
+say "timing hand-overs"
+measure_handover 1 10
+measure_handover 10 10
+measure_handover 100 10
+say "watching waiters and memory"
+measure_idle_waiters
+measure_memory
+report >"$dir/report"
+cat "$dir/report"
+[ -z "$write" ] || write_readme

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "support/command.h"
+#include "support/server.h"
+
+namespace cluster_leader {
+
+/// What most tests of the built binary need: a folder of their own, leases in it for where the
+/// server does not matter, and words for what is expected.
+class CliTest : public ::testing::Test {
+ protected:
+  using Words = std::vector<std::string>;
+
+  /// The URL of leases in this test's folder.
+  std::string file_url() const { return "file://" + folder_.file("leases"); }
+
+  /// Leases in this test's folder.
+  Words on_file(Words more = {}) const { return joined({"--server", file_url()}, more); }
+
+  /// Leases on a server, by TCP.
+  static Words on(const Server& server, const Words& more = {}) {
+    return joined({"--server", url_of(server)}, more);
+  }
+  static std::string url_of(const Server& server) {
+    return "redis://127.0.0.1:" + std::to_string(server.port());
+  }
+
+  static Words joined(Words first, const Words& second) {
+    first.insert(first.end(), second.begin(), second.end());
+    return first;
+  }
+
+  std::string path(const std::string& name) const { return folder_.file(name); }
+  bool exists(const std::string& name) const { return ::access(path(name).c_str(), F_OK) == 0; }
+
+  /// A follower: status 75, and not a byte said.
+  static void expect_silent_follower(const Ended& ended) {
+    EXPECT_EQ(ended.status(), 75) << ended;
+    EXPECT_EQ(ended.out, "");
+    EXPECT_EQ(ended.err, "");
+  }
+
+  /// A failure of ours: this status, nothing on stdout, and one line on stderr with these parts.
+  static void expect_failure(const Ended& ended, int status, const Words& parts) {
+    EXPECT_EQ(ended.status(), status) << ended;
+    EXPECT_EQ(ended.out, "");
+    expect_one_line(ended.err, parts);
+  }
+
+  static void expect_one_line(const std::string& text, const Words& parts) {
+    EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1) << text;
+    EXPECT_THAT(text, ::testing::StartsWith("cluster-leader: "));
+    EXPECT_THAT(text, ::testing::EndsWith("\n"));
+    for (const std::string& part : parts) EXPECT_THAT(text, ::testing::HasSubstr(part));
+  }
+
+  /// A job that says "runs" and goes on until stdin ends, and a pipe for its stdin.
+  static Words job_until_stdin_ends() { return {"sh", "-c", "echo runs; cat >/dev/null"}; }
+
+  TempFolder folder_;
+};
+
+}  // namespace cluster_leader
