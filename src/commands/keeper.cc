@@ -6,6 +6,7 @@
 #include <optional>
 #include <system_error>
 
+#include "commands/run_ending.h"
 #include "process/descriptors.h"
 #include "process/tree.h"
 
@@ -71,6 +72,7 @@ class KeeperLoop {
     try {
       job_.emplace(Job::start(duty_.job));
       reading_report_ = true;
+      started_ms_ = wall_clock_ms();
       let_go_of_callers_descriptors();
       carry_out(session_.tell(JobStarted{}, BootClock::now()));
     } catch (const std::system_error& error) {
@@ -112,7 +114,8 @@ class KeeperLoop {
     if (reaped.empty) {
       status_ = job_->status();
       job_.reset();
-      carry_out(session_.tell(TreeGone{}, now));
+      finished_ms_ = wall_clock_ms();
+      carry_out(session_.tell(TreeGone{{shell_status(status_), started_ms_, finished_ms_}}, now));
     } else if (session_.supervisor().phase() == Phase::kKilling) {
       tree_.sweep();
     } else if (main_exited_ && session_.supervisor().phase() == Phase::kRunning) {
@@ -179,7 +182,8 @@ class KeeperLoop {
 
   void report_end() {
     const auto verdict = static_cast<std::uint32_t>(session_.supervisor().outcome());
-    link_.send({LinkMessage::Kind::kFinished, 0, verdict, status_});
+    link_.send({LinkMessage::Kind::kFinished, 0, verdict, status_, started_ms_, finished_ms_,
+                session_.renewals(), session_.slowest_renewal()});
   }
 
   Session& session_;
@@ -193,6 +197,8 @@ class KeeperLoop {
   Tree tree_;
   std::optional<Job> job_;
   JobStatus status_;
+  std::int64_t started_ms_ = 0;
+  std::int64_t finished_ms_ = 0;
   bool reading_report_ = false;
   bool main_exited_ = false;
   bool front_gone_ = false;

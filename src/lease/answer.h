@@ -34,10 +34,10 @@ struct Request {
   /// never one that a later holder has had.
   Token token;
   /// The token of the run whose result a joining candidate waits for, for kAcquire; 0: of none yet.
-  Token awaited;
+  Token awaited{};
   /// For kSettle; nothing if the job did not end by itself, which leaves nothing for others to take
   /// over.
-  std::optional<RunResult> result;
+  std::optional<RunResult> result{};
 };
 
 /// The lease is ours, or was already (acquiring is idempotent for one holder id).
@@ -53,7 +53,7 @@ struct Busy {
   /// ours, and is never zero.
   Duration retry_after{};
   /// Of the lease that stands in the way; 0 if the server does not know it.
-  Token token;
+  Token token{};
 };
 
 /// There is nothing to run: a run that ended well forbids another one for a while, or, for a claim

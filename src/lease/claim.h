@@ -46,8 +46,8 @@ struct Claim {
   std::int64_t pid = 0;  ///< of the process that callers know
   std::string command;   ///< the job, for people
   /// `NODE/...`, whom a parked key belongs to: nodes may share a label, but not an identity.
-  std::string identity;
-  Aftermath aftermath;
+  std::string identity{};
+  Aftermath aftermath{};
   /// Whether the result of another holder's run is as good as a lease.
   bool joins = false;
 };

@@ -12,11 +12,11 @@
 #include <system_error>
 #include <utility>
 
+#include "base/machine.h"
+
 namespace cluster_leader {
 
 namespace {
-
-constexpr const char* kBootIdFile = "/proc/sys/kernel/random/boot_id";
 
 /// The lock is held for microseconds, unless its holder is stopped just then.
 constexpr Duration kFirstPause = std::chrono::milliseconds(1);
@@ -74,14 +74,10 @@ std::optional<Answer> FileStore::attempt(const Request& request) {
 }
 
 std::optional<Failed> FileStore::read_boot_id() {
+  if (boot_id_.empty()) boot_id_ = boot_id();
   if (!boot_id_.empty()) return std::nullopt;
-  const UniqueFd fd(::open(kBootIdFile, O_RDONLY | O_CLOEXEC));
-  std::array<char, 64> text{};
-  const ssize_t n = fd ? ::read(fd.get(), text.data(), text.size()) : -1;
-  if (n < 0) return refused(errno, std::string("read ") + kBootIdFile);
-  boot_id_.assign(text.data(), static_cast<std::size_t>(n));
-  boot_id_.erase(std::find(boot_id_.begin(), boot_id_.end(), '\n'), boot_id_.end());
-  return std::nullopt;
+  return Failed{
+      Trouble::kNotServing, "/proc does not tell which boot of the kernel this is", false, {}};
 }
 
 void FileStore::cancel() {
