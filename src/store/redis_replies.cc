@@ -120,10 +120,13 @@ std::string_view text_at(const redisReply& reply, std::size_t index) {
   return found != nullptr ? text_of(*found) : std::string_view();
 }
 
-/// -1 if there is no integer.
+/// A number of milliseconds, or of seconds; -1 if there is no integer. None is longer than a year:
+/// a server may say anything, and the nanoseconds of centuries do not fit our clock.
 long long integer_at(const redisReply& reply, std::size_t index) {
   const redisReply* found = element(reply, index);
-  return found != nullptr && found->type == REDIS_REPLY_INTEGER ? found->integer : -1;
+  constexpr long long kYear = 366LL * 86'400'000;
+  if (found == nullptr || found->type != REDIS_REPLY_INTEGER) return -1;
+  return std::clamp(found->integer, -1LL, kYear);
 }
 
 /// The number that a text is; 0 if it is none.

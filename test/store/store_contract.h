@@ -326,6 +326,16 @@ TYPED_TEST_P(ExpiringStoreContractTest, CandidatesWaitUntilTheVanishedLeaseWould
   EXPECT_GE(BootClock::now() - granted_after, 1s);
 }
 
+TYPED_TEST_P(ExpiringStoreContractTest, AVanishedLeaseIsWaitedForFromItsLastRenewal) {
+  auto a = this->open("a");
+  auto b = this->open("b");
+  const Token token = expect_granted(*a).token;
+  await_hint(*a, 500ms);
+  expect_renewed(*a, token);
+  this->world_->lose_lease(this->key_);
+  EXPECT_GT(expect_busy(*b).retry_after, 900ms);
+}
+
 TYPED_TEST_P(ExpiringStoreContractTest, ARenewalNeverTakesBackALaterLease) {
   auto a = this->open("a");
   auto b = this->open("b");
@@ -356,6 +366,7 @@ TYPED_TEST_P(ExpiringStoreContractTest, ReleasingAVanishedLeaseFreesTheKey) {
 REGISTER_TYPED_TEST_SUITE_P(ExpiringStoreContractTest, FreeAfterTtl, RenewalLastsAWholeTtl,
                             AWaitHonoursTheHoldersTtl, RebuildsAVanishedLease,
                             CandidatesWaitUntilTheVanishedLeaseWouldHaveEnded,
+                            AVanishedLeaseIsWaitedForFromItsLastRenewal,
                             ARenewalNeverTakesBackALaterLease,
                             AnExpiredLeaseThatNobodyTookIsRenewed,
                             ReleasingAVanishedLeaseFreesTheKey);

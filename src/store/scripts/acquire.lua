@@ -63,12 +63,12 @@ if value == id and holder == id then
 end
 
 if not value and ends > now and holder ~= id then
-  -- The lock vanished (evicted, deleted, a lost write) while its holder may still be running its job:
-  -- everybody else waits until that lease would have ended.
+  -- The lock vanished (evicted, deleted, a lost write) while its holder may still be running its
+  -- job: everybody else waits until that lease would have ended.
   local rest = ends - now
   if holder_ttl > 0 and rest > holder_ttl then
-    -- No lease ends later than a ttl from now, so the clock was put back. Waiting for it to catch up
-    -- could take years.
+    -- No lease ends later than a ttl from now, so the clock was put back. Waiting for it to catch
+    -- up could take years.
     rest = holder_ttl
     redis.pcall('HSET', record, 'until', whole(now + rest))
   end
@@ -76,11 +76,11 @@ if not value and ends > now and holder ~= id then
 end
 
 if not value and not (holder == id and ends > now) then
-  -- A server that has just started may have forgotten a lease whose holder is still running its job;
-  -- a ttl later that holder has renewed here or stopped. The record may know a longer ttl than ours.
-  -- With `appendfsync always` nothing is forgotten, but seeing that needs CONFIG, which the least
-  -- rights do not include, so that the rule holds for every server. Uptime counts whole seconds
-  -- of the wall clock, hence one more.
+  -- A server that has just started may have forgotten a lease whose holder is still running its
+  -- job; a ttl later that holder has renewed here or stopped. The record may know a longer ttl than
+  -- ours. With `appendfsync always` nothing is forgotten, but seeing that needs CONFIG, which the
+  -- least rights do not include, so that the rule holds for every server. Uptime counts whole
+  -- seconds of the wall clock, hence one more.
   local uptime = tonumber(string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(%d+)'))
   local needed = math.ceil(math.max(ttl, ends > 0 and holder_ttl or 0) / 1000) + 1
   if uptime < needed then
@@ -89,9 +89,10 @@ if not value and not (holder == id and ends > now) then
 end
 
 local token = whole(math.max(fence + 1, now))
--- The lock first. A server refuses for want of memory, for its role or its disk at the first write of
--- a script and at no later one, so that a refused SET has left nothing behind. What can still refuse
--- the record is a missing right; then the lock goes again, since an error must not be half a grant.
+-- The lock first. A server refuses for want of memory, for its role or its disk at the first write
+-- of a script and at no later one, so that a refused SET has left nothing behind. What can still
+-- refuse the record is a missing right; then the lock goes again, since an error must not be half a
+-- grant.
 redis.call('SET', lock, id, 'PX', ttl)
 local written = redis.pcall('HSET', record, 'fence', token, 'until', whole(now + ttl),
   'ttl', whole(ttl), 'node', ARGV[4], 'host', ARGV[5], 'pid', ARGV[6], 'command', ARGV[7],

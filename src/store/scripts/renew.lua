@@ -21,8 +21,8 @@ local holder = fields[3]
 if value and value ~= id then return {'lost', value} end
 
 if not value then
-  -- A higher fence is a later lease, and one of ours without `until` was released: a renewal that was
-  -- delayed on its way must not bring back either.
+  -- A higher fence is a later lease, and one of ours without `until` was released: a renewal that
+  -- was delayed on its way must not bring back either.
   if fence > token then return {'lost', ''} end
   if fence == token and (not fields[2] or holder ~= id) then return {'lost', ''} end
   redis.call('SET', lock, id, 'PX', ttl)
