@@ -28,20 +28,24 @@ namespace cluster_leader {
 namespace {
 
 Claim make_claim(const Options& options) {
+  Claim claim;
+  claim.key.value = options.prefix + options.key;
+  claim.holder.value = options.node + '/' + random_hex_128();
+  claim.ttl = options.timeline.ttl;
+  claim.node = options.node;
   char host[HOST_NAME_MAX + 1] = {};
   ::gethostname(host, sizeof host - 1);
-  std::string command;
+  claim.host = host;
+  claim.pid = ::getpid();
   for (const std::string& argument : options.command) {
-    command += (command.empty() ? "" : " ") + argument;
+    claim.command.append(claim.command.empty() ? "" : " ").append(argument);
   }
   constexpr std::size_t kEnoughForPeople = 200;
-  return {{options.prefix + options.key},
-          {options.node + '/' + random_hex_128()},
-          options.timeline.ttl,
-          options.node,
-          host,
-          ::getpid(),
-          command.substr(0, kEnoughForPeople)};
+  claim.command.resize(std::min(claim.command.size(), kEnoughForPeople));
+  if (options.aftermath.park) claim.identity = machine_identity(options.node);
+  claim.aftermath = options.aftermath;
+  claim.joins = options.policy.join;
+  return claim;
 }
 
 /// Where the lease lives; on failure nothing, and `fault` says why.
