@@ -308,13 +308,13 @@ std::vector<std::string> words_for_cli11(const CLI::App& verb, const char* const
     const CLI::Option* option = is_value || !word.starts_with("--")
                                     ? nullptr
                                     : verb.get_option_no_throw(word.substr(0, equals));
-    is_value = option != nullptr && option->get_expected_min() > 0 && equals == word.npos;
-    if (option != nullptr && option->get_expected_min() > 0 && equals + 1 == word.size()) {
-      words.push_back(word.substr(0, equals));
+    const bool takes_value = option != nullptr && option->get_expected_min() > 0;
+    words.push_back(word);
+    if (takes_value && equals + 1 == word.size()) {
+      words.back().pop_back();
       words.emplace_back();
-    } else {
-      words.push_back(word);
     }
+    is_value = takes_value && equals == word.npos;
   }
   std::reverse(words.begin(), words.end());
   return words;
