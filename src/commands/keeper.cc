@@ -181,6 +181,12 @@ class KeeperLoop {
   }
 
   void report_end() {
+    const bool was_lost = session_.supervisor().outcome() == Outcome::kLost;
+    if (!session_.failure().empty() && !was_lost) {
+      reporter_.warning(session_.where() +
+                        ": the lease could not be given back, others wait until it expires: " +
+                        session_.failure());
+    }
     const auto verdict = static_cast<std::uint32_t>(session_.supervisor().outcome());
     link_.send({LinkMessage::Kind::kFinished, 0, verdict, status_, started_ms_, finished_ms_,
                 session_.renewals(), session_.slowest_renewal()});

@@ -40,6 +40,12 @@ struct Request {
   std::optional<RunResult> result{};
 };
 
+/// Whether a settlement parks the key. It does not after a job that was made to end, for then this
+/// node is going away.
+inline bool parks(const Claim& claim, const Request& request) {
+  return claim.aftermath.park && request.result.has_value();
+}
+
 /// The lease is ours, or was already (acquiring is idempotent for one holder id).
 struct Granted {
   Token token;

@@ -186,6 +186,9 @@ void Supervisor::accept(const Busy& answer, const State::InFlight& request, Time
   }
   // A hint that came while the answer was under way may be newer than the answer.
   state_.next_send_at = state_.hinted ? now : after(now, answer.retry_after);
+  // One last look before patience ends, since the hint that the key is free may have been lost.
+  const Time last_look = state_.give_up_at - timeline_.attempt;
+  if (now < last_look) state_.next_send_at = std::min(state_.next_send_at, last_look);
 }
 
 void Supervisor::accept(const Done&, const State::InFlight& request, Time, Actions& out) {
@@ -234,6 +237,10 @@ void Supervisor::accept(const Failed& answer, const State::InFlight& request, Ti
   state_.busy = false;
   state_.trouble = answer.trouble;
   if (request.kind == RequestKind::kAcquire && answer.unknown) state_.acquire_unknown = true;
+  if (state_.phase == Phase::kReleasing && is_permanent(answer.trouble)) {
+    finish(out);
+    return;
+  }
   if (state_.phase != Phase::kCandidate) {
     // The deadline decides, not the store's opinion of how long to wait.
     retry(std::min(answer.retry_after, timeline_.retry_max), now);

@@ -145,11 +145,12 @@ Decision settle(const Request& request, const Claim& claim, const FileRecord* re
   const Aftermath& after = claim.aftermath;
   const Duration rest =
       std::clamp(record->since + after.hold - moment.now, Duration::zero(), after.hold);
-  const Duration stays = rest + (after.park ? claim.ttl : Duration::zero());
+  const bool is_parked = parks(claim, request);
+  const Duration stays = rest + (is_parked ? claim.ttl : Duration::zero());
   settled.holder = {};
   settled.until = settled.hold_until = {};
   if (stays > Duration::zero()) {
-    settled.holder = after.park ? parked_for(claim.identity) : held_after(claim.holder);
+    settled.holder = is_parked ? parked_for(claim.identity) : held_after(claim.holder);
     settled.until = moment.now + stays;
     settled.hold_until = moment.now + rest;
     settled.ttl = std::max(stays, claim.ttl);

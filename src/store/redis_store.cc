@@ -227,7 +227,7 @@ std::vector<std::string> RedisStore::arguments_of(const Request& request) const 
   return {channel_,
           token,
           std::to_string(ceil_ms(after.hold)),
-          after.park ? claim_.identity : "",
+          parks(claim_, request) ? claim_.identity : "",
           ttl_ms_,
           std::to_string(ceil_ms(after.once)),
           request.result ? std::to_string(result.status) : "",

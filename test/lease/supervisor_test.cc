@@ -256,6 +256,14 @@ TEST_F(SupervisorTest, ReleaseIsTriedAgainAndThenLeftToTheTtl) {
   EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
 }
 
+TEST_F(SupervisorTest, ReleaseThatIsForbiddenIsNotTriedAgain) {
+  run_job();
+  feed(TreeGone{});
+  answer(Failed{Trouble::kDenied, "NOPERM", false, {}});
+  EXPECT_EQ(take_did(), "s.");
+  EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
+}
+
 TEST_F(SupervisorTest, FollowerAsksOnceAndSendsNothingMore) {
   stand();
   answer(Busy{"web-2", seconds(8), {}});
@@ -339,6 +347,20 @@ TEST_F(WaitingSupervisorTest, HintThatOvertakesTheAnswerIsNotForgotten) {
   EXPECT_EQ(take_did(), "aa");
   answer(Busy{"web-3", seconds(8), {}});
   EXPECT_EQ(take_did(), "") << "one hint is one question";
+}
+
+TEST_F(WaitingSupervisorTest, LooksOnceMoreBeforePatienceEnds) {
+  stand();
+  answer(Busy{"web-2", std::chrono::hours(1), {}});
+  take_did();
+  pass(seconds(60) - timeline.attempt - milliseconds(1));
+  EXPECT_EQ(take_did(), "");
+  pass(milliseconds(1));
+  EXPECT_EQ(take_did(), "a");
+  answer(Busy{"web-2", std::chrono::hours(1), {}});
+  pass(timeline.attempt);
+  EXPECT_EQ(take_did(), ".");
+  EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
 }
 
 TEST_F(WaitingSupervisorTest, IsAFollowerWhenPatienceEnds) {

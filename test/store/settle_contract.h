@@ -121,11 +121,17 @@ TYPED_TEST_P(SettleContractTest, OnlyTheSameIdentityTakesAParkedKeyWithANewToken
 }
 
 TYPED_TEST_P(SettleContractTest, WithoutAnIdentityNoParkedKeyIsTaken) {
-  this->run(this->claim("a", {{}, true, {}}), {});
+  this->run(this->claim("a", {{}, true, {}}), this->kWell);
   Claim nobody = this->claim("a");
   nobody.identity.clear();
   auto store = this->open(nobody);
   expect_busy(*store);
+}
+
+TYPED_TEST_P(SettleContractTest, AJobThatWasMadeToEndParksNothing) {
+  this->run(this->claim("a", {{}, true, {}}), {});
+  auto b = this->open(this->claim("b"));
+  expect_granted(*b);
 }
 
 TYPED_TEST_P(SettleContractTest, AParkedKeyIsFreeForAllAfterATtl) {
@@ -226,10 +232,10 @@ REGISTER_TYPED_TEST_SUITE_P(
     SettlingTwiceIsSettlingOnce, NobodyGetsAHeldKeyTheSameNodeIncluded,
     AHoldLastsAsLongAsWasAskedForAlsoBeyondTheTtl, AHoldThatIsOverFreesTheKey,
     ADelayedRenewalDoesNotDisturbAHold, OnlyTheSameIdentityTakesAParkedKeyWithANewToken,
-    WithoutAnIdentityNoParkedKeyIsTaken, AParkedKeyIsFreeForAllAfterATtl, AParkedKeyIsHeldFirst,
-    NobodyRunsAgainAfterASuccessForOnce, OnceEndsWithItsTime, AFailureLeavesTheKeyOpen,
-    WhoJoinsGetsTheResultOfTheRunThatItSaw, WhoJoinsGetsTheResultAlsoWhileALaterRunHasTheKey,
-    WhoJoinsTakesOverFromARunThatLeftNoResult, WhoJoinsAfterTheEndRunsItselfUnlessTheKeyIsHeld,
-    AResultIsNoUseToWhoDoesNotJoin);
+    WithoutAnIdentityNoParkedKeyIsTaken, AJobThatWasMadeToEndParksNothing,
+    AParkedKeyIsFreeForAllAfterATtl, AParkedKeyIsHeldFirst, NobodyRunsAgainAfterASuccessForOnce,
+    OnceEndsWithItsTime, AFailureLeavesTheKeyOpen, WhoJoinsGetsTheResultOfTheRunThatItSaw,
+    WhoJoinsGetsTheResultAlsoWhileALaterRunHasTheKey, WhoJoinsTakesOverFromARunThatLeftNoResult,
+    WhoJoinsAfterTheEndRunsItselfUnlessTheKeyIsHeld, AResultIsNoUseToWhoDoesNotJoin);
 
 }  // namespace cluster_leader
