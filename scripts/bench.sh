@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Measures build/cluster-leader beside what people use in its place, in one run of about two minutes,
-# and prints a Markdown table.
+# Measures build/cluster-leader beside what people use in its place, in one run of one or two
+# minutes, and prints a Markdown table.
 #
 # usage: scripts/bench.sh [--write]
-# With --write, the table also replaces what stands between the markers in README.md. The status is 0
-# if everything could be measured: a target that is missed is said in the table.
+# With --write, the table also replaces what stands between the markers in README.md. The status is
+# 0 if everything could be measured: a target that is missed is said in the table.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 export LC_ALL=C
@@ -43,26 +43,33 @@ clean_up() {
 }
 trap clean_up EXIT
 
-# start COMMAND... runs it in the background until `stop`, or until the end of the script; sets `pid`.
+# start COMMAND... runs it in the background until `stop` or the end of the script; sets `pid`.
 start() {
   "$@" </dev/null >>"$dir/output" 2>&1 &
   pid=$!
   started+=("$pid")
 }
 
-# stop PID... ends what `start` has started. A process that has ended may have left its number to
-# another, so the numbers are forgotten.
-stop() {
-  local process kept=() other
+# forget PID... is for what has ended: its number may come to be that of another process.
+forget() {
+  local process other kept
   for process in "$@"; do
-    kill "$process" 2>/dev/null || true
-    wait "$process" 2>/dev/null || true
     kept=()
     for other in "${started[@]}"; do
       [ "$other" = "$process" ] || kept+=("$other")
     done
     started=("${kept[@]}")
   done
+}
+
+# stop PID... ends what `start` has started.
+stop() {
+  local process
+  for process in "$@"; do
+    kill "$process" 2>/dev/null || true
+    wait "$process" 2>/dev/null || true
+  done
+  forget "$@"
 }
 
 # until_true COMMAND... waits for it to succeed, 20 s at the most.
@@ -72,7 +79,7 @@ until_true() {
     if "$@" >/dev/null 2>&1; then return; fi
     sleep 0.05
   done
-  die "gave up waiting for '$*' after $((attempt / 20)) s; what was said meanwhile: $(tail -n 5 "$dir/output")"
+  die "gave up waiting for '$*' after $((attempt / 20)) s: $(tail -n 5 "$dir/output")"
 }
 
 # Sets `port` to one that nobody listens on, and each time to another.
@@ -82,7 +89,7 @@ choose_port() {
   while (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
 }
 
-# program NAME PACKAGE prints where a server is that install-deps.sh has unpacked, or the machine's own.
+# program NAME PACKAGE prints where the machine has it, or install-deps.sh has unpacked it.
 program() { command -v "$1" || echo "$servers_prefix/$2/usr/bin/$1"; }
 
 build() {
@@ -122,7 +129,8 @@ start_servers() {
   until_true is_grown_up
 }
 
-# A server younger than the ttl of 10 s and one second more grants nothing: an old holder may be alive.
+# A server younger than the ttl of 10 s and one second more grants nothing, since an old holder may
+# be alive.
 is_grown_up() {
   local uptime
   uptime=$(info server uptime_in_seconds)
@@ -138,15 +146,22 @@ info() { "${redis[@]}" INFO "$1" | tr -d '\r' | awk -F: -v field="$2" '$1 == fie
 calculate() { awk "BEGIN { print ($1) }"; }
 
 # target VALUE MOST prints a cell of the table.
-target() { if [ "$(calculate "$1 <= $2")" = 1 ]; then echo "at most $2: met"; else echo "at most $2: **missed**"; fi; }
+target() {
+  if [ "$(calculate "$1 <= $2")" = 1 ]; then
+    echo "at most $2: met"
+  else
+    echo "at most $2: **missed**"
+  fi
+}
 
 table=
 # row WHAT MEDIAN RATIO-OR-WORST N TARGET
 row() { table+="| $1 | $2 | $3 | $4 | $5 |"$'\n'; }
 
 names=() bases=() limits=() words=()
-# compare NAME BASE LIMIT STATUS COMMAND... adds a command to those that are timed side by side. BASE is
-# the number of the one that it is compared with, LIMIT the highest ratio wanted, or empty.
+# compare NAME BASE LIMIT STATUS COMMAND... adds a command to those that are timed side by side. BASE
+# is the number, from 1, of the one that it is compared with; LIMIT is the highest ratio wanted, or
+# empty.
 compare() {
   names+=("$1")
   bases+=("$2")
@@ -170,37 +185,44 @@ EOT
   holder=$pid
   until_true is_held held
 
-  compare '`flock FILE true`' 1 "" 0 flock "$dir/flock" true
-  compare '`true` alone' 1 "" 0 true
-  compare '`cluster-leader run … -- true`, Redis by TCP' 1 1.3 0 "$binary" run --server "$tcp" --key job -- true
-  compare '`cluster-leader run … -- true`, Redis by Unix socket' 1 1.3 0 "$binary" run --server "$unix" --key job -- true
-  compare '`cluster-leader run … -- true`, a directory' 1 "" 0 "$binary" run --server "$file" --key job -- true
-  compare '`setlock FILE true` (daemontools)' 1 "" 0 setlock "$dir/setlock" true
-  compare '`etcdctl lock NAME true`' 1 "" 0 "${etcdctl[@]}" lock job true
-  compare 'shell script with redis-cli, gets the lease' 1 "" 0 sh "$lease" script
-  compare '`redis-cli SET KEY … NX EX 10`, held by another' 9 "" 0 "${redis[@]}" SET held x NX EX 10
-  compare '`cluster-leader run -n …`, held by another' 9 0.5 75 "$binary" run -n --server "$tcp" --key held -- true
-  compare 'shell script with redis-cli, held by another' 9 "" 75 sh "$lease" held
+  local flock=1 redis_cli=9 run='`cluster-leader run … -- true`'
+  compare '`flock FILE true`' $flock "" 0 flock "$dir/flock" true
+  compare '`true` alone' $flock "" 0 true
+  compare "$run, Redis by TCP" $flock 1.3 0 "$binary" run --server "$tcp" --key job -- true
+  compare "$run, Redis by Unix socket" $flock 1.3 0 \
+    "$binary" run --server "$unix" --key job -- true
+  compare "$run, a directory" $flock "" 0 "$binary" run --server "$file" --key job -- true
+  compare '`setlock FILE true` (daemontools)' $flock "" 0 setlock "$dir/setlock" true
+  compare '`etcdctl lock NAME true`' $flock "" 0 "${etcdctl[@]}" lock job true
+  compare 'shell script with redis-cli, gets the lease' $flock "" 0 sh "$lease" script
+  compare '`redis-cli SET KEY … NX EX 10`, held by another' $redis_cli "" 0 \
+    "${redis[@]}" SET held x NX EX 10
+  compare '`cluster-leader run -n …`, held by another' $redis_cli 0.5 75 \
+    "$binary" run -n --server "$tcp" --key held -- true
+  compare 'shell script with redis-cli, held by another' $redis_cli "" 75 sh "$lease" held
   "$dir/compare" "$rounds" "${words[@]}" >"$dir/times"
   stop "$holder"
 
   while read -r median ratio; do
     base=${bases[index]}
     cell=
-    [ "$base" = $((index + 1)) ] || cell="$ratio x $([ "$base" = 1 ] && echo flock || echo redis-cli)"
+    if [ "$base" != $((index + 1)) ]; then
+      cell="$ratio x $([ "$base" = $flock ] && echo flock || echo redis-cli)"
+    fi
     row "${names[index]}" "$(printf '%.2f ms' "$(calculate "$median / 1e6")")" "$cell" "$rounds" \
       "$([ -z "${limits[index]}" ] || target "$ratio" "${limits[index]}")"
     index=$((index + 1))
   done <"$dir/times"
 }
 
-# The round trips of a run that finds the key free, counted by a proxy that stands before the server.
+# The round trips of a run that finds the key free, counted by a proxy before the server.
 measure_round_trips() {
   start "$dir/turns" "$dir/turns.sock" "$dir/redis.sock"
   until_true test -S "$dir/turns.sock"
   : >"$dir/output"
   "$binary" run --server "unix://$dir/turns.sock" --key turns -- true
   wait "$pid"
+  forget "$pid"
   local turns
   turns=$(<"$dir/output")
   row "round trips of a run that finds the key free" "$turns" "" 1 "$(target "$turns" 2)"
@@ -210,8 +232,11 @@ measure_round_trips() {
 measure_handover() {
   local waiters=$1 most=$2 stamps=$dir/stamps.$1 median worst n
   "$dir/relay" $((waiters + 1)) $((handovers + 1)) 10 \
-    "$binary" run --wait inf --server "$tcp" --key "relay-$waiters" -- "$dir/job" "$stamps" 30 >>"$dir/output" 2>&1
-  sort -n "$stamps" | awk 'NR > 1 { print ($1 - end) / 1e6 } { end = $2 }' | sort -n >"$dir/handovers"
+    "$binary" run --wait inf --server "$tcp" --key "relay-$waiters" -- \
+    "$dir/job" "$stamps" 30 >>"$dir/output" 2>&1 ||
+    die "the relay with $waiters waiters failed: $(tail -n 3 "$dir/output")"
+  sort -n "$stamps" | awk 'NR > 1 { print ($1 - end) / 1e6 } { end = $2 }' |
+    sort -n >"$dir/handovers"
   n=$(wc -l <"$dir/handovers")
   [ "$n" -ge "$handovers" ] || die "only $n hand-overs with $waiters waiters could be measured"
   if [ "$(calculate "$(head -n 1 "$dir/handovers") < 0")" = 1 ]; then
@@ -226,7 +251,7 @@ measure_handover() {
 # The commands that clients have sent so far for leases.
 lease_commands() {
   "${redis[@]}" INFO commandstats | tr -d '\r' |
-    awk -F'[:=,]' '$1 == "cmdstat_evalsha" || $1 == "cmdstat_eval" { sum += $3 } END { print sum + 0 }'
+    awk -F'[:=,]' '$1 ~ /^cmdstat_(eval|evalsha)$/ { sum += $3 } END { print sum + 0 }'
 }
 
 # commands_in SECONDS sets `rate` to the lease commands per second of that time.
@@ -286,9 +311,10 @@ measure_memory() {
 describe_machine() {
   local commit
   commit=$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo "unknown commit")
-  printf '%s; %s, %s processors; Linux %s; %s (%s), Redis %s, etcd %s, %s.\n' \
+  printf '%s; %s, %s processors, load %s before; Linux %s; %s (%s), Redis %s, etcd %s, %s.\n' \
     "$(date -u +%Y-%m-%d)" \
-    "$(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)" "$(nproc)" "$(uname -r)" \
+    "$(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)" \
+    "$(nproc)" "$load" "$(uname -r)" \
     "$("$binary" --version)" "$commit" "$(info server redis_version)" \
     "$("$(program etcd etcd)" --version | awk '/^etcd Version/ { print $3 }')" \
     "$(flock --version | sed 's/^flock from //')"
@@ -302,10 +328,11 @@ $(describe_machine)
 |---|---:|---:|---:|---|
 $table
 Servers and clients share this one machine. Commands are timed side by side, from before their start
-until they are waited for, in $rounds rounds that run each of them once in random order; a ratio is the
-median of the ratios of each round. Of an idle waiter EVALSHA and EVAL count, less what the holder alone sends;
-nothing else is sent after the first try. Of a job the clock is read in its first and last instruction,
-so that a hand-over includes its exit, the release, and the start of the next.
+until they are waited for, in $rounds rounds that run each of them once in random order; a ratio is
+the median of the ratios of each round. Of an idle waiter EVALSHA and EVAL count, less what the
+holder alone sends; nothing else is sent after the first try. Of a job the clock is read in its
+first and last instructions, so that a hand-over includes its exit, the release, and the start of
+the next.
 EOT
 }
 
@@ -319,6 +346,7 @@ write_readme() {
 
 build
 start_servers
+load=$(cut -d " " -f 1 /proc/loadavg)
 say "timing commands"
 measure_commands
 measure_round_trips

@@ -48,11 +48,8 @@ void stay_in_memory() { ::mlockall(MCL_CURRENT | MCL_ONFAULT); }
   try {
     block_all_signals();
     link.be_keeper();
-    if (terminal) {
-      ::setpgid(0, 0);
-    } else {
-      ::setsid();
-    }
+    // With a terminal it leaves when the job has been started (Job::start), which must not.
+    if (!terminal) ::setsid();
     become_subreaper();
     stay_in_memory();
     // No getppid() check: the pidfd is older than this process, so a front that is dead already
@@ -72,7 +69,8 @@ class Guard {
         link_(link),
         signals_(signals),
         terminal_(terminal),
-        tree_(keeper.strangers) {}
+        tree_(keeper.strangers),
+        early_keys_(keeper.early_keys) {}
 
   /// Returns when the keeper has died, or has missed its deadline by `grace`.
   void stand(Duration grace) {
@@ -88,9 +86,7 @@ class Guard {
       const bool dead = poller_.ready(keeper_.pidfd.get()) != 0;
       const bool job_stopped = listen();
       if (dead || now >= latest_deadline(grace)) return;
-      // Whatever stopped the job, the shell has to see it stopped, or its fg would not continue it.
-      // When it does, its SIGCONT comes to us as any signal for the job.
-      if (job_stopped && terminal_ && !end_.last_word) stop_ourselves();
+      if (job_stopped && terminal_ && !end_.last_word) stop_with_the_job();
     }
   }
 
@@ -149,9 +145,29 @@ class Guard {
     }
   }
 
-  bool is_for_the_job(const SignalArrival& arrival) const {
+  /// Whatever stopped the job, the shell has to see it stopped, or its fg would not continue it.
+  void stop_with_the_job() {
+    // The shell may have continued the job since the keeper wrote.
+    if (!job_is_stopped() || !stop_ourselves()) return;
+    // The shell's SIGCONT was for the whole group. Handed on as well, it could arrive after the
+    // next stop key and undo that; but somebody may have continued us alone.
+    if (job_is_stopped() && !is_pending(SIGTSTP) && !unsent_) unsent_ = SIGCONT;
+  }
+
+  /// True if the keeper has a child in our group that is stopped, or if /proc does not tell.
+  bool job_is_stopped() const {
+    const auto children = listed_children(keeper_.pid);
+    if (!children || !proc_is_ours()) return true;
+    return std::any_of(children->begin(), children->end(), [](pid_t child) {
+      return ::getpgid(child) == ::getpgrp() && state_of(child) == 'T';
+    });
+  }
+
+  bool is_for_the_job(const SignalArrival& arrival) {
     if (arrival.signo == SIGCHLD) return false;
-    if (terminal_ && arrival.from_kernel && job_has_it_from_terminal(arrival.signo)) return false;
+    if (terminal_ && arrival.from_kernel && job_has_it_from_terminal(arrival.signo)) {
+      return std::erase(early_keys_, arrival.signo) != 0;
+    }
     // What a member of the job sends to its group, or to its parent, it has meant for others than
     // itself.
     return arrival.sender == 0 || !descends_from(arrival.sender, keeper_.pid);
@@ -191,6 +207,7 @@ class Guard {
   Tree tree_;
   Poller poller_;
   KeeperEnd end_;
+  std::vector<int> early_keys_;
   std::optional<int> unsent_;  ///< a signal that the link had no room for
 };
 
@@ -207,6 +224,9 @@ Keeper fork_keeper(KeeperLink& link, bool terminal,
   keeper.pidfd = open_pidfd(::getpid());
   keeper.pid = check_errno(::fork(), "fork");
   if (keeper.pid == 0) be_the_keeper(link, terminal, front.get(), body);
+  for (const int key : kTerminalKeys) {
+    if (terminal && is_pending(key)) keeper.early_keys.push_back(key);
+  }
   keeper.pidfd.reset();
   keeper.pidfd = open_pidfd(keeper.pid);
   link.be_front();

@@ -23,14 +23,18 @@ struct Keeper {
   /// others, such as the tee of `> >(tee log)`. They are nobody's job, so they are not killed or
   /// waited for.
   std::vector<pid_t> strangers;
+  /// The terminal's keys that were pressed before there was a keeper. Those pressed later come to
+  /// the keeper as well, which is in the same group until the job is, and sees to it that the job
+  /// has them.
+  std::vector<int> early_keys;
 };
 
 /// Forks the keeper, which calls `body` with a pidfd of the front (readable once that is dead) and
 /// ends with what it returns as exit status, running no destructors. The keeper is a subreaper,
-/// blocks all signals, and has a session of its own without a terminal, else a group of its own.
-/// The caller must be single-threaded. The front becomes a subreaper too. Throws std::system_error,
-/// in the front only; the keeper, if there is one by then, ends when the front does. An exception
-/// of `body` ends the keeper.
+/// blocks all signals, and has a session of its own: from the start without a terminal, else from
+/// Job::start on. The caller must be single-threaded. The front becomes a subreaper too. Throws
+/// std::system_error, in the front only; the keeper, if there is one by then, ends when the front
+/// does. An exception of `body` ends the keeper.
 Keeper fork_keeper(KeeperLink& link, bool terminal,
                    const std::function<int(int front_pidfd)>& body);
 

@@ -101,6 +101,12 @@ Job Job::start(const JobSpec& spec) {
     lead_session(plan);
   }
   (plan.terminal_group != 0 ? job.pid_ : job.group_) = child;
+  if (plan.terminal_group != 0) {
+    // Those that came before the job was there. One that came since is pending for the job already,
+    // which has all of them blocked, so that it makes no difference to send it again.
+    for (const int key : take_terminal_keys()) job.send_signal(key);
+    ::setsid();
+  }
   return job;
 }
 

@@ -30,8 +30,9 @@ struct JobSpec {
                                          ///< `environment`, as execvp(3) does
   std::vector<std::string> environment;  ///< the whole of it, "NAME=value"
   InheritedSignals signals;              ///< restored before exec
-  /// With a controlling terminal the job joins this process group, the front's, so that the
-  /// terminal's keys reach it and it may read; 0: no terminal, and it gets a session of its own.
+  /// With a controlling terminal the job stays in this process group, the front's and the caller's,
+  /// so that the terminal's keys reach it and it may read; 0: no terminal, and it gets a session of
+  /// its own.
   pid_t terminal_group = 0;
 };
 
@@ -42,8 +43,13 @@ class Job {
   /// Starts it as a child of the calling process, which must be single-threaded. Without a terminal
   /// it runs in a new session and group without being their leader: a group leader that runs
   /// setsid(1) would fork and seem to end at once, so an intermediate process leads the session and
-  /// clones the job with CLONE_PARENT. That process ends at once, as one more child to reap. Throws
-  /// std::system_error where the kernel refuses.
+  /// clones the job with CLONE_PARENT. That process ends at once, as one more child to reap. With a
+  /// terminal the job is handed the keys that were pressed since the caller has been in the group,
+  /// with all signals blocked; and the caller leaves for a session of its own when the job is
+  /// there. A kill of the whole group then does not hit it; and a supervisor in another group of
+  /// the same session would look to the kernel like a shell that can continue what the stop key
+  /// stops, even where no shell is (setpgid(2), orphaned). Throws std::system_error where the
+  /// kernel refuses.
   static Job start(const JobSpec& spec);
 
   /// A descriptor to poll for reading until read_report() has returned true.

@@ -65,6 +65,16 @@ bool add_children_of_thread(const std::string& tasks, pid_t thread, std::vector<
   return true;
 }
 
+/// What /proc/PID/stat has behind the name: "state parent ...".
+std::optional<std::string> stat_after_name(pid_t pid) {
+  const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat");
+  if (!stat) return std::nullopt;
+  // The name stands in parentheses and may itself contain ") (", so the last parenthesis counts.
+  const size_t end_of_name = stat->rfind(") ");
+  if (end_of_name == std::string::npos || end_of_name + 4 > stat->size()) return std::nullopt;
+  return stat->substr(end_of_name + 2);
+}
+
 bool contains(const std::vector<pid_t>& pids, pid_t pid) {
   return std::find(pids.begin(), pids.end(), pid) != pids.end();
 }
@@ -164,13 +174,13 @@ std::vector<pid_t> own_descendants(const std::vector<pid_t>& spared) {
 }
 
 std::optional<pid_t> parent_of(pid_t pid) {
-  const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat");
-  if (!stat) return std::nullopt;
-  // "pid (name) state parent ...": the name may itself contain ") (", so the last parenthesis
-  // counts.
-  const size_t end_of_name = stat->rfind(") ");
-  if (end_of_name == std::string::npos) return std::nullopt;
-  return number(std::string_view(*stat).substr(std::min(end_of_name + 4, stat->size())));
+  const auto rest = stat_after_name(pid);
+  return rest ? number(std::string_view(*rest).substr(2)) : std::nullopt;
+}
+
+std::optional<char> state_of(pid_t pid) {
+  const auto rest = stat_after_name(pid);
+  return rest ? std::optional(rest->front()) : std::nullopt;
 }
 
 bool proc_is_ours() {

@@ -32,6 +32,9 @@ std::vector<pid_t> own_descendants(const std::vector<pid_t>& spared);
 /// The parent of `pid`, or nothing if there is no such process or /proc does not tell.
 std::optional<pid_t> parent_of(pid_t pid);
 
+/// The state of `pid` as one letter (proc(5)), 'T' for stopped, or nothing as above.
+std::optional<char> state_of(pid_t pid);
+
 /// True if /proc is there and shows our own PID namespace. That of another one, which unshare(1)
 /// without
 /// --mount-proc leaves in place, has other numbers for the same processes.

@@ -102,6 +102,25 @@ std::optional<SignalArrival> SignalReader::next() {
 
 void block_all_signals() { change_mask(SIG_SETMASK, kAllSignals); }
 
+std::vector<int> take_terminal_keys() {
+  sigset_t keys;
+  sigemptyset(&keys);
+  for (const int key : kTerminalKeys) sigaddset(&keys, key);
+  std::vector<int> taken;
+  siginfo_t info{};
+  const timespec at_once{};
+  while (::sigtimedwait(&keys, &info, &at_once) > 0) {
+    if (info.si_code == SI_KERNEL) taken.push_back(info.si_signo);
+  }
+  return taken;
+}
+
+bool is_pending(int signo) {
+  SignalSet pending = 0;
+  ::syscall(SYS_rt_sigpending, &pending, sizeof pending);
+  return contains(pending, signo);
+}
+
 bool ends_by_default(int signo) {
   constexpr SignalSet kHarmless =
       set_of(SIGCHLD, SIGCONT, SIGURG, SIGWINCH, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU);
@@ -119,7 +138,7 @@ void die_of(int signo) {
   ::_exit(128 + signo);
 }
 
-void stop_ourselves() {
+bool stop_ourselves() {
   struct sigaction before {};
   ::sigaction(SIGTSTP, nullptr, &before);
   set_disposition(SIGTSTP, SIG_DFL);
@@ -128,6 +147,11 @@ void stop_ourselves() {
   const SignalSet mask = change_mask(SIG_UNBLOCK, set_of(SIGTSTP));
   change_mask(SIG_SETMASK, mask);
   ::sigaction(SIGTSTP, &before, nullptr);
+  sigset_t cont;
+  sigemptyset(&cont);
+  sigaddset(&cont, SIGCONT);
+  const timespec at_once{};
+  return ::sigtimedwait(&cont, nullptr, &at_once) == SIGCONT;
 }
 
 }  // namespace cluster_leader

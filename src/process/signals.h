@@ -3,8 +3,10 @@
 #include <signal.h>
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "base/unique_fd.h"
 
@@ -58,8 +60,18 @@ class SignalReader {
   UniqueFd fd_;
 };
 
+/// The signals that a terminal's keys send to the whole group in the foreground.
+inline constexpr std::array kTerminalKeys = {SIGINT, SIGQUIT, SIGTSTP};
+
+/// Takes those of kTerminalKeys that are blocked and have arrived, and returns the ones that a key
+/// sent.
+std::vector<int> take_terminal_keys();
+
 /// Blocks every signal that can be blocked, in a process that nobody but its partner is to direct.
 void block_all_signals();
+
+/// True if `signo` is blocked and has arrived.
+bool is_pending(int signo);
 
 /// True if a process that did not ask for `signo` ends by it (signal(7)).
 bool ends_by_default(int signo);
@@ -69,9 +81,9 @@ bool ends_by_default(int signo);
 /// ends, exits with 128 + signo.
 [[noreturn]] void die_of(int signo);
 
-/// Stops this process as the terminal's stop key does, and returns when it is continued. Returns at
-/// once where the kernel does not stop: in a process group that no shell watches (setpgid(2),
-/// orphaned).
-void stop_ourselves();
+/// Stops this process as the terminal's stop key does, and returns when it is continued: true, and
+/// the SIGCONT is taken. False at once where the kernel does not stop: in a process group that no
+/// shell watches (setpgid(2), orphaned).
+bool stop_ourselves();
 
 }  // namespace cluster_leader

@@ -15,6 +15,9 @@
 namespace cluster_leader {
 namespace {
 
+/// The session of this process when it became a subreaper: one in a process, as that property is.
+pid_t home_session = 0;
+
 UniqueFd open_reserve() { return UniqueFd(::open("/", O_PATH | O_CLOEXEC)); }
 
 bool has_ended(const ChildChange& change) {
@@ -30,6 +33,7 @@ bool stands_alone(int signo) {
 }  // namespace
 
 void become_subreaper() {
+  home_session = ::getsid(0);
   check_errno(::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl(PR_SET_CHILD_SUBREAPER)");
 }
 
@@ -58,7 +62,8 @@ void Tree::kill(std::vector<Member> members) {
   for (const Member& member : members) {
     // 0 is what a group or session outside our PID namespace looks like, and kill(-1) means
     // everybody.
-    if (member.session != own_session && member.session > 0 && member.group > 1) {
+    if (member.session != own_session && member.session != home_session && member.session > 0 &&
+        member.group > 1) {
       groups.push_back(member.group);
     }
   }

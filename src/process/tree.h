@@ -9,7 +9,9 @@
 namespace cluster_leader {
 
 /// Makes orphans below this process its children instead of init's (PR_SET_CHILD_SUBREAPER), so
-/// that nothing that the job starts can leave the tree. Throws std::system_error.
+/// that nothing that the job starts can leave the tree. The session that it is in now is its home:
+/// groups there may have members that are strangers, such as the rest of a pipeline, and are never
+/// killed as groups. Throws std::system_error.
 void become_subreaper();
 
 /// A child that changed state, as waitid(2) tells it.

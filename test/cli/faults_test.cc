@@ -141,8 +141,8 @@ TEST_F(FaultsTest, ServerThatFreezesForLessThanTheTtlIsSurvived) {
 
 TEST_F(FaultsTest, JobHasTheGraceOfKillAfterWhenTheLeaseSlipsAway) {
   Process holder = start_with_life_line(
-      lease({"--signal", "USR1"}),
-      {"sh", "-c", "trap 'echo cleans up; exit 0' USR1; echo runs; while :; do sleep 0.01; done"});
+      on(server_, {"--ttl", "3", "--kill-after", "1500ms", "--signal", "USR1"}),
+      {"sh", "-c", "trap 'echo cleans up; kill $!; exit 0' USR1; sleep 1000 & echo runs; wait"});
   ASSERT_TRUE(holder.says("runs"));
   server_.pause();
   const Ended ended = holder.wait();

@@ -69,13 +69,16 @@ TEST(DescriptorsTest, OutputEndsWhenTheJobClosesIt) {
 }
 
 TEST(DescriptorsTest, InputOfTheCallerBreaksWhenTheJobIsGone) {
-  Stand stand({probe({"echo"})});
+  Stand stand({probe({"count", "10"})});
+  stand.born(1);
+  // The front hands on signals only when it stands guard.
+  ::kill(stand.front(), SIGUSR1);
   stand.born(1);
   ::kill(stand.front(), SIGSTOP);
   ::kill(stand.job(), SIGKILL);
   stand.expect_all_dead();
   // The front is stopped and alive, yet holds no end of the pipe.
-  pollfd wanted{stand.input(), POLLOUT, 0};
+  pollfd wanted{stand.input(), 0, 0};
   ::poll(&wanted, 1, 20'000);
   EXPECT_NE(wanted.revents & POLLERR, 0);
   ::kill(stand.front(), SIGCONT);

@@ -65,6 +65,7 @@ struct Plan {
   bool first_process = false;  ///< the front is PID 1 of a namespace, and /proc is not its own
   bool exhaust_descriptors = false;      ///< the keeper has none left after the start
   std::function<void()> before = [] {};  ///< in the front, before it looks at what it was given
+  std::function<void()> after_capture = [] {};  ///< in the front, when signals are events
 };
 
 /// What front, keeper and shell tell the test.
@@ -283,6 +284,7 @@ class Stand {
     fill_standard_descriptors();
     const InheritedSignals inherited = InheritedSignals::capture();
     SignalReader signals(inherited);
+    plan_.after_capture();
     const JobSpec spec{plan_.argv, plan_.environment, inherited, terminal ? ::getpgrp() : 0};
     KeeperLink link;
     link.set_deadline(BootClock::now() + plan_.lease);

@@ -45,6 +45,36 @@ TEST(TerminalTest, InterruptKeyReachesTheJobOnce) {
   stand.expect_all_dead();
 }
 
+TEST(TerminalTest, KeyAtAnyMomentOfTheStartReachesTheJob) {
+  for (int i = 0; i < 30; ++i) {
+    Stand stand = in_shell({"/bin/sleep", "1000"});
+    stand.keeper();
+    const Time until = BootClock::now() + i * 50us;
+    while (BootClock::now() < until) {
+    }
+    stand.type("\x03");
+    EXPECT_EQ(WTERMSIG(stand.wait_for(Note::kShellSawExit).value), SIGINT);
+    stand.expect_all_dead();
+  }
+}
+
+TEST(TerminalTest, KeyBeforeThereIsAKeeperReachesTheJob) {
+  Plan plan{{"/bin/sleep", "1000"}};
+  plan.terminal = Plan::Terminal::kShell;
+  Pipe go;
+  plan.after_capture = [&] {
+    char c = 0;
+    [[maybe_unused]] const ssize_t got = ::read(go.read.get(), &c, 1);
+    pollfd nothing{};
+    while (!is_pending(SIGINT)) ::poll(&nothing, 0, 1);
+  };
+  Stand stand(plan);
+  EXPECT_EQ(::write(go.write.get(), "x", 1), 1);
+  stand.type("\x03");
+  EXPECT_EQ(WTERMSIG(stand.wait_for(Note::kShellSawExit).value), SIGINT);
+  stand.expect_all_dead();
+}
+
 TEST(TerminalTest, StopKeyStopsTheFrontToo) {
   Stand stand = in_shell(probe({"echo"}));
   for (int i = 0; i < 3; ++i) {
@@ -92,6 +122,17 @@ TEST(TerminalTest, AnyStopOfTheJobIsSeenByTheShell) {
   stand.foreground();
   stand.type("\x04");
   EXPECT_EQ(stand.wait_for(Note::kShellSawExit).value, 0);
+  stand.expect_all_dead();
+}
+
+TEST(TerminalTest, FrontThatIsContinuedAloneContinuesTheJob) {
+  Stand stand = in_shell(probe({"count", "18"}));
+  stand.born(1);
+  stand.type("\x1a");
+  stand.wait_for(Note::kShellSawStop);
+  ::kill(stand.front(), SIGCONT);
+  EXPECT_EQ(stand.born(1), byte(SIGCONT));
+  ::kill(stand.front(), SIGKILL);
   stand.expect_all_dead();
 }
 
@@ -154,6 +195,60 @@ TEST(TerminalTest, ThatIsClosedEndsAJobThatDoesNotCatchIt) {
     stand.born(1);
     stand.close_terminal();
     stand.expect_all_dead();
+  }
+}
+
+TEST(TerminalTest, StopKeyDoesNothingWhereNoShellWatches) {
+  // As in: ssh -t host cluster-leader run ...
+  Plan plan{probe({"count", "10"})};
+  plan.terminal = Plan::Terminal::kFrontLeads;
+  Stand stand(plan);
+  stand.born(1);
+  stand.type("\x1a");
+  ::kill(stand.front(), SIGUSR1);
+  EXPECT_EQ(stand.born(1), byte(SIGUSR1));
+  stand.type("\x03");
+  stand.expect_all_dead();
+  EXPECT_EQ(WTERMSIG(stand.wait()), SIGINT);
+}
+
+TEST(TerminalTest, KillOfTheWholeGroupLeavesNothingAlive) {
+  Stand stand = in_shell(probe({"tree", "5", "setsid", "deaf", "orphan"}));
+  stand.born(5);
+  ::kill(-stand.front(), SIGKILL);
+  stand.expect_all_dead();
+}
+
+TEST(TerminalTest, RestOfThePipelineIsNotKilled) {
+  for (const bool front : {false, true}) {
+    Pipe hold;
+    Plan plan{probe({"tree", "5", "deaf"})};
+    plan.terminal = Plan::Terminal::kShell;
+    plan.before = [&] {
+      // In the same group and no child of the front: as the pager behind a pipe.
+      const pid_t between = ::fork();
+      if (between == 0) {
+        ::signal(SIGHUP, SIG_IGN);  // which the shell's end brings
+        if (::fork() == 0) {
+          ::close(kOracle);
+          for (;;) ::pause();
+        }
+        ::_exit(0);
+      }
+      ::waitpid(between, nullptr, 0);
+      hold.close();
+    };
+    Stand stand(plan);
+    stand.born(5);
+    ::kill(front ? stand.front() : stand.keeper(), SIGKILL);
+    stand.expect_all_dead();
+    stand.wait_for(Note::kShellSawExit);
+    hold.write.reset();
+    pollfd pager{hold.read.get(), 0, 0};
+    EXPECT_EQ(::poll(&pager, 1, 0), 0) << "the pager was killed";
+    ::kill(-stand.front(), SIGKILL);
+    ::poll(&pager, 1, 20'000);
+    EXPECT_NE(pager.revents & POLLHUP, 0);
   }
 }
 

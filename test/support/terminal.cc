@@ -48,6 +48,8 @@ void Terminal::type(const std::string& text) const {
   check_errno(::write(terminal_.get(), text.data(), text.size()), "write");
 }
 
+pid_t Terminal::foreground_group() const { return ::tcgetpgrp(terminal_.get()); }
+
 bool Terminal::sees(const std::string& text, Duration bound) {
   const Time end = BootClock::now() + bound;
   for (;;) {

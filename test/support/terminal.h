@@ -24,6 +24,8 @@ class Terminal {
   bool sees(const std::string& text, Duration bound = kBound);
   /// All that has been seen.
   const std::string& screen() const { return screen_; }
+  /// The process group that the keys are for.
+  pid_t foreground_group() const;
   /// Closes the terminal, as a window is closed.
   void hang_up() { terminal_.reset(); }
   pid_t pid() const { return pid_; }

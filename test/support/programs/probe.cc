@@ -6,7 +6,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -171,27 +170,31 @@ int catch_all(const Words&) {
   return 0;
 }
 
-/// count SIGNAL...: writes the number of each that it gets as a byte on the oracle, and never ends.
-int count(const Words& words) {
-  for (const std::string& word : words) {
+void write_down(const Words& signals) {
+  for (const std::string& word : signals) {
     ::signal(std::stoi(word), [](int signo) {
       const char number = static_cast<char>(signo);
       check(::write(kOracle, &number, 1) == 1, "oracle");
     });
   }
   say_born();
+}
+
+/// count SIGNAL...: writes the number of each that it gets as a byte on the oracle, and never ends.
+int count(const Words& words) {
+  write_down(words);
   idle();
 }
 
-/// around SIGNAL...: as count, and sends the first to its parent and its whole group.
+/// around SIGNAL...: as count, with a child that sends the first to the whole group.
 int signal_around(const Words& words) {
+  write_down(words);
   if (::fork() == 0) {
     const int signo = std::stoi(words[0]);
     ::signal(signo, SIG_IGN);
     ::kill(0, signo);
-    idle();
   }
-  return count(words);
+  idle();
 }
 
 /// descriptors: the open ones, without those of the list that asks.
@@ -224,10 +227,8 @@ int variable(const Words& words) {
 
 int exit_with(const Words& words) { return std::stoi(words[0]); }
 
-/// die SIGNAL: by it, having asked for a core dump.
+/// die SIGNAL: by it.
 int die(const Words& words) {
-  const rlimit limit{RLIM_INFINITY, RLIM_INFINITY};
-  ::setrlimit(RLIMIT_CORE, &limit);
   ::kill(::getpid(), std::stoi(words[0]));
   return 98;
 }
