@@ -35,6 +35,21 @@ struct RunEnding {
   std::optional<Done> joined;    ///< the run whose result was taken, or that forbids another
 };
 
+/// Every outcome, with the word that the files and the manual have for it.
+struct OutcomeName {
+  RunEnding::Outcome outcome;
+  const char* name;
+};
+inline constexpr OutcomeName kOutcomeNames[] = {
+    {RunEnding::Outcome::kRan, "ran"},
+    {RunEnding::Outcome::kFollower, "follower"},
+    {RunEnding::Outcome::kJoined, "joined"},
+    {RunEnding::Outcome::kLost, "lost"},
+    {RunEnding::Outcome::kUnavailable, "unavailable"},
+    {RunEnding::Outcome::kError, "error"},
+};
+const char* outcome_name(RunEnding::Outcome outcome);
+
 /// The status that a shell shows for a job that ended so: 128 + N for signal N, 126 or 127 if it
 /// could not be executed.
 int shell_status(const JobStatus& status);
