@@ -68,7 +68,11 @@ class KeeperLoop {
   }
 
   void start_job() {
-    if (session_.supervisor().phase() != Phase::kGranted) return;
+    if (session_.supervisor().phase() != Phase::kGranted) {
+      // Too late. Only the front stands for leases.
+      carry_out(session_.tell(AbortAsked{}, BootClock::now()));
+      return;
+    }
     try {
       job_.emplace(Job::start(duty_.job));
       reading_report_ = true;

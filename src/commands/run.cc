@@ -165,25 +165,17 @@ class Run {
   /// Stands as a candidate. True if the lease is ours and the job is to be started.
   bool stand() {
     Poller poller;
-    bool granted = false;
-    const auto look = [&](const Actions& actions) {
-      for (const Action& action : actions) granted |= action.kind == Action::Kind::kStartJob;
-    };
-    look(session_->tell(Tick{}, BootClock::now()));
-    // A grant is not the end: a signal that came with it, or while it came, counts first.
-    for (bool decided = false; !decided;) {
-      decided = granted;
-      if (!decided) {
-        session_->watch(poller);
-        poller.watch(signals_.fd(), POLLIN);
-        const Time now = poller.wait(session_->wake_at());
-        look(session_->advance(poller, now));
-      }
+    for (;;) {
+      // A grant is not the end: a signal that came with it, or before, counts first; and we may
+      // have been stopped by one for longer than the lease lasts.
       take_signals();
-      if (session_->supervisor().phase() == Phase::kReleasing) granted = decided = false;
+      session_->tell(Tick{}, BootClock::now());
       if (session_->supervisor().phase() == Phase::kDone) return false;
+      if (session_->supervisor().phase() == Phase::kGranted) return true;
+      session_->watch(poller);
+      poller.watch(signals_.fd(), POLLIN);
+      session_->advance(poller, poller.wait(session_->wake_at()));
     }
-    return true;
   }
 
   void take_signals() {
@@ -320,7 +312,8 @@ class Run {
     ending_.slowest_renewal = word.slowest_renewal;
     const auto outcome = static_cast<Outcome>(word.verdict);
     if (outcome == Outcome::kLost) return end(RunEnding::Outcome::kLost, kExitLost);
-    if (outcome == Outcome::kFailed || outcome == Outcome::kFollower) {
+    if (outcome == Outcome::kFailed || outcome == Outcome::kAborted ||
+        outcome == Outcome::kFollower) {
       reporter_.error(where_ + ": granted too late to start the job");
       return end(RunEnding::Outcome::kUnavailable, kExitUnavailable);
     }

@@ -54,9 +54,16 @@ Actions Session::advance(const Poller& poller, Time now) {
   if (const std::optional<Answer> answer = store_->advance(poller, now)) {
     note(*answer, now);
     add(tell(Answered{supervisor_.state().last_attempt, *answer}, now));
+    if (std::holds_alternative<Busy>(*answer)) say_who_is_waited_for();
   }
   if (store_->take_hint()) add(tell(Hinted{}, now));
   return rest;
+}
+
+void Session::say_who_is_waited_for() {
+  if (supervisor_.phase() != Phase::kCandidate || waited_for_ == leader_) return;
+  waited_for_ = leader_;
+  reporter_.info(where_ + ": waiting; it is held by " + leader_);
 }
 
 void Session::note(const Answer& answer, Time now) {

@@ -44,6 +44,7 @@ class Session {
  private:
   void note(const Answer& answer, Time now);
   void note_no_answer();
+  void say_who_is_waited_for();
 
   Supervisor supervisor_;
   std::unique_ptr<Store> store_;
@@ -51,6 +52,7 @@ class Session {
   Reporter& reporter_;
   std::string failure_;
   std::string leader_;
+  std::string waited_for_;  ///< whom we have named as the holder
   std::optional<Done> done_;
   std::uint32_t renewals_ = 0;
   Duration slowest_renewal_{};

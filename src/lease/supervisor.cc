@@ -93,8 +93,11 @@ RequestKind Supervisor::next_request() const {
 void Supervisor::enforce_deadlines(Time now, Actions& out) {
   if (state_.phase == Phase::kGranted && leased_ &&
       now >= timeline_.start_by(*state_.lease_sent_at)) {
-    state_.outcome = Outcome::kFailed;
-    release(now, out);
+    // Too late for a job: it goes back, and the candidate stands again as long as its patience
+    // lasts.
+    state_.phase = Phase::kCandidate;
+    state_.lease_sent_at.reset();
+    hand_back(now);
   }
   if (state_.phase != Phase::kRunning && state_.phase != Phase::kStopping) return;
   if (now >= kill_at()) {
@@ -159,13 +162,10 @@ void Supervisor::accept(const Granted& answer, const State::InFlight& request, T
   assert(request.kind == RequestKind::kAcquire && state_.phase == Phase::kCandidate);
   state_.token = answer.token;
   if (now >= timeline_.start_by(request.sent_at)) {
-    state_.handing_back = true;
-    state_.trouble = Trouble::kUnreachable;
-    state_.next_send_at = now;
+    hand_back(now);
     return;
   }
   state_.acquire_unknown = false;
-  state_.give_up_at = kNever;
   state_.lease_sent_at = request.sent_at;
   state_.next_send_at = timeline_.renew_at(request.sent_at);
   state_.phase = Phase::kGranted;
@@ -326,6 +326,12 @@ void Supervisor::give_up_candidacy(Outcome outcome, Actions& out) {
   if (may_stand) out.push_back({Kind::kAbandon, {}});
   state_.outcome = outcome;
   finish(out);
+}
+
+void Supervisor::hand_back(Time now) {
+  state_.handing_back = true;
+  state_.trouble = Trouble::kUnreachable;
+  state_.next_send_at = now;
 }
 
 void Supervisor::stop_job(Time now, Actions& out) {

@@ -181,6 +181,7 @@ class Supervisor {
   void enforce_deadlines(Time now, Actions& out);
   void make_requests(Time now, Actions& out);
   void give_up_candidacy(Outcome outcome, Actions& out);
+  void hand_back(Time now);
   void stop_job(Time now, Actions& out);
   void kill_job(Actions& out);
   void release(Time now, Actions& out);

@@ -118,11 +118,13 @@ class World {
       put_time(s.in_flight->timeout_at);
     }
     put_time(std::max(s.next_send_at, now_));
-    put_time(s.give_up_at);
+    // While the job lives, patience is of no account.
+    const bool has_patience =
+        s.phase == Phase::kCandidate || s.phase == Phase::kGranted || s.phase == Phase::kReleasing;
+    put_time(has_patience ? s.give_up_at : kNever);
     put_time(s.forced_kill_at);
     put(static_cast<char>(s.busy | s.hinted << 1 | s.connected << 2 | s.acquire_unknown << 3 |
-                          s.handing_back << 4 | server_failed_ << 5 |
-                          s.job_ran << 6));
+                          s.handing_back << 4 | server_failed_ << 5 | s.job_ran << 6));
     put(static_cast<char>(s.stop_forwarded | freed_early_ << 1));
     for (const auto* messages : {&current_, &old_}) {
       put(static_cast<char>(messages->size()));
@@ -133,8 +135,8 @@ class World {
         put(static_cast<char>(s.in_flight && m.attempt == s.in_flight->attempt));
       }
     }
-    for (int n : {expires_in_, until_in_, young_for_, held_for_, int{settled_}, dying_for_, left_.connections_lost,
-                  left_.evictions, left_.restarts}) {
+    for (int n : {expires_in_, until_in_, young_for_, held_for_, int{settled_}, dying_for_,
+                  left_.connections_lost, left_.evictions, left_.restarts}) {
       put(static_cast<char>(n));
     }
     put(owner_);

@@ -442,13 +442,26 @@ TEST_F(SupervisorTest, GrantThatLeavesNoRoomForAJobIsHandedBack) {
   EXPECT_EQ(take_did(), "a");
 }
 
-TEST_F(SupervisorTest, JobIsNotStartedWhenItsTimeHasPassed) {
+TEST_F(WaitingSupervisorTest, JobIsNotStartedWhenItsTimeHasPassedAndTheCandidateStandsAgain) {
   stand();
   answer(Granted{Token{5}});
   now += seconds(6);
   feed(Tick{});
   EXPECT_EQ(take_did(), "aJx");
-  EXPECT_EQ(supervisor->phase(), Phase::kReleasing);
+  EXPECT_EQ(supervisor->phase(), Phase::kCandidate);
+  answer(Released{});
+  pass(milliseconds(11));
+  answer(Granted{Token{6}});
+  EXPECT_EQ(take_did(), "aJ");
+}
+
+TEST_F(SupervisorTest, JobIsNotStartedWhenItsTimeAndAllPatienceHavePassed) {
+  stand();
+  answer(Granted{Token{5}});
+  now += seconds(6);
+  feed(Tick{});
+  EXPECT_EQ(take_did(), "aJA.");
+  EXPECT_EQ(supervisor->outcome(), Outcome::kFailed);
 }
 
 TEST_F(SupervisorTest, ForwardedStopLeavesTheJobItsTime) {
