@@ -8,6 +8,7 @@
 
 #include "commands/run_ending.h"
 #include "process/descriptors.h"
+#include "process/front.h"
 #include "process/tree.h"
 
 namespace cluster_leader {
@@ -65,6 +66,10 @@ class KeeperLoop {
     look_at_children(now);
     listen_to_front(now);
     if (!finished_) carry_out(session_.advance(poller_, now));
+    if (!stays_in_memory_ && session_.renewals() > 0) {
+      stays_in_memory_ = true;
+      stay_in_memory();
+    }
   }
 
   void start_job() {
@@ -77,18 +82,12 @@ class KeeperLoop {
       job_.emplace(Job::start(duty_.job));
       reading_report_ = true;
       started_ms_ = wall_clock_ms();
-      let_go_of_callers_descriptors();
+      let_go_of_caller();
       carry_out(session_.tell(JobStarted{}, BootClock::now()));
     } catch (const std::system_error& error) {
       status_ = {JobStatus::Kind::kNotStarted, error.code().value()};
       carry_out(session_.tell(StartFailed{}, BootClock::now()));
     }
-  }
-
-  static void let_go_of_callers_descriptors() {
-    let_go_of(0);
-    let_go_of(1);
-    close_inherited_descriptors();
   }
 
   /// Tells the front by when it must have heard of us, or kill us and the job in our place.
@@ -213,6 +212,7 @@ class KeeperLoop {
   bool main_exited_ = false;
   bool front_gone_ = false;
   bool said_why_ = false;
+  bool stays_in_memory_ = false;
   bool finished_ = false;
 };
 
