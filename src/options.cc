@@ -27,6 +27,8 @@ struct RawOptions {
   std::optional<std::string> key;
   std::string ttl, heartbeat, kill_after, signal, wait, follower_status, if_unavailable;
   std::string log_format;
+  std::string min_hold, once, result_file, metrics_file;
+  bool sticky = false, join = false;
   bool nonblock = false, quiet = false, verbose = false;
 };
 
@@ -105,8 +107,17 @@ void add_run_options(CLI::App& app, RawOptions& raw) {
   add("-w,--wait,--timeout", raw.wait, "D", "wait up to D to become leader; inf: for ever");
   add("-E,--conflict-exit-code,--follower-code", raw.follower_status, "N",
       "exit status of a follower; default 75");
+  add("--min-hold", raw.min_hold, "D",
+      "keep the key at least so long from acquisition, whatever the job's result");
+  app.add_flag("--sticky", raw.sticky,
+               "after the job only this node may take the key again, for a ttl");
+  add("--once", raw.once, "D", "after a successful run nobody runs the key again for D");
+  app.add_flag("--join", raw.join, "wait for the run that holds the key and exit with its status");
   add("--if-unavailable", raw.if_unavailable, "fail|skip|run",
       "without a server: exit 69, exit as a follower, or run without any lease; default fail");
+  add("--result-file", raw.result_file, "PATH", "write one JSON object about how it went");
+  add("--metrics-file", raw.metrics_file, "PATH",
+      "write the same for Prometheus' textfile collector");
 }
 
 void add_log_options(CLI::App& app, RawOptions& raw) {
@@ -171,14 +182,38 @@ void read_timeline(const RawOptions& raw, Options& options) {
     timeline.connect = std::min(connect, timeline.ttl / 3);
   }
   if (const auto fault = timeline.fault()) throw UsageError{*fault};
-  options.policy.patience = timeline.connect;
-  if (raw.wait.empty()) return;
-  const Duration wait = raw.wait == "inf" ? kForever : duration_of("--wait", raw.wait);
-  if (raw.nonblock && wait != Duration::zero()) {
+}
+
+/// How long to stand for the lease. Who joins waits for ever unless told otherwise: the result is
+/// what it is there for.
+void read_patience(const RawOptions& raw, Options& options) {
+  Policy& policy = options.policy;
+  policy.join = raw.join;
+  Duration wait = raw.join ? kForever : Duration::zero();
+  if (!raw.wait.empty()) {
+    wait = raw.wait == "inf" ? kForever : duration_of("--wait", raw.wait);
+  }
+  if (raw.nonblock && !raw.wait.empty() && wait != Duration::zero()) {
     throw UsageError{"--nonblock and --wait exclude each other"};
   }
-  options.policy.wait_while_busy = wait != Duration::zero();
-  options.policy.patience = std::max(wait, timeline.connect);
+  if (raw.join && (raw.nonblock || wait == Duration::zero())) {
+    throw UsageError{
+        "--join waits for the run that holds the key, so it cannot go with --nonblock"};
+  }
+  policy.wait_while_busy = wait != Duration::zero();
+  policy.patience = std::max(wait, options.timeline.connect);
+}
+
+void read_aftermath(const RawOptions& raw, Options& options) {
+  Aftermath& after = options.aftermath;
+  after.park = raw.sticky;
+  if (!raw.min_hold.empty()) after.hold = duration_of("--min-hold", raw.min_hold);
+  if (!raw.once.empty()) after.once = duration_of("--once", raw.once);
+  if (after.hold > std::chrono::days(30)) {
+    throw UsageError{"--min-hold: at most 30d are allowed; what is to run once ever wants --once"};
+  }
+  options.result_file = raw.result_file;
+  options.metrics_file = raw.metrics_file;
 }
 
 void read_key_and_node(const RawOptions& raw, Options& options) {
@@ -254,6 +289,8 @@ Options read_all(const RawOptions& raw) {
   read_log(raw, options);
   read_server(raw, options);
   read_timeline(raw, options);
+  read_patience(raw, options);
+  read_aftermath(raw, options);
   read_key_and_node(raw, options);
   read_job(raw, options);
   return options;

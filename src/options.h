@@ -41,6 +41,9 @@ struct Options {
   int stop_signal = 15;              ///< sent when the lease slips away
   int follower_status = 75;          ///< 0 to 255; ours when somebody else holds the key
   IfUnavailable if_unavailable = IfUnavailable::kFail;
+  Aftermath aftermath;       ///< what becomes of the key after the job
+  std::string result_file;   ///< one JSON object about the run; empty: none
+  std::string metrics_file;  ///< for Prometheus' textfile collector; empty: none
 
   // What we say.
   LogLevel log_level = LogLevel::kNormal;

@@ -21,7 +21,11 @@ std::optional<int> number_in(std::string_view text, int least, int most) {
 }  // namespace
 
 std::optional<int> signal_number(const std::string& name) {
-  std::string_view word = name;
+  std::string upper = name;
+  for (char& c : upper) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  std::string_view word = upper;
   if (word.starts_with("SIG")) word.remove_prefix(3);
   // The C library keeps the first real-time signals for itself, so that RTMIN is a number of its
   // own.

@@ -5,8 +5,8 @@
 
 namespace cluster_leader {
 
-/// A signal's number from "TERM", "SIGTERM", "15", "RTMIN", "RTMIN+1" or "RTMAX-1"; nothing if
-/// there is no such signal.
+/// A signal's number from "TERM", "SIGTERM", "15", "RTMIN", "RTMIN+1" or "RTMAX-1", in upper or
+/// lower case; nothing if there is no such signal.
 std::optional<int> signal_number(const std::string& name);
 
 /// "TERM" for 15; "RTMIN+1" for the second real-time signal.

@@ -6,7 +6,9 @@
 #include <optional>
 #include <system_error>
 
+#include "commands/run_ending.h"
 #include "process/descriptors.h"
+#include "process/front.h"
 #include "process/tree.h"
 
 namespace cluster_leader {
@@ -64,25 +66,28 @@ class KeeperLoop {
     look_at_children(now);
     listen_to_front(now);
     if (!finished_) carry_out(session_.advance(poller_, now));
+    if (!stays_in_memory_ && session_.renewals() > 0) {
+      stays_in_memory_ = true;
+      stay_in_memory();
+    }
   }
 
   void start_job() {
-    if (session_.supervisor().phase() != Phase::kGranted) return;
+    if (session_.supervisor().phase() != Phase::kGranted) {
+      // Too late. Only the front stands for leases.
+      carry_out(session_.tell(AbortAsked{}, BootClock::now()));
+      return;
+    }
     try {
       job_.emplace(Job::start(duty_.job));
       reading_report_ = true;
-      let_go_of_callers_descriptors();
+      started_ms_ = wall_clock_ms();
+      let_go_of_caller();
       carry_out(session_.tell(JobStarted{}, BootClock::now()));
     } catch (const std::system_error& error) {
       status_ = {JobStatus::Kind::kNotStarted, error.code().value()};
       carry_out(session_.tell(StartFailed{}, BootClock::now()));
     }
-  }
-
-  static void let_go_of_callers_descriptors() {
-    let_go_of(0);
-    let_go_of(1);
-    close_inherited_descriptors();
   }
 
   /// Tells the front by when it must have heard of us, or kill us and the job in our place.
@@ -112,7 +117,8 @@ class KeeperLoop {
     if (reaped.empty) {
       status_ = job_->status();
       job_.reset();
-      carry_out(session_.tell(TreeGone{}, now));
+      finished_ms_ = wall_clock_ms();
+      carry_out(session_.tell(TreeGone{{shell_status(status_), started_ms_, finished_ms_}}, now));
     } else if (session_.supervisor().phase() == Phase::kKilling) {
       tree_.sweep();
     } else if (main_exited_ && session_.supervisor().phase() == Phase::kRunning) {
@@ -178,8 +184,15 @@ class KeeperLoop {
   }
 
   void report_end() {
+    const bool was_lost = session_.supervisor().outcome() == Outcome::kLost;
+    if (!session_.failure().empty() && !was_lost) {
+      reporter_.warning(session_.where() +
+                        ": the lease could not be given back, others wait until it expires: " +
+                        session_.failure());
+    }
     const auto verdict = static_cast<std::uint32_t>(session_.supervisor().outcome());
-    link_.send({LinkMessage::Kind::kFinished, 0, verdict, status_});
+    link_.send({LinkMessage::Kind::kFinished, 0, verdict, status_, started_ms_, finished_ms_,
+                session_.renewals(), session_.slowest_renewal()});
   }
 
   Session& session_;
@@ -193,10 +206,13 @@ class KeeperLoop {
   Tree tree_;
   std::optional<Job> job_;
   JobStatus status_;
+  std::int64_t started_ms_ = 0;
+  std::int64_t finished_ms_ = 0;
   bool reading_report_ = false;
   bool main_exited_ = false;
   bool front_gone_ = false;
   bool said_why_ = false;
+  bool stays_in_memory_ = false;
   bool finished_ = false;
 };
 

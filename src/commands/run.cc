@@ -9,10 +9,14 @@
 #include <system_error>
 #include <utility>
 
+#include "base/machine.h"
 #include "base/poller.h"
 #include "base/random.h"
 #include "commands/keeper.h"
+#include "commands/metrics_file.h"
 #include "commands/reporter.h"
+#include "commands/result_file.h"
+#include "commands/run_ending.h"
 #include "commands/session.h"
 #include "exit_code.h"
 #include "process/descriptors.h"
@@ -24,20 +28,24 @@ namespace cluster_leader {
 namespace {
 
 Claim make_claim(const Options& options) {
+  Claim claim;
+  claim.key.value = options.prefix + options.key;
+  claim.holder.value = options.node + '/' + random_hex_128();
+  claim.ttl = options.timeline.ttl;
+  claim.node = options.node;
   char host[HOST_NAME_MAX + 1] = {};
   ::gethostname(host, sizeof host - 1);
-  std::string command;
+  claim.host = host;
+  claim.pid = ::getpid();
   for (const std::string& argument : options.command) {
-    command += (command.empty() ? "" : " ") + argument;
+    claim.command.append(claim.command.empty() ? "" : " ").append(argument);
   }
   constexpr std::size_t kEnoughForPeople = 200;
-  return {{options.prefix + options.key},
-          {options.node + '/' + random_hex_128()},
-          options.timeline.ttl,
-          options.node,
-          host,
-          ::getpid(),
-          command.substr(0, kEnoughForPeople)};
+  claim.command.resize(std::min(claim.command.size(), kEnoughForPeople));
+  if (options.aftermath.park) claim.identity = machine_identity(options.node);
+  claim.aftermath = options.aftermath;
+  claim.joins = options.policy.join;
+  return claim;
 }
 
 /// Where the lease lives; on failure nothing, and `fault` says why.
@@ -97,64 +105,77 @@ class Run {
         claim_(make_claim(options)) {}
 
   int operator()() {
+    const RunEnding ending = go();
+    tell_files(ending);
+    if (ending.signal != 0) die_of(ending.signal);
+    return ending.status;
+  }
+
+ private:
+  RunEnding go() {
+    ending_.asked_ms = wall_clock_ms();
     std::string fault;
     const std::optional<Location> location = make_location(options_, fault);
     if (!location) {
       reporter_.error(fault);
-      return kExitConfig;
+      return end(RunEnding::Outcome::kError, kExitConfig);
     }
     location_ = *location;
     where_ = "key " + options_.key + " at " + describe(location_);
-    warn_about_ttl();
+    advise();
     session_.emplace(Supervisor(options_.timeline, options_.policy, random_u64(), BootClock::now()),
                      open_store(location_, claim_, options_.policy.wait_while_busy), where_,
                      reporter_);
-    if (!stand()) {
-      const Outcome outcome = session_->supervisor().outcome();
-      if (outcome == Outcome::kAborted) die_of(aborted_by_);
-      if (outcome == Outcome::kFollower) return follow();
-      if (!is_unavailable()) return fail();
-      if (options_.if_unavailable == Options::IfUnavailable::kSkip) return follow();
-      if (options_.if_unavailable == Options::IfUnavailable::kFail) return fail();
-      reporter_.error(failure() + "; running WITHOUT a lease (--if-unavailable run)");
-      session_.emplace(
-          Supervisor::without_lease(options_.timeline, options_.policy, BootClock::now()), nullptr,
-          where_, reporter_);
+    const bool granted = stand();
+    ending_.decided_ms = wall_clock_ms();
+    ending_.leader = session_->leader();
+    if (granted) return supervise();
+    switch (session_->supervisor().outcome()) {
+      case Outcome::kAborted:
+        return end(RunEnding::Outcome::kError, 128 + aborted_by_, aborted_by_);
+      case Outcome::kFollower:
+        return follow();
+      case Outcome::kJoined:
+        return join();
+      default:
+        return do_without_server();
     }
-    return supervise();
   }
 
- private:
-  void warn_about_ttl() {
+  RunEnding end(RunEnding::Outcome outcome, int status, int signal = 0) {
+    ending_.outcome = outcome;
+    ending_.status = status;
+    ending_.signal = signal;
+    return ending_;
+  }
+
+  void advise() {
     if (options_.timeline.ttl < std::chrono::seconds(5)) {
       reporter_.info("a ttl below 5 s loses leases on short hiccups of the network");
     } else if (options_.timeline.ttl > std::chrono::minutes(1)) {
       reporter_.info("a ttl above 60 s makes a failover slow when a machine dies");
+    }
+    if (options_.aftermath.park) {
+      reporter_.info("the key stays parked to this node for a ttl after the job (" +
+                     std::to_string(ceil_ms(options_.timeline.ttl)) +
+                     " ms); a timer with a longer period changes the leader at every tick");
     }
   }
 
   /// Stands as a candidate. True if the lease is ours and the job is to be started.
   bool stand() {
     Poller poller;
-    bool granted = false;
-    const auto look = [&](const Actions& actions) {
-      for (const Action& action : actions) granted |= action.kind == Action::Kind::kStartJob;
-    };
-    look(session_->tell(Tick{}, BootClock::now()));
-    // A grant is not the end: a signal that came with it, or while it came, counts first.
-    for (bool decided = false; !decided;) {
-      decided = granted;
-      if (!decided) {
-        session_->watch(poller);
-        poller.watch(signals_.fd(), POLLIN);
-        const Time now = poller.wait(session_->wake_at());
-        look(session_->advance(poller, now));
-      }
+    for (;;) {
+      // A grant is not the end: a signal that came with it, or before, counts first; and we may
+      // have been stopped by one for longer than the lease lasts.
       take_signals();
-      if (session_->supervisor().phase() == Phase::kReleasing) granted = decided = false;
+      session_->tell(Tick{}, BootClock::now());
       if (session_->supervisor().phase() == Phase::kDone) return false;
+      if (session_->supervisor().phase() == Phase::kGranted) return true;
+      session_->watch(poller);
+      poller.watch(signals_.fd(), POLLIN);
+      session_->advance(poller, poller.wait(session_->wake_at()));
     }
-    return true;
   }
 
   void take_signals() {
@@ -168,44 +189,63 @@ class Run {
     }
   }
 
-  bool is_unavailable() const {
-    const Trouble trouble = session_->supervisor().trouble();
-    return trouble == Trouble::kUnreachable || trouble == Trouble::kNotServing;
-  }
-
-  int follow() {
-    if (session_->supervisor().outcome() == Outcome::kFailed) {
-      reporter_.info(failure() + "; skipped (--if-unavailable skip)");
+  RunEnding follow() {
+    ending_.joined = session_->done();
+    const std::string& leader = session_->leader();
+    if (session_->done()) {
+      reporter_.info(where_ + ": follower; the run of " + leader +
+                     " ended well and is not repeated yet");
     } else {
-      const std::string& leader = session_->leader();
       reporter_.info(where_ + ": follower" + (leader.empty() ? "" : "; it is held by " + leader));
     }
-    return options_.follower_status;
+    return end(RunEnding::Outcome::kFollower, options_.follower_status);
+  }
+
+  RunEnding join() {
+    const Done& done = *session_->done();
+    ending_.joined = done;
+    ending_.started_ms = done.result.started_ms;
+    ending_.finished_ms = done.result.finished_ms;
+    reporter_.info(where_ + ": joined the run of " + done.node + ", which ended with status " +
+                   std::to_string(done.result.status));
+    return end(RunEnding::Outcome::kJoined, done.result.status);
+  }
+
+  /// No lease is to be had: what the user wants to happen then.
+  RunEnding do_without_server() {
+    const Trouble trouble = session_->supervisor().trouble();
+    if (trouble == Trouble::kDenied || trouble == Trouble::kMisconfigured) {
+      reporter_.error(failure());
+      return end(RunEnding::Outcome::kError,
+                 trouble == Trouble::kDenied ? kExitDenied : kExitConfig);
+    }
+    switch (options_.if_unavailable) {
+      case Options::IfUnavailable::kFail:
+        reporter_.error(failure());
+        return end(RunEnding::Outcome::kUnavailable, kExitUnavailable);
+      case Options::IfUnavailable::kSkip:
+        reporter_.info(failure() + "; skipped (--if-unavailable skip)");
+        return end(RunEnding::Outcome::kUnavailable, options_.follower_status);
+      case Options::IfUnavailable::kRun:
+        break;
+    }
+    reporter_.error(failure() + "; running WITHOUT a lease (--if-unavailable run)");
+    session_.emplace(
+        Supervisor::without_lease(options_.timeline, options_.policy, BootClock::now()), nullptr,
+        where_, reporter_);
+    return supervise();
   }
 
   std::string failure() const {
     return where_ + ": " + (session_->failure().empty() ? "no usable answer" : session_->failure());
   }
 
-  int fail() {
-    reporter_.error(failure());
-    switch (session_->supervisor().trouble()) {
-      case Trouble::kDenied:
-        return kExitDenied;
-      case Trouble::kMisconfigured:
-        return kExitConfig;
-      case Trouble::kUnreachable:
-      case Trouble::kNotServing:
-        break;
-    }
-    return kExitUnavailable;
-  }
-
   /// From the fork of the keeper to the end.
-  int supervise() {
+  RunEnding supervise() {
     reporter_.info(where_ + ": leader, token " +
                    std::to_string(session_->supervisor().token().value));
     const Supervisor supervisor = session_->supervisor();
+    ending_.token = supervisor.token();
     const KeeperDuty duty{{options_.command, job_environment(options_, claim_, supervisor),
                            inherited_, terminal_ ? ::getpgrp() : 0},
                           options_.stop_signal,
@@ -229,65 +269,83 @@ class Run {
     }
     // The connection is the keeper's now; ours closes without a word to the server.
     session_.reset();
-    const KeeperEnd end =
+    const KeeperEnd end_of_keeper =
         stand_guard(*keeper, *link, signals_, terminal_, options_.timeline.margin / 3);
-    if (!end.last_word) {
+    if (!end_of_keeper.last_word) {
       reporter_.error(where_ + ": the keeper of the lease was killed; stopped the job");
-      if (supervisor.state().lease_sent_at) release_for_keeper();
-      return kExitLost;
+      if (supervisor.state().lease_sent_at) settle_for_keeper(supervisor.token());
+      return end(RunEnding::Outcome::kLost, kExitLost);
     }
-    return conclude(*end.last_word);
+    return conclude(*end_of_keeper.last_word);
   }
 
   /// The job could not be started for want of something; the lease goes back at once.
-  int give_back(const std::system_error& error) {
+  RunEnding give_back(const std::system_error& error) {
     reporter_.error(where_ + ": the job could not be started: " + error.what());
     session_->tell(StartFailed{}, BootClock::now());
     for (Poller poller; session_->supervisor().phase() != Phase::kDone;) {
       session_->watch(poller);
       session_->advance(poller, poller.wait(session_->wake_at()));
     }
-    return kExitOs;
+    return end(RunEnding::Outcome::kError, kExitOs);
   }
 
-  /// Gives the lease back in the place of a keeper that died; nothing of the job is alive.
-  void release_for_keeper() {
+  /// Gives the lease back in the place of a keeper that died; nothing of the job is alive. Whatever
+  /// goes wrong, the server forgets the lease by itself at the end of its ttl.
+  void settle_for_keeper(Token token) {
     Poller poller;
     const std::unique_ptr<Store> store = open_store(location_, claim_, false);
     const Time begin = BootClock::now();
-    const Time end = begin + options_.timeline.connect;
-    store->send({RequestKind::kRelease, 1, {}}, begin);
-    for (Time now = begin; now < end;) {
+    const Time latest = begin + options_.timeline.connect;
+    store->send({RequestKind::kSettle, 1, token}, begin);
+    for (Time now = begin; now < latest;) {
       store->watch(poller);
-      now = poller.wait(std::min(end, store->wake_at()));
+      now = poller.wait(std::min(latest, store->wake_at()));
       if (store->advance(poller, now)) return;
     }
   }
 
-  int conclude(const LinkMessage& word) {
+  RunEnding conclude(const LinkMessage& word) {
+    ending_.started_ms = word.started_ms;
+    ending_.finished_ms = word.finished_ms;
+    ending_.renewals = word.renewals;
+    ending_.slowest_renewal = word.slowest_renewal;
     const auto outcome = static_cast<Outcome>(word.verdict);
-    if (outcome == Outcome::kLost) return kExitLost;
-    if (outcome == Outcome::kFailed || outcome == Outcome::kFollower) {
+    if (outcome == Outcome::kLost) return end(RunEnding::Outcome::kLost, kExitLost);
+    if (outcome == Outcome::kFailed || outcome == Outcome::kAborted ||
+        outcome == Outcome::kFollower) {
       reporter_.error(where_ + ": granted too late to start the job");
-      return kExitUnavailable;
+      return end(RunEnding::Outcome::kUnavailable, kExitUnavailable);
     }
+    const int status = shell_status(word.status);
+    const std::string reason = std::generic_category().message(word.status.value);
     switch (word.status.kind) {
       case JobStatus::Kind::kExited:
-        return word.status.value;
+        return end(RunEnding::Outcome::kRan, status);
       case JobStatus::Kind::kSignaled:
-        die_of(word.status.value);
+        return end(RunEnding::Outcome::kRan, status, word.status.value);
       case JobStatus::Kind::kNotExecuted:
-        reporter_.error("cannot execute " + options_.command[0] + ": " +
-                        std::generic_category().message(word.status.value));
-        return word.status.value == ENOENT ? kExitNotFound : kExitNotExecutable;
+        reporter_.error("cannot execute " + options_.command[0] + ": " + reason);
+        break;
       case JobStatus::Kind::kNotStarted:
-        reporter_.error(where_ + ": the job could not be started: " +
-                        std::generic_category().message(word.status.value));
-        return kExitOs;
+        reporter_.error(where_ + ": the job could not be started: " + reason);
+        break;
       case JobStatus::Kind::kNone:
         break;
     }
-    return kExitBug;
+    return end(RunEnding::Outcome::kError, status);
+  }
+
+  void tell_files(const RunEnding& ending) {
+    const auto write = [&](const std::string& path, auto&& write_file) {
+      if (path.empty()) return;
+      // The job's status is worth more than the file: a failure is only told.
+      if (const auto fault = write_file()) reporter_.error("cannot write " + path + ": " + *fault);
+    };
+    write(options_.result_file,
+          [&] { return write_result_file(options_.result_file, options_, claim_, ending); });
+    write(options_.metrics_file,
+          [&] { return write_metrics_file(options_.metrics_file, options_, ending); });
   }
 
   const Options& options_;
@@ -299,6 +357,7 @@ class Run {
   Location location_;
   std::string where_;
   std::optional<Session> session_;
+  RunEnding ending_;  ///< what is known so far
   int aborted_by_ = 0;
 };
 

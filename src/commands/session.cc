@@ -52,14 +52,21 @@ Actions Session::advance(const Poller& poller, Time now) {
   const auto add = [&](Actions more) { rest.insert(rest.end(), more.begin(), more.end()); };
   if (!store_) return rest;
   if (const std::optional<Answer> answer = store_->advance(poller, now)) {
-    note(*answer);
+    note(*answer, now);
     add(tell(Answered{supervisor_.state().last_attempt, *answer}, now));
+    if (std::holds_alternative<Busy>(*answer)) say_who_is_waited_for();
   }
   if (store_->take_hint()) add(tell(Hinted{}, now));
   return rest;
 }
 
-void Session::note(const Answer& answer) {
+void Session::say_who_is_waited_for() {
+  if (supervisor_.phase() != Phase::kCandidate || waited_for_ == leader_) return;
+  waited_for_ = leader_;
+  reporter_.info(where_ + ": waiting; it is held by " + leader_);
+}
+
+void Session::note(const Answer& answer, Time now) {
   if (const auto* failed = std::get_if<Failed>(&answer)) {
     failure_ = failed->text;
     reporter_.info(where_ + ": " + failure_);
@@ -68,6 +75,15 @@ void Session::note(const Answer& answer) {
   failure_.clear();
   if (const auto* busy = std::get_if<Busy>(&answer)) leader_ = busy->leader;
   if (const auto* lost = std::get_if<Lost>(&answer)) leader_ = lost->leader;
+  if (const auto* done = std::get_if<Done>(&answer)) {
+    done_ = *done;
+    leader_ = done->node;
+  }
+  if (std::holds_alternative<Renewed>(answer)) {
+    ++renewals_;
+    slowest_renewal_ =
+        std::max<Duration>(slowest_renewal_, now - supervisor_.state().in_flight->sent_at);
+  }
 }
 
 void Session::note_no_answer() {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/poller.h"
@@ -34,10 +36,15 @@ class Session {
   const std::string& failure() const { return failure_; }
   /// The node that holds the key instead of us, as the last answer had it; may be empty.
   const std::string& leader() const { return leader_; }
+  /// The run that has ended instead of ours, if there is one.
+  const std::optional<Done>& done() const { return done_; }
+  std::uint32_t renewals() const { return renewals_; }
+  Duration slowest_renewal() const { return slowest_renewal_; }
 
  private:
-  void note(const Answer& answer);
+  void note(const Answer& answer, Time now);
   void note_no_answer();
+  void say_who_is_waited_for();
 
   Supervisor supervisor_;
   std::unique_ptr<Store> store_;
@@ -45,6 +52,10 @@ class Session {
   Reporter& reporter_;
   std::string failure_;
   std::string leader_;
+  std::string waited_for_;  ///< whom we have named as the holder
+  std::optional<Done> done_;
+  std::uint32_t renewals_ = 0;
+  Duration slowest_renewal_{};
 };
 
 }  // namespace cluster_leader

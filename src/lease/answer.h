@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -10,7 +11,20 @@
 namespace cluster_leader {
 
 /// What a supervisor asks of a store. A store answers each with one of the outcomes below.
-enum class RequestKind : std::uint8_t { kAcquire, kRenew, kRelease };
+enum class RequestKind : std::uint8_t {
+  kAcquire,
+  kRenew,
+  kRelease,  ///< gives back a lease under which no job has run
+  kSettle,   ///< gives it back after a job: Claim::aftermath says how
+};
+
+/// How a run ended by itself, as others learn it.
+struct RunResult {
+  int status = 0;                ///< as shells show it: 0 to 255, 128 + N if signal N ended the job
+  std::int64_t started_ms = 0;   ///< since 1970
+  std::int64_t finished_ms = 0;  ///< since 1970
+  bool operator==(const RunResult&) const = default;
+};
 
 struct Request {
   RequestKind kind = RequestKind::kAcquire;
@@ -19,7 +33,18 @@ struct Request {
   /// The token of the lease, for kRenew: a renewal may rebuild a lease that the server forgot, but
   /// never one that a later holder has had.
   Token token;
+  /// The token of the run whose result a joining candidate waits for, for kAcquire; 0: of none yet.
+  Token awaited{};
+  /// For kSettle; nothing if the job did not end by itself, which leaves nothing for others to take
+  /// over.
+  std::optional<RunResult> result{};
 };
+
+/// Whether a settlement parks the key. It does not after a job that was made to end, for then this
+/// node is going away.
+inline bool parks(const Claim& claim, const Request& request) {
+  return claim.aftermath.park && request.result.has_value();
+}
 
 /// The lease is ours, or was already (acquiring is idempotent for one holder id).
 struct Granted {
@@ -33,6 +58,16 @@ struct Busy {
   /// When asking again is worth while, unless a hint comes first. It honours the holder's ttl, not
   /// ours, and is never zero.
   Duration retry_after{};
+  /// Of the lease that stands in the way; 0 if the server does not know it.
+  Token token{};
+};
+
+/// There is nothing to run: a run that ended well forbids another one for a while, or, for a claim
+/// that joins, the run that it waited for has ended.
+struct Done {
+  RunResult result;
+  std::string node;  ///< where it ran
+  Token token;       ///< its token
 };
 
 /// The lease runs for a whole ttl again, from a moment after the request was sent.
@@ -65,6 +100,6 @@ struct Failed {
   Duration retry_after{};
 };
 
-using Answer = std::variant<Granted, Busy, Renewed, Lost, Released, Failed>;
+using Answer = std::variant<Granted, Busy, Done, Renewed, Lost, Released, Failed>;
 
 }  // namespace cluster_leader

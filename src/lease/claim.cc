@@ -2,8 +2,30 @@
 
 namespace cluster_leader {
 
+namespace {
+
+// Known to store/scripts/acquire.lua and settle.lua as well.
+constexpr const char* kParked = "parked:";
+constexpr const char* kHeld = "held:";
+
+}  // namespace
+
+HolderId parked_for(const std::string& identity) { return {kParked + identity}; }
+
+HolderId held_after(const HolderId& holder) { return {kHeld + holder.value}; }
+
+bool is_settled(const HolderId& holder) {
+  return holder.value.starts_with(kParked) || holder.value.starts_with(kHeld);
+}
+
 std::string node_of(const std::string& holder_value) {
-  return holder_value.substr(0, holder_value.rfind('/'));
+  // A holder id begins with a label, which may begin as these do; then its last part gives it away,
+  // and what is cut off here is only missed in a message.
+  std::size_t begin = 0;
+  for (const std::string_view prefix : {kParked, kHeld}) {
+    if (holder_value.starts_with(prefix)) begin = prefix.size();
+  }
+  return holder_value.substr(begin, holder_value.rfind('/') - begin);
 }
 
 }  // namespace cluster_leader

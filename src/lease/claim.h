@@ -26,6 +26,16 @@ struct Token {
   auto operator<=>(const Token&) const = default;
 };
 
+/// What becomes of a key when the job that ran under it is gone.
+struct Aftermath {
+  /// Nobody gets the key before so long after it was acquired, whatever the job's result.
+  Duration hold{};
+  /// After that, for a ttl, only a candidate of the same identity gets it.
+  bool park = false;
+  /// After a success nobody runs the key again for so long; zero: there is no such rule.
+  Duration once{};
+};
+
 /// One candidate's claim to one key: what it asks of the store, and what others may read about it.
 struct Claim {
   Key key;
@@ -35,10 +45,24 @@ struct Claim {
   std::string host;      ///< gethostname(2)
   std::int64_t pid = 0;  ///< of the process that callers know
   std::string command;   ///< the job, for people
+  /// `NODE/...`, whom a parked key belongs to: nodes may share a label, but not an identity.
+  std::string identity{};
+  Aftermath aftermath{};
+  /// Whether the result of another holder's run is as good as a lease.
+  bool joins = false;
 };
 
-/// The node label of a holder id, which is all before its last slash; the whole value where there
-/// is none, as in keys that the Node-RED node wrote.
+/// What stands in the place of a holder id after the job, when a key is parked for one identity.
+HolderId parked_for(const std::string& identity);
+
+/// The same for a key that is held, and so nobody's.
+HolderId held_after(const HolderId& holder);
+
+/// Whether a key with this value is parked or held, and no job runs under it.
+bool is_settled(const HolderId& holder);
+
+/// The node label of whoever has, or had, a key with this value, which is all before the last
+/// slash; the whole value where there is none, as in keys that the Node-RED node wrote.
 std::string node_of(const std::string& holder_value);
 
 }  // namespace cluster_leader

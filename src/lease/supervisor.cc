@@ -83,15 +83,21 @@ bool Supervisor::wants_request() const {
 }
 
 RequestKind Supervisor::next_request() const {
-  if (state_.phase == Phase::kReleasing || state_.handing_back) return RequestKind::kRelease;
+  if (state_.handing_back) return RequestKind::kRelease;
+  if (state_.phase == Phase::kReleasing) {
+    return state_.job_ran ? RequestKind::kSettle : RequestKind::kRelease;
+  }
   return state_.phase == Phase::kCandidate ? RequestKind::kAcquire : RequestKind::kRenew;
 }
 
 void Supervisor::enforce_deadlines(Time now, Actions& out) {
   if (state_.phase == Phase::kGranted && leased_ &&
       now >= timeline_.start_by(*state_.lease_sent_at)) {
-    state_.outcome = Outcome::kFailed;
-    release(now, out);
+    // Too late for a job: it goes back, and the candidate stands again as long as its patience
+    // lasts.
+    state_.phase = Phase::kCandidate;
+    state_.lease_sent_at.reset();
+    hand_back(now);
   }
   if (state_.phase != Phase::kRunning && state_.phase != Phase::kStopping) return;
   if (now >= kill_at()) {
@@ -109,8 +115,9 @@ void Supervisor::make_requests(Time now, Actions& out) {
     if (state_.phase == Phase::kCandidate) {
       give_up_candidacy(state_.busy ? Outcome::kFollower : Outcome::kFailed, out);
     } else if (state_.phase == Phase::kReleasing) {
-      // Not heard of in time: the server forgets the lease by itself at the end of its ttl.
-      out.push_back({Kind::kAbandon, {}});
+      // Not heard of in time: the server forgets the lease by itself at the end of its ttl. A plain
+      // release in place of a settlement would free the key too early.
+      out.push_back({state_.job_ran ? Kind::kCancel : Kind::kAbandon, {}});
       finish(out);
     }
   }
@@ -128,7 +135,8 @@ void Supervisor::make_requests(Time now, Actions& out) {
   if (state_.phase == Phase::kCandidate || state_.phase == Phase::kReleasing) {
     timeout_at = std::min(timeout_at, state_.give_up_at);
   }
-  const Request request{next_request(), ++state_.last_attempt, state_.token};
+  const Request request{next_request(), ++state_.last_attempt, state_.token, state_.awaited,
+                        state_.result};
   // `now` was read before the store writes anything: the lease that this may bring counts from
   // here.
   state_.in_flight = {request.kind, request.attempt, now, timeout_at};
@@ -154,13 +162,10 @@ void Supervisor::accept(const Granted& answer, const State::InFlight& request, T
   assert(request.kind == RequestKind::kAcquire && state_.phase == Phase::kCandidate);
   state_.token = answer.token;
   if (now >= timeline_.start_by(request.sent_at)) {
-    state_.handing_back = true;
-    state_.trouble = Trouble::kUnreachable;
-    state_.next_send_at = now;
+    hand_back(now);
     return;
   }
   state_.acquire_unknown = false;
-  state_.give_up_at = kNever;
   state_.lease_sent_at = request.sent_at;
   state_.next_send_at = timeline_.renew_at(request.sent_at);
   state_.phase = Phase::kGranted;
@@ -172,12 +177,24 @@ void Supervisor::accept(const Busy& answer, const State::InFlight& request, Time
   assert(request.kind == RequestKind::kAcquire && state_.phase == Phase::kCandidate);
   static_cast<void>(request);
   state_.busy = true;
+  // The first run that was seen is the one to wait for; if it vanishes without a result, that of a
+  // later one is as good.
+  if (policy_.join && state_.awaited == Token{}) state_.awaited = answer.token;
   if (!policy_.wait_while_busy) {
     give_up_candidacy(Outcome::kFollower, out);
     return;
   }
   // A hint that came while the answer was under way may be newer than the answer.
   state_.next_send_at = state_.hinted ? now : after(now, answer.retry_after);
+  // One last look before patience ends, since the hint that the key is free may have been lost.
+  const Time last_look = state_.give_up_at - timeline_.attempt;
+  if (now < last_look) state_.next_send_at = std::min(state_.next_send_at, last_look);
+}
+
+void Supervisor::accept(const Done&, const State::InFlight& request, Time, Actions& out) {
+  assert(request.kind == RequestKind::kAcquire && state_.phase == Phase::kCandidate);
+  static_cast<void>(request);
+  give_up_candidacy(policy_.join ? Outcome::kJoined : Outcome::kFollower, out);
 }
 
 void Supervisor::accept(const Renewed&, const State::InFlight& request, Time, Actions&) {
@@ -204,7 +221,7 @@ void Supervisor::accept(const Lost&, const State::InFlight& request, Time, Actio
 }
 
 void Supervisor::accept(const Released&, const State::InFlight& request, Time now, Actions& out) {
-  assert(request.kind == RequestKind::kRelease);
+  assert(request.kind == RequestKind::kRelease || request.kind == RequestKind::kSettle);
   static_cast<void>(request);
   if (state_.phase == Phase::kReleasing) {
     finish(out);
@@ -220,6 +237,10 @@ void Supervisor::accept(const Failed& answer, const State::InFlight& request, Ti
   state_.busy = false;
   state_.trouble = answer.trouble;
   if (request.kind == RequestKind::kAcquire && answer.unknown) state_.acquire_unknown = true;
+  if (state_.phase == Phase::kReleasing && is_permanent(answer.trouble)) {
+    finish(out);
+    return;
+  }
   if (state_.phase != Phase::kCandidate) {
     // The deadline decides, not the store's opinion of how long to wait.
     retry(std::min(answer.retry_after, timeline_.retry_max), now);
@@ -254,6 +275,7 @@ void Supervisor::on(const AbortAsked&, Time now, Actions& out) {
 void Supervisor::on(const JobStarted&, Time, Actions&) {
   assert(state_.phase == Phase::kGranted);
   state_.phase = Phase::kRunning;
+  state_.job_ran = true;
 }
 
 void Supervisor::on(const StartFailed&, Time now, Actions& out) {
@@ -268,9 +290,11 @@ void Supervisor::on(const JobExited&, Time now, Actions& out) {
   stop_job(now, out);
 }
 
-void Supervisor::on(const TreeGone&, Time now, Actions& out) {
+void Supervisor::on(const TreeGone& event, Time now, Actions& out) {
   if (!job_alive()) return;
   if (state_.outcome == Outcome::kNone) state_.outcome = Outcome::kJobEnded;
+  // A job that was made to end has no result: this node is going away, and others take over.
+  if (state_.outcome == Outcome::kJobEnded && !state_.stop_forwarded) state_.result = event.result;
   if (leased_ && !state_.lease_sent_at) {
     finish(out);
   } else {
@@ -279,6 +303,7 @@ void Supervisor::on(const TreeGone&, Time now, Actions& out) {
 }
 
 void Supervisor::on(const StopForwarded&, Time now, Actions&) {
+  if (job_alive()) state_.stop_forwarded = true;
   if (policy_.kill_after_forwarded && job_alive()) {
     state_.forced_kill_at = std::min(state_.forced_kill_at, after(now, timeline_.kill_after));
   }
@@ -301,6 +326,12 @@ void Supervisor::give_up_candidacy(Outcome outcome, Actions& out) {
   if (may_stand) out.push_back({Kind::kAbandon, {}});
   state_.outcome = outcome;
   finish(out);
+}
+
+void Supervisor::hand_back(Time now) {
+  state_.handing_back = true;
+  state_.trouble = Trouble::kUnreachable;
+  state_.next_send_at = now;
 }
 
 void Supervisor::stop_job(Time now, Actions& out) {

@@ -26,7 +26,8 @@ enum class Phase : std::uint8_t {
 /// How it ended.
 enum class Outcome : std::uint8_t {
   kNone,        ///< not yet
-  kFollower,    ///< somebody else has the key
+  kFollower,    ///< somebody else has the key, or a run that ended well forbids another one
+  kJoined,      ///< somebody else's run has ended, and its result is ours
   kFailed,      ///< no lease was to be had: trouble() says why
   kAborted,     ///< stopped from outside before the job started
   kNotStarted,  ///< the operating system would not start the job
@@ -41,12 +42,14 @@ struct Answered {
   std::uint64_t attempt = 0;
   Answer answer;
 };
-struct Hinted {};         ///< asking again may be worth while (Store::take_hint)
-struct AbortAsked {};     ///< a signal that ends us, before the job has started
-struct JobStarted {};     ///< the job's first process exists
-struct StartFailed {};    ///< it could not be made
-struct JobExited {};      ///< its main process has ended, and descendants of it have not
-struct TreeGone {};       ///< nothing of the job is left: every process is dead and reaped
+struct Hinted {};       ///< asking again may be worth while (Store::take_hint)
+struct AbortAsked {};   ///< a signal that ends us, before the job has started
+struct JobStarted {};   ///< the job's first process exists
+struct StartFailed {};  ///< it could not be made
+struct JobExited {};    ///< its main process has ended, and descendants of it have not
+struct TreeGone {       ///< nothing of the job is left: every process is dead and reaped
+  RunResult result;
+};
 struct StopForwarded {};  ///< a signal that asks a program to end was passed on to the job
 struct FrontGone {};      ///< the front has died
 using Event = std::variant<Tick, Answered, Hinted, AbortAsked, JobStarted, StartFailed, JobExited,
@@ -77,6 +80,8 @@ struct Policy {
   bool wait_while_busy = false;
   /// Whether kill_after also counts after a signal that was only passed on.
   bool kill_after_forwarded = false;
+  /// Whether the result of somebody else's run is as good as a lease.
+  bool join = false;
 };
 inline constexpr Duration kForever = Duration::max();
 
@@ -125,6 +130,10 @@ class Supervisor {
     Outcome outcome = Outcome::kNone;
     Trouble trouble = Trouble::kUnreachable;  ///< of the last failure
     Token token;
+    /// Of the run whose result we wait for; 0: none that we know of.
+    Token awaited;
+    /// How the job ended, once it has and nobody made it end.
+    std::optional<RunResult> result;
     /// When the acquire or renew that last succeeded was sent; nothing: no lease, or none asked
     /// for.
     std::optional<Time> lease_sent_at;
@@ -138,6 +147,8 @@ class Supervisor {
     bool connected = false;        ///< the last request was answered
     bool acquire_unknown = false;  ///< an acquire may have been executed without our hearing of it
     bool handing_back = false;     ///< a grant came too late to be used
+    bool job_ran = false;          ///< so that the lease is settled, not just given back
+    bool stop_forwarded = false;   ///< somebody outside asked the job to end
     bool operator==(const State&) const = default;
   };
   const State& state() const { return state_; }
@@ -150,12 +161,13 @@ class Supervisor {
   void on(const JobStarted&, Time now, Actions& out);
   void on(const StartFailed&, Time now, Actions& out);
   void on(const JobExited&, Time now, Actions& out);
-  void on(const TreeGone&, Time now, Actions& out);
+  void on(const TreeGone& event, Time now, Actions& out);
   void on(const StopForwarded&, Time now, Actions& out);
   void on(const FrontGone&, Time now, Actions& out);
 
   void accept(const Granted& answer, const State::InFlight& request, Time now, Actions& out);
   void accept(const Busy& answer, const State::InFlight& request, Time now, Actions& out);
+  void accept(const Done& answer, const State::InFlight& request, Time now, Actions& out);
   void accept(const Renewed& answer, const State::InFlight& request, Time now, Actions& out);
   void accept(const Lost& answer, const State::InFlight& request, Time now, Actions& out);
   void accept(const Released& answer, const State::InFlight& request, Time now, Actions& out);
@@ -169,6 +181,7 @@ class Supervisor {
   void enforce_deadlines(Time now, Actions& out);
   void make_requests(Time now, Actions& out);
   void give_up_candidacy(Outcome outcome, Actions& out);
+  void hand_back(Time now);
   void stop_job(Time now, Actions& out);
   void kill_job(Actions& out);
   void release(Time now, Actions& out);

@@ -68,6 +68,12 @@ void close_inherited_descriptors() {
   for (int fd = STDERR_FILENO + 1; fd < static_cast<int>(end); ++fd) close_if_inherited(fd);
 }
 
+void let_go_of_caller() {
+  let_go_of(STDIN_FILENO);
+  let_go_of(STDOUT_FILENO);
+  close_inherited_descriptors();
+}
+
 bool has_terminal() {
   return static_cast<bool>(
       UniqueFd(::open("/dev/tty", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)));

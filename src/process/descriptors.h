@@ -14,6 +14,10 @@ void let_go_of(int fd);
 /// all of ours have it.
 void close_inherited_descriptors();
 
+/// Both, for stdin and stdout: whatever the caller handed us is the job's alone from then on, but
+/// for stderr, where we have something to say.
+void let_go_of_caller();
+
 /// True if this process has a controlling terminal, which is when /dev/tty opens.
 bool has_terminal();
 

@@ -36,22 +36,13 @@ bool has_children() {
   return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
 }
 
-/// Keeps the keeper's few pages in memory, where that is allowed, so that a machine that is short
-/// of it does not read them from a disk first when the deadline has come. Only pages that are used:
-/// locking all of them would copy what front and keeper share. Only those of now (not MCL_FUTURE),
-/// which would make malloc fail where the limit is low.
-void stay_in_memory() { ::mlockall(MCL_CURRENT | MCL_ONFAULT); }
-
-[[noreturn]] void be_the_keeper(KeeperLink& link, bool terminal, int front_pidfd,
+[[noreturn]] void be_the_keeper(KeeperLink& link, int front_pidfd,
                                 const std::function<int(int)>& body) noexcept {
   int status = kBodyThrew;
   try {
     block_all_signals();
     link.be_keeper();
-    // With a terminal it leaves when the job has been started (Job::start), which must not.
-    if (!terminal) ::setsid();
     become_subreaper();
-    stay_in_memory();
     // No getppid() check: the pidfd is older than this process, so a front that is dead already
     // shows as dead, and the body can give back the lease, which leaving here would not.
     status = body(front_pidfd);
@@ -223,7 +214,7 @@ Keeper fork_keeper(KeeperLink& link, bool terminal,
   // late to fail.
   keeper.pidfd = open_pidfd(::getpid());
   keeper.pid = check_errno(::fork(), "fork");
-  if (keeper.pid == 0) be_the_keeper(link, terminal, front.get(), body);
+  if (keeper.pid == 0) be_the_keeper(link, front.get(), body);
   for (const int key : kTerminalKeys) {
     if (terminal && is_pending(key)) keeper.early_keys.push_back(key);
   }
@@ -233,11 +224,15 @@ Keeper fork_keeper(KeeperLink& link, bool terminal,
   return keeper;
 }
 
+void stay_in_memory() {
+  // Only pages that are used: locking all of them would copy what front and keeper share. Only
+  // those of now (not MCL_FUTURE), which would make malloc fail where the limit is low.
+  ::mlockall(MCL_CURRENT | MCL_ONFAULT);
+}
+
 KeeperEnd stand_guard(const Keeper& keeper, KeeperLink& link, SignalReader& signals, bool terminal,
                       Duration grace) {
-  let_go_of(STDIN_FILENO);
-  let_go_of(STDOUT_FILENO);
-  close_inherited_descriptors();
+  let_go_of_caller();
   Guard guard(keeper, link, signals, terminal);
   guard.stand(grace);
   guard.clear();

@@ -31,12 +31,18 @@ struct Keeper {
 
 /// Forks the keeper, which calls `body` with a pidfd of the front (readable once that is dead) and
 /// ends with what it returns as exit status, running no destructors. The keeper is a subreaper,
-/// blocks all signals, and has a session of its own: from the start without a terminal, else from
-/// Job::start on. The caller must be single-threaded. The front becomes a subreaper too. Throws
-/// std::system_error, in the front only; the keeper, if there is one by then, ends when the front
-/// does. An exception of `body` ends the keeper.
+/// blocks all signals, and from Job::start on has a session of its own. The caller must be
+/// single-threaded. The front becomes a subreaper too. Throws std::system_error, in the front only;
+/// the keeper, if there is one by then, ends when the front does. An exception of `body` ends the
+/// keeper.
 Keeper fork_keeper(KeeperLink& link, bool terminal,
                    const std::function<int(int front_pidfd)>& body);
+
+/// For a keeper whose job lasts: keeps its few pages in memory where that is allowed, so that a
+/// machine that is short of it does not have to read them from a disk first when the deadline has
+/// come. Not for every job, since unlocking them makes the end of a process slower by a tenth of a
+/// short run.
+void stay_in_memory();
 
 /// What the keeper left behind.
 struct KeeperEnd {

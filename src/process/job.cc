@@ -95,7 +95,10 @@ Job Job::start(const JobSpec& spec) {
   const UniqueFd report_end(ends[1]);
   check_errno(::fcntl(job.report_.get(), F_SETFL, O_NONBLOCK), "fcntl");
   plan.report = report_end.get();
-  const pid_t child = check_errno(::fork(), "fork");
+  // The intermediate is gone after two system calls, for which it need not have a copy of us; the
+  // job, which it clones, gets one.
+  const pid_t child =
+      plan.terminal_group != 0 ? check_errno(::fork(), "fork") : check_errno(::vfork(), "vfork");
   if (child == 0) {
     if (plan.terminal_group != 0) become_job(plan);
     lead_session(plan);
@@ -105,8 +108,8 @@ Job Job::start(const JobSpec& spec) {
     // Those that came before the job was there. One that came since is pending for the job already,
     // which has all of them blocked, so that it makes no difference to send it again.
     for (const int key : take_terminal_keys()) job.send_signal(key);
-    ::setsid();
   }
+  ::setsid();
   return job;
 }
 

@@ -45,11 +45,12 @@ class Job {
   /// setsid(1) would fork and seem to end at once, so an intermediate process leads the session and
   /// clones the job with CLONE_PARENT. That process ends at once, as one more child to reap. With a
   /// terminal the job is handed the keys that were pressed since the caller has been in the group,
-  /// with all signals blocked; and the caller leaves for a session of its own when the job is
-  /// there. A kill of the whole group then does not hit it; and a supervisor in another group of
-  /// the same session would look to the kernel like a shell that can continue what the stop key
-  /// stops, even where no shell is (setpgid(2), orphaned). Throws std::system_error where the
-  /// kernel refuses.
+  /// with all signals blocked. When the job is there, the caller leaves for a session of its own: a
+  /// kill of the whole group then does not hit it; and a supervisor in another group of the same
+  /// session would look to the kernel like a shell that can continue what the stop key stops, even
+  /// where no shell is (setpgid(2), orphaned). Not earlier: a new session waits for its first slice
+  /// of the processor (sched(7), autogroup), and the job would wait with it. Throws
+  /// std::system_error where the kernel refuses.
   static Job start(const JobSpec& spec);
 
   /// A descriptor to poll for reading until read_report() has returned true.

@@ -24,6 +24,11 @@ struct LinkMessage {
   std::int32_t value = 0;
   std::uint32_t verdict = 0;  ///< the lease's outcome; a number that only commands/ reads
   JobStatus status;
+  // With the last word, for those who tell of the run.
+  std::int64_t started_ms = 0;   ///< when the job began, ms since 1970
+  std::int64_t finished_ms = 0;  ///< when nothing of it was left
+  std::uint32_t renewals = 0;    ///< of the lease
+  Duration slowest_renewal{};
 };
 
 /// The connection between front and keeper: a SOCK_SEQPACKET pair and one shared page with the time

@@ -58,6 +58,7 @@ FileRecord new_lease(const Claim& claim, Token token, const Moment& moment) {
   record.pid = claim.pid;
   record.command = claim.command.substr(0, kLongestCommand);
   record.since_ms = moment.wall_ms;
+  record.since = moment.now;
   return record;
 }
 
@@ -71,7 +72,31 @@ FileRecord extended(FileRecord record, const Claim& claim, const Moment& moment)
   return record;
 }
 
-Decision acquire(const Claim& claim, const FileRecord* record, const Moment& moment) {
+/// The result that makes a run of `claim` needless, if there is one.
+bool is_done(const Claim& claim, Token awaited, const FileRecord& record, const Moment& moment) {
+  if (record.once_until_ms > moment.wall_ms) return true;
+  if (!claim.joins || record.result_token == Token{}) return false;
+  if (awaited != Token{}) return record.result_token >= awaited;
+  // None was seen running, but the key is still held after a run.
+  return is_settled(record.holder) && time_left(record, moment) > Duration::zero() &&
+         record.result_token == record.fence;
+}
+
+/// A new lease that keeps what outlives leases.
+FileRecord next_lease(const Claim& claim, Token token, const FileRecord* record,
+                      const Moment& moment) {
+  FileRecord next = extended(new_lease(claim, token, moment), claim, moment);
+  if (record != nullptr) {
+    next.once_until_ms = record->once_until_ms;
+    next.result_token = record->result_token;
+    next.result = record->result;
+    next.result_node = record->result_node;
+  }
+  return next;
+}
+
+Decision acquire(const Claim& claim, Token awaited, const FileRecord* record,
+                 const Moment& moment) {
   std::int64_t fence = 0;
   if (record != nullptr) {
     fence = record->fence.value;
@@ -80,12 +105,19 @@ Decision acquire(const Claim& claim, const FileRecord* record, const Moment& mom
       // The same lease as before, so that it keeps its token.
       return {Granted{record->fence}, extended(*record, claim, moment)};
     }
-    if (rest > Duration::zero()) {
-      return {Busy{node_of(record->holder.value), rest + milliseconds(2) + record->ttl / 500}, {}};
+    if (is_done(claim, awaited, *record, moment)) {
+      return {Done{record->result, record->result_node, record->result_token}, {}};
+    }
+    const bool is_ours = !claim.identity.empty() && record->holder == parked_for(claim.identity);
+    const Duration wait = is_ours ? record->hold_until - moment.now : rest;
+    if (rest > Duration::zero() && wait > Duration::zero()) {
+      return {Busy{node_of(record->holder.value), wait + milliseconds(2) + record->ttl / 500,
+                   record->fence},
+              {}};
     }
   }
   const Token token{std::max(fence + 1, moment.wall_ms)};
-  return {Granted{token}, extended(new_lease(claim, token, moment), claim, moment)};
+  return {Granted{token}, next_lease(claim, token, record, moment)};
 }
 
 Decision renew(const Claim& claim, Token token, const FileRecord* record, const Moment& moment) {
@@ -95,7 +127,7 @@ Decision renew(const Claim& claim, Token token, const FileRecord* record, const 
     // A released lease stays released: this renewal may be one that was delayed.
     if (record->fence >= token) return {Lost{}, {}};
   }
-  return {Renewed{}, extended(new_lease(claim, token, moment), claim, moment)};
+  return {Renewed{}, next_lease(claim, token, record, moment)};
 }
 
 Decision release(const Claim& claim, const FileRecord* record) {
@@ -104,6 +136,34 @@ Decision release(const Claim& claim, const FileRecord* record) {
   released.holder = {};
   released.until = {};
   return {Released{}, released};
+}
+
+Decision settle(const Request& request, const Claim& claim, const FileRecord* record,
+                const Moment& moment) {
+  if (record == nullptr || record->holder != claim.holder) return {Released{}, {}};
+  FileRecord settled = *record;
+  const Aftermath& after = claim.aftermath;
+  const Duration rest =
+      std::clamp(record->since + after.hold - moment.now, Duration::zero(), after.hold);
+  const bool is_parked = parks(claim, request);
+  const Duration stays = rest + (is_parked ? claim.ttl : Duration::zero());
+  settled.holder = {};
+  settled.until = settled.hold_until = {};
+  if (stays > Duration::zero()) {
+    settled.holder = is_parked ? parked_for(claim.identity) : held_after(claim.holder);
+    settled.until = moment.now + stays;
+    settled.hold_until = moment.now + rest;
+    settled.ttl = std::max(stays, claim.ttl);
+  }
+  if (request.result) {
+    settled.result = *request.result;
+    settled.result_token = request.token;
+    settled.result_node = claim.node;
+    if (after.once > Duration::zero() && request.result->status == 0) {
+      settled.once_until_ms = moment.wall_ms + ceil_ms(after.once);
+    }
+  }
+  return {Released{}, settled};
 }
 
 Failed misconfigured(const char* text) { return {Trouble::kMisconfigured, text, false, {}}; }
@@ -119,6 +179,8 @@ std::string format_record(const FileRecord& record) {
   if (!record.holder.value.empty()) {
     object["holder"] = printable(record.holder.value);
     object["until_boottime_ns"] = record.until.time_since_epoch().count();
+    object["since_boottime_ns"] = record.since.time_since_epoch().count();
+    object["hold_until_boottime_ns"] = record.hold_until.time_since_epoch().count();
   }
   object["boot_id"] = printable(record.boot_id);
   object["booted"] = std::max<std::int64_t>(record.booted_ms, 0);
@@ -128,6 +190,14 @@ std::string format_record(const FileRecord& record) {
   object["pid"] = record.pid;
   object["command"] = printable(record.command);
   object["since"] = std::max<std::int64_t>(record.since_ms, 0);
+  if (record.once_until_ms > 0) object["once_until"] = record.once_until_ms;
+  if (record.result_token != Token{}) {
+    object["result"] = {{"token", record.result_token.value},
+                        {"status", record.result.status},
+                        {"node", printable(record.result_node)},
+                        {"started", record.result.started_ms},
+                        {"finished", record.result.finished_ms}};
+  }
   std::string text = object.dump();
   text.resize((text.size() + kBlock) / kBlock * kBlock, ' ');
   text.back() = '\n';
@@ -156,6 +226,8 @@ std::optional<FileRecord> parse_record(std::string_view bytes) {
     if (!holder || holder->empty() || !until) return std::nullopt;
     record.holder.value = *holder;
     record.until = Time(Duration(*until));
+    record.since = Time(Duration(integer(object, "since_boottime_ns", kAny).value_or(0)));
+    record.hold_until = Time(Duration(integer(object, "hold_until_boottime_ns", kAny).value_or(0)));
   }
   // The rest is for people: a lease does not become void because one of these is missing.
   record.node = text(object, "node").value_or("");
@@ -163,6 +235,14 @@ std::optional<FileRecord> parse_record(std::string_view bytes) {
   record.pid = integer(object, "pid", kAny).value_or(0);
   record.command = text(object, "command").value_or("");
   record.since_ms = integer(object, "since", kAny).value_or(0);
+  record.once_until_ms = integer(object, "once_until", kLargestCount).value_or(0);
+  if (const auto result = object.find("result"); result != object.end() && result->is_object()) {
+    record.result_token.value = integer(*result, "token", kLargestCount).value_or(0);
+    record.result.status = static_cast<int>(integer(*result, "status", 255).value_or(0));
+    record.result_node = text(*result, "node").value_or("");
+    record.result.started_ms = integer(*result, "started", kLargestCount).value_or(0);
+    record.result.finished_ms = integer(*result, "finished", kLargestCount).value_or(0);
+  }
   return record;
 }
 
@@ -180,21 +260,23 @@ Duration time_left(const FileRecord& record, const Moment& moment) {
   return same_kernel && rest <= record.ttl ? rest : Duration::zero();
 }
 
-Decision decide(RequestKind kind, Token token, const Claim& claim, const FoundRecord& found,
+Decision decide(const Request& request, const Claim& claim, const FoundRecord& found,
                 const Moment& moment) {
   const auto* record = std::get_if<FileRecord>(&found);
   if (record != nullptr && record->key.value != claim.key.value) {
     return {misconfigured("is the record of another key; does the file system ignore case?"), {}};
   }
   // What cannot be read may be somebody's lease. Only a holder knows better.
-  if (std::holds_alternative<Garbage>(found) && kind != RequestKind::kRenew) {
+  if (std::holds_alternative<Garbage>(found) && request.kind != RequestKind::kRenew) {
     return {misconfigured("is not a record of cluster-leader; remove it if no job runs"), {}};
   }
-  switch (kind) {
+  switch (request.kind) {
     case RequestKind::kAcquire:
-      return acquire(claim, record, moment);
+      return acquire(claim, request.awaited, record, moment);
     case RequestKind::kRenew:
-      return renew(claim, token, record, moment);
+      return renew(claim, request.token, record, moment);
+    case RequestKind::kSettle:
+      return settle(request, claim, record, moment);
     case RequestKind::kRelease:
       break;
   }

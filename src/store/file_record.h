@@ -36,7 +36,13 @@ struct FileRecord {
   std::string host;
   std::int64_t pid = 0;
   std::string command;
-  std::int64_t since_ms = 0;  ///< when the lease was acquired, by the wall clock
+  std::int64_t since_ms = 0;       ///< when the lease was acquired, by the wall clock
+  Time since;                      ///< the same on the lease's clock, to hold the key from then on
+  Time hold_until;                 ///< until when nobody gets the key that is parked
+  std::int64_t once_until_ms = 0;  ///< until when nobody runs the key again, by the wall clock
+  Token result_token;              ///< of the run that last told its result; 0: none did
+  RunResult result;
+  std::string result_node;
 };
 
 /// The record as one JSON object in ASCII. Names may be any bytes, which JSON's strings may not, so
@@ -64,7 +70,7 @@ struct Decision {
 
 /// The rules of the lease, as the scripts have them on Redis. A Failed begins with the verb: what
 /// it is about is the record.
-Decision decide(RequestKind kind, Token token, const Claim& claim, const FoundRecord& found,
+Decision decide(const Request& request, const Claim& claim, const FoundRecord& found,
                 const Moment& moment);
 
 }  // namespace cluster_leader

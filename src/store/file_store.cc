@@ -12,11 +12,11 @@
 #include <system_error>
 #include <utility>
 
+#include "base/machine.h"
+
 namespace cluster_leader {
 
 namespace {
-
-constexpr const char* kBootIdFile = "/proc/sys/kernel/random/boot_id";
 
 /// The lock is held for microseconds, unless its holder is stopped just then.
 constexpr Duration kFirstPause = std::chrono::milliseconds(1);
@@ -39,15 +39,16 @@ void FileStore::send(const Request& request, Time now) {
 }
 
 void FileStore::try_request(Time now) {
-  answer_ = attempt(request_->kind, request_->token);
+  answer_ = attempt(*request_);
   wake_at_ = answer_ ? now : now + pause_;
   pause_ = std::min(pause_ * 2, kLongestPause);
 }
 
-std::optional<Answer> FileStore::attempt(RequestKind kind, Token token) {
+std::optional<Answer> FileStore::attempt(const Request& request) {
   if (auto failed = read_boot_id()) return *failed;
-  const bool create = kind != RequestKind::kRelease;
-  auto opened = RecordFile::open(location_.directory, claim_.key, create, is_shared_);
+  const bool ends = request.kind == RequestKind::kRelease || request.kind == RequestKind::kSettle;
+
+  auto opened = RecordFile::open(location_.directory, claim_.key, !ends, is_shared_);
   if (std::holds_alternative<RecordFile::Contended>(opened)) return std::nullopt;
   if (std::holds_alternative<RecordFile::NoDirectory>(opened)) return Released{};
   if (auto* failed = std::get_if<Failed>(&opened)) return *failed;
@@ -57,14 +58,14 @@ std::optional<Answer> FileStore::attempt(RequestKind kind, Token token) {
   const Moment moment{BootClock::now(), wall_clock_ms(), boot_id_};
   const auto found = file.read(moment);
   if (const auto* failed = std::get_if<Failed>(&found)) return *failed;
-  Decision decision = decide(kind, token, claim_, std::get<FoundRecord>(found), moment);
+  Decision decision = decide(request, claim_, std::get<FoundRecord>(found), moment);
   if (auto* failed = std::get_if<Failed>(&decision.answer)) {
     failed->text = file_name_of(claim_.key) + ".lease " + failed->text;
   }
   if (decision.write) {
     if (!file.still_locked()) return std::nullopt;
     if (auto failed = file.write(*decision.write)) return *failed;
-    if (kind == RequestKind::kRelease) file.announce_release();
+    if (ends) file.announce_release();
   }
   // Still under the lock, so that no release can come before the ear is there.
   if (std::holds_alternative<Busy>(decision.answer)) listen();
@@ -73,14 +74,10 @@ std::optional<Answer> FileStore::attempt(RequestKind kind, Token token) {
 }
 
 std::optional<Failed> FileStore::read_boot_id() {
+  if (boot_id_.empty()) boot_id_ = boot_id();
   if (!boot_id_.empty()) return std::nullopt;
-  const UniqueFd fd(::open(kBootIdFile, O_RDONLY | O_CLOEXEC));
-  std::array<char, 64> text{};
-  const ssize_t n = fd ? ::read(fd.get(), text.data(), text.size()) : -1;
-  if (n < 0) return refused(errno, std::string("read ") + kBootIdFile);
-  boot_id_.assign(text.data(), static_cast<std::size_t>(n));
-  boot_id_.erase(std::find(boot_id_.begin(), boot_id_.end(), '\n'), boot_id_.end());
-  return std::nullopt;
+  return Failed{
+      Trouble::kNotServing, "/proc does not tell which boot of the kernel this is", false, {}};
 }
 
 void FileStore::cancel() {
@@ -95,7 +92,8 @@ void FileStore::abandon() {
   if (!used_) return;
   try {
     // Another process needs the lock for microseconds only, so that a few tries are no wait.
-    for (int tries = 0; tries < 10 && !attempt(RequestKind::kRelease, {}); ++tries) ::sched_yield();
+    for (int tries = 0; tries < 10 && !attempt({RequestKind::kRelease, 0, {}, {}, {}}); ++tries)
+      ::sched_yield();
   } catch (const std::system_error&) {
     // The lease then ends with its ttl.
   }

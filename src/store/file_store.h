@@ -34,7 +34,7 @@ class FileStore final : public Store {
 
  private:
   /// Nothing if another process has the lock of the record.
-  std::optional<Answer> attempt(RequestKind kind, Token token);
+  std::optional<Answer> attempt(const Request& request);
   std::optional<Failed> read_boot_id();
   void try_request(Time now);
   void listen();

@@ -27,16 +27,14 @@ RedisConnection::RedisConnection(UniqueFd socket) {
 }
 
 void RedisConnection::append(Purpose purpose, std::span<const std::string_view> words) {
-  constexpr std::size_t kMost = 16;
-  const char* begins[kMost];
-  std::size_t lengths[kMost];
-  std::size_t count = 0;
-  for (const std::string_view word : words.first(std::min(words.size(), kMost))) {
-    begins[count] = word.data() != nullptr ? word.data() : "";
-    lengths[count++] = word.size();
+  std::vector<const char*> begins;
+  std::vector<std::size_t> lengths;
+  for (const std::string_view word : words) {
+    begins.push_back(word.data() != nullptr ? word.data() : "");
+    lengths.push_back(word.size());
   }
-  if (redisAppendCommandArgv(context_.get(), static_cast<int>(count), begins, lengths) !=
-          REDIS_OK &&
+  if (redisAppendCommandArgv(context_.get(), static_cast<int>(words.size()), begins.data(),
+                             lengths.data()) != REDIS_OK &&
       context_->err == REDIS_ERR_OOM) {
     throw std::bad_alloc();
   }

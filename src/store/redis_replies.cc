@@ -129,6 +129,14 @@ long long integer_at(const redisReply& reply, std::size_t index) {
   return std::clamp(found->integer, -1LL, kYear);
 }
 
+/// The number that a text is; 0 if it is none.
+std::int64_t number_at(const redisReply& reply, std::size_t index) {
+  const std::string_view digits = text_at(reply, index);
+  std::int64_t number = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return number;
+}
+
 /// When the lease that is held for `rest` ms more may be free. The 2 ms are for the server's
 /// expiry, which counts whole milliseconds. A 500th of the holder's ttl lets the check fall just
 /// behind the renewal that comes at the same moment, as every fifth does with a heartbeat of ttl /
@@ -259,14 +267,18 @@ Answer answer_of(RequestKind kind, const redisReply& reply, const Claim& claim) 
   switch (kind) {
     case RequestKind::kAcquire:
       if (verdict == "granted") {
-        const std::string_view digits = text_at(reply, 1);
-        Granted granted;
-        std::from_chars(digits.data(), digits.data() + digits.size(), granted.token.value);
+        const Granted granted{{number_at(reply, 1)}};
         if (granted.token.value > 0) return granted;
       }
       if (verdict == "busy") {
         return Busy{node_of(std::string(text_at(reply, 1))),
-                    retry_after(integer_at(reply, 2), integer_at(reply, 3), claim)};
+                    retry_after(integer_at(reply, 2), integer_at(reply, 3), claim),
+                    {number_at(reply, 4)}};
+      }
+      if (verdict == "done") {
+        const RunResult result{static_cast<int>(number_at(reply, 1)), number_at(reply, 4),
+                               number_at(reply, 5)};
+        return Done{result, std::string(text_at(reply, 3)), {number_at(reply, 2)}};
       }
       if (verdict == "young") return too_young(reply);
       break;
@@ -275,6 +287,7 @@ Answer answer_of(RequestKind kind, const redisReply& reply, const Claim& claim) 
       if (verdict == "lost") return Lost{node_of(std::string(text_at(reply, 1)))};
       break;
     case RequestKind::kRelease:
+    case RequestKind::kSettle:
       if (verdict == "released") return Released{};
       break;
   }

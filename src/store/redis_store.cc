@@ -27,6 +27,8 @@ const Script& script_for(RequestKind kind) {
       return kAcquireScript;
     case RequestKind::kRenew:
       return kRenewScript;
+    case RequestKind::kSettle:
+      return kSettleScript;
     case RequestKind::kRelease:
       break;
   }
@@ -72,7 +74,7 @@ void RedisStore::send(const Request& request, Time now) {
   answer_.reset();
   if (connection_) {
     connection_->mark();
-    append_script(request.kind, By::kSha1, Purpose::kRequest);
+    append_script(request, By::kSha1, Purpose::kRequest);
     connection_->flush();
     return;
   }
@@ -90,7 +92,7 @@ void RedisStore::cancel() {
 
 void RedisStore::abandon() {
   if (connection_) {
-    append_script(RequestKind::kRelease, By::kText, Purpose::kUndo);
+    append_script({RequestKind::kRelease, 0, {}, {}, {}}, By::kText, Purpose::kUndo);
     connection_->flush();
     connection_->read();
   }
@@ -168,7 +170,7 @@ void RedisStore::greet(UniqueFd socket) {
   // In RESP2 a connection that listens can do nothing else; there the timer alone wakes.
   if (listening_ && !speaks_resp2_)
     connection_->append(Purpose::kSubscribe, {"SUBSCRIBE", channel_});
-  append_script(request_->kind, By::kSha1, Purpose::kRequest);
+  append_script(*request_, By::kSha1, Purpose::kRequest);
   connection_->flush();
 }
 
@@ -187,33 +189,51 @@ std::optional<std::string> RedisStore::password() {
   return secret;
 }
 
-void RedisStore::append_script(RequestKind kind, By by, Purpose purpose) {
-  const Script& script = script_for(kind);
-  std::array<std::string_view, 12> words = {by == By::kSha1 ? "EVALSHA" : "EVAL",
-                                            by == By::kSha1 ? script.sha1 : script.text,
-                                            "2",
-                                            claim_.key.value,
-                                            record_,
-                                            claim_.holder.value};
-  std::size_t count = 6;
-  const auto add = [&](std::string_view word) { words[count++] = word; };
-  std::string token;
-  if (kind == RequestKind::kRelease) {
-    add(channel_);
-  } else {
-    add(ttl_ms_);
-    if (kind == RequestKind::kRenew) {
-      token = std::to_string(request_->token.value);
-      add(token);
-    } else {
-      add(channel_);
-    }
-    add(claim_.node);
-    add(claim_.host);
-    add(pid_);
-    add(claim_.command);
+void RedisStore::append_script(const Request& request, By by, Purpose purpose) {
+  const Script& script = script_for(request.kind);
+  const std::vector<std::string> arguments = arguments_of(request);
+  std::vector<std::string_view> words = {by == By::kSha1 ? "EVALSHA" : "EVAL",
+                                         by == By::kSha1 ? script.sha1 : script.text,
+                                         "2",
+                                         claim_.key.value,
+                                         record_,
+                                         claim_.holder.value};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  connection_->append(purpose, words);
+}
+
+/// What the script of a request wants besides the holder id, in the order that its head names.
+std::vector<std::string> RedisStore::arguments_of(const Request& request) const {
+  const std::string token = std::to_string(request.token.value);
+  switch (request.kind) {
+    case RequestKind::kAcquire:
+      return {ttl_ms_,
+              channel_,
+              claim_.node,
+              claim_.host,
+              pid_,
+              claim_.command,
+              claim_.identity,
+              claim_.joins ? std::to_string(request.awaited.value) : ""};
+    case RequestKind::kRenew:
+      return {ttl_ms_, token, claim_.node, claim_.host, pid_, claim_.command};
+    case RequestKind::kRelease:
+      return {channel_};
+    case RequestKind::kSettle:
+      break;
   }
-  connection_->append(purpose, std::span(words.data(), count));
+  const Aftermath& after = claim_.aftermath;
+  const RunResult result = request.result.value_or(RunResult{});
+  return {channel_,
+          token,
+          std::to_string(ceil_ms(after.hold)),
+          parks(claim_, request) ? claim_.identity : "",
+          ttl_ms_,
+          std::to_string(ceil_ms(after.once)),
+          request.result ? std::to_string(result.status) : "",
+          std::to_string(result.started_ms),
+          std::to_string(result.finished_ms),
+          claim_.node};
 }
 
 void RedisStore::handle(RedisConnection::Received received, Time now) {
@@ -263,7 +283,7 @@ void RedisStore::handle_request(const redisReply& reply, Time now) {
     // the true lease of a running job.
     if (request_->kind == RequestKind::kAcquire &&
         std::holds_alternative<Granted>(answer_of(request_->kind, reply, claim_))) {
-      append_script(RequestKind::kRelease, By::kText, Purpose::kUndo);
+      append_script({RequestKind::kRelease, 0, {}, {}, {}}, By::kText, Purpose::kUndo);
       connection_->flush();
       return;
     }
@@ -271,7 +291,7 @@ void RedisStore::handle_request(const redisReply& reply, Time now) {
   }
   if (is_error && error_code(text_of(reply)) == "NOSCRIPT") {
     // It did not run, so that sending it again is safe.
-    append_script(request_->kind, By::kText, Purpose::kRequest);
+    append_script(*request_, By::kText, Purpose::kRequest);
     connection_->flush();
     return;
   }

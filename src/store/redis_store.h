@@ -40,7 +40,8 @@ class RedisStore : public Store {
   void dial(const Poller* poller, Time now);
   void greet(UniqueFd socket);
   std::optional<std::string> password();
-  void append_script(RequestKind kind, By by, Purpose purpose);
+  void append_script(const Request& request, By by, Purpose purpose);
+  std::vector<std::string> arguments_of(const Request& request) const;
 
   void handle(RedisConnection::Received received, Time now);
   void handle_login(const redisReply& reply);

@@ -68,7 +68,7 @@ add_mutation(answer_before_kill_deadline
 add_mutation(late_start
   "      now >= timeline_.start_by(*state_.lease_sent_at)) {"
   "      false) {"
-  "SupervisorTest.JobIsNotStartedWhenItsTimeHasPassed")
+  "SupervisorTest.JobIsNotStarted*")
 
 add_mutation(late_grant_used
   "if (now >= timeline_.start_by(request.sent_at)) {"

@@ -21,6 +21,7 @@ namespace {
 constexpr Duration kTick = std::chrono::seconds(1);
 constexpr int kTtl = 6;
 constexpr int kMargin = 2;
+constexpr int kHold = 3;
 constexpr int kMaxOldRequests = 2;
 
 Timeline search_timeline() {
@@ -55,6 +56,7 @@ struct Misfortunes {
   int evictions = 0;
   int restarts = 0;
   bool signals = false;
+  bool hold = false;  ///< not a misfortune: the key is to be held after the job
 };
 
 class World {
@@ -89,6 +91,8 @@ class World {
     if (!done() && !alive && supervisor_.wake_at() == kNever)
       return "nothing will ever happen again";
     if (done() && alive) return "finished while the job lives";
+    if (settled_ && alive) return "settled while the job lives";
+    if (freed_early_) return "a key that was to be held was freed";
     return "";
   }
 
@@ -114,10 +118,14 @@ class World {
       put_time(s.in_flight->timeout_at);
     }
     put_time(std::max(s.next_send_at, now_));
-    put_time(s.give_up_at);
+    // While the job lives, patience is of no account.
+    const bool has_patience =
+        s.phase == Phase::kCandidate || s.phase == Phase::kGranted || s.phase == Phase::kReleasing;
+    put_time(has_patience ? s.give_up_at : kNever);
     put_time(s.forced_kill_at);
     put(static_cast<char>(s.busy | s.hinted << 1 | s.connected << 2 | s.acquire_unknown << 3 |
-                          s.handing_back << 4 | server_failed_ << 5));
+                          s.handing_back << 4 | server_failed_ << 5 | s.job_ran << 6));
+    put(static_cast<char>(s.stop_forwarded | freed_early_ << 1));
     for (const auto* messages : {&current_, &old_}) {
       put(static_cast<char>(messages->size()));
       for (const Message& m : *messages) {
@@ -127,8 +135,8 @@ class World {
         put(static_cast<char>(s.in_flight && m.attempt == s.in_flight->attempt));
       }
     }
-    for (int n : {expires_in_, until_in_, young_for_, dying_for_, left_.connections_lost,
-                  left_.evictions, left_.restarts}) {
+    for (int n : {expires_in_, until_in_, young_for_, held_for_, int{settled_}, dying_for_,
+                  left_.connections_lost, left_.evictions, left_.restarts}) {
       put(static_cast<char>(n));
     }
     put(owner_);
@@ -184,6 +192,7 @@ class World {
     now_ += kTick;
     if (job_ == JobState::kDying) ++dying_for_;
     if (until_in_ > 0) --until_in_;
+    if (held_for_ > 0) --held_for_;
     if (young_for_ > 0) --young_for_;
     if (expires_in_ > 0 && --expires_in_ == 0) owner_ = Owner::kNobody;
     feed(Tick{});
@@ -221,7 +230,7 @@ class World {
   template <typename Add>
   void add_server(const Add& add) const {
     const bool barred = until_in_ > 0 && fence_ == Fence::kOurs;
-    if (owner_ == Owner::kNobody && !barred && young_for_ == 0) {
+    if (owner_ == Owner::kNobody && !barred && young_for_ == 0 && held_for_ == 0) {
       add("rival acquires", [](World& w) {
         w.owner_ = Owner::kRival;
         w.expires_in_ = w.until_in_ = kTtl;
@@ -251,6 +260,7 @@ class World {
         w.fence_ = Fence::kNoRecord;
         w.expires_in_ = w.until_in_ = 0;
         w.young_for_ = kTtl + 1;
+        w.held_for_ = 0;
         w.old_.clear();
         w.lose_connection();
         w.old_.clear();
@@ -307,7 +317,7 @@ class World {
     const bool nobody = owner_ == Owner::kNobody;
     switch (m.kind) {
       case RequestKind::kAcquire:
-        if (owner_ == Owner::kRival) {
+        if (owner_ == Owner::kRival || held_for_ > 0) {
           m.reply = Message::Reply::kBusy;
         } else if (nobody && until_in_ > 0 && fence_ == Fence::kLater) {
           m.reply = Message::Reply::kBusy;
@@ -319,14 +329,29 @@ class World {
         return;
       case RequestKind::kRenew:
         if (owner_ == Owner::kUs ||
-            (nobody && (fence_ == Fence::kNoRecord || fence_ == Fence::kOurs))) {
+            (nobody && held_for_ == 0 && (fence_ == Fence::kNoRecord || fence_ == Fence::kOurs))) {
           take(m, Message::Reply::kRenewed);
         } else {
           m.reply = Message::Reply::kLost;
         }
         return;
+      case RequestKind::kSettle:
+        settled_ = true;
+        if (left_.hold && owner_ == Owner::kUs) {
+          // The lock stays for the hold, under a name that is nobody's.
+          owner_ = Owner::kNobody;
+          expires_in_ = 0;
+          held_for_ = kHold;
+          fence_ = Fence::kOursReleased;
+          until_in_ = 0;
+          m.reply = Message::Reply::kReleased;
+          return;
+        }
+        [[fallthrough]];
       case RequestKind::kRelease:
         if (owner_ == Owner::kUs) {
+          // Under our own id there is nothing to free once it was settled.
+          freed_early_ = left_.hold && supervisor_.state().job_ran;
           owner_ = Owner::kNobody;
           expires_in_ = 0;
         }
@@ -351,7 +376,7 @@ class World {
       case Message::Reply::kGranted:
         return Granted{Token{1}};
       case Message::Reply::kBusy:
-        return Busy{"", kTick};
+        return Busy{"", kTick, {}};
       case Message::Reply::kYoung:
         return Failed{Trouble::kNotServing, "", false, kTick};
       case Message::Reply::kRenewed:
@@ -374,9 +399,12 @@ class World {
   int expires_in_ = 0;
   int until_in_ = 0;
   int young_for_ = 0;
+  int held_for_ = 0;      ///< the key is held after the job, and nobody gets it
+  bool settled_ = false;  ///< the settlement has been executed
   bool server_failed_ = false;
   JobState job_ = JobState::kNone;
   int dying_for_ = 0;
+  bool freed_early_ = false;
 };
 
 struct SearchResult {
@@ -453,6 +481,11 @@ TEST(SupervisorSearch, JobNeverLivesBesideTheRivalWhenTheServerRestartsEmpty) {
 
 TEST(SupervisorSearch, JobNeverLivesWithoutTheKeyWhateverSignalsCome) {
   expect_promise(waiting(), {.connections_lost = 2, .signals = true}, 30'000, kWithSignals);
+}
+
+TEST(SupervisorSearch, KeyThatIsToBeHeldIsNeverFreedByALateRequest) {
+  expect_promise(waiting(), {.connections_lost = 2, .signals = true, .hold = true}, 30'000,
+                 kWithSignals);
 }
 
 TEST(SupervisorSearch, JobNeverLivesBesideTheRivalWhateverComesTogether) {

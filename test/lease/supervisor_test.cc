@@ -19,6 +19,7 @@ class SupervisorTest : public ::testing::Test {
   Time now{seconds(1000)};
   std::optional<Supervisor> supervisor;
   std::string did;  ///< the actions since the last look, one letter each
+  Request last_request;
 
   /// Lets the supervisor stand, which sends the first acquire.
   void stand() {
@@ -30,7 +31,8 @@ class SupervisorTest : public ::testing::Test {
     for (const Action& action : supervisor->step(event, now)) {
       switch (action.kind) {
         case Action::Kind::kSend:
-          did += "arx"[static_cast<int>(action.request.kind)];  // acquire, renew, release
+          did += "arxs"[static_cast<int>(action.request.kind)];  // acquire, renew, release, settle
+          last_request = action.request;
           break;
         case Action::Kind::kCancel:
           did += 'c';
@@ -87,7 +89,7 @@ TEST_F(SupervisorTest, UncontendedRunIsOneAcquireAndOneRelease) {
   feed(JobStarted{});
   feed(TreeGone{});
   answer(Released{});
-  EXPECT_EQ(take_did(), "aJx.");
+  EXPECT_EQ(take_did(), "aJs.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
   EXPECT_EQ(supervisor->wake_at(), kNever);
 }
@@ -223,11 +225,11 @@ TEST_F(SupervisorTest, ReleasesOnlyWhenNothingOfTheJobIsAlive) {
   pass(timeline.kill_after);
   EXPECT_EQ(take_did(), "Kr");
   pass(seconds(1));
-  EXPECT_EQ(take_did().find('x'), std::string::npos);
+  EXPECT_EQ(take_did().find('s'), std::string::npos);
   if (supervisor->state().in_flight) answer(Renewed{});
   take_did();
   feed(TreeGone{});
-  EXPECT_EQ(take_did(), "x");
+  EXPECT_EQ(take_did(), "s");
   answer(Released{});
   EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
 }
@@ -239,7 +241,7 @@ TEST_F(SupervisorTest, ReleaseWaitsForTheRenewalUnderWay) {
   feed(TreeGone{});
   EXPECT_EQ(take_did(), "");
   answer(Renewed{});
-  EXPECT_EQ(take_did(), "x");
+  EXPECT_EQ(take_did(), "s");
 }
 
 TEST_F(SupervisorTest, ReleaseIsTriedAgainAndThenLeftToTheTtl) {
@@ -247,16 +249,24 @@ TEST_F(SupervisorTest, ReleaseIsTriedAgainAndThenLeftToTheTtl) {
   feed(TreeGone{});
   answer(Failed{Trouble::kUnreachable, "reset", true, {}});
   pass(seconds(1));
-  EXPECT_EQ(take_did(), "xx");
+  EXPECT_EQ(take_did(), "ss");
   pass(seconds(1));
   const std::string done = take_did();
-  EXPECT_EQ(done.substr(done.size() - 2), "A.");
+  EXPECT_EQ(done.substr(done.size() - 2), "c.") << "a plain release would free the key too early";
+  EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
+}
+
+TEST_F(SupervisorTest, ReleaseThatIsForbiddenIsNotTriedAgain) {
+  run_job();
+  feed(TreeGone{});
+  answer(Failed{Trouble::kDenied, "NOPERM", false, {}});
+  EXPECT_EQ(take_did(), "s.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
 }
 
 TEST_F(SupervisorTest, FollowerAsksOnceAndSendsNothingMore) {
   stand();
-  answer(Busy{"web-2", seconds(8)});
+  answer(Busy{"web-2", seconds(8), {}});
   EXPECT_EQ(take_did(), "a.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
 }
@@ -265,7 +275,7 @@ TEST_F(SupervisorTest, AcquireWithoutAnAnswerIsGivenBack) {
   stand();
   answer(Failed{Trouble::kUnreachable, "reset", true, {}});
   pass(milliseconds(11));
-  answer(Busy{"web-2", seconds(8)});
+  answer(Busy{"web-2", seconds(8), {}});
   EXPECT_EQ(take_did(), "aaA.");
 }
 
@@ -314,7 +324,7 @@ class WaitingSupervisorTest : public SupervisorTest {
 
 TEST_F(WaitingSupervisorTest, AsksAgainWhenTheLeaseMayHaveExpired) {
   stand();
-  answer(Busy{"web-2", seconds(8)});
+  answer(Busy{"web-2", seconds(8), {}});
   take_did();
   pass(seconds(8) - milliseconds(1));
   EXPECT_EQ(take_did(), "");
@@ -324,7 +334,7 @@ TEST_F(WaitingSupervisorTest, AsksAgainWhenTheLeaseMayHaveExpired) {
 
 TEST_F(WaitingSupervisorTest, AsksAgainAtAHint) {
   stand();
-  answer(Busy{"web-2", seconds(8)});
+  answer(Busy{"web-2", seconds(8), {}});
   take_did();
   feed(Hinted{});
   EXPECT_EQ(take_did(), "a");
@@ -333,16 +343,30 @@ TEST_F(WaitingSupervisorTest, AsksAgainAtAHint) {
 TEST_F(WaitingSupervisorTest, HintThatOvertakesTheAnswerIsNotForgotten) {
   stand();
   feed(Hinted{});
-  answer(Busy{"web-2", seconds(8)});
+  answer(Busy{"web-2", seconds(8), {}});
   EXPECT_EQ(take_did(), "aa");
-  answer(Busy{"web-3", seconds(8)});
+  answer(Busy{"web-3", seconds(8), {}});
   EXPECT_EQ(take_did(), "") << "one hint is one question";
+}
+
+TEST_F(WaitingSupervisorTest, LooksOnceMoreBeforePatienceEnds) {
+  stand();
+  answer(Busy{"web-2", std::chrono::hours(1), {}});
+  take_did();
+  pass(seconds(60) - timeline.attempt - milliseconds(1));
+  EXPECT_EQ(take_did(), "");
+  pass(milliseconds(1));
+  EXPECT_EQ(take_did(), "a");
+  answer(Busy{"web-2", std::chrono::hours(1), {}});
+  pass(timeline.attempt);
+  EXPECT_EQ(take_did(), ".");
+  EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
 }
 
 TEST_F(WaitingSupervisorTest, IsAFollowerWhenPatienceEnds) {
   stand();
   for (int i = 0; i < 7; ++i) {
-    answer(Busy{"web-2", seconds(9)});
+    answer(Busy{"web-2", seconds(9), {}});
     pass(seconds(9));
   }
   EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
@@ -350,7 +374,7 @@ TEST_F(WaitingSupervisorTest, IsAFollowerWhenPatienceEnds) {
 
 TEST_F(WaitingSupervisorTest, NamesTheTroubleWhenPatienceEndsWithoutAServer) {
   stand();
-  answer(Busy{"web-2", seconds(9)});
+  answer(Busy{"web-2", seconds(9), {}});
   pass(seconds(60));
   EXPECT_EQ(supervisor->outcome(), Outcome::kFailed);
   EXPECT_EQ(supervisor->trouble(), Trouble::kUnreachable);
@@ -368,7 +392,7 @@ TEST_F(WaitingSupervisorTest, WaitsForEverIfAsked) {
   policy.patience = kForever;
   stand();
   for (int i = 0; i < 1000; ++i) {
-    answer(Busy{"web-2", std::chrono::hours(24)});
+    answer(Busy{"web-2", std::chrono::hours(24), {}});
     pass(std::chrono::hours(24));
   }
   EXPECT_EQ(supervisor->phase(), Phase::kCandidate);
@@ -383,7 +407,7 @@ TEST_F(SupervisorTest, AbortBeforeTheAnswerGivesTheAcquireBack) {
 
 TEST_F(WaitingSupervisorTest, AbortWhileWaitingLeavesNothingBehind) {
   stand();
-  answer(Busy{"web-2", seconds(8)});
+  answer(Busy{"web-2", seconds(8), {}});
   feed(AbortAsked{});
   EXPECT_EQ(take_did(), "a.");
 }
@@ -418,13 +442,26 @@ TEST_F(SupervisorTest, GrantThatLeavesNoRoomForAJobIsHandedBack) {
   EXPECT_EQ(take_did(), "a");
 }
 
-TEST_F(SupervisorTest, JobIsNotStartedWhenItsTimeHasPassed) {
+TEST_F(WaitingSupervisorTest, JobIsNotStartedWhenItsTimeHasPassedAndTheCandidateStandsAgain) {
   stand();
   answer(Granted{Token{5}});
   now += seconds(6);
   feed(Tick{});
   EXPECT_EQ(take_did(), "aJx");
-  EXPECT_EQ(supervisor->phase(), Phase::kReleasing);
+  EXPECT_EQ(supervisor->phase(), Phase::kCandidate);
+  answer(Released{});
+  pass(milliseconds(11));
+  answer(Granted{Token{6}});
+  EXPECT_EQ(take_did(), "aJ");
+}
+
+TEST_F(SupervisorTest, JobIsNotStartedWhenItsTimeAndAllPatienceHavePassed) {
+  stand();
+  answer(Granted{Token{5}});
+  now += seconds(6);
+  feed(Tick{});
+  EXPECT_EQ(take_did(), "aJA.");
+  EXPECT_EQ(supervisor->outcome(), Outcome::kFailed);
 }
 
 TEST_F(SupervisorTest, ForwardedStopLeavesTheJobItsTime) {
@@ -455,8 +492,81 @@ TEST_F(SupervisorTest, DeathOfTheFrontKillsAtOnceAndReleases) {
   EXPECT_EQ(take_did(), "K");
   feed(TreeGone{});
   answer(Released{});
-  EXPECT_EQ(take_did(), "x.");
+  EXPECT_EQ(take_did(), "s.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kFrontGone);
+}
+
+TEST_F(SupervisorTest, ResultOfAJobThatEndedByItselfIsTold) {
+  run_job();
+  feed(TreeGone{{3, 100, 200}});
+  EXPECT_EQ(last_request.kind, RequestKind::kSettle);
+  EXPECT_EQ(last_request.result, (RunResult{3, 100, 200}));
+  EXPECT_EQ(last_request.token, Token{5});
+}
+
+TEST_F(SupervisorTest, JobThatWasMadeToEndHasNoResult) {
+  const Event reasons[] = {StopForwarded{}, FrontGone{}};
+  for (const Event& reason : reasons) {
+    run_job();
+    feed(reason);
+    feed(TreeGone{{143, 100, 200}});
+    EXPECT_EQ(last_request.kind, RequestKind::kSettle) << "for its hold";
+    EXPECT_EQ(last_request.result, std::nullopt);
+    take_did();
+  }
+  run_job();
+  pass(seconds(7));  // the lease slips away
+  while (supervisor->state().in_flight) pass(milliseconds(1));
+  feed(TreeGone{{0, 100, 200}});
+  EXPECT_EQ(last_request.kind, RequestKind::kSettle);
+  EXPECT_EQ(last_request.result, std::nullopt);
+}
+
+TEST_F(SupervisorTest, FollowsWhenARunThatEndedWellForbidsAnother) {
+  stand();
+  answer(Done{{0, 100, 200}, "web-2", Token{4}});
+  EXPECT_EQ(take_did(), "a.");
+  EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
+}
+
+class JoiningSupervisorTest : public SupervisorTest {
+ protected:
+  JoiningSupervisorTest() {
+    policy.patience = seconds(60);
+    policy.wait_while_busy = true;
+    policy.join = true;
+  }
+};
+
+TEST_F(JoiningSupervisorTest, WaitsForTheResultOfTheFirstRunThatItSaw) {
+  stand();
+  EXPECT_EQ(last_request.awaited, Token{});
+  answer(Busy{"web-2", seconds(8), Token{4}});
+  feed(Hinted{});
+  EXPECT_EQ(last_request.awaited, Token{4});
+  answer(Busy{"web-3", seconds(8), Token{9}});
+  feed(Hinted{});
+  EXPECT_EQ(last_request.awaited, Token{4}) << "the result of a later run is as good";
+  answer(Done{{7, 100, 200}, "web-3", Token{9}});
+  EXPECT_EQ(take_did(), "aaa.");
+  EXPECT_EQ(supervisor->outcome(), Outcome::kJoined);
+}
+
+TEST_F(JoiningSupervisorTest, TakesOverARunThatVanishedWithoutAResult) {
+  stand();
+  answer(Busy{"web-2", seconds(8), Token{4}});
+  pass(seconds(8));
+  answer(Granted{Token{5}});
+  EXPECT_EQ(take_did(), "aaJ");
+}
+
+TEST_F(JoiningSupervisorTest, IsAFollowerIfTheRunOutlastsItsPatience) {
+  stand();
+  for (int i = 0; i < 8; ++i) {
+    answer(Busy{"web-2", seconds(8), Token{4}});
+    pass(seconds(8));
+  }
+  EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
 }
 
 TEST_F(SupervisorTest, WithoutALeaseNothingIsAskedAndNothingIsDue) {

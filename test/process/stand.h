@@ -305,9 +305,7 @@ class Stand {
     Tree tree;
     plan_.in_keeper();
     Job job = Job::start(spec);
-    let_go_of(0);
-    let_go_of(1);
-    close_inherited_descriptors();
+    let_go_of_caller();
     if (plan_.exhaust_descriptors) {
       while (::open("/", O_PATH | O_CLOEXEC) >= 0) {
       }

@@ -9,6 +9,8 @@
 namespace cluster_leader {
 namespace {
 
+Request request(RequestKind kind, Token token) { return {kind, 1, token, {}, {}}; }
+
 using namespace std::chrono_literals;
 
 constexpr std::int64_t kBootedMs = 1'795'000'000'000;
@@ -32,11 +34,11 @@ Claim claim_of(const std::string& node, Duration ttl = 10s) {
 }
 
 FileRecord held_by(const Claim& claim, const Moment& moment) {
-  return *decide(RequestKind::kAcquire, {}, claim, NoRecord{}, moment).write;
+  return *decide(request(RequestKind::kAcquire, {}), claim, NoRecord{}, moment).write;
 }
 
 FileRecord released_by(const Claim& claim, const Moment& moment) {
-  return *decide(RequestKind::kRelease, {}, claim, held_by(claim, moment), moment).write;
+  return *decide(request(RequestKind::kRelease, {}), claim, held_by(claim, moment), moment).write;
 }
 
 template <typename T>
@@ -48,7 +50,8 @@ T answer(const Decision& decision) {
 
 TEST(FileRecordTest, TheFirstTokenIsTheWallClock) {
   const Moment now = at(60s);
-  const Decision decision = decide(RequestKind::kAcquire, {}, claim_of("a"), NoRecord{}, now);
+  const Decision decision =
+      decide(request(RequestKind::kAcquire, {}), claim_of("a"), NoRecord{}, now);
   EXPECT_EQ(answer<Granted>(decision).token.value, now.wall_ms);
   EXPECT_EQ(decision.write->until, now.now + 10s);
 }
@@ -56,13 +59,14 @@ TEST(FileRecordTest, TheFirstTokenIsTheWallClock) {
 TEST(FileRecordTest, TheTokenGrowsThoughTheWallClockWentBack) {
   const FileRecord record = released_by(claim_of("a"), at(60s));
   const Decision decision =
-      decide(RequestKind::kAcquire, {}, claim_of("b"), record, at(61s, "boot-1", 5'000));
+      decide(request(RequestKind::kAcquire, {}), claim_of("b"), record, at(61s, "boot-1", 5'000));
   EXPECT_EQ(answer<Granted>(decision).token.value, record.fence.value + 1);
 }
 
 TEST(FileRecordTest, AnothersLeaseIsBusyForTheHoldersTtl) {
   const FileRecord record = held_by(claim_of("a", 30s), at(60s));
-  const Decision decision = decide(RequestKind::kAcquire, {}, claim_of("b", 5s), record, at(70s));
+  const Decision decision =
+      decide(request(RequestKind::kAcquire, {}), claim_of("b", 5s), record, at(70s));
   EXPECT_EQ(answer<Busy>(decision).leader, "a");
   EXPECT_EQ(answer<Busy>(decision).retry_after, 20s + 2ms + 60ms);
   EXPECT_FALSE(decision.write);
@@ -71,21 +75,24 @@ TEST(FileRecordTest, AnothersLeaseIsBusyForTheHoldersTtl) {
 TEST(FileRecordTest, ALeaseEndsWithItsTtlAndNotBefore) {
   const FileRecord record = held_by(claim_of("a"), at(60s));
   EXPECT_EQ(
-      answer<Busy>(decide(RequestKind::kAcquire, {}, claim_of("b"), record, at(70s - 1ns))).leader,
+      answer<Busy>(decide(request(RequestKind::kAcquire, {}), claim_of("b"), record, at(70s - 1ns)))
+          .leader,
       "a");
-  answer<Granted>(decide(RequestKind::kAcquire, {}, claim_of("b"), record, at(70s)));
+  answer<Granted>(decide(request(RequestKind::kAcquire, {}), claim_of("b"), record, at(70s)));
 }
 
 TEST(FileRecordTest, AcquiringAgainKeepsTheToken) {
   const FileRecord record = held_by(claim_of("a"), at(60s));
-  const Decision decision = decide(RequestKind::kAcquire, {}, claim_of("a"), record, at(65s));
+  const Decision decision =
+      decide(request(RequestKind::kAcquire, {}), claim_of("a"), record, at(65s));
   EXPECT_EQ(answer<Granted>(decision).token, record.fence);
   EXPECT_EQ(decision.write->until, Time(75s));
 }
 
 TEST(FileRecordTest, AcquiringAgainAfterTheEndIsANewLease) {
   const FileRecord record = held_by(claim_of("a"), at(60s));
-  const Decision decision = decide(RequestKind::kAcquire, {}, claim_of("a"), record, at(80s));
+  const Decision decision =
+      decide(request(RequestKind::kAcquire, {}), claim_of("a"), record, at(80s));
   EXPECT_GT(answer<Granted>(decision).token, record.fence);
 }
 
@@ -93,7 +100,7 @@ TEST(FileRecordTest, ARenewalRunsAWholeTtlFromNowAndIsNotAddedUp) {
   FileRecord record = held_by(claim_of("a"), at(60s));
   for (int i = 0; i < 5; ++i) {
     const Decision decision =
-        decide(RequestKind::kRenew, record.fence, claim_of("a"), record, at(61s));
+        decide(request(RequestKind::kRenew, record.fence), claim_of("a"), record, at(61s));
     answer<Renewed>(decision);
     record = *decision.write;
   }
@@ -102,15 +109,16 @@ TEST(FileRecordTest, ARenewalRunsAWholeTtlFromNowAndIsNotAddedUp) {
 
 TEST(FileRecordTest, RenewingAnothersLeaseIsLost) {
   const FileRecord record = held_by(claim_of("b"), at(60s));
-  const Decision decision =
-      decide(RequestKind::kRenew, {record.fence.value + 5}, claim_of("a"), record, at(61s));
+  const Decision decision = decide(request(RequestKind::kRenew, {record.fence.value + 5}),
+                                   claim_of("a"), record, at(61s));
   EXPECT_EQ(answer<Lost>(decision).leader, "b");
   EXPECT_FALSE(decision.write);
 }
 
 TEST(FileRecordTest, ARenewalRebuildsWhatWasDeletedOrGarbled) {
   for (const FoundRecord& found : {FoundRecord(NoRecord{}), FoundRecord(Garbage{})}) {
-    const Decision decision = decide(RequestKind::kRenew, {42}, claim_of("a"), found, at(60s));
+    const Decision decision =
+        decide(request(RequestKind::kRenew, {42}), claim_of("a"), found, at(60s));
     answer<Renewed>(decision);
     EXPECT_EQ(decision.write->fence.value, 42);
     EXPECT_EQ(decision.write->holder, claim_of("a").holder);
@@ -121,7 +129,7 @@ TEST(FileRecordTest, ARenewalRebuildsWhatWasDeletedOrGarbled) {
 TEST(FileRecordTest, ADelayedRenewalDoesNotResurrectAReleasedLease) {
   const FileRecord record = released_by(claim_of("a"), at(60s));
   const auto renew = [&](std::int64_t token) {
-    return decide(RequestKind::kRenew, {token}, claim_of("a"), record, at(61s));
+    return decide(request(RequestKind::kRenew, {token}), claim_of("a"), record, at(61s));
   };
   answer<Lost>(renew(record.fence.value));
   answer<Lost>(renew(record.fence.value - 1));
@@ -131,7 +139,8 @@ TEST(FileRecordTest, ADelayedRenewalDoesNotResurrectAReleasedLease) {
 
 TEST(FileRecordTest, ReleaseKeepsTheFenceOnly) {
   const FileRecord held = held_by(claim_of("a"), at(60s));
-  const Decision decision = decide(RequestKind::kRelease, {}, claim_of("a"), held, at(61s));
+  const Decision decision =
+      decide(request(RequestKind::kRelease, {}), claim_of("a"), held, at(61s));
   answer<Released>(decision);
   EXPECT_EQ(decision.write->fence, held.fence);
   EXPECT_EQ(decision.write->holder.value, "");
@@ -140,15 +149,17 @@ TEST(FileRecordTest, ReleaseKeepsTheFenceOnly) {
 
 TEST(FileRecordTest, ReleaseLeavesAnothersLeaseAlone) {
   const FileRecord record = held_by(claim_of("b"), at(60s));
-  const Decision decision = decide(RequestKind::kRelease, {}, claim_of("a"), record, at(61s));
+  const Decision decision =
+      decide(request(RequestKind::kRelease, {}), claim_of("a"), record, at(61s));
   answer<Released>(decision);
   EXPECT_FALSE(decision.write);
-  EXPECT_FALSE(decide(RequestKind::kRelease, {}, claim_of("a"), NoRecord{}, at(61s)).write);
+  EXPECT_FALSE(
+      decide(request(RequestKind::kRelease, {}), claim_of("a"), NoRecord{}, at(61s)).write);
 }
 
 TEST(FileRecordTest, ALeaseOfAnEarlierBootIsVoid) {
   const FileRecord record = held_by(claim_of("a"), at(60s));
-  const Decision decision = decide(RequestKind::kAcquire, {}, claim_of("b"), record,
+  const Decision decision = decide(request(RequestKind::kAcquire, {}), claim_of("b"), record,
                                    at(10s, "boot-2", kBootedMs + 65'000));
   EXPECT_GT(answer<Granted>(decision).token, record.fence);
 }
@@ -156,11 +167,13 @@ TEST(FileRecordTest, ALeaseOfAnEarlierBootIsVoid) {
 TEST(FileRecordTest, ContainersWithBootIdsOfTheirOwnShareOneKernel) {
   const FileRecord record = held_by(claim_of("a"), at(60s));
   const Moment beside = at(61s, "boot-of-a-container", kBootedMs + 1);
-  EXPECT_EQ(answer<Busy>(decide(RequestKind::kAcquire, {}, claim_of("b"), record, beside)).leader,
+  EXPECT_EQ(answer<Busy>(decide(request(RequestKind::kAcquire, {}), claim_of("b"), record, beside))
+                .leader,
             "a");
   // A machine without a clock of its own may begin each boot with the same time. What a lease still
   // has to run then tells nothing, unless it is more than a lease can have.
-  answer<Granted>(decide(RequestKind::kAcquire, {}, claim_of("b"), record, at(20s, "boot-2")));
+  answer<Granted>(
+      decide(request(RequestKind::kAcquire, {}), claim_of("b"), record, at(20s, "boot-2")));
 }
 
 TEST(FileRecordTest, NoLeaseBarsLongerThanItsTtl) {
@@ -171,7 +184,7 @@ TEST(FileRecordTest, NoLeaseBarsLongerThanItsTtl) {
 
 TEST(FileRecordTest, WhatCannotBeReadIsNobodysToTake) {
   for (const RequestKind kind : {RequestKind::kAcquire, RequestKind::kRelease}) {
-    const Decision decision = decide(kind, {}, claim_of("a"), Garbage{}, at(60s));
+    const Decision decision = decide(request(kind, {}), claim_of("a"), Garbage{}, at(60s));
     EXPECT_EQ(answer<Failed>(decision).trouble, Trouble::kMisconfigured);
     EXPECT_FALSE(decision.write);
   }
@@ -182,7 +195,7 @@ TEST(FileRecordTest, AnotherKeysRecordIsNotTouched) {
   record.key.value = "NodeRED:leader";
   for (const RequestKind kind :
        {RequestKind::kAcquire, RequestKind::kRenew, RequestKind::kRelease}) {
-    const Decision decision = decide(kind, record.fence, claim_of("a"), record, at(60s));
+    const Decision decision = decide(request(kind, record.fence), claim_of("a"), record, at(60s));
     EXPECT_EQ(answer<Failed>(decision).trouble, Trouble::kMisconfigured);
     EXPECT_FALSE(decision.write);
   }
@@ -283,7 +296,7 @@ TEST(FileRecordTest, NoBytesCrashIt) {
     if (const auto record = parse_record(text)) {
       for (const RequestKind kind :
            {RequestKind::kAcquire, RequestKind::kRenew, RequestKind::kRelease}) {
-        const Decision decision = decide(kind, {1}, claim_of("b"), *record, at(60s));
+        const Decision decision = decide(request(kind, {1}), claim_of("b"), *record, at(60s));
         if (!decision.write) continue;
         EXPECT_TRUE(parse_record(format_record(*decision.write)));
       }

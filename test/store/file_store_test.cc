@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "store/settle_contract.h"
 #include "store/store_contract.h"
 
 namespace cluster_leader {
@@ -734,5 +735,6 @@ TEST_F(FileStoreTest, AnAcquireAndAReleaseCostLessThanAMillisecond) {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(File, StoreContractTest, FileWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(File, ExpiringStoreContractTest, FileWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(File, SettleContractTest, FileWorld);
 
 }  // namespace cluster_leader

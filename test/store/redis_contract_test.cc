@@ -1,4 +1,5 @@
 #include "store/redis_world.h"
+#include "store/settle_contract.h"
 #include "store/store_contract.h"
 
 namespace cluster_leader {
@@ -7,5 +8,7 @@ INSTANTIATE_TYPED_TEST_SUITE_P(Redis, StoreContractTest, RedisWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(Valkey, StoreContractTest, ValkeyWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis, ExpiringStoreContractTest, RedisWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(Valkey, ExpiringStoreContractTest, ValkeyWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(Redis, SettleContractTest, RedisWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(Valkey, SettleContractTest, ValkeyWorld);
 
 }  // namespace cluster_leader

@@ -1,8 +1,11 @@
 -- Gives the lease to a candidate, or says who has it and for how long.
 --
--- KEYS: lock, record.  ARGV: holder id, ttl in ms, events channel, node, host, pid, command.
+-- KEYS: lock, record.  ARGV: holder id, ttl in ms, events channel, node, host, pid, command, identity,
+-- token of the run whose result is awaited ('0': of whatever run has the key; '': a result is no use).
 -- Answers: {'granted', token}
---          {'busy', holder id, rest in ms (-1: no expiry), ttl of that holder in ms (0: unknown)}
+--          {'busy', holder id, rest in ms (-1: no expiry), ttl of that holder in ms (0: unknown), token
+--           of that lease (0: unknown)}
+--          {'done', status, token, node, started, finished}: a run has ended and nothing is to be run
 --          {'young', seconds since the server started, rest in ms}
 local lock, record = KEYS[1], KEYS[2]
 local id, ttl = ARGV[1], tonumber(ARGV[2])
@@ -15,14 +18,40 @@ local function is_refusal(reply) return type(reply) == 'table' and reply.err end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local value = redis.call('GET', lock)
-local fields = redis.call('HMGET', record, 'fence', 'until', 'ttl', 'holder')
+local fields = redis.call('HMGET', record, 'fence', 'until', 'ttl', 'holder', 'hold_until',
+  'once_until', 'result_token', 'result_status', 'result_node', 'result_started', 'result_finished')
 local fence = tonumber(fields[1] or 0) or 0
 local ends = tonumber(fields[2] or 0) or 0
 local holder_ttl = tonumber(fields[3] or 0) or 0
 local holder = fields[4]
+local held_until = tonumber(fields[5] or 0) or 0
+local result_token = tonumber(fields[7] or 0) or 0
+local awaited = tonumber(ARGV[9])
+
+if value ~= id then
+  local forbidden = (tonumber(fields[6] or 0) or 0) > now
+  -- A candidate that joins takes the result of the run that it saw or of a later one; if it saw none
+  -- but the key is still held after a run, then that one's.
+  local joined = awaited and result_token > 0 and
+    ((awaited > 0 and result_token >= awaited) or
+     (awaited == 0 and value and value ~= holder and result_token == fence))
+  if forbidden or joined then
+    return {'done', fields[8] or '0', whole(result_token), fields[9] or '', fields[10] or '0',
+      fields[11] or '0'}
+  end
+end
 
 if value and value ~= id then
-  return {'busy', value, redis.call('PTTL', lock), holder == value and holder_ttl or 0}
+  local is_parked = string.sub(value, 1, 7) == 'parked:'
+  local is_ours = is_parked and ARGV[8] ~= '' and value == 'parked:' .. ARGV[8]
+  if is_ours and held_until > now then
+    return {'busy', value, held_until - now, holder_ttl, whole(fence)}
+  end
+  if not is_ours then
+    local known = holder and (value == holder or value == 'held:' .. holder or is_parked)
+    return {'busy', value, redis.call('PTTL', lock), known and holder_ttl or 0,
+      whole(known and fence or 0)}
+  end
 end
 
 if value == id and holder == id then
@@ -43,7 +72,7 @@ if not value and ends > now and holder ~= id then
     rest = holder_ttl
     redis.pcall('HSET', record, 'until', whole(now + rest))
   end
-  return {'busy', holder or '', rest, holder_ttl}
+  return {'busy', holder or '', rest, holder_ttl, whole(fence)}
 end
 
 if not value and not (holder == id and ends > now) then
