@@ -48,7 +48,7 @@ Duration duration_of(const char* option, const std::string& text) {
   const std::optional<Duration> d = parse_duration(text);
   if (!d) {
     throw UsageError{std::string(option) + ": '" + text +
-                     "' is no duration; write 10, 10s, 1500ms, 2m, 1h or 1d"};
+                     "' is no duration; write 10, 10s, 1500ms, 2m, 1h or 1d, at most 1000d"};
   }
   return *d;
 }
@@ -211,6 +211,10 @@ void read_aftermath(const RawOptions& raw, Options& options) {
   if (!raw.once.empty()) after.once = duration_of("--once", raw.once);
   if (after.hold > std::chrono::days(30)) {
     throw UsageError{"--min-hold: at most 30d are allowed; what is to run once ever wants --once"};
+  }
+  if (raw.sticky && raw.join) {
+    throw UsageError{
+        "--sticky gives every tick to one node and --join shares one run among all: choose one"};
   }
   options.result_file = raw.result_file;
   options.metrics_file = raw.metrics_file;

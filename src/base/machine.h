@@ -4,7 +4,7 @@
 
 namespace cluster_leader {
 
-/// The id of this boot of the kernel (random(4)); empty if /proc does not tell.
+/// The id of this boot of the kernel (random(4)); empty, with errno, if /proc does not tell.
 std::string boot_id();
 
 /// `NODE/BOOT:NAMESPACE`: the same for all processes that share a node label, a boot of the kernel

@@ -118,12 +118,24 @@ class KeeperLoop {
       status_ = job_->status();
       job_.reset();
       finished_ms_ = wall_clock_ms();
-      carry_out(session_.tell(TreeGone{{shell_status(status_), started_ms_, finished_ms_}}, now));
+      // A job that died of a signal that asks for the end was asked to, by whomever: the terminal's
+      // keys do not come through us.
+      if (status_.kind == JobStatus::Kind::kSignaled && asks_to_end(status_.value)) {
+        carry_out(session_.tell(StopForwarded{}, now));
+      }
+      carry_out(session_.tell(TreeGone{result()}, now));
     } else if (session_.supervisor().phase() == Phase::kKilling) {
       tree_.sweep();
     } else if (main_exited_ && session_.supervisor().phase() == Phase::kRunning) {
       carry_out(session_.tell(JobExited{}, now));
     }
+  }
+
+  std::optional<RunResult> result() const {
+    const bool ran =
+        status_.kind == JobStatus::Kind::kExited || status_.kind == JobStatus::Kind::kSignaled;
+    if (!ran) return std::nullopt;
+    return RunResult{shell_status(status_), started_ms_, finished_ms_};
   }
 
   void listen_to_front(Time now) {

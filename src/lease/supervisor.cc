@@ -294,7 +294,11 @@ void Supervisor::on(const TreeGone& event, Time now, Actions& out) {
   if (!job_alive()) return;
   if (state_.outcome == Outcome::kNone) state_.outcome = Outcome::kJobEnded;
   // A job that was made to end has no result: this node is going away, and others take over.
-  if (state_.outcome == Outcome::kJobEnded && !state_.stop_forwarded) state_.result = event.result;
+  if (state_.outcome == Outcome::kJobEnded && !state_.stop_forwarded) {
+    state_.result = event.result;
+    // Nothing has run, and another node may have the command.
+    state_.job_ran = event.result.has_value();
+  }
   if (leased_ && !state_.lease_sent_at) {
     finish(out);
   } else {

@@ -48,7 +48,7 @@ struct JobStarted {};   ///< the job's first process exists
 struct StartFailed {};  ///< it could not be made
 struct JobExited {};    ///< its main process has ended, and descendants of it have not
 struct TreeGone {       ///< nothing of the job is left: every process is dead and reaped
-  RunResult result;
+  std::optional<RunResult> result;  ///< nothing if the command could not be executed
 };
 struct StopForwarded {};  ///< a signal that asks a program to end was passed on to the job
 struct FrontGone {};      ///< the front has died

@@ -74,10 +74,11 @@ std::optional<Answer> FileStore::attempt(const Request& request) {
 }
 
 std::optional<Failed> FileStore::read_boot_id() {
-  if (boot_id_.empty()) boot_id_ = boot_id();
   if (!boot_id_.empty()) return std::nullopt;
-  return Failed{
-      Trouble::kNotServing, "/proc does not tell which boot of the kernel this is", false, {}};
+  errno = ENOENT;
+  boot_id_ = boot_id();
+  if (!boot_id_.empty()) return std::nullopt;
+  return refused(errno, "tell one boot of the machine from another");
 }
 
 void FileStore::cancel() {

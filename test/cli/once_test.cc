@@ -96,6 +96,29 @@ TEST_P(OnceTest, AStopBySigtermReleasesInsteadOfParking) {
   EXPECT_EQ(run_of("n2", {"--sticky"}).run().status(), 0) << "the node was going away";
 }
 
+TEST_P(OnceTest, AJobThatDiesOfASignalThatAsksForTheEndParksNothing) {
+  const Ended ended = run_of("n1", {"--sticky"}, "kill -INT $$; sleep 60").run();
+  EXPECT_EQ(ended.status(), kDiedOf + SIGINT) << "as after the terminal's ^C";
+  EXPECT_EQ(run_of("n2", {"--sticky"}).run().status(), 0);
+}
+
+TEST_P(OnceTest, ACommandThatCannotBeExecutedHereLeavesTheKeyToOthers) {
+  const Words where = server_ ? on(*server_) : on_file();
+  const Words options = {"--key", "job-a",    "--ttl",      "3", "--node",
+                         "n1",    "--sticky", "--min-hold", "20"};
+  const Ended ended = run_under_lease(joined(where, options), {"/no/such/command"}).run();
+  EXPECT_EQ(ended.status(), 127) << ended;
+  EXPECT_EQ(run_of("n2", {"--sticky", "--min-hold", "1"}).run().status(), 0);
+}
+
+TEST_P(OnceTest, StickyAndOnceAndHoldGoTogether) {
+  const Words all = {"--sticky", "--min-hold", "20", "--once", "1h"};
+  EXPECT_EQ(run_of("n1", all, "exit 3").run().status(), 3);
+  expect_silent_follower(run_of("n1", all).run());
+  expect_silent_follower(run_of("n2", all).run());
+  EXPECT_EQ(runs(), Words{"n1"});
+}
+
 TEST_P(OnceTest, RunsOnOneNodeStillExcludeEachOther) {
   Process first = run_of("n1", {"--sticky"}, "echo runs; exec sleep 60").start();
   ASSERT_TRUE(first.says("runs"));
@@ -241,7 +264,7 @@ TEST_P(OnceTest, WhoJoinsGivesUpWhenItsPatienceEnds) {
 }
 
 TEST_P(OnceTest, EverythingTogetherRunsOnceAndEverybodyKnowsTheResult) {
-  const Words all = {"--sticky", "--min-hold", "2", "--once", "1h", "--join"};
+  const Words all = {"--min-hold", "2", "--once", "1h", "--join"};
   for (const std::string node : {"n1", "n2", "n1", "n3"}) {
     EXPECT_EQ(run_of(node, all).run().status(), 0);
   }
@@ -255,6 +278,8 @@ TEST_F(OnceUsageTest, WhatCannotGoTogetherIsRefusedWithAReason) {
                  {"--join"});
   expect_failure(run_under_lease(on_file({"--join", "--wait", "0"}), {"true"}).run(), 64,
                  {"--join"});
+  expect_failure(run_under_lease(on_file({"--join", "--sticky"}), {"true"}).run(), 64,
+                 {"--join", "--sticky"});
   expect_failure(run_under_lease(on_file({"--min-hold", "31d"}), {"true"}).run(), 64, {"--once"});
   expect_failure(run_under_lease(on_file({"--once", "never"}), {"true"}).run(), 64, {"duration"});
 }

@@ -292,7 +292,7 @@ class World {
     if (job_ == JobState::kAlive || job_ == JobState::kDying) {
       add("tree gone", [](World& w) {
         w.job_ = JobState::kDead;
-        w.feed(TreeGone{});
+        w.feed(TreeGone{RunResult{}});
       });
     }
   }

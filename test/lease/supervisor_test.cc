@@ -11,6 +11,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+constexpr RunResult kWell{0, 100, 200};
+
 /// A supervisor with a ttl of 10 s (stop at 7 s, kill at 9 s), and all that it asked for so far.
 class SupervisorTest : public ::testing::Test {
  protected:
@@ -87,7 +89,7 @@ TEST_F(SupervisorTest, UncontendedRunIsOneAcquireAndOneRelease) {
   answer(Granted{Token{5}});
   EXPECT_EQ(supervisor->token(), Token{5});
   feed(JobStarted{});
-  feed(TreeGone{});
+  feed(TreeGone{kWell});
   answer(Released{});
   EXPECT_EQ(take_did(), "aJs.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
@@ -130,7 +132,7 @@ TEST_F(SupervisorTest, StopsThenKillsTheJobBeforeTheLeaseExpires) {
   pass(milliseconds(1));
   EXPECT_NE(take_did().find('K'), std::string::npos);
   EXPECT_EQ(now, sent_at + timeline.ttl - timeline.margin);
-  feed(TreeGone{});
+  feed(TreeGone{kWell});
   EXPECT_EQ(supervisor->outcome(), Outcome::kLost);
 }
 
@@ -165,7 +167,7 @@ TEST_F(SupervisorTest, RenewalAfterTheStopSignalDoesNotBringTheJobBackButKeepsTh
   EXPECT_EQ(supervisor->kill_at(), stopped_at + timeline.kill_after);
   pass(timeline.kill_after);
   EXPECT_NE(take_did().find('K'), std::string::npos);
-  feed(TreeGone{});
+  feed(TreeGone{kWell});
   EXPECT_EQ(supervisor->outcome(), Outcome::kLost);
 }
 
@@ -186,7 +188,7 @@ TEST_F(SupervisorTest, LeaseOfAnotherKillsTheJobAtOnce) {
   EXPECT_EQ(take_did(), "K");
   pass(seconds(60));
   EXPECT_EQ(take_did(), "") << "another's lease is not renewed";
-  feed(TreeGone{});
+  feed(TreeGone{kWell});
   EXPECT_EQ(take_did(), ".") << "another's lease is not released";
   EXPECT_EQ(supervisor->outcome(), Outcome::kLost);
 }
@@ -228,7 +230,7 @@ TEST_F(SupervisorTest, ReleasesOnlyWhenNothingOfTheJobIsAlive) {
   EXPECT_EQ(take_did().find('s'), std::string::npos);
   if (supervisor->state().in_flight) answer(Renewed{});
   take_did();
-  feed(TreeGone{});
+  feed(TreeGone{kWell});
   EXPECT_EQ(take_did(), "s");
   answer(Released{});
   EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
@@ -238,7 +240,7 @@ TEST_F(SupervisorTest, ReleaseWaitsForTheRenewalUnderWay) {
   run_job();
   pass(seconds(2));
   take_did();
-  feed(TreeGone{});
+  feed(TreeGone{kWell});
   EXPECT_EQ(take_did(), "");
   answer(Renewed{});
   EXPECT_EQ(take_did(), "s");
@@ -246,7 +248,7 @@ TEST_F(SupervisorTest, ReleaseWaitsForTheRenewalUnderWay) {
 
 TEST_F(SupervisorTest, ReleaseIsTriedAgainAndThenLeftToTheTtl) {
   run_job();
-  feed(TreeGone{});
+  feed(TreeGone{kWell});
   answer(Failed{Trouble::kUnreachable, "reset", true, {}});
   pass(seconds(1));
   EXPECT_EQ(take_did(), "ss");
@@ -258,7 +260,7 @@ TEST_F(SupervisorTest, ReleaseIsTriedAgainAndThenLeftToTheTtl) {
 
 TEST_F(SupervisorTest, ReleaseThatIsForbiddenIsNotTriedAgain) {
   run_job();
-  feed(TreeGone{});
+  feed(TreeGone{kWell});
   answer(Failed{Trouble::kDenied, "NOPERM", false, {}});
   EXPECT_EQ(take_did(), "s.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
@@ -482,7 +484,7 @@ TEST_F(SupervisorTest, ForwardedStopIsFollowedByKillIfKillAfterWasGiven) {
   EXPECT_EQ(take_did(), "");
   pass(milliseconds(1));
   EXPECT_EQ(take_did(), "Kr");
-  feed(TreeGone{});
+  feed(TreeGone{kWell});
   EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded) << "the job's own status counts";
 }
 
@@ -490,7 +492,7 @@ TEST_F(SupervisorTest, DeathOfTheFrontKillsAtOnceAndReleases) {
   run_job();
   feed(FrontGone{});
   EXPECT_EQ(take_did(), "K");
-  feed(TreeGone{});
+  feed(TreeGone{kWell});
   answer(Released{});
   EXPECT_EQ(take_did(), "s.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kFrontGone);
@@ -498,7 +500,7 @@ TEST_F(SupervisorTest, DeathOfTheFrontKillsAtOnceAndReleases) {
 
 TEST_F(SupervisorTest, ResultOfAJobThatEndedByItselfIsTold) {
   run_job();
-  feed(TreeGone{{3, 100, 200}});
+  feed(TreeGone{RunResult{3, 100, 200}});
   EXPECT_EQ(last_request.kind, RequestKind::kSettle);
   EXPECT_EQ(last_request.result, (RunResult{3, 100, 200}));
   EXPECT_EQ(last_request.token, Token{5});
@@ -509,7 +511,7 @@ TEST_F(SupervisorTest, JobThatWasMadeToEndHasNoResult) {
   for (const Event& reason : reasons) {
     run_job();
     feed(reason);
-    feed(TreeGone{{143, 100, 200}});
+    feed(TreeGone{RunResult{143, 100, 200}});
     EXPECT_EQ(last_request.kind, RequestKind::kSettle) << "for its hold";
     EXPECT_EQ(last_request.result, std::nullopt);
     take_did();
@@ -517,9 +519,15 @@ TEST_F(SupervisorTest, JobThatWasMadeToEndHasNoResult) {
   run_job();
   pass(seconds(7));  // the lease slips away
   while (supervisor->state().in_flight) pass(milliseconds(1));
-  feed(TreeGone{{0, 100, 200}});
+  feed(TreeGone{RunResult{0, 100, 200}});
   EXPECT_EQ(last_request.kind, RequestKind::kSettle);
   EXPECT_EQ(last_request.result, std::nullopt);
+}
+
+TEST_F(SupervisorTest, CommandThatCannotBeExecutedLeavesTheKeyAsIfNothingHadBeen) {
+  run_job();
+  feed(TreeGone{});
+  EXPECT_EQ(last_request.kind, RequestKind::kRelease);
 }
 
 TEST_F(SupervisorTest, FollowsWhenARunThatEndedWellForbidsAnother) {
@@ -578,7 +586,7 @@ TEST_F(SupervisorTest, WithoutALeaseNothingIsAskedAndNothingIsDue) {
   feed(Tick{});
   feed(JobExited{});
   pass(timeline.kill_after);
-  feed(TreeGone{});
+  feed(TreeGone{kWell});
   EXPECT_EQ(take_did(), "TK.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
 }

@@ -89,8 +89,14 @@ std::string TempFolder::write(const std::string& name, const std::string& text, 
 }
 
 std::string content_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  char part[4096];
+  // A file of /proc may go at any moment, which ends it as well.
+  for (ssize_t got = 0; fd && (got = ::read(fd.get(), part, sizeof part)) > 0;) {
+    text.append(part, static_cast<std::size_t>(got));
+  }
+  return text;
 }
 
 Pipe::Pipe() {
