@@ -385,6 +385,8 @@ class RefusalTest : public ExitStatusTest {
   bool run_with(std::function<void()> limit) {
     const Ended ended = run_under_lease(on(server_, {"--key", "job-a", "--ttl", "1"}), {"true"})
                             .prepare(std::move(limit))
+                            // Looking for leaks takes a process and descriptors of its own.
+                            .with("ASAN_OPTIONS", "detect_leaks=0")
                             .run();
     EXPECT_EQ(server_.integer({"EXISTS", "job-a"}), 0) << ended;
     if (ended.status() == 0) return true;
@@ -399,7 +401,8 @@ class RefusalTest : public ExitStatusTest {
 TEST_F(RefusalTest, TooFewDescriptorsAre71AndTheLeaseIsFree) {
   int refused = 0;
   int ran = 0;
-  for (rlim_t most = 3; most <= 24; ++most) {
+  // A binary with shared libraries needs one descriptor beyond 0, 1 and 2 to be loaded at all.
+  for (rlim_t most = 4; most <= 24; ++most) {
     SCOPED_TRACE(most);
     const bool has_run = run_with([most] {
       const rlimit limit{most, most};
