@@ -49,6 +49,9 @@ struct Plan {
   std::vector<char*> argv;
   std::vector<char*> environment;
   int report = -1;
+  /// With a terminal: a pipe that the supervisor shuts when it has left the group.
+  int gate = -1;
+  int gate_of_supervisor = -1;
 };
 
 void tell(const Plan& plan, Report::Kind kind, int value) {
@@ -66,6 +69,12 @@ void tell(const Plan& plan, Report::Kind kind, int value) {
     ::_exit(kStartFailed);
   }
   tell(plan, Report::Kind::kPid, ::getpid());
+  if (plan.gate >= 0) {
+    ::close(plan.gate_of_supervisor);
+    char nothing;
+    while (::read(plan.gate, &nothing, 1) < 0 && errno == EINTR) {
+    }
+  }
   plan.signals.restore();
   // execvp searches the PATH of `environ`, which is the job's from here on.
   environ = const_cast<char**>(plan.environment.data());
@@ -95,6 +104,15 @@ Job Job::start(const JobSpec& spec) {
   const UniqueFd report_end(ends[1]);
   check_errno(::fcntl(job.report_.get(), F_SETFL, O_NONBLOCK), "fcntl");
   plan.report = report_end.get();
+  UniqueFd gate;
+  UniqueFd own_gate;
+  if (plan.terminal_group != 0) {
+    check_errno(::pipe2(ends, O_CLOEXEC), "pipe2");
+    gate.reset(ends[0]);
+    own_gate.reset(ends[1]);
+    plan.gate = gate.get();
+    plan.gate_of_supervisor = own_gate.get();
+  }
   // The intermediate is gone after two system calls, for which it need not have a copy of us; the
   // job, which it clones, gets one.
   const pid_t child =
@@ -106,7 +124,8 @@ Job Job::start(const JobSpec& spec) {
   (plan.terminal_group != 0 ? job.pid_ : job.group_) = child;
   if (plan.terminal_group != 0) {
     // Those that came before the job was there. One that came since is pending for the job already,
-    // which has all of them blocked, so that it makes no difference to send it again.
+    // so that it makes no difference to send it again: the job has all of them blocked until the
+    // gate is shut, which is when no more of them come here.
     for (const int key : take_terminal_keys()) job.send_signal(key);
   }
   ::setsid();
