@@ -21,6 +21,7 @@
 #include "exit_code.h"
 #include "process/descriptors.h"
 #include "process/front.h"
+#include "process/proc.h"
 #include "store/location.h"
 
 namespace cluster_leader {
@@ -119,6 +120,11 @@ class Run {
     if (!location) {
       reporter_.error(fault);
       return end(RunEnding::Outcome::kError, kExitConfig);
+    }
+    if (!proc_is_ours()) {
+      // Looking for descendants in other ways takes longer than a lease can wait.
+      reporter_.error("needs a /proc of its own PID namespace, to find all processes of the job");
+      return end(RunEnding::Outcome::kError, kExitOs);
     }
     location_ = *location;
     where_ = "key " + options_.key + " at " + describe(location_);
@@ -272,8 +278,14 @@ class Run {
     const KeeperEnd end_of_keeper =
         stand_guard(*keeper, *link, signals_, terminal_, options_.timeline.margin / 3);
     if (!end_of_keeper.last_word) {
-      reporter_.error(where_ + ": the keeper of the lease was killed; stopped the job");
-      if (supervisor.state().lease_sent_at) settle_for_keeper(supervisor.token());
+      reporter_.error(where_ + ": the keeper of the lease was killed or failed; stopped the job");
+      if (supervisor.state().lease_sent_at) {
+        try {
+          settle_for_keeper(supervisor.token());
+        } catch (const std::system_error&) {
+          // The lease then ends with its ttl.
+        }
+      }
       return end(RunEnding::Outcome::kLost, kExitLost);
     }
     return conclude(*end_of_keeper.last_word);

@@ -17,7 +17,7 @@ Actions Session::tell(const Event& event, Time now) {
   for (const Action& action : supervisor_.step(event, now)) {
     switch (action.kind) {
       case Action::Kind::kSend:
-        store_->send(action.request, now);
+        send(action.request, now);
         break;
       case Action::Kind::kCancel:
         note_no_answer();
@@ -38,6 +38,29 @@ Actions Session::tell(const Event& event, Time now) {
   return rest;
 }
 
+void Session::send(const Request& request, Time now) {
+  try {
+    store_->send(request, now);
+  } catch (const std::system_error& error) {
+    note_exhaustion(error);
+  }
+}
+
+std::optional<Answer> Session::advance_store(const Poller& poller, Time now) {
+  try {
+    return store_->advance(poller, now);
+  } catch (const std::system_error& error) {
+    note_exhaustion(error);
+    return std::nullopt;
+  }
+}
+
+void Session::note_exhaustion(const std::system_error& error) {
+  if (!supervisor_.state().lease_sent_at) throw error;
+  failure_ = error.what();
+  reporter_.info(where_ + ": " + failure_);
+}
+
 void Session::watch(Poller& poller) {
   if (store_) store_->watch(poller);
 }
@@ -51,7 +74,7 @@ Actions Session::advance(const Poller& poller, Time now) {
   Actions rest = tell(Tick{}, now);
   const auto add = [&](Actions more) { rest.insert(rest.end(), more.begin(), more.end()); };
   if (!store_) return rest;
-  if (const std::optional<Answer> answer = store_->advance(poller, now)) {
+  if (const std::optional<Answer> answer = advance_store(poller, now)) {
     note(*answer, now);
     add(tell(Answered{supervisor_.state().last_attempt, *answer}, now));
     if (std::holds_alternative<Busy>(*answer)) say_who_is_waited_for();

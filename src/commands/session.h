@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 
 #include "base/poller.h"
 #include "commands/reporter.h"
@@ -44,6 +45,11 @@ class Session {
  private:
   void note(const Answer& answer, Time now);
   void note_no_answer();
+  // A machine that has no descriptor to give fails a candidate. A holder has until its deadline:
+  // such a request is one without an answer.
+  void send(const Request& request, Time now);
+  std::optional<Answer> advance_store(const Poller& poller, Time now);
+  void note_exhaustion(const std::system_error& error);
   void say_who_is_waited_for();
 
   Supervisor supervisor_;

@@ -91,14 +91,6 @@ RequestKind Supervisor::next_request() const {
 }
 
 void Supervisor::enforce_deadlines(Time now, Actions& out) {
-  if (state_.phase == Phase::kGranted && leased_ &&
-      now >= timeline_.start_by(*state_.lease_sent_at)) {
-    // Too late for a job: it goes back, and the candidate stands again as long as its patience
-    // lasts.
-    state_.phase = Phase::kCandidate;
-    state_.lease_sent_at.reset();
-    hand_back(now);
-  }
   if (state_.phase != Phase::kRunning && state_.phase != Phase::kStopping) return;
   if (now >= kill_at()) {
     const bool slipped = state_.lease_sent_at && now >= timeline_.kill_at(*state_.lease_sent_at);
@@ -142,6 +134,17 @@ void Supervisor::make_requests(Time now, Actions& out) {
   state_.in_flight = {request.kind, request.attempt, now, timeout_at};
   state_.hinted = false;
   out.push_back({Kind::kSend, request});
+}
+
+void Supervisor::on(const Tick&, Time now, Actions&) {
+  // Only before the start, which looks once more right before it makes the first process; a start
+  // that took long has made one all the same.
+  if (state_.phase != Phase::kGranted || !leased_) return;
+  if (now < timeline_.start_by(*state_.lease_sent_at)) return;
+  // Too late for a job: it goes back, and the candidate stands again as long as its patience lasts.
+  state_.phase = Phase::kCandidate;
+  state_.lease_sent_at.reset();
+  hand_back(now);
 }
 
 void Supervisor::on(const Answered& event, Time now, Actions& out) {

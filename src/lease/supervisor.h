@@ -154,7 +154,7 @@ class Supervisor {
   const State& state() const { return state_; }
 
  private:
-  void on(const Tick&, Time, Actions&) {}
+  void on(const Tick&, Time now, Actions& out);
   void on(const Answered& event, Time now, Actions& out);
   void on(const Hinted&, Time now, Actions& out);
   void on(const AbortAsked&, Time now, Actions& out);

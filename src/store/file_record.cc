@@ -26,6 +26,9 @@ constexpr std::size_t kLongestCommand = 1024;
 /// there.
 constexpr std::int64_t kLargestCount = std::int64_t{1} << 53U;
 
+/// In ns: 73 years after a boot. It keeps sums of times far from an overflow.
+constexpr std::int64_t kLargestTime = std::int64_t{1} << 61U;
+
 /// A hundred times what the command line allows; it keeps sums of times far from an overflow.
 constexpr std::int64_t kLongestTtlMs = std::int64_t{100} * 24 * 60 * 60 * 1000;
 
@@ -222,12 +225,13 @@ std::optional<FileRecord> parse_record(std::string_view bytes) {
   record.ttl = milliseconds(*ttl);
   if (object.contains("holder") || object.contains("until_boottime_ns")) {
     const auto holder = text(object, "holder");
-    const auto until = integer(object, "until_boottime_ns", kAny);
+    const auto until = integer(object, "until_boottime_ns", kLargestTime);
     if (!holder || holder->empty() || !until) return std::nullopt;
     record.holder.value = *holder;
     record.until = Time(Duration(*until));
-    record.since = Time(Duration(integer(object, "since_boottime_ns", kAny).value_or(0)));
-    record.hold_until = Time(Duration(integer(object, "hold_until_boottime_ns", kAny).value_or(0)));
+    record.since = Time(Duration(integer(object, "since_boottime_ns", kLargestTime).value_or(0)));
+    record.hold_until =
+        Time(Duration(integer(object, "hold_until_boottime_ns", kLargestTime).value_or(0)));
   }
   // The rest is for people: a lease does not become void because one of these is missing.
   record.node = text(object, "node").value_or("");

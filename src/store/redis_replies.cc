@@ -137,6 +137,11 @@ std::int64_t number_at(const redisReply& reply, std::size_t index) {
   return number;
 }
 
+/// A time in ms since 1970; some centuries at most, so that it can be counted in ns as well.
+std::int64_t time_at(const redisReply& reply, std::size_t index) {
+  return std::clamp<std::int64_t>(number_at(reply, index), 0, std::int64_t{1} << 43U);
+}
+
 /// When the lease that is held for `rest` ms more may be free. The 2 ms are for the server's
 /// expiry, which counts whole milliseconds. A 500th of the holder's ttl lets the check fall just
 /// behind the renewal that comes at the same moment, as every fifth does with a heartbeat of ttl /
@@ -276,8 +281,10 @@ Answer answer_of(RequestKind kind, const redisReply& reply, const Claim& claim) 
                     {number_at(reply, 4)}};
       }
       if (verdict == "done") {
-        const RunResult result{static_cast<int>(number_at(reply, 1)), number_at(reply, 4),
-                               number_at(reply, 5)};
+        const std::int64_t status = number_at(reply, 1);
+        // Of a record that somebody else has written on: no result is to be made of that.
+        if (status < 0 || status > 255) return not_understood();
+        const RunResult result{static_cast<int>(status), time_at(reply, 4), time_at(reply, 5)};
         return Done{result, std::string(text_at(reply, 3)), {number_at(reply, 2)}};
       }
       if (verdict == "young") return too_young(reply);

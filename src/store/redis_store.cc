@@ -1,6 +1,7 @@
 #include "store/redis_store.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -35,9 +36,18 @@ const Script& script_for(RequestKind kind) {
   return kReleaseScript;
 }
 
+/// In the place of an errno.
+constexpr int kNotAFile = -1;
+
 /// The first line of a file; without blocking, whatever kind of file it is.
 std::optional<std::string> read_secret(const std::string& path, int& error) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  // A pipe, such as a shell's <(...), gives the secret once, and it is wanted for every connection.
+  struct stat status {};
+  if (fd && (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))) {
+    error = kNotAFile;
+    return std::nullopt;
+  }
   std::string text;
   char part[512];
   ssize_t got = fd ? 0 : -1;
@@ -180,11 +190,13 @@ std::optional<std::string> RedisStore::password() {
   int error = 0;
   auto secret = read_secret(credentials.password_file, error);
   if (!secret) {
-    finish(Failed{
-        Trouble::kMisconfigured,
-        "cannot read the password file " + credentials.password_file + ": " + std::strerror(error),
-        false,
-        {}});
+    finish(Failed{Trouble::kMisconfigured,
+                  "cannot read the password file " + credentials.password_file + ": " +
+                      (error == kNotAFile
+                           ? "it must be a regular file, since it is read anew for every connection"
+                           : std::strerror(error)),
+                  false,
+                  {}});
   }
   return secret;
 }

@@ -66,9 +66,9 @@ add_mutation(answer_before_kill_deadline
   "SupervisorTest.KillDeadlineGoesBeforeAnAnswerInTheSameTurn")
 
 add_mutation(late_start
-  "      now >= timeline_.start_by(*state_.lease_sent_at)) {"
-  "      false) {"
-  "SupervisorTest.JobIsNotStarted*")
+  "if (now < timeline_.start_by(*state_.lease_sent_at)) return;"
+  "return;"
+  "*JobIsNotStarted*")
 
 add_mutation(late_grant_used
   "if (now >= timeline_.start_by(request.sent_at)) {"

@@ -189,13 +189,17 @@ class World {
   bool may_tick() const { return job_ != JobState::kDying || dying_for_ + 1 < kMargin; }
 
   void tick() {
+    pass_tick();
+    feed(Tick{});
+  }
+
+  void pass_tick() {
     now_ += kTick;
     if (job_ == JobState::kDying) ++dying_for_;
     if (until_in_ > 0) --until_in_;
     if (held_for_ > 0) --held_for_;
     if (young_for_ > 0) --young_for_;
     if (expires_in_ > 0 && --expires_in_ == 0) owner_ = Owner::kNobody;
-    feed(Tick{});
   }
 
   template <typename Add>
@@ -281,6 +285,19 @@ class World {
         w.job_ = JobState::kAlive;
         w.feed(JobStarted{});
       });
+      {
+        add("start slowly", [](World& w) {
+          w.feed(Tick{});
+          if (w.supervisor_.phase() != Phase::kGranted) {
+            w.job_ = JobState::kDead;
+            return;
+          }
+          // The first process is there, and we do not hear of it for a tick.
+          w.job_ = JobState::kAlive;
+          w.pass_tick();
+          w.feed(JobStarted{});
+        });
+      }
       add("start fails", [](World& w) {
         w.job_ = JobState::kDead;
         if (w.supervisor_.phase() == Phase::kGranted) w.feed(StartFailed{});

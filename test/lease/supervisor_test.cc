@@ -457,6 +457,43 @@ TEST_F(WaitingSupervisorTest, JobIsNotStartedWhenItsTimeHasPassedAndTheCandidate
   EXPECT_EQ(take_did(), "aJ");
 }
 
+TEST_F(SupervisorTest, JobWhoseStartTookLongRunsOnIfThereIsTime) {
+  stand();
+  answer(Granted{Token{5}});
+  feed(Tick{});
+  take_did();
+  now += milliseconds(6500);  // after the last time to start, before the stop
+  feed(JobStarted{});
+  EXPECT_EQ(take_did(), "r");
+  EXPECT_EQ(supervisor->phase(), Phase::kRunning);
+  answer(Renewed{});
+  pass(seconds(1));
+  EXPECT_EQ(take_did(), "");
+}
+
+TEST_F(SupervisorTest, JobWhoseStartTookLongerThanTheLeaseIsKilledAtOnce) {
+  stand();
+  answer(Granted{Token{5}});
+  feed(Tick{});
+  take_did();
+  now += milliseconds(9500);
+  feed(JobStarted{});
+  EXPECT_EQ(take_did()[0], 'K');
+  feed(TreeGone{kWell});
+  EXPECT_EQ(supervisor->outcome(), Outcome::kLost);
+}
+
+TEST_F(SupervisorTest, StartThatFailedLateReleasesToo) {
+  stand();
+  answer(Granted{Token{5}});
+  feed(Tick{});
+  take_did();
+  now += seconds(8);
+  feed(StartFailed{});
+  EXPECT_EQ(take_did(), "x");
+  EXPECT_EQ(supervisor->outcome(), Outcome::kNotStarted);
+}
+
 TEST_F(SupervisorTest, JobIsNotStartedWhenItsTimeAndAllPatienceHavePassed) {
   stand();
   answer(Granted{Token{5}});
