@@ -186,6 +186,8 @@ class Run {
 
   void take_signals() {
     while (const std::optional<SignalArrival> signal = signals_.next()) {
+      // SIGXFSZ for a file of ours that may not grow; the write that failed says so as well.
+      if (signal->sender == ::getpid()) continue;
       if (signal->signo == SIGTSTP && terminal_) {
         stop_ourselves();
       } else if (ends_by_default(signal->signo)) {

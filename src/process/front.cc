@@ -156,6 +156,8 @@ class Guard {
 
   bool is_for_the_job(const SignalArrival& arrival) {
     if (arrival.signo == SIGCHLD) return false;
+    // What we have brought on ourselves, such as SIGXFSZ (setrlimit(2)), is not the job's affair.
+    if (arrival.sender == ::getpid()) return false;
     if (terminal_ && arrival.from_kernel && job_has_it_from_terminal(arrival.signo)) {
       return std::erase(early_keys_, arrival.signo) != 0;
     }

@@ -26,7 +26,7 @@ constexpr bool contains(SignalSet set, int signo) { return (set & set_of(signo))
 constexpr SignalSet kCrashes = set_of(SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS);
 
 /// They would stop or end us for writing a diagnostic, or for reading what is the job's to read.
-constexpr SignalSet kIgnoredByUs = set_of(SIGPIPE, SIGTTIN, SIGTTOU, SIGXFSZ);
+constexpr SignalSet kIgnoredByUs = set_of(SIGPIPE, SIGTTIN, SIGTTOU);
 
 /// Sets the mask and returns the one before. Asked of the kernel, since the C library's function
 /// leaves its own signals out; cannot fail for a valid `how`.
