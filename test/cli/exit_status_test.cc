@@ -322,6 +322,25 @@ TEST_F(ExitStatusTest, MissingPasswordFileIs78) {
   expect_failure(ended, 78, {std::to_string(server.port()), "job-a", path("nowhere")});
 }
 
+TEST_F(ExitStatusTest, PasswordFileThatCanBeReadOnlyOnceIs78) {
+  Pipe secret;
+  Server server(REDIS_SERVER);
+  expect_failure(run_under_lease(on(server, {"--password-file", "/dev/fd/7"}), {"true"})
+                     .give(secret.read_end.get(), 7)
+                     .run(),
+                 78, {"/dev/fd/7", "regular file"});
+}
+
+TEST_F(ExitStatusTest, FileThatMayNotGrowIs69) {
+  const Ended ended = run_under_lease(on_file(), {"true"})
+                          .prepare([] {
+                            const rlimit none{0, 0};
+                            ::setrlimit(RLIMIT_FSIZE, &none);
+                          })
+                          .run();
+  expect_failure(ended, 69, {"File too large"});
+}
+
 TEST_F(ExitStatusTest, CommandThatCannotBeExecutedIs126) {
   const std::string not_executable = folder_.write("plain", "#!/bin/sh\n", 0644);
   for (const std::string& command : {not_executable, folder_.path()}) {
