@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "base/one_line.h"
 #include "base/signal_names.h"
 #include "exit_code.h"
 
@@ -358,13 +359,6 @@ std::string exit_statuses() {
     const std::string code = std::to_string(row.code);
     text += "\n  " + code + std::string(6 - code.size(), ' ') + row.meaning;
   }
-  return text;
-}
-
-/// `text` as one line, so that a message cannot be cut or forged by what it quotes.
-std::string one_line(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, ' ');
   return text;
 }
 

@@ -6,8 +6,9 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
+
+#include "base/one_line.h"
 
 namespace cluster_leader {
 
@@ -25,12 +26,6 @@ class StderrSink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> 
   }
   void flush_() override {}
 };
-
-std::string one_line(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, ' ');
-  return text;
-}
 
 }  // namespace
 

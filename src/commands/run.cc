@@ -222,7 +222,7 @@ class Run {
   /// No lease is to be had: what the user wants to happen then.
   RunEnding do_without_server() {
     const Trouble trouble = session_->supervisor().trouble();
-    if (trouble == Trouble::kDenied || trouble == Trouble::kMisconfigured) {
+    if (is_permanent(trouble)) {
       reporter_.error(failure());
       return end(RunEnding::Outcome::kError,
                  trouble == Trouble::kDenied ? kExitDenied : kExitConfig);

@@ -89,6 +89,11 @@ enum class Trouble : std::uint8_t {
   kMisconfigured,  ///< wrong kind of server, wrong database, a key of another type
 };
 
+/// Whether trying again cannot help: credentials and configuration do not mend themselves.
+constexpr bool is_permanent(Trouble trouble) {
+  return trouble == Trouble::kDenied || trouble == Trouble::kMisconfigured;
+}
+
 /// No answer about the lease.
 struct Failed {
   Trouble trouble = Trouble::kUnreachable;

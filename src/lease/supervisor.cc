@@ -12,11 +12,6 @@ using Kind = Action::Kind;
 /// `now + d`, where d may be for ever.
 Time after(Time now, Duration d) { return d >= kNever - now ? kNever : now + d; }
 
-/// Whether trying again can help: credentials and configuration do not mend themselves.
-bool is_permanent(Trouble trouble) {
-  return trouble == Trouble::kDenied || trouble == Trouble::kMisconfigured;
-}
-
 }  // namespace
 
 Supervisor::Supervisor(const Timeline& timeline, const Policy& policy, std::uint64_t seed, Time now)
