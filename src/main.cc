@@ -9,7 +9,7 @@
 #include "commands/reporter.h"
 #include "commands/run.h"
 #include "exit_code.h"
-#include "options.h"
+#include "options/options.h"
 
 namespace cluster_leader {
 namespace {

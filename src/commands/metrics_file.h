@@ -4,7 +4,7 @@
 #include <string>
 
 #include "commands/run_ending.h"
-#include "options.h"
+#include "options/options.h"
 
 namespace cluster_leader {
 

@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "options.h"
+#include "options/options.h"
 
 namespace spdlog {
 class logger;

@@ -5,7 +5,7 @@
 
 #include "commands/run_ending.h"
 #include "lease/claim.h"
-#include "options.h"
+#include "options/options.h"
 
 namespace cluster_leader {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "options.h"
+#include "options/options.h"
 
 namespace cluster_leader {
 

@@ -42,8 +42,8 @@ struct Request {
 
 /// Whether a settlement parks the key. It does not after a job that was made to end, for then this
 /// node is going away.
-inline bool parks(const Claim& claim, const Request& request) {
-  return claim.aftermath.park && request.result.has_value();
+inline bool parks(const Candidate& candidate, const Request& request) {
+  return candidate.aftermath.park && request.result.has_value();
 }
 
 /// The lease is ours, or was already (acquiring is idempotent for one holder id).
@@ -53,8 +53,9 @@ struct Granted {
 
 /// Somebody else may own the key.
 struct Busy {
-  /// The node label of the holder; empty if the server does not know it.
-  std::string leader;
+  /// What stands at the key: a holder id, or what is_settled() knows; empty if the server does not
+  /// know it.
+  HolderId holder;
   /// When asking again is worth while, unless a hint comes first. It honours the holder's ttl, not
   /// ours, and is never zero.
   Duration retry_after{};
@@ -75,7 +76,7 @@ struct Renewed {};
 
 /// The key has another value, or a later lease has been given away: not ours any more.
 struct Lost {
-  std::string leader;  ///< the node label of the present holder, or empty
+  HolderId holder;  ///< what stands at the key now; empty: nothing
 };
 
 /// Nothing of this claim stands on the server (any more).
@@ -85,6 +86,7 @@ struct Released {};
 enum class Trouble : std::uint8_t {
   kUnreachable,    ///< name, network or peer: nobody answered, or the connection broke
   kNotServing,     ///< answered, but cannot serve: loading, read-only, out of memory, too young
+  kExhausted,      ///< this machine or process has no descriptor or memory left to ask with
   kDenied,         ///< authentication or permission
   kMisconfigured,  ///< wrong kind of server, wrong database, a key of another type
 };

@@ -36,20 +36,28 @@ struct Aftermath {
   Duration once{};
 };
 
-/// One candidate's claim to one key: what it asks of the store, and what others may read about it.
-struct Claim {
-  Key key;
-  HolderId holder;
+/// Who stands for keys, and what others may read about it: the same for all keys of a process.
+struct Candidate {
   Duration ttl{};
   std::string node;      ///< the label of the place where the holder runs
   std::string host;      ///< gethostname(2)
   std::int64_t pid = 0;  ///< of the process that callers know
   std::string command;   ///< the job, for people
-  /// `NODE/...`, whom a parked key belongs to: nodes may share a label, but not an identity.
+  /// `NODE/...`, whom a parked key belongs to: nodes may share a label, but not an identity. Empty:
+  /// this candidate has no use for one, and takes no parked key.
   std::string identity{};
   Aftermath aftermath{};
   /// Whether the result of another holder's run is as good as a lease.
   bool joins = false;
+  /// Whether it wants to hear what happens to its keys: a candidate that waits does, one that tries
+  /// once does not.
+  bool listens = false;
+};
+
+/// What one term of a candidate stands for.
+struct Claim {
+  Key key;
+  HolderId holder;
 };
 
 /// What stands in the place of a holder id after the job, when a key is parked for one identity.

@@ -33,6 +33,7 @@ enum class Outcome : std::uint8_t {
   kNotStarted,  ///< the operating system would not start the job
   kJobEnded,   ///< the job ended under the lease, by itself or by a signal that was passed on to it
   kLost,       ///< the lease was lost or slipped away; the job was stopped for that
+  kResigned,   ///< given up from inside while the job ran; the job was stopped for that
   kFrontGone,  ///< the process that callers know has died; the job was killed for that
 };
 
@@ -42,8 +43,13 @@ struct Answered {
   std::uint64_t attempt = 0;
   Answer answer;
 };
-struct Hinted {};       ///< asking again may be worth while (Store::take_hint)
+/// Asking again may be worth while (Notice): a candidate tries at once, and a holder makes sure at
+/// once that it still is one.
+struct Hinted {};
 struct AbortAsked {};   ///< a signal that ends us, before the job has started
+/// The term is to end, whatever phase it is in: a running job is stopped politely, killed after
+/// kill_after, and then the lease goes back.
+struct ResignAsked {};
 struct JobStarted {};   ///< the job's first process exists
 struct StartFailed {};  ///< it could not be made
 struct JobExited {};    ///< its main process has ended, and descendants of it have not
@@ -52,8 +58,8 @@ struct TreeGone {       ///< nothing of the job is left: every process is dead a
 };
 struct StopForwarded {};  ///< a signal that asks a program to end was passed on to the job
 struct FrontGone {};      ///< the front has died
-using Event = std::variant<Tick, Answered, Hinted, AbortAsked, JobStarted, StartFailed, JobExited,
-                           TreeGone, StopForwarded, FrontGone>;
+using Event = std::variant<Tick, Answered, Hinted, AbortAsked, ResignAsked, JobStarted, StartFailed,
+                           JobExited, TreeGone, StopForwarded, FrontGone>;
 
 /// What is to be done about it, in order.
 struct Action {
@@ -82,6 +88,13 @@ struct Policy {
   bool kill_after_forwarded = false;
   /// Whether the result of somebody else's run is as good as a lease.
   bool join = false;
+  /// Whether a job that has ended by itself is started again under the same lease, instead of
+  /// giving that back.
+  bool restarts = false;
+  /// Renewals come at moments that are this long after whole multiples of the heartbeat, so that
+  /// many leases of one process are not all renewed at once; each comes at most a heartbeat after
+  /// the last one. Nothing: each comes a heartbeat after the last one.
+  std::optional<Duration> beat{};
 };
 inline constexpr Duration kForever = Duration::max();
 
@@ -94,9 +107,9 @@ inline constexpr Duration kForever = Duration::max();
 ///  - the lease is given back only when nothing of the job is alive.
 class Supervisor {
  public:
-  /// A candidate from `now` on. REQUIRES: !timeline.fault(). `seed` draws the pauses after
-  /// failures.
-  Supervisor(const Timeline& timeline, const Policy& policy, std::uint64_t seed, Time now);
+  /// A candidate from `begin` on, which may be in the future, and kNever until it is hinted.
+  /// REQUIRES: !timeline.fault(). `seed` draws the pauses after failures.
+  Supervisor(const Timeline& timeline, const Policy& policy, std::uint64_t seed, Time begin);
 
   /// One that has no lease and asks for none: the job may start at once and nothing but its end,
   /// and the front's, matters.
@@ -158,6 +171,7 @@ class Supervisor {
   void on(const Answered& event, Time now, Actions& out);
   void on(const Hinted&, Time now, Actions& out);
   void on(const AbortAsked&, Time now, Actions& out);
+  void on(const ResignAsked&, Time now, Actions& out);
   void on(const JobStarted&, Time now, Actions& out);
   void on(const StartFailed&, Time now, Actions& out);
   void on(const JobExited&, Time now, Actions& out);

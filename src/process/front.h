@@ -7,9 +7,11 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/poller.h"
 #include "base/unique_fd.h"
 #include "process/keeper_link.h"
 #include "process/signals.h"
+#include "process/tree.h"
 
 namespace cluster_leader {
 
@@ -44,6 +46,26 @@ Keeper fork_keeper(KeeperLink& link, bool terminal,
 /// short run.
 void stay_in_memory();
 
+/// What a front does besides standing guard. Whoever has nothing more to do leaves it at these.
+class FrontDuty {
+ public:
+  virtual ~FrontDuty() = default;
+
+  /// Names the descriptors that the next wait() of `poller` must watch.
+  virtual void watch(Poller&) {}
+  /// When advance() wants to be called even though no descriptor is ready; kNever if never.
+  virtual Time wake_at() const { return kNever; }
+  /// Once in each turn, after the poller has waited, and what the link and the signals brought was
+  /// told.
+  virtual void advance(const Poller&, Time) {}
+  /// A signal that somebody sent to the front, not to the job. True: it is not for the job.
+  virtual bool take(const SignalArrival&) { return false; }
+  /// A message of the keeper that is not about the job (kStanding).
+  virtual void hear(const LinkMessage&) {}
+  /// A child of the front that is not the keeper has ended.
+  virtual void hear(const ChildChange&) {}
+};
+
 /// What the keeper left behind.
 struct KeeperEnd {
   /// Its last word, or nothing if it died or was killed before it could say it.
@@ -51,10 +73,10 @@ struct KeeperEnd {
 };
 
 /// Stands before the keeper until it has ended and nothing of the tree is alive: forwards signals
-/// (supervision.md's table), stops with the job where a terminal asks for it, lets go of the
-/// caller's pipes. If the keeper dies, or lets its deadline pass by more than `grace`, kills it and
-/// the tree. Returns when this process has no children left but strangers.
+/// (supervision.md's table), stops with the job where a terminal asks for it. If the keeper dies, or
+/// lets its deadline pass by more than `grace`, kills it and the tree. Returns when this process has
+/// no children left but strangers and those of `duty`.
 KeeperEnd stand_guard(const Keeper& keeper, KeeperLink& link, SignalReader& signals, bool terminal,
-                      Duration grace);
+                      Duration grace, FrontDuty& duty);
 
 }  // namespace cluster_leader

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <optional>
@@ -19,6 +20,8 @@ struct LinkMessage {
     kStopped,        ///< keeper to front: the job's main process was stopped by signal `value`
     kFinished,       ///< keeper to front, its last word: verdict, status
     kDeadlineMoved,  ///< keeper to front: look at the deadline again; set_deadline() sends it
+    kOrder,          ///< front to keeper: value = what to do about the leases, see commands/
+    kStanding,       ///< keeper to front: a lease has changed, see `standing`
   };
   Kind kind{};
   std::int32_t value = 0;
@@ -29,6 +32,15 @@ struct LinkMessage {
   std::int64_t finished_ms = 0;  ///< when nothing of it was left
   std::uint32_t renewals = 0;    ///< of the lease
   Duration slowest_renewal{};
+  // With kStanding; numbers and bytes that only commands/ reads.
+  struct {
+    std::uint32_t claim = 0;
+    std::uint32_t standing = 0;
+    std::int64_t token = 0;
+    Time good_until;
+    std::uint16_t holder_size = 0;
+    std::array<char, 510> holder{};
+  } standing{};
 };
 
 /// The connection between front and keeper: a SOCK_SEQPACKET pair and one shared page with the time

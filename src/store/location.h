@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "lease/claim.h"
+#include "store/registry.h"
 #include "store/store.h"
 
 namespace cluster_leader {
@@ -45,8 +46,10 @@ std::optional<Location> parse_location(const std::string& url, std::string& faul
 /// The location as a URL for messages, without any secret.
 std::string describe(const Location& location);
 
-/// A store for `claim` at `location`; does no I/O yet. `listening` asks for hints
-/// (Store::take_hint): a candidate that waits wants them, one that tries once does not.
-std::unique_ptr<Store> open_store(const Location& location, const Claim& claim, bool listening);
+/// A store at `location` for the claims of `candidate`; does no I/O yet.
+std::unique_ptr<Store> open_store(const Location& location, const Candidate& candidate);
+
+/// The same place, to look at the leases of everybody.
+std::unique_ptr<Registry> open_registry(const Location& location);
 
 }  // namespace cluster_leader

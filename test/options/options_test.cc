@@ -1,4 +1,4 @@
-#include "options.h"
+#include "options/options.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "exit_code.h"
-#include "options_fixture.h"
+#include "options/options_fixture.h"
 
 namespace cluster_leader {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "exit_code.h"
-#include "options.h"
+#include "options/options.h"
 
 namespace cluster_leader {
 

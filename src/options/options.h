@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "lease/claim.h"
 #include "lease/supervisor.h"
 #include "lease/timeline.h"
 
@@ -16,9 +17,14 @@ namespace cluster_leader {
 /// here. An empty value counts as unset, since a blank property of a Node-RED flow arrives that
 /// way.
 struct Options {
+  enum class Verb : std::uint8_t { kRun, kElect, kCheck, kStatus, kRelease, kDoctor };
   enum class IfUnavailable : std::uint8_t { kFail, kSkip, kRun };
+  enum class OnExit : std::uint8_t { kRestart, kResign, kExit };
+  enum class Output : std::uint8_t { kNothing, kText, kJson };
   enum class LogLevel : std::uint8_t { kQuiet, kNormal, kVerbose };
   enum class LogFormat : std::uint8_t { kText, kJson };
+
+  Verb verb = Verb::kRun;
 
   // Where the lease lives.
   std::string server;  ///< a URL; empty: host, port and db count
@@ -31,21 +37,39 @@ struct Options {
   std::string prefix;         ///< put before the key, so that several clusters can share a server
 
   // The lease.
-  std::string key = "nodered:leader";  ///< without the prefix; 1 to 512 bytes with it
-  std::string node;                    ///< the label of this place; from --node to gethostname(2)
+  /// Without the prefix; each 1 to 512 bytes with it, no two the same. `elect` takes any number,
+  /// `status` none for all that are in use, the others exactly one; where none is given (but for
+  /// `status` and `doctor`) it is nodered:leader.
+  std::vector<std::string> keys;
+  std::string node;  ///< the label of this place; from --node to gethostname(2)
   Timeline timeline = Timeline::of(std::chrono::seconds(10));
   Policy policy;
 
-  // The job.
+  // The job: run, and elect.
   std::vector<std::string> command;  ///< everything after the first "--", byte for byte
   int stop_signal = 15;              ///< sent when the lease slips away
-  int follower_status = 75;          ///< 0 to 255; ours when somebody else holds the key
+  bool die_with_parent = false;      ///< stop when the process that started us is gone
+
+  // run
+  int follower_status = 75;          ///< 0 to 255; ours when somebody else holds the key; check too
   IfUnavailable if_unavailable = IfUnavailable::kFail;
   Aftermath aftermath;       ///< what becomes of the key after the job
   std::string result_file;   ///< one JSON object about the run; empty: none
   std::string metrics_file;  ///< for Prometheus' textfile collector; empty: none
 
+  // elect
+  OnExit on_exit = OnExit::kResign;  ///< what follows a job that has ended by itself
+  Duration keepalive_timeout{};      ///< resign when no SIGUSR1 has come for so long; 0: never
+  std::vector<std::string> on_leader;    ///< a hook: program and arguments; empty: none
+  std::vector<std::string> on_follower;  ///< the same
+
+  // status, release
+  std::optional<Duration> watch;  ///< draw again and again with this pause
+  bool force = false;             ///< release a key whoever holds it
+
   // What we say.
+  /// On stdout. elect: JSON unless told otherwise; status and doctor: text; check: nothing.
+  Output output = Output::kNothing;
   LogLevel log_level = LogLevel::kNormal;
   LogFormat log_format = LogFormat::kText;
 };
@@ -59,9 +83,5 @@ struct NothingToRun {
 /// Reads the command line and the environment. The command is split off at the first "--" before
 /// any option is looked at, so that nothing of it is ever taken for ours.
 std::variant<Options, NothingToRun> parse_options(int argc, const char* const* argv);
-
-/// A duration as users write it: `10`, `10s`, `1500ms`, `2m`, `1h`, `1d`, with fractions; a bare
-/// number is seconds. Nothing if it is anything else, negative, or longer than 1,000 days.
-std::optional<Duration> parse_duration(const std::string& text);
 
 }  // namespace cluster_leader

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "exit_code.h"
-#include "options.h"
-#include "options_fixture.h"
+#include "options/options.h"
+#include "options/options_fixture.h"
 
 namespace cluster_leader {
 namespace {
