@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "commands/keeper.h"
 #include "commands/metrics_file.h"
+#include "commands/place.h"
 #include "commands/reporter.h"
 #include "commands/result_file.h"
 #include "commands/run_ending.h"
@@ -47,26 +48,6 @@ Claim make_claim(const Options& options) {
   claim.aftermath = options.aftermath;
   claim.joins = options.policy.join;
   return claim;
-}
-
-/// Where the lease lives; on failure nothing, and `fault` says why.
-std::optional<Location> make_location(const Options& options, std::string& fault) {
-  const Credentials given{options.user, options.password, options.password_file};
-  if (options.server.empty()) {
-    return RedisLocation{options.host, options.port, "", options.db, given};
-  }
-  std::optional<Location> location = parse_location(options.server, fault);
-  if (!location) return std::nullopt;
-  if (auto* redis = std::get_if<RedisLocation>(&*location)) {
-    // Each part that the URL leaves open comes from the options and the environment.
-    Credentials& credentials = redis->credentials;
-    if (credentials.user.empty()) credentials.user = given.user;
-    if (credentials.password.empty()) {
-      credentials.password = given.password;
-      credentials.password_file = given.password_file;
-    }
-  }
-  return location;
 }
 
 /// Our environment with the lease in it. Whatever an outer cluster-leader set does not reach the
@@ -127,7 +108,7 @@ class Run {
       return end(RunEnding::Outcome::kError, kExitOs);
     }
     location_ = *location;
-    where_ = "key " + options_.key + " at " + describe(location_);
+    where_ = describe_place(options_.key, location_);
     advise();
     session_.emplace(Supervisor(options_.timeline, options_.policy, random_u64(), BootClock::now()),
                      open_store(location_, claim_, options_.policy.wait_while_busy), where_,

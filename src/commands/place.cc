@@ -1,0 +1,30 @@
+#include "commands/place.h"
+
+#include <variant>
+
+namespace cluster_leader {
+
+std::optional<Location> make_location(const Options& options, std::string& fault) {
+  const Credentials given{options.user, options.password, options.password_file};
+  if (options.server.empty()) {
+    return RedisLocation{options.host, options.port, "", options.db, given};
+  }
+  std::optional<Location> location = parse_location(options.server, fault);
+  if (!location) return std::nullopt;
+  if (auto* redis = std::get_if<RedisLocation>(&*location)) {
+    // Each part that the URL leaves open comes from the options and the environment.
+    Credentials& credentials = redis->credentials;
+    if (credentials.user.empty()) credentials.user = given.user;
+    if (credentials.password.empty()) {
+      credentials.password = given.password;
+      credentials.password_file = given.password_file;
+    }
+  }
+  return location;
+}
+
+std::string describe_place(const std::string& key, const Location& location) {
+  return "key " + key + " at " + describe(location);
+}
+
+}  // namespace cluster_leader
