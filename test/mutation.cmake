@@ -18,7 +18,7 @@ function(add_mutation name original replacement filter)
     COMMENT "Mutating the supervisor: ${name}"
     VERBATIM)
   add_executable(mutant_${name} ${folder}/supervisor.cc $<TARGET_OBJECTS:lease_tests>)
-  target_link_libraries(mutant_${name} PRIVATE test_support GTest::gmock_main)
+  target_link_libraries(mutant_${name} PRIVATE lease test_support GTest::gmock_main)
   # A broken rule may leave something unused, and that is not what is tested here.
   target_compile_options(mutant_${name} PRIVATE -w)
   add_test(NAME mutation.${name}
