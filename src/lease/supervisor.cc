@@ -14,10 +14,11 @@ Time after(Time now, Duration d) { return d >= kNever - now ? kNever : now + d; 
 
 }  // namespace
 
-Supervisor::Supervisor(const Timeline& timeline, const Policy& policy, std::uint64_t seed, Time now)
+Supervisor::Supervisor(const Timeline& timeline, const Policy& policy, std::uint64_t seed,
+                       Time begin)
     : timeline_(timeline), policy_(policy), leased_(true), backoff_(seed) {
-  state_.next_send_at = now;
-  state_.give_up_at = after(now, policy.patience);
+  state_.next_send_at = begin;
+  state_.give_up_at = after(begin, policy.patience);
 }
 
 Supervisor Supervisor::without_lease(const Timeline& timeline, const Policy& policy, Time now) {
@@ -49,7 +50,7 @@ Time Supervisor::wake_at() const {
     due = std::min(due, state_.give_up_at);
   }
   if (state_.phase == Phase::kGranted && leased_) {
-    due = std::min(due, timeline_.start_by(*state_.lease_sent_at));
+    due = std::min({due, timeline_.start_by(*state_.lease_sent_at), state_.start_at});
   }
   if (state_.phase == Phase::kRunning) due = std::min({due, stop_due(), kill_at()});
   if (state_.phase == Phase::kStopping) due = std::min(due, kill_at());
@@ -64,6 +65,10 @@ Time Supervisor::kill_at() const {
 
 Time Supervisor::stop_due() const {
   return state_.lease_sent_at ? timeline_.stop_at(*state_.lease_sent_at) : kNever;
+}
+
+Time Supervisor::renew_at(Time sent_at) const {
+  return policy_.beat ? timeline_.renew_at(sent_at, *policy_.beat) : timeline_.renew_at(sent_at);
 }
 
 bool Supervisor::job_alive() const {
@@ -99,6 +104,7 @@ void Supervisor::enforce_deadlines(Time now, Actions& out) {
 
 void Supervisor::make_requests(Time now, Actions& out) {
   if (now >= state_.give_up_at) {
+    if (state_.in_flight) state_.contact = Contact::kNone;
     if (state_.phase == Phase::kCandidate) {
       give_up_candidacy(state_.busy ? Outcome::kFollower : Outcome::kFailed, out);
     } else if (state_.phase == Phase::kReleasing) {
@@ -112,6 +118,7 @@ void Supervisor::make_requests(Time now, Actions& out) {
     if (state_.in_flight->kind == RequestKind::kAcquire) state_.acquire_unknown = true;
     state_.in_flight.reset();
     state_.connected = false;
+    state_.contact = Contact::kNone;
     state_.busy = false;
     state_.trouble = Trouble::kUnreachable;
     out.push_back({Kind::kCancel, {}});
@@ -131,15 +138,25 @@ void Supervisor::make_requests(Time now, Actions& out) {
   out.push_back({Kind::kSend, request});
 }
 
-void Supervisor::on(const Tick&, Time now, Actions&) {
+void Supervisor::on(const Tick&, Time now, Actions& out) {
   // Only before the start, which looks once more right before it makes the first process; a start
   // that took long has made one all the same.
   if (state_.phase != Phase::kGranted || !leased_) return;
-  if (now < timeline_.start_by(*state_.lease_sent_at)) return;
-  // Too late for a job: it goes back, and the candidate stands again as long as its patience lasts.
-  state_.phase = Phase::kCandidate;
-  state_.lease_sent_at.reset();
-  hand_back(now);
+  if (now < timeline_.start_by(*state_.lease_sent_at)) {
+    if (now < state_.start_at) return;
+    state_.start_at = kNever;
+    out.push_back({Kind::kStartJob, {}});
+  } else if (state_.job_ran) {
+    // It slipped away between two runs, and the term ends with it.
+    state_.outcome = Outcome::kLost;
+    release(now, out);
+  } else {
+    // Too late for a job: it goes back, and the candidate stands again as long as its patience
+    // lasts.
+    state_.phase = Phase::kCandidate;
+    state_.lease_sent_at.reset();
+    hand_back(now);
+  }
 }
 
 void Supervisor::on(const Answered& event, Time now, Actions& out) {
@@ -149,6 +166,7 @@ void Supervisor::on(const Answered& event, Time now, Actions& out) {
   state_.in_flight.reset();
   if (!std::holds_alternative<Failed>(event.answer)) {
     state_.connected = true;
+    state_.contact = Contact::kAnswered;
     state_.busy = false;
     backoff_.reset();
   }
@@ -164,8 +182,9 @@ void Supervisor::accept(const Granted& answer, const State::InFlight& request, T
     return;
   }
   state_.acquire_unknown = false;
+  state_.hinted = false;
   state_.lease_sent_at = request.sent_at;
-  state_.next_send_at = timeline_.renew_at(request.sent_at);
+  state_.next_send_at = renew_at(request.sent_at);
   state_.phase = Phase::kGranted;
   out.push_back({Kind::kStartJob, {}});
 }
@@ -195,12 +214,13 @@ void Supervisor::accept(const Done&, const State::InFlight& request, Time, Actio
   give_up_candidacy(policy_.join ? Outcome::kJoined : Outcome::kFollower, out);
 }
 
-void Supervisor::accept(const Renewed&, const State::InFlight& request, Time, Actions&) {
+void Supervisor::accept(const Renewed&, const State::InFlight& request, Time now, Actions&) {
   assert(request.kind == RequestKind::kRenew);
   // Otherwise the job is gone, and a lease that is being given back is not held on to.
   if (state_.lease_sent_at) state_.lease_sent_at = request.sent_at;
   if (state_.phase != Phase::kReleasing) {
-    state_.next_send_at = timeline_.renew_at(request.sent_at);
+    // A hint that came while the answer was under way may be newer than the answer.
+    state_.next_send_at = state_.hinted ? now : renew_at(request.sent_at);
   }
 }
 
@@ -214,7 +234,9 @@ void Supervisor::accept(const Lost&, const State::InFlight& request, Time, Actio
     if (state_.phase != Phase::kKilling) kill_job(out);
     return;
   }
-  if (state_.outcome == Outcome::kNone) state_.outcome = Outcome::kFollower;
+  if (state_.outcome == Outcome::kNone) {
+    state_.outcome = state_.job_ran ? Outcome::kLost : Outcome::kFollower;
+  }
   finish(out);
 }
 
@@ -231,7 +253,10 @@ void Supervisor::accept(const Released&, const State::InFlight& request, Time no
 
 void Supervisor::accept(const Failed& answer, const State::InFlight& request, Time now,
                         Actions& out) {
+  const bool is_first = state_.contact == Contact::kAnswered;
+  // What else is in the way leaves the connection, if there was one, as it is.
   state_.connected = state_.connected && answer.trouble != Trouble::kUnreachable;
+  state_.contact = Contact::kNone;
   state_.busy = false;
   state_.trouble = answer.trouble;
   if (request.kind == RequestKind::kAcquire && answer.unknown) state_.acquire_unknown = true;
@@ -242,21 +267,26 @@ void Supervisor::accept(const Failed& answer, const State::InFlight& request, Ti
   if (state_.phase != Phase::kCandidate) {
     // The deadline decides, not the store's opinion of how long to wait.
     retry(std::min(answer.retry_after, timeline_.retry_max), now);
-    return;
+  } else {
+    retry(answer.retry_after, now);
+    if (is_permanent(answer.trouble) || state_.next_send_at >= state_.give_up_at) {
+      give_up_candidacy(Outcome::kFailed, out);
+      return;
+    }
   }
-  if (is_permanent(answer.trouble)) {
-    give_up_candidacy(Outcome::kFailed, out);
-    return;
-  }
-  retry(answer.retry_after, now);
-  if (state_.next_send_at >= state_.give_up_at) give_up_candidacy(Outcome::kFailed, out);
+  // What broke a connection is often over with the next one, so that one failure says little.
+  const bool again_at_once = state_.next_send_at - now <= timeline_.retry_max;
+  if (is_first && again_at_once) state_.contact = Contact::kFaltering;
 }
 
 void Supervisor::on(const Hinted&, Time now, Actions&) {
-  if (state_.phase != Phase::kCandidate) return;
+  const bool is_candidate = state_.phase == Phase::kCandidate;
+  const bool holds = state_.phase == Phase::kGranted || state_.phase == Phase::kRunning ||
+                     state_.phase == Phase::kStopping;
+  if (!is_candidate && !holds) return;
   if (state_.in_flight) {
     state_.hinted = true;
-  } else if (state_.busy) {
+  } else if (is_candidate ? state_.busy : state_.contact == Contact::kAnswered) {
     state_.next_send_at = now;
   }
 }
@@ -270,10 +300,27 @@ void Supervisor::on(const AbortAsked&, Time now, Actions& out) {
   }
 }
 
-void Supervisor::on(const JobStarted&, Time, Actions&) {
-  assert(state_.phase == Phase::kGranted);
+void Supervisor::on(const ResignAsked&, Time now, Actions& out) {
+  if (state_.phase == Phase::kRunning) {
+    state_.outcome = Outcome::kResigned;
+    stop_job(now, out);
+  } else if (state_.phase == Phase::kGranted && state_.job_ran) {
+    state_.outcome = Outcome::kResigned;
+    release(now, out);
+  } else if (job_alive()) {
+    // It is ending already; what would have been started again is not.
+    if (policy_.restarts && state_.outcome == Outcome::kNone) state_.outcome = Outcome::kResigned;
+  } else {
+    on(AbortAsked{}, now, out);
+  }
+}
+
+void Supervisor::on(const JobStarted&, Time now, Actions&) {
+  assert(state_.phase == Phase::kGranted && state_.start_at == kNever);
   state_.phase = Phase::kRunning;
+  state_.ran_before = state_.job_ran;
   state_.job_ran = true;
+  state_.started_at = now;
 }
 
 void Supervisor::on(const StartFailed&, Time now, Actions& out) {
@@ -284,18 +331,25 @@ void Supervisor::on(const StartFailed&, Time now, Actions& out) {
 
 void Supervisor::on(const JobExited&, Time now, Actions& out) {
   if (state_.phase != Phase::kRunning) return;
-  state_.outcome = Outcome::kJobEnded;
+  // What is started again has not ended the term.
+  if (!policy_.restarts) state_.outcome = Outcome::kJobEnded;
   stop_job(now, out);
 }
 
 void Supervisor::on(const TreeGone& event, Time now, Actions& out) {
   if (!job_alive()) return;
-  if (state_.outcome == Outcome::kNone) state_.outcome = Outcome::kJobEnded;
+  if (state_.outcome == Outcome::kNone) {
+    if (policy_.restarts && state_.lease_sent_at && event.result && !state_.stop_forwarded) {
+      restart_job(now, out);
+      return;
+    }
+    state_.outcome = Outcome::kJobEnded;
+  }
   // A job that was made to end has no result: this node is going away, and others take over.
   if (state_.outcome == Outcome::kJobEnded && !state_.stop_forwarded) {
     state_.result = event.result;
     // Nothing has run, and another node may have the command.
-    state_.job_ran = event.result.has_value();
+    state_.job_ran = event.result.has_value() || state_.ran_before;
   }
   if (leased_ && !state_.lease_sent_at) {
     finish(out);
@@ -312,7 +366,9 @@ void Supervisor::on(const StopForwarded&, Time now, Actions&) {
 }
 
 void Supervisor::on(const FrontGone&, Time now, Actions& out) {
-  if (state_.phase == Phase::kGranted) {
+  if (state_.phase == Phase::kCandidate) {
+    give_up_candidacy(Outcome::kFrontGone, out);
+  } else if (state_.phase == Phase::kGranted) {
     state_.outcome = Outcome::kFrontGone;
     release(now, out);
   } else if (job_alive()) {
@@ -345,6 +401,22 @@ void Supervisor::stop_job(Time now, Actions& out) {
 void Supervisor::kill_job(Actions& out) {
   state_.phase = Phase::kKilling;
   out.push_back({Kind::kKillJob, {}});
+}
+
+void Supervisor::restart_job(Time now, Actions& out) {
+  // A command that fails at once is not to keep the machine busy.
+  constexpr Duration kShortest = std::chrono::seconds(1);
+  const Duration longest = std::min<Duration>(timeline_.ttl, std::chrono::minutes(1));
+  const Duration ran = now - state_.started_at;
+  if (ran >= longest) state_.restart_pause = Duration::zero();
+  state_.start_at = now;
+  if (ran < kShortest) {
+    state_.restart_pause = std::clamp(2 * state_.restart_pause, kShortest, longest);
+    state_.start_at = now + state_.restart_pause;
+  }
+  state_.phase = Phase::kGranted;
+  state_.forced_kill_at = kNever;
+  on(Tick{}, now, out);
 }
 
 void Supervisor::release(Time now, Actions& out) {

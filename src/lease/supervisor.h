@@ -15,7 +15,7 @@ namespace cluster_leader {
 /// Where a supervisor is on the way from candidate to the end.
 enum class Phase : std::uint8_t {
   kCandidate,  ///< asks for the lease, or waits to ask again
-  kGranted,    ///< has the lease; the job is about to start
+  kGranted,    ///< has the lease; the job is about to start, or to start again
   kRunning,    ///< the job runs under the lease
   kStopping,   ///< the job was told to stop; the lease is renewed on
   kKilling,    ///< the job was killed, but not all of it is reaped
@@ -29,12 +29,19 @@ enum class Outcome : std::uint8_t {
   kFollower,    ///< somebody else has the key, or a run that ended well forbids another one
   kJoined,      ///< somebody else's run has ended, and its result is ours
   kFailed,      ///< no lease was to be had: trouble() says why
-  kAborted,     ///< stopped from outside before the job started
+  kAborted,     ///< stopped from outside or given up from inside before the job started
   kNotStarted,  ///< the operating system would not start the job
   kJobEnded,   ///< the job ended under the lease, by itself or by a signal that was passed on to it
   kLost,       ///< the lease was lost or slipped away; the job was stopped for that
-  kResigned,   ///< given up from inside while the job ran; the job was stopped for that
+  kResigned,   ///< given up from inside after the job had started; it was stopped for that
   kFrontGone,  ///< the process that callers know has died; the job was killed for that
+};
+
+/// Whether there is a server that can tell how things stand.
+enum class Contact : std::uint8_t {
+  kAnswered,   ///< it has answered the last request, or none has been sent
+  kFaltering,  ///< it has not, and is asked again at once, as after a connection that broke
+  kNone,       ///< no answer in time, none twice in a row, or none to be hoped for soon
 };
 
 // What can happen. Each is told to Supervisor::step with the time at which it was noticed.
@@ -43,10 +50,12 @@ struct Answered {
   std::uint64_t attempt = 0;
   Answer answer;
 };
-/// Asking again may be worth while (Notice): a candidate tries at once, and a holder makes sure at
-/// once that it still is one.
+/// Asking again may be worth while (Notice): a candidate that waits for a busy key tries at once,
+/// and a holder makes sure at once that it still is one. Never more than one request at a time, and
+/// no shorter pause after a request that brought no answer: a storm of hints goes at the pace of
+/// the server's answers. A candidate that has not begun yet stays out.
 struct Hinted {};
-struct AbortAsked {};   ///< a signal that ends us, before the job has started
+struct AbortAsked {};  ///< a signal that ends us, while there is no job
 /// The term is to end, whatever phase it is in: a running job is stopped politely, killed after
 /// kill_after, and then the lease goes back.
 struct ResignAsked {};
@@ -67,7 +76,8 @@ struct Action {
     kSend,      ///< send `request` to the store
     kCancel,    ///< Store::cancel
     kAbandon,   ///< Store::abandon
-    kStartJob,  ///< start it, then tell JobStarted or StartFailed
+    kStartJob,  ///< look at the clock once more (Tick); if the phase is still kGranted, start the
+                ///< job, then tell JobStarted or StartFailed
     kStopJob,   ///< the stop signal to the job, and survey the tree for the kill that may follow
     kKillJob,   ///< SIGKILL to the whole tree, again and again until TreeGone
     kFinish,    ///< there is no more to do; outcome() stands
@@ -89,7 +99,9 @@ struct Policy {
   /// Whether the result of somebody else's run is as good as a lease.
   bool join = false;
   /// Whether a job that has ended by itself is started again under the same lease, instead of
-  /// giving that back.
+  /// giving that back: at once, or after a pause if it had run for less than a second. Pauses
+  /// double from 1 s up to a ttl, at most a minute, until the job has run for that long. A command
+  /// that could not be executed is not tried again.
   bool restarts = false;
   /// Renewals come at moments that are this long after whole multiples of the heartbeat, so that
   /// many leases of one process are not all renewed at once; each comes at most a heartbeat after
@@ -107,8 +119,9 @@ inline constexpr Duration kForever = Duration::max();
 ///  - the lease is given back only when nothing of the job is alive.
 class Supervisor {
  public:
-  /// A candidate from `begin` on, which may be in the future, and kNever until it is hinted.
-  /// REQUIRES: !timeline.fault(). `seed` draws the pauses after failures.
+  /// A candidate from `begin` on. Where that is in the future it rests until then, whatever it is
+  /// hinted; where it is kNever it can only be ended. REQUIRES: !timeline.fault(). `seed` draws the
+  /// pauses after failures.
   Supervisor(const Timeline& timeline, const Policy& policy, std::uint64_t seed, Time begin);
 
   /// One that has no lease and asks for none: the job may start at once and nothing but its end,
@@ -128,6 +141,7 @@ class Supervisor {
   Phase phase() const { return state_.phase; }
   Outcome outcome() const { return state_.outcome; }
   Trouble trouble() const { return state_.trouble; }
+  Contact contact() const { return state_.contact; }
   Token token() const { return state_.token; }
 
   /// All that the supervisor knows; open, so that a test can visit every state that can be reached.
@@ -142,6 +156,7 @@ class Supervisor {
     Phase phase = Phase::kCandidate;
     Outcome outcome = Outcome::kNone;
     Trouble trouble = Trouble::kUnreachable;  ///< of the last failure
+    Contact contact = Contact::kAnswered;
     Token token;
     /// Of the run whose result we wait for; 0: none that we know of.
     Token awaited;
@@ -155,12 +170,16 @@ class Supervisor {
     Time next_send_at;             ///< not before then; meaningless while one is in flight
     Time give_up_at = kNever;      ///< as a candidate, and when releasing
     Time forced_kill_at = kNever;  ///< whatever the lease says
+    Time started_at;               ///< when the job that ran last was there
+    Time start_at = kNever;        ///< when it is to start again; kNever: no start is to come
+    Duration restart_pause{};      ///< the last one
     bool busy = false;             ///< the last answer was that somebody else has the key
     bool hinted = false;           ///< a hint came while a request was in flight
     bool connected = false;        ///< the last request was answered
     bool acquire_unknown = false;  ///< an acquire may have been executed without our hearing of it
     bool handing_back = false;     ///< a grant came too late to be used
     bool job_ran = false;          ///< so that the lease is settled, not just given back
+    bool ran_before = false;       ///< it had run, under the same lease, before its last start
     bool stop_forwarded = false;   ///< somebody outside asked the job to end
     bool operator==(const State&) const = default;
   };
@@ -191,6 +210,7 @@ class Supervisor {
   bool wants_request() const;
   RequestKind next_request() const;
   Time stop_due() const;
+  Time renew_at(Time sent_at) const;
 
   void enforce_deadlines(Time now, Actions& out);
   void make_requests(Time now, Actions& out);
@@ -198,6 +218,7 @@ class Supervisor {
   void hand_back(Time now);
   void stop_job(Time now, Actions& out);
   void kill_job(Actions& out);
+  void restart_job(Time now, Actions& out);
   void release(Time now, Actions& out);
   void finish(Actions& out);
   void retry(Duration at_least, Time now);

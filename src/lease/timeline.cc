@@ -37,6 +37,12 @@ Timeline Timeline::of(Duration ttl) {
   return t;
 }
 
+Time Timeline::renew_at(Time sent_at, Duration beat) const {
+  Duration since = (sent_at.time_since_epoch() - beat) % heartbeat;
+  if (since < Duration::zero()) since += heartbeat;
+  return sent_at + heartbeat - since;
+}
+
 std::optional<std::string> Timeline::fault() const {
   if (ttl < seconds(1) || ttl > days(1)) {
     return "the ttl must be between 1 s and 1 d, not " + in_seconds(ttl);

@@ -31,6 +31,9 @@ struct Timeline {
   Time kill_at(Time sent_at) const { return expires_at(sent_at) - margin; }
   Time stop_at(Time sent_at) const { return kill_at(sent_at) - kill_after; }
   Time renew_at(Time sent_at) const { return sent_at + heartbeat; }
+  /// The first moment after `sent_at`, so at most a heartbeat later, that is `beat` after a whole
+  /// multiple of the heartbeat.
+  Time renew_at(Time sent_at, Duration beat) const;
   /// A job that has not started by then would not live to see one renewal succeed.
   Time start_by(Time sent_at) const { return stop_at(sent_at) - attempt; }
 
