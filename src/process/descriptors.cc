@@ -50,6 +50,11 @@ void let_go_of(int fd) {
   ::close(nothing);
 }
 
+void put_null_on(int fd) {
+  let_go_of(fd);
+  ::fcntl(fd, F_SETFD, 0);
+}
+
 void close_inherited_descriptors() {
   if (DIR* listing = ::opendir("/proc/self/fd")) {
     // Closing while listing is safe: the kernel goes on from a descriptor's number, not from a

@@ -10,6 +10,10 @@ void fill_standard_descriptors();
 /// wait for us. Failure is ignored; it can only delay that reader.
 void let_go_of(int fd);
 
+/// Puts /dev/null on `fd` for us and for whatever we execute, which let_go_of() leaves with a
+/// closed one.
+void put_null_on(int fd);
+
 /// Closes every descriptor from 3 on that the caller handed us, which are those without FD_CLOEXEC:
 /// all of ours have it.
 void close_inherited_descriptors();

@@ -26,11 +26,6 @@ constexpr int kSignalsPerTurn = 64;
 /// The keeper's exit status where its body threw, which nobody reads: what counts is the last word.
 constexpr int kBodyThrew = 70;
 
-UniqueFd open_pidfd(pid_t pid) {
-  const long fd = ::syscall(SYS_pidfd_open, pid, 0);
-  return UniqueFd(static_cast<int>(check_errno(fd, "pidfd_open")));
-}
-
 bool has_children() {
   siginfo_t info{};
   return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
@@ -55,28 +50,34 @@ bool has_children() {
 /// What the front does while there is a keeper, and what it does when there is none.
 class Guard {
  public:
-  Guard(const Keeper& keeper, KeeperLink& link, SignalReader& signals, bool terminal)
+  Guard(const Keeper& keeper, KeeperLink& link, SignalReader& signals, bool terminal,
+        FrontDuty& duty)
       : keeper_(keeper),
         link_(link),
         signals_(signals),
         terminal_(terminal),
+        duty_(duty),
         tree_(keeper.strangers),
         early_keys_(keeper.early_keys) {}
 
   /// Returns when the keeper has died, or has missed its deadline by `grace`.
   void stand(Duration grace) {
+    // Whoever read our signals before may have read that of a child's end as well.
+    reap();
     for (;;) {
       poller_.watch(keeper_.pidfd.get(), POLLIN);
       if (!link_.closed()) poller_.watch(link_.fd(), unsent_ ? POLLIN | POLLOUT : POLLIN);
       // What cannot be handed on yet waits in the kernel.
       if (!unsent_) poller_.watch(signals_.fd(), POLLIN);
-      const Time now = poller_.wait(latest_deadline(grace));
-      forward_signals();
+      duty_.watch(poller_);
+      const Time now = poller_.wait(std::min(latest_deadline(grace), duty_.wake_at()));
+      take_signals();
       // The keeper's word comes before its death, and both before the deadline, which is asked for
       // again: while we slept or were stopped, the keeper may have moved it.
       const bool dead = poller_.ready(keeper_.pidfd.get()) != 0;
       const bool job_stopped = listen();
       if (dead || now >= latest_deadline(grace)) return;
+      duty_.advance(poller_, now);
       if (job_stopped && terminal_ && !end_.last_word) stop_with_the_job();
     }
   }
@@ -92,11 +93,12 @@ class Guard {
     }
     for (;;) {
       tree_.sweep();
-      if (tree_.reap().empty) return;
+      if (reap()) return;
       poller_.watch(signals_.fd(), POLLIN);
       poller_.wait(BootClock::now() + kSweepPause);
-      while (signals_.next()) {
-        // Only a wake-up: there is no job any more to hand it to.
+      while (const auto arrival = signals_.next()) {
+        // There is no job any more to hand on to what the duty leaves.
+        is_taken(*arrival);
       }
       listen();
     }
@@ -118,20 +120,30 @@ class Guard {
       if (!message) break;
       if (message->kind == LinkMessage::Kind::kFinished) end_.last_word = message;
       if (message->kind == LinkMessage::Kind::kStopped) job_stopped = true;
+      if (message->kind == LinkMessage::Kind::kStanding) duty_.hear(*message);
     }
     return job_stopped;
   }
 
-  void forward_signals() {
+  /// True if nothing of the tree is left.
+  bool reap() {
+    const Reaped reaped = tree_.reap();
+    for (const ChildChange& change : reaped.changes) {
+      if (change.pid != keeper_.pid && change.has_ended()) duty_.hear(change);
+    }
+    return reaped.empty;
+  }
+
+  void take_signals() {
     for (int i = 0; i < kSignalsPerTurn; ++i) {
       if (!unsent_) {
         const auto arrival = signals_.next();
         if (!arrival) return;
-        if (arrival->signo == SIGCHLD) tree_.reap();
-        if (!is_for_the_job(*arrival)) continue;
+        if (arrival->signo == SIGCHLD) reap();
+        if (is_taken(*arrival) || !is_for_the_job(*arrival)) continue;
         unsent_ = arrival->signo;
       }
-      if (!link_.closed() && !link_.send({LinkMessage::Kind::kSignal, *unsent_, 0, {}})) return;
+      if (!link_.closed() && !link_.send({LinkMessage::Kind::kSignal, *unsent_})) return;
       unsent_.reset();
     }
   }
@@ -154,10 +166,15 @@ class Guard {
     });
   }
 
+  /// True if it is not for the job, whatever the job's rules are.
+  bool is_taken(const SignalArrival& arrival) {
+    if (arrival.signo == SIGCHLD) return true;
+    // What we have brought on ourselves, such as SIGXFSZ (setrlimit(2)), is nobody's affair.
+    if (arrival.sender == ::getpid()) return true;
+    return duty_.take(arrival);
+  }
+
   bool is_for_the_job(const SignalArrival& arrival) {
-    if (arrival.signo == SIGCHLD) return false;
-    // What we have brought on ourselves, such as SIGXFSZ (setrlimit(2)), is not the job's affair.
-    if (arrival.sender == ::getpid()) return false;
     if (terminal_ && arrival.from_kernel && job_has_it_from_terminal(arrival.signo)) {
       return std::erase(early_keys_, arrival.signo) != 0;
     }
@@ -197,6 +214,7 @@ class Guard {
   KeeperLink& link_;
   SignalReader& signals_;
   bool terminal_;
+  FrontDuty& duty_;
   Tree tree_;
   Poller poller_;
   KeeperEnd end_;
@@ -226,6 +244,12 @@ Keeper fork_keeper(KeeperLink& link, bool terminal,
   return keeper;
 }
 
+void leave_session() {
+  // Refused where it has been done.
+  ::setsid();
+  if (::isatty(STDIN_FILENO) != 0) put_null_on(STDIN_FILENO);
+}
+
 void stay_in_memory() {
   // Only pages that are used: locking all of them would copy what front and keeper share. Only
   // those of now (not MCL_FUTURE), which would make malloc fail where the limit is low.
@@ -233,9 +257,8 @@ void stay_in_memory() {
 }
 
 KeeperEnd stand_guard(const Keeper& keeper, KeeperLink& link, SignalReader& signals, bool terminal,
-                      Duration grace) {
-  let_go_of_caller();
-  Guard guard(keeper, link, signals, terminal);
+                      Duration grace, FrontDuty& duty) {
+  Guard guard(keeper, link, signals, terminal, duty);
   guard.stand(grace);
   guard.clear();
   return guard.end();

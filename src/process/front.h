@@ -33,12 +33,21 @@ struct Keeper {
 
 /// Forks the keeper, which calls `body` with a pidfd of the front (readable once that is dead) and
 /// ends with what it returns as exit status, running no destructors. The keeper is a subreaper,
-/// blocks all signals, and from Job::start on has a session of its own. The caller must be
-/// single-threaded. The front becomes a subreaper too. Throws std::system_error, in the front only;
-/// the keeper, if there is one by then, ends when the front does. An exception of `body` ends the
-/// keeper.
+/// blocks all signals, and has a session of its own from leave_session() or Job::start on. The
+/// caller must be single-threaded. The front becomes a subreaper too. Throws std::system_error, in
+/// the front only; the keeper, if there is one by then, ends when the front does. An exception of
+/// `body` ends the keeper. When a keeper is dead, the same front may fork another one, with a new
+/// link; what the front has started meanwhile are then strangers.
 Keeper fork_keeper(KeeperLink& link, bool terminal,
                    const std::function<int(int front_pidfd)>& body);
+
+/// For a keeper that outlives its job, or has none: leaves the caller's session and group at once,
+/// so that a kill of the whole group does not hit both of us, and the terminal's keys only the
+/// front. A job that is started afterwards has a session of its own as well (terminal_group = 0: no
+/// process can join a group of another session), and the terminal is not its to read: the kernel
+/// would let it, unasked, and it would take what is typed for the shell. So stdin becomes /dev/null
+/// where it is a terminal, ours and that of every later job.
+void leave_session();
 
 /// For a keeper whose job lasts: keeps its few pages in memory where that is allowed, so that a
 /// machine that is short of it does not have to read them from a disk first when the deadline has
@@ -47,6 +56,8 @@ Keeper fork_keeper(KeeperLink& link, bool terminal,
 void stay_in_memory();
 
 /// What a front does besides standing guard. Whoever has nothing more to do leaves it at these.
+/// What any of them throws comes out of stand_guard(), and the keeper is left to notice the front's
+/// end.
 class FrontDuty {
  public:
   virtual ~FrontDuty() = default;
@@ -55,14 +66,19 @@ class FrontDuty {
   virtual void watch(Poller&) {}
   /// When advance() wants to be called even though no descriptor is ready; kNever if never.
   virtual Time wake_at() const { return kNever; }
-  /// Once in each turn, after the poller has waited, and what the link and the signals brought was
-  /// told.
+  /// Once in each turn, after the poller has waited, and what the signals and the link brought was
+  /// told. Not in the last turn: the keeper has ended, and what that leaves to do is up to the
+  /// caller of stand_guard(). Whoever stops the process (stop_ourselves) does it here, as the last
+  /// thing, since the time is stale afterwards.
   virtual void advance(const Poller&, Time) {}
-  /// A signal that somebody sent to the front, not to the job. True: it is not for the job.
+  /// A signal that reached the front, whoever sent it, the terminal's keys included; only SIGCHLD
+  /// and what the front has brought on itself are left out. True: it is not for the job, and is not
+  /// handed on. False: the rules for the job's signals apply to it.
   virtual bool take(const SignalArrival&) { return false; }
   /// A message of the keeper that is not about the job (kStanding).
   virtual void hear(const LinkMessage&) {}
-  /// A child of the front that is not the keeper has ended.
+  /// A child of the front has ended and was reaped: not the keeper, but whoever else, such as a
+  /// stranger, or what a child of the duty had started and left behind.
   virtual void hear(const ChildChange&) {}
 };
 
@@ -73,9 +89,12 @@ struct KeeperEnd {
 };
 
 /// Stands before the keeper until it has ended and nothing of the tree is alive: forwards signals
-/// (supervision.md's table), stops with the job where a terminal asks for it. If the keeper dies, or
-/// lets its deadline pass by more than `grace`, kills it and the tree. Returns when this process has
-/// no children left but strangers and those of `duty`.
+/// (supervision.md's table), stops with the job where a terminal asks for it (`terminal`: the job
+/// is in our group). If the keeper dies without a last word, or lets its deadline pass by more than
+/// `grace`, kills it and the tree, which then is every descendant but the strangers and what is
+/// below them: the children that `duty` has started since the fork as well, and it hears of their
+/// end. Whoever calls this for a job has let go of the caller's descriptors before: its pipes are
+/// the job's alone, and one is needed here.
 KeeperEnd stand_guard(const Keeper& keeper, KeeperLink& link, SignalReader& signals, bool terminal,
                       Duration grace, FrontDuty& duty);
 

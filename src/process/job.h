@@ -32,7 +32,7 @@ struct JobSpec {
   InheritedSignals signals;              ///< restored before exec
   /// With a controlling terminal the job stays in this process group, the front's and the caller's,
   /// so that the terminal's keys reach it and it may read; 0: no terminal, and it gets a session of
-  /// its own.
+  /// its own. Only for the first job of a keeper that is still in that session.
   pid_t terminal_group = 0;
 };
 

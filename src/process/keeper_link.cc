@@ -3,6 +3,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include <cassert>
+#include <cstddef>
 #include <new>
 
 #include "base/errors.h"
@@ -12,6 +14,13 @@ namespace {
 
 using SharedTime = std::atomic<Duration::rep>;
 static_assert(SharedTime::is_always_lock_free, "two processes share it");
+
+/// How much of a message travels.
+std::size_t size_of(const LinkMessage& message) {
+  if (message.kind != LinkMessage::Kind::kStanding) return offsetof(LinkMessage, standing);
+  assert(message.standing.holder_size <= message.standing.holder.size());
+  return offsetof(LinkMessage, standing.holder) + message.standing.holder_size;
+}
 
 }  // namespace
 
@@ -40,7 +49,7 @@ void KeeperLink::be_keeper() {
 }
 
 bool KeeperLink::send(const LinkMessage& message) {
-  const ssize_t sent = ::send(fd_.get(), &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  const ssize_t sent = ::send(fd_.get(), &message, size_of(message), MSG_NOSIGNAL | MSG_DONTWAIT);
   return sent >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS);
 }
 
@@ -52,8 +61,11 @@ std::optional<LinkMessage> KeeperLink::receive() {
     // A peer that closed with something unread resets the connection (unix(7) does not say so),
     // which is told once and before what the peer had sent; its last word is still there.
   } while (got < 0 && (errno == EINTR || errno == ECONNRESET));
-  if (got == sizeof message) return message;
-  if (got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) closed_ = true;
+  if (got > 0) {
+    assert(static_cast<std::size_t>(got) == size_of(message));
+    return message;
+  }
+  if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) closed_ = true;
   return std::nullopt;
 }
 
@@ -61,7 +73,7 @@ void KeeperLink::set_deadline(Time time) {
   const Duration::rep before = deadline_->exchange(time.time_since_epoch().count());
   // The front sleeps until the deadline that it knows, so only an earlier one has to wake it.
   if (fd_ && time.time_since_epoch().count() < before) {
-    send({LinkMessage::Kind::kDeadlineMoved, 0, 0, {}});
+    send({LinkMessage::Kind::kDeadlineMoved, 0});
   }
 }
 

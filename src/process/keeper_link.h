@@ -26,19 +26,20 @@ struct LinkMessage {
   Kind kind{};
   std::int32_t value = 0;
   std::uint32_t verdict = 0;  ///< the lease's outcome; a number that only commands/ reads
-  JobStatus status;
+  JobStatus status{};
   // With the last word, for those who tell of the run.
   std::int64_t started_ms = 0;   ///< when the job began, ms since 1970
   std::int64_t finished_ms = 0;  ///< when nothing of it was left
   std::uint32_t renewals = 0;    ///< of the lease
   Duration slowest_renewal{};
-  // With kStanding; numbers and bytes that only commands/ reads.
+  // With kStanding; numbers and bytes that only commands/ reads. Last of all, because the others
+  // travel without it, and it travels with as much of `holder` as is used.
   struct {
     std::uint32_t claim = 0;
     std::uint32_t standing = 0;
     std::int64_t token = 0;
     Time good_until;
-    std::uint16_t holder_size = 0;
+    std::uint16_t holder_size = 0;  ///< at most that of `holder`
     std::array<char, 510> holder{};
   } standing{};
 };

@@ -3,16 +3,18 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <climits>
 #include <memory>
-#include <string>
 #include <string_view>
 
-#include "base/unique_fd.h"
+#include "base/errors.h"
 
 namespace cluster_leader {
 namespace {
@@ -187,10 +189,27 @@ std::optional<char> state_of(pid_t pid) {
   return rest ? std::optional(rest->front()) : std::nullopt;
 }
 
+std::optional<std::string> program_of(pid_t pid) {
+  const std::string process = "/proc/" + std::to_string(pid);
+  std::array<char, PATH_MAX> path;
+  const ssize_t length = ::readlink((process + "/exe").c_str(), path.data(), path.size());
+  if (length > 0) {
+    const std::string_view program(path.data(), static_cast<size_t>(length));
+    return std::string(program.substr(program.rfind('/') + 1));
+  }
+  return read_file(process + "/comm");
+}
+
 bool proc_is_ours() {
   char target[32];
   const ssize_t length = ::readlink("/proc/self", target, sizeof target);
   return length > 0 && number({target, static_cast<size_t>(length)}) == ::getpid();
+}
+
+UniqueFd open_pidfd(pid_t pid) {
+  const long fd = ::syscall(SYS_pidfd_open, pid, 0);
+  if (fd < 0 && errno == ESRCH) return {};
+  return UniqueFd(static_cast<int>(check_errno(fd, "pidfd_open")));
 }
 
 }  // namespace cluster_leader

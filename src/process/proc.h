@@ -3,7 +3,10 @@
 #include <sys/types.h>
 
 #include <optional>
+#include <string>
 #include <vector>
+
+#include "base/unique_fd.h"
 
 namespace cluster_leader {
 
@@ -35,9 +38,16 @@ std::optional<pid_t> parent_of(pid_t pid);
 /// The state of `pid` as one letter (proc(5)), 'T' for stopped, or nothing as above.
 std::optional<char> state_of(pid_t pid);
 
+/// The file name of the program that `pid` runs, or nothing as above. Where we may not look at it,
+/// it is the name that the program was started by.
+std::optional<std::string> program_of(pid_t pid);
+
 /// True if /proc is there and shows our own PID namespace. That of another one, which unshare(1)
-/// without
-/// --mount-proc leaves in place, has other numbers for the same processes.
+/// without --mount-proc leaves in place, has other numbers for the same processes.
 bool proc_is_ours();
+
+/// A descriptor of the process `pid` that is readable once it is dead (pidfd_open(2)); none if
+/// there is no such process. Throws std::system_error if the kernel has no descriptor to give.
+UniqueFd open_pidfd(pid_t pid);
 
 }  // namespace cluster_leader

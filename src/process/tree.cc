@@ -20,10 +20,6 @@ pid_t home_session = 0;
 
 UniqueFd open_reserve() { return UniqueFd(::open("/", O_PATH | O_CLOEXEC)); }
 
-bool has_ended(const ChildChange& change) {
-  return change.code == CLD_EXITED || change.code == CLD_KILLED || change.code == CLD_DUMPED;
-}
-
 /// True if SIGCONT after `signo` would undo it, or has nothing left to continue.
 bool stands_alone(int signo) {
   return signo == SIGKILL || signo == SIGCONT || signo == SIGSTOP || signo == SIGTSTP ||
@@ -31,6 +27,10 @@ bool stands_alone(int signo) {
 }
 
 }  // namespace
+
+bool ChildChange::has_ended() const {
+  return code == CLD_EXITED || code == CLD_KILLED || code == CLD_DUMPED;
+}
 
 void become_subreaper() {
   home_session = ::getsid(0);
@@ -109,7 +109,7 @@ Reaped Tree::reap() {
 void Tree::forget(const std::vector<ChildChange>& changes) {
   std::vector<pid_t> gone;
   for (const ChildChange& change : changes) {
-    if (has_ended(change)) gone.push_back(change.pid);
+    if (change.has_ended()) gone.push_back(change.pid);
   }
   std::sort(gone.begin(), gone.end());
   const auto is_gone = [&](pid_t pid) { return std::binary_search(gone.begin(), gone.end(), pid); };

@@ -19,6 +19,8 @@ struct ChildChange {
   pid_t pid = 0;
   int code = 0;    ///< CLD_EXITED, CLD_KILLED, CLD_DUMPED, CLD_STOPPED, CLD_CONTINUED
   int status = 0;  ///< exit status or signal
+
+  bool has_ended() const;
 };
 
 /// What one call of Tree::reap found.

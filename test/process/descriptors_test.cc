@@ -84,15 +84,6 @@ TEST(DescriptorsTest, InputOfTheCallerBreaksWhenTheJobIsGone) {
   ::kill(stand.front(), SIGCONT);
 }
 
-/// Runs `body` in a process of its own; true if it says so.
-bool in_a_process(const std::function<bool()>& body) {
-  const pid_t child = ::fork();
-  if (child == 0) ::_exit(body() ? 0 : 1);
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return status == 0;
-}
-
 bool is_open(int fd) { return ::fcntl(fd, F_GETFD) >= 0; }
 
 bool is_null_and_ours(int fd) {

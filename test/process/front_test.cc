@@ -60,6 +60,7 @@ TEST(FrontTest, NoticesADeadlineThatIsMadeEarlier) {
   if (child == 0) {
     const InheritedSignals inherited = InheritedSignals::capture();
     SignalReader signals(inherited);
+    FrontDuty duty;
     KeeperLink link;
     link.set_deadline(BootClock::now() + 1h);
     Pipe guarded;
@@ -71,7 +72,7 @@ TEST(FrontTest, NoticesADeadlineThatIsMadeEarlier) {
       return 0;
     });
     if (::write(guarded.write.get(), "x", 1) != 1) ::_exit(1);
-    const KeeperEnd end = stand_guard(keeper, link, signals, false, 10ms);
+    const KeeperEnd end = stand_guard(keeper, link, signals, false, 10ms, duty);
     ::_exit(end.last_word ? 1 : 0);
   }
   int status = 0;
@@ -113,6 +114,7 @@ TEST(FrontTest, HearsTheLastWordOfAKeeperThatLeftSignalsUnread) {
   if (child == 0) {
     const InheritedSignals inherited = InheritedSignals::capture();
     SignalReader signals(inherited);
+    FrontDuty duty;
     KeeperLink link;
     Pipe told;
     const Keeper keeper = fork_keeper(link, false, [&](int) {
@@ -121,11 +123,11 @@ TEST(FrontTest, HearsTheLastWordOfAKeeperThatLeftSignalsUnread) {
       link.send({LinkMessage::Kind::kFinished, 0, 5, {JobStatus::Kind::kExited, 6}});
       return 0;
     });
-    link.send({LinkMessage::Kind::kSignal, SIGTERM, 0, {}});
+    link.send({LinkMessage::Kind::kSignal, SIGTERM});
     if (::write(told.write.get(), "x", 1) != 1) ::_exit(1);
     pollfd dead{keeper.pidfd.get(), POLLIN, 0};
     ::poll(&dead, 1, -1);
-    const KeeperEnd end = stand_guard(keeper, link, signals, false, 10ms);
+    const KeeperEnd end = stand_guard(keeper, link, signals, false, 10ms, duty);
     const bool right = end.last_word && end.last_word->verdict == 5 &&
                        end.last_word->status.kind == JobStatus::Kind::kExited &&
                        end.last_word->status.value == 6;

@@ -1,12 +1,8 @@
 #include "process/job.h"
 
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <sstream>
 
 #include "stand.h"
@@ -14,27 +10,7 @@
 namespace cluster_leader::test {
 namespace {
 
-using testing::TempDir;
 using Kind = JobStatus::Kind;
-
-/// A folder that goes with the test.
-struct Folder {
-  Folder() {
-    std::string name = TempDir() + "cluster-leader-XXXXXX";
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    path = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  std::string file(const std::string& name, const std::string& content, mode_t mode) const {
-    std::ofstream(path / name) << content;
-    ::chmod((path / name).c_str(), mode);
-    return path / name;
-  }
-  std::filesystem::path path;
-};
 
 JobStatus status_of(const Plan& plan) {
   Stand stand(plan);

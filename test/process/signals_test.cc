@@ -17,14 +17,6 @@ const std::set<int> kNeverForwarded = {SIGKILL, SIGSTOP, SIGCHLD,  // not ours t
                                        SIGABRT, SIGTRAP, SIGSYS,    // they say that we crashed
                                        SIGPIPE, SIGTTIN, SIGTTOU};  // ignored by us
 
-std::string read_line(int fd) {
-  std::string line;
-  char c = 0;
-  pollfd wanted{fd, POLLIN, 0};
-  while (::poll(&wanted, 1, 20'000) == 1 && ::read(fd, &c, 1) == 1 && c != '\n') line += c;
-  return line;
-}
-
 TEST(SignalsTest, EveryOneReachesTheJob) {
   Stand stand({probe({"catch"})});
   stand.born(1);

@@ -6,13 +6,18 @@
 #include <pty.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,6 +60,60 @@ struct Pipe {
   UniqueFd write;
 };
 
+/// Reads `fd` to the next end of line, which is left out, or to its end.
+inline std::string read_line(int fd) {
+  std::string line;
+  char c = 0;
+  pollfd wanted{fd, POLLIN, 0};
+  const int patience = static_cast<int>(ceil_ms(kPatience));
+  while (::poll(&wanted, 1, patience) == 1 && ::read(fd, &c, 1) == 1 && c != '\n') line += c;
+  return line;
+}
+
+/// Reads `fd` to its end.
+inline std::string read_all(int fd) {
+  std::string all;
+  std::array<char, 4096> buffer{};
+  for (;;) {
+    pollfd wanted{fd, POLLIN, 0};
+    if (::poll(&wanted, 1, static_cast<int>(ceil_ms(kPatience))) != 1) {
+      ADD_FAILURE() << "it does not end; have " << all;
+      return all;
+    }
+    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
+    if (got <= 0) return all;
+    all.append(buffer.data(), static_cast<size_t>(got));
+  }
+}
+
+/// Runs `body` in a process of its own; true if it says so.
+inline bool in_a_process(const std::function<bool()>& body) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(body() ? 0 : 1);
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  return status == 0;
+}
+
+/// A folder that goes with the test.
+struct Folder {
+  Folder() {
+    std::string name = testing::TempDir() + "cluster-leader-XXXXXX";
+    EXPECT_NE(::mkdtemp(name.data()), nullptr);
+    path = name;
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  std::string file(const std::string& name, const std::string& content, mode_t mode) const {
+    std::ofstream(path / name) << content;
+    ::chmod((path / name).c_str(), mode);
+    return path / name;
+  }
+  std::filesystem::path path;
+};
+
 /// How a test wants front, keeper and job to be.
 struct Plan {
   std::vector<std::string> argv;
@@ -62,11 +121,17 @@ struct Plan {
   Duration lease = 10s;  ///< the keeper promises so much, and renews it three times in that time
   Duration grace = 50ms;
   enum class Terminal { kNone, kFrontLeads, kShell } terminal = Terminal::kNone;
+  /// With a terminal: the keeper leaves the session before it starts the job, and the front treats
+  /// the terminal as none of the job's.
+  bool keeper_leaves = false;
   bool first_process = false;  ///< the front is PID 1 of a namespace, and /proc is not its own
   bool exhaust_descriptors = false;         ///< the keeper has none left after the start
   std::function<void()> before = [] {};     ///< in the front, before it looks at what it was given
   std::function<void()> in_keeper = [] {};  ///< in the keeper, before it starts the job
   std::function<void()> after_capture = [] {};  ///< in the front, when signals are events
+  /// What the front does besides; in its own process, so that a test sees nothing of it but what it
+  /// writes.
+  std::shared_ptr<FrontDuty> duty = std::make_shared<FrontDuty>();
 };
 
 /// What front, keeper and shell tell the test.
@@ -227,7 +292,7 @@ class Stand {
       oracle.close();
       if (plan_.terminal == Plan::Terminal::kFrontLeads) {
         note(Note::kFront, ::getpid());
-        be_the_front(true);
+        be_the_front(!plan_.keeper_leaves);
       }
       be_the_shell();
     }
@@ -257,7 +322,7 @@ class Stand {
       ::tcsetpgrp(0, ::getpid());
       ::signal(SIGTTOU, SIG_DFL);
       note(Note::kFront, ::getpid());
-      be_the_front(true);
+      be_the_front(!plan_.keeper_leaves);
     }
     ::close(kOracle);
     ::setpgid(front, front);
@@ -291,7 +356,8 @@ class Stand {
     link.set_deadline(BootClock::now() + plan_.lease);
     const Keeper keeper = fork_keeper(
         link, terminal, [&](int front_pidfd) { return keep(spec, link, signals, front_pidfd); });
-    const KeeperEnd end = stand_guard(keeper, link, signals, terminal, plan_.grace);
+    let_go_of_caller();
+    const KeeperEnd end = stand_guard(keeper, link, signals, terminal, plan_.grace, *plan_.duty);
     if (!end.last_word) ::_exit(kLostStatus);
     const JobStatus status = end.last_word->status;
     note(Note::kEnd, static_cast<int>(status.kind), status.value);
@@ -303,6 +369,7 @@ class Stand {
     note(Note::kKeeper, ::getpid());
     Poller poller;
     Tree tree;
+    if (plan_.keeper_leaves) leave_session();
     plan_.in_keeper();
     Job job = Job::start(spec);
     let_go_of_caller();
@@ -335,7 +402,7 @@ class Stand {
       for (const ChildChange& change : reaped.changes) {
         killing |= job.take_status(change.pid, change.code, change.status);
         if (change.code == CLD_STOPPED && change.pid == job.pid()) {
-          link.send({LinkMessage::Kind::kStopped, change.status, 0, {}});
+          link.send({LinkMessage::Kind::kStopped, change.status});
         }
       }
       if (reaped.empty) break;

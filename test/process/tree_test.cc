@@ -13,16 +13,12 @@
 namespace cluster_leader::test {
 namespace {
 
-/// Runs `body` in a process of its own that is a subreaper; true if it says so and does not crash.
-bool in_a_process(const std::function<bool()>& body) {
-  const pid_t child = ::fork();
-  if (child == 0) {
+/// Runs `body` in a process of its own that is a subreaper; true if it says so.
+bool in_a_subreaper(const std::function<bool()>& body) {
+  return in_a_process([&] {
     become_subreaper();
-    ::_exit(body() ? 0 : 1);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    return body();
+  });
 }
 
 /// Forks a chain of processes that wait; returns when all are there.
@@ -121,7 +117,7 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& shape) { return shape.param.name; });
 
 TEST(TreeTest, TheThreeWaysToLookAgree) {
-  EXPECT_TRUE(in_a_process([] {
+  EXPECT_TRUE(in_a_subreaper([] {
     Tree tree;
     fork_chain(4);
     fork_chain(1, [] { ::prctl(PR_SET_NAME, ") (R) 1 ("); });
@@ -136,7 +132,7 @@ TEST(TreeTest, TheThreeWaysToLookAgree) {
 }
 
 TEST(TreeTest, SeesTheChildrenOfEveryThread) {
-  EXPECT_TRUE(in_a_process([] {
+  EXPECT_TRUE(in_a_subreaper([] {
     Tree tree;
     Pipe forked;
     Pipe hold;
@@ -155,7 +151,7 @@ TEST(TreeTest, SeesTheChildrenOfEveryThread) {
 }
 
 TEST(TreeTest, SparesAChildAndAllBelowIt) {
-  EXPECT_TRUE(in_a_process([] {
+  EXPECT_TRUE(in_a_subreaper([] {
     const pid_t spared = fork_chain(3);
     Tree tree({spared});
     fork_chain(3);
@@ -169,7 +165,7 @@ TEST(TreeTest, SparesAChildAndAllBelowIt) {
 }
 
 TEST(TreeTest, StrikeKillsWhatTheSurveyFound) {
-  EXPECT_TRUE(in_a_process([] {
+  EXPECT_TRUE(in_a_subreaper([] {
     Tree tree;
     fork_chain(5, [] { ::setsid(); });
     tree.survey();
@@ -184,7 +180,7 @@ TEST(TreeTest, StrikeKillsWhatTheSurveyFound) {
 }
 
 TEST(TreeTest, StrikeLeavesAloneWhoIsNoLongerWhatTheSurveyFound) {
-  EXPECT_TRUE(in_a_process([] {
+  EXPECT_TRUE(in_a_subreaper([] {
     Pipe go;
     Pipe gone;
     const pid_t child = ::fork();
@@ -210,7 +206,7 @@ TEST(TreeTest, StrikeLeavesAloneWhoIsNoLongerWhatTheSurveyFound) {
 }
 
 TEST(TreeTest, NeverKillsAGroupOfItsOwnSession) {
-  EXPECT_TRUE(in_a_process([] {
+  EXPECT_TRUE(in_a_subreaper([] {
     // A sibling in our group that is no descendant of who sweeps: as a pipeline's other processes.
     Pipe hold;
     const pid_t sibling = ::fork();
@@ -219,7 +215,7 @@ TEST(TreeTest, NeverKillsAGroupOfItsOwnSession) {
       char c = 0;
       ::_exit(::read(hold.read.get(), &c, 1) == 1 ? 42 : 43);
     }
-    const bool swept = in_a_process([] {
+    const bool swept = in_a_subreaper([] {
       Tree tree;
       fork_chain(3);
       reap_all(tree);
@@ -235,7 +231,7 @@ TEST(TreeTest, NeverKillsAGroupOfItsOwnSession) {
 TEST(TreeTest, SendsASignalToEachProcessAndWakesTheStopped) {
   Stand stand({probe({"tree", "3", "setsid", "stopped"})});
   stand.born(3);
-  EXPECT_TRUE(in_a_process([] {
+  EXPECT_TRUE(in_a_subreaper([] {
     Tree tree;
     fork_chain(3, [] { ::setsid(); });
     tree.send_signal(SIGSTOP);
@@ -255,7 +251,7 @@ TEST(TreeTest, SendsASignalToEachProcessAndWakesTheStopped) {
 }
 
 TEST(TreeTest, KnowsWhoDescendsFromWhom) {
-  EXPECT_TRUE(in_a_process([] {
+  EXPECT_TRUE(in_a_subreaper([] {
     Tree tree;
     const pid_t first = fork_chain(3);
     const std::vector<pid_t> all = own_descendants({});

@@ -1,0 +1,95 @@
+#include "process/keeper_link.h"
+
+#include <sys/socket.h>
+
+#include <string_view>
+
+#include "stand.h"
+
+namespace cluster_leader::test {
+namespace {
+
+LinkMessage standing(std::string_view holder) {
+  LinkMessage message{LinkMessage::Kind::kStanding};
+  message.standing.claim = 9'999;
+  message.standing.standing = 2;
+  message.standing.token = 1'700'000'000'000;
+  message.standing.good_until = Time(5s);
+  message.standing.holder_size = static_cast<std::uint16_t>(holder.size());
+  std::copy(holder.begin(), holder.end(), message.standing.holder.begin());
+  return message;
+}
+
+TEST(KeeperLinkTest, CarriesEachKindWholeAndNoMoreThanItNeeds) {
+  const std::string longest(LinkMessage{}.standing.holder.size(), 'h');
+  KeeperLink link;
+  const pid_t keeper = ::fork();
+  if (keeper == 0) {
+    link.be_keeper();
+    LinkMessage end{LinkMessage::Kind::kFinished, 0, 7, {JobStatus::Kind::kExited, 3}, 1, 2, 8, 4s};
+    const bool sent = link.send(standing("")) && link.send(standing("web-1/abc")) &&
+                      link.send(standing(longest)) && link.send(end);
+    ::_exit(sent ? 0 : 1);
+  }
+  link.be_front();
+  const auto travels = [&] {
+    pollfd wanted{link.fd(), POLLIN, 0};
+    ::poll(&wanted, 1, static_cast<int>(ceil_ms(kPatience)));
+    return ::recv(link.fd(), nullptr, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+  };
+  for (const std::string& holder : {std::string(), std::string("web-1/abc"), longest}) {
+    EXPECT_LE(travels(), static_cast<ssize_t>(128 + holder.size()));
+    const auto message = link.receive();
+    ASSERT_TRUE(message);
+    EXPECT_EQ(message->kind, LinkMessage::Kind::kStanding);
+    EXPECT_EQ(message->standing.claim, 9'999U);
+    EXPECT_EQ(message->standing.standing, 2U);
+    EXPECT_EQ(message->standing.token, 1'700'000'000'000);
+    EXPECT_EQ(message->standing.good_until, Time(5s));
+    EXPECT_EQ(std::string(message->standing.holder.data(), message->standing.holder_size), holder);
+  }
+  EXPECT_LE(travels(), 72);
+  const auto end = link.receive();
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->kind, LinkMessage::Kind::kFinished);
+  EXPECT_EQ(end->verdict, 7U);
+  EXPECT_EQ(end->status.value, 3);
+  EXPECT_EQ(end->renewals, 8U);
+  EXPECT_EQ(end->slowest_renewal, Duration(4s));
+  int status = -1;
+  ::waitpid(keeper, &status, 0);
+  EXPECT_EQ(status, 0);
+  EXPECT_FALSE(link.receive());
+  EXPECT_TRUE(link.closed());
+}
+
+TEST(KeeperLinkTest, SaysWhenThereIsNoRoom) {
+  KeeperLink link;
+  Pipe read_now;
+  const pid_t front = ::fork();
+  if (front == 0) {
+    link.be_front();
+    char c = 0;
+    if (::read(read_now.read.get(), &c, 1) != 1) ::_exit(1);
+    while (!link.closed()) {
+      pollfd wanted{link.fd(), POLLIN, 0};
+      ::poll(&wanted, 1, -1);
+      link.receive();
+    }
+    ::_exit(0);
+  }
+  link.be_keeper();
+  int sent = 0;
+  while (link.send(standing("web-1/abc"))) ASSERT_LT(++sent, 1'000'000);
+  EXPECT_GT(sent, 50);
+  ASSERT_EQ(::write(read_now.write.get(), "x", 1), 1);
+  pollfd room{link.fd(), POLLOUT, 0};
+  EXPECT_EQ(::poll(&room, 1, static_cast<int>(ceil_ms(kPatience))), 1);
+  EXPECT_TRUE(link.send(standing("web-1/abc")));
+  ::kill(front, SIGKILL);
+  ::waitpid(front, nullptr, 0);
+  EXPECT_TRUE(link.send(standing("nobody is left")));
+}
+
+}  // namespace
+}  // namespace cluster_leader::test
