@@ -5,37 +5,45 @@
 #include <string>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "process/signals.h"
 
 namespace cluster_leader {
 
 /// What to run besides the job.
 struct HookSpec {
-  std::vector<std::string> argv;         ///< at least one; searched in PATH
+  std::vector<std::string> argv;  ///< at least one; searched in the PATH of `environment`, as
+                                  ///< execvp(3) does
   std::vector<std::string> environment;  ///< the whole of it, "NAME=value"
   InheritedSignals signals;              ///< restored before exec
 };
 
 /// A program that is told of something and is not waited for: a child in a session of its own, with
-/// /dev/null as stdin and our stderr as stdout, since our own stdout speaks to a program. The caller
-/// reaps it; the destructor kills its whole group unless it was told of its end.
+/// /dev/null as stdin and our stderr as stdout, since our own stdout speaks to a program. It
+/// inherits nothing else. The caller reaps it; the destructor kills its whole group unless it was
+/// told of its end.
 class Hook {
  public:
-  /// Throws std::system_error if the kernel refuses, or the program cannot be executed (code() is
-  /// the errno).
+  /// Starts it as a child of the calling process, which must be single-threaded. Returns before the
+  /// program runs, since what is on a file system that hangs would otherwise hold us up. Throws
+  /// std::system_error where the kernel refuses.
   explicit Hook(const HookSpec& spec);
   ~Hook();
   Hook(Hook&& other) noexcept;
   Hook& operator=(Hook&& other) noexcept;
 
-  pid_t pid() const { return pid_; }
-  /// Its process was reaped: its number is somebody else's from now on.
-  void ended() { pid_ = 0; }
-  /// SIGKILL to its group.
+  pid_t pid() const { return pid_; }  ///< 0 once it has ended
+
+  /// To be called once its process was reaped: its number may be somebody else's from now on.
+  /// Returns why the program could not be executed, an errno; 0 if it was.
+  int ended();
+
+  /// SIGKILL to its process and its group, if it has not ended.
   void kill() const;
 
  private:
   pid_t pid_ = 0;
+  UniqueFd report_;
 };
 
 }  // namespace cluster_leader

@@ -7,10 +7,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cassert>
 #include <utility>
 
 #include "base/errors.h"
+#include "process/program.h"
 
 namespace cluster_leader {
 namespace {
@@ -25,29 +25,18 @@ struct Report {
 /// Only seen where the one who should read the status has read the report, or is dead.
 constexpr int kStartFailed = 127;
 
-std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
-  std::vector<char*> pointers;
-  pointers.reserve(strings.size() + 1);
-  for (const std::string& string : strings) pointers.push_back(const_cast<char*>(string.c_str()));
-  pointers.push_back(nullptr);
-  return pointers;
-}
-
-/// Everything that a new process needs, made ready before the fork: between it and exec only system
-/// calls are made, execvp() included.
+/// Everything that a new process needs, made ready before the fork.
 struct Plan {
   explicit Plan(const JobSpec& spec)
       : signals(spec.signals),
         terminal_group(spec.terminal_group),
         supervisor(::getpid()),
-        argv(pointers_to(spec.argv)),
-        environment(pointers_to(spec.environment)) {}
+        program(spec.argv, spec.environment) {}
 
   const InheritedSignals& signals;
   pid_t terminal_group;
   pid_t supervisor;
-  std::vector<char*> argv;
-  std::vector<char*> environment;
+  Program program;
   int report = -1;
   /// With a terminal: a pipe that the supervisor shuts when it has left the group.
   int gate = -1;
@@ -76,10 +65,7 @@ void tell(const Plan& plan, Report::Kind kind, int value) {
     }
   }
   plan.signals.restore();
-  // execvp searches the PATH of `environ`, which is the job's from here on.
-  environ = const_cast<char**>(plan.environment.data());
-  ::execvp(plan.argv[0], plan.argv.data());
-  tell(plan, Report::Kind::kNotExecuted, errno);
+  tell(plan, Report::Kind::kNotExecuted, plan.program.execute());
   ::_exit(kStartFailed);
 }
 
@@ -95,7 +81,6 @@ void tell(const Plan& plan, Report::Kind kind, int value) {
 }  // namespace
 
 Job Job::start(const JobSpec& spec) {
-  assert(!spec.argv.empty());
   Plan plan(spec);
   int ends[2];
   check_errno(::pipe2(ends, O_CLOEXEC), "pipe2");

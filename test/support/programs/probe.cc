@@ -207,6 +207,19 @@ int descriptors(const Words&) {
   return 0;
 }
 
+/// files: a line for each open descriptor with what it is, without that of the list that asks.
+int files(const Words&) {
+  std::string lines;
+  for (int fd = 0; fd < 1024; ++fd) {
+    std::array<char, 256> target{};
+    const std::string link = "/proc/self/fd/" + std::to_string(fd);
+    if (::readlink(link.c_str(), target.data(), target.size() - 1) < 0) continue;
+    lines += std::to_string(fd) + " " + target.data() + "\n";
+  }
+  std::fputs(lines.c_str(), stdout);
+  return 0;
+}
+
 /// arguments ARG...: each with a NUL after it.
 int arguments(const Words& words) {
   for (const std::string& word : words) std::fwrite(word.c_str(), 1, word.size() + 1, stdout);
@@ -276,6 +289,7 @@ const std::map<std::string, std::function<int(const Words&)>> kParts = {
     {"count", count},
     {"around", signal_around},
     {"descriptors", descriptors},
+    {"files", files},
     {"arguments", arguments},
     {"length", length},
     {"variable", variable},
