@@ -8,10 +8,11 @@
 namespace cluster_leader {
 
 /// Notices when the process that started this one is gone (`--die-with-parent`): a pidfd of the
-/// parent, and of its parent where the parent is a shell, since a shell that is killed with its
-/// command's line half done leaves the command behind (node-red.md). Not PR_SET_PDEATHSIG, which
-/// fires when a *thread* of the parent ends, and is cleared by an exec that changes rights. A parent
-/// outside our PID namespace cannot be watched, and is taken to live.
+/// parent, and of those above it as long as they are shells, up to the first that is none. A shell
+/// only passes a command on, and outlives whoever gave it: `cluster-leader ...; echo done` goes on
+/// when Node-RED is killed. Not PR_SET_PDEATHSIG, which fires when a *thread* of the parent ends,
+/// and is cleared by an exec that changes rights. A parent outside our PID namespace cannot be
+/// watched, and is taken to live.
 class ParentWatch {
  public:
   /// To be made early: a parent that died before cannot be told from one that was never there.
@@ -19,17 +20,12 @@ class ParentWatch {
   ParentWatch();
 
   void watch(Poller& poller) const;
-  /// True if one of them was gone when `poller` last waited.
+  /// True if one of them was gone when `poller` last waited, in whatever way it ended. Asked for
+  /// again, it is true again, so whoever has acted on it stops watching.
   bool is_gone(const Poller& poller) const;
 
  private:
-  std::vector<UniqueFd> ancestors_;
+  std::vector<UniqueFd> ancestors_;  ///< each is readable once that one is gone
 };
-
-/// Whether nobody can write to `fd` any more: the other end of a pipe or socket is closed, a
-/// terminal was hung up. End of file on a regular file or /dev/null is no hang-up. To be watched
-/// with watch_hang_up() before the wait.
-bool is_hung_up(int fd, const Poller& poller);
-void watch_hang_up(int fd, Poller& poller);
 
 }  // namespace cluster_leader
