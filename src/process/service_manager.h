@@ -9,15 +9,18 @@ namespace cluster_leader {
 
 /// The service manager that started us, if there is one: sd_notify(3)'s protocol, one datagram for
 /// each message to the socket that NOTIFY_SOCKET names (a path, or an abstract name that begins
-/// with '@'). Nothing here fails: a service manager that does not listen is no reason to stop.
+/// with '@'). Nothing here blocks or fails: a service manager that does not listen is no reason to
+/// stop.
 class ServiceManager {
  public:
   /// Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, which counts only if it is absent or us.
   ServiceManager();
 
   bool is_there() const { return !socket_.empty(); }
-  void ready();                          ///< once; further calls do nothing
-  void status(const std::string& text);  ///< one line; nothing is sent while it stays the same
+  /// Once; further calls do nothing, unless there was no room for the message.
+  void ready();
+  /// Nothing is sent while it stays the same. Made one line.
+  void status(const std::string& text);
   void stopping();
 
   /// When beat() must be called next: half the watchdog's time after the last one; kNever if nobody
@@ -27,7 +30,8 @@ class ServiceManager {
   void beat(Time now);
 
  private:
-  void send(const std::string& message) const;
+  /// False where there is no room now: it may be worth another try.
+  bool send(const std::string& message) const;
 
   std::string socket_;  ///< empty: there is none
   Duration beat_every_{};
@@ -36,7 +40,8 @@ class ServiceManager {
   std::string status_;
 };
 
-/// The variables that speak of this process to its service manager and are not for its children.
+/// The names of variables that speak of this process to its service manager, and are not for its
+/// children.
 bool is_of_service_manager(std::string_view variable);
 
 }  // namespace cluster_leader
