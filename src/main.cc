@@ -5,9 +5,15 @@
 #include <exception>
 #include <string>
 #include <system_error>
+#include <utility>
 
+#include "commands/check.h"
+#include "commands/doctor.h"
+#include "commands/elect.h"
+#include "commands/release.h"
 #include "commands/reporter.h"
 #include "commands/run.h"
+#include "commands/status.h"
 #include "exit_code.h"
 #include "options/options.h"
 
@@ -30,13 +36,31 @@ int say(const NothingToRun& nothing) {
   return kExitOk;
 }
 
+int dispatch(const Options& options) {
+  switch (options.verb) {
+    case Options::Verb::kRun:
+      return run(options);
+    case Options::Verb::kElect:
+      return elect(options);
+    case Options::Verb::kCheck:
+      return check(options);
+    case Options::Verb::kStatus:
+      return status(options);
+    case Options::Verb::kRelease:
+      return release(options);
+    case Options::Verb::kDoctor:
+      return doctor(options);
+  }
+  return kExitBug;
+}
+
 int guarded_main(int argc, char** argv) {
   Options options;
   try {
-    const auto parsed = parse_options(argc, argv);
+    auto parsed = parse_options(argc, argv);
     if (const auto* nothing = std::get_if<NothingToRun>(&parsed)) return say(*nothing);
-    options = std::get<Options>(parsed);
-    return run(options);
+    options = std::get<Options>(std::move(parsed));
+    return dispatch(options);
   } catch (const std::system_error& error) {
     Reporter(options).error(std::string("the operating system refused: ") + error.what());
     return kExitOs;

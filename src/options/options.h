@@ -51,15 +51,15 @@ struct Options {
   bool die_with_parent = false;      ///< stop when the process that started us is gone
 
   // run
-  int follower_status = 75;          ///< 0 to 255; ours when somebody else holds the key; check too
+  int follower_status = 75;  ///< 0 to 255; ours when somebody else holds the key; check too
   IfUnavailable if_unavailable = IfUnavailable::kFail;
   Aftermath aftermath;       ///< what becomes of the key after the job
   std::string result_file;   ///< one JSON object about the run; empty: none
   std::string metrics_file;  ///< for Prometheus' textfile collector; empty: none
 
   // elect
-  OnExit on_exit = OnExit::kResign;  ///< what follows a job that has ended by itself
-  Duration keepalive_timeout{};      ///< resign when no SIGUSR1 has come for so long; 0: never
+  OnExit on_exit = OnExit::kResign;      ///< what follows a job that has ended by itself
+  Duration keepalive_timeout{};          ///< resign when no SIGUSR1 has come for so long; 0: never
   std::vector<std::string> on_leader;    ///< a hook: program and arguments; empty: none
   std::vector<std::string> on_follower;  ///< the same
 

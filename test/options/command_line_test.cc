@@ -36,7 +36,7 @@ TEST_F(CommandLineTest, TheCommandIsPassedByteForByte) {
 
 TEST_F(CommandLineTest, NothingOfTheCommandIsTakenForAnOption) {
   const Options options = run_words({"--", "run", "--key", "b", "-q", "--ttl", "99"});
-  EXPECT_EQ(options.key, "nodered:leader");
+  EXPECT_THAT(options.keys, ElementsAre("nodered:leader"));
   EXPECT_EQ(options.log_level, Options::LogLevel::kNormal);
   EXPECT_EQ(options.timeline.ttl, seconds(10));
 }
@@ -62,6 +62,11 @@ TEST_F(CommandLineTest, ACommandWithoutTwoDashesIsSaidSo) {
               testing::StartsWith("'grep' is no option; the command must stand after '--'"));
   EXPECT_THAT(usage_error({"run", "run", "--", "true"}),
               HasSubstr("the command must stand after '--'"));
+  EXPECT_THAT(usage_error({"elect", "echo", "hello"}),
+              HasSubstr("as in cluster-leader elect --key job-a -- echo hello"));
+  for (const std::string word : {"++", "-", "", "%%", "/n"}) {
+    EXPECT_THAT(refusal({word, "--ttl", "5"}), HasSubstr("'" + word + "' is no option"));
+  }
 }
 
 // Verbs, help and version.
@@ -72,6 +77,8 @@ TEST_F(CommandLineTest, AVerbThatIsMissingOrUnknownIsSaidSo) {
   EXPECT_THAT(usage_error({"runs", "--", "true"}), HasSubstr("there is no verb 'runs'"));
   EXPECT_THAT(usage_error({"true", "run", "--", "true"}), HasSubstr("there is no verb 'true'"));
   EXPECT_THAT(usage_error({"", "run", "--", "true"}), HasSubstr("there is no verb ''"));
+  EXPECT_EQ(usage_error({"Run"}),
+            "there is no verb 'Run'; the verbs are run, elect, check, status, release and doctor");
 }
 
 TEST_F(CommandLineTest, OptionsStandBehindTheVerb) {
@@ -81,8 +88,9 @@ TEST_F(CommandLineTest, OptionsStandBehindTheVerb) {
 
 TEST_F(CommandLineTest, HelpAndVersionAreShown) {
   EXPECT_EQ(shown({"--version"}), "cluster-leader " CLUSTER_LEADER_VERSION "\n");
-  EXPECT_THAT(shown({"--help"}), HasSubstr("run "));
-  EXPECT_THAT(shown({"-h"}), HasSubstr("run "));
+  EXPECT_THAT(shown({"--help"}), HasSubstr("\n  run "));
+  EXPECT_EQ(shown({"-h"}), shown({"--help"}));
+  EXPECT_EQ(shown({"--help", "run"}), shown({"--help"}));
   EXPECT_THAT(shown({"run", "--help"}),
               HasSubstr("Usage: cluster-leader run [OPTION]... --key KEY -- COMMAND [ARG]...\n"));
 }
@@ -104,7 +112,7 @@ TEST_F(CommandLineTest, AProgramNameOfTwoDashesDoesNotEndTheOptions) {
   const char* const argv[] = {"--", "run", "--key", "a", "--", "true"};
   const auto parsed = parse_options(6, argv);
   ASSERT_TRUE(std::holds_alternative<Options>(parsed));
-  EXPECT_EQ(std::get<Options>(parsed).key, "a");
+  EXPECT_THAT(std::get<Options>(parsed).keys, ElementsAre("a"));
 }
 
 TEST_F(CommandLineTest, NoArgumentsAtAllAreAUsageError) {
@@ -117,8 +125,8 @@ TEST_F(CommandLineTest, NoArgumentsAtAllAreAUsageError) {
 // How a value is written.
 
 TEST_F(CommandLineTest, AValueStandsBehindABlankOrAnEqualsSign) {
-  EXPECT_EQ(run({"--key", "job-a"}).key, "job-a");
-  EXPECT_EQ(run({"--key=job-a"}).key, "job-a");
+  EXPECT_THAT(run({"--key", "job-a"}).keys, ElementsAre("job-a"));
+  EXPECT_THAT(run({"--key=job-a"}).keys, ElementsAre("job-a"));
   EXPECT_EQ(run({"-k5"}).timeline.kill_after, seconds(5));
   EXPECT_EQ(run({"-k", "5"}).timeline.kill_after, seconds(5));
   EXPECT_EQ(run({"-nqk1"}).timeline.kill_after, seconds(1));
@@ -129,8 +137,8 @@ TEST_F(CommandLineTest, AValueIsTakenByteForByte) {
                                   "--ttl",          "--ttl=", "{}",   "%s",   "a=b", "=",  "\"a\"",
                                   "'a b'",          "a\nb",   "Grün", "\xff", " ",   "++", "run",
                                   "nodered:leader", "true"}) {
-    EXPECT_EQ(run({"--key", value}).key, value);
-    EXPECT_EQ(run({"--key=" + value}).key, value);
+    EXPECT_THAT(run({"--key", value}).keys, ElementsAre(value));
+    EXPECT_THAT(run({"--key=" + value}).keys, ElementsAre(value));
     EXPECT_EQ(run({"--node", value}).node, value);
     EXPECT_EQ(run({"--prefix=" + value}).prefix, value);
     EXPECT_EQ(run({"--server", value}).server, value);
@@ -141,7 +149,7 @@ TEST_F(CommandLineTest, AValueIsTakenByteForByte) {
 TEST_F(CommandLineTest, AnEmptyValueSwallowsNothing) {
   EXPECT_EQ(run({"--host=", "--port", "7"}).port, 7);
   EXPECT_EQ(run({"--host=", "--port", "7"}).host, "redis");
-  EXPECT_EQ(run({"--node=", "--key", "a", "--ttl="}).key, "a");
+  EXPECT_THAT(run({"--node=", "--key", "a", "--ttl="}).keys, ElementsAre("a"));
 }
 
 TEST_F(CommandLineTest, AnEmptyValueCountsAsUnset) {
@@ -221,20 +229,23 @@ TEST_F(CommandLineTest, AFlagMayBeGivenTwice) {
 }
 
 TEST_F(CommandLineTest, AnUnknownOptionIsNamedWithoutItsValue) {
-  EXPECT_THAT(refusal({"--ke", "a"}), HasSubstr("there is no option '--ke';"));
-  EXPECT_THAT(refusal({"-x"}), HasSubstr("there is no option '-x';"));
-  EXPECT_THAT(refusal({"-nx"}), HasSubstr("there is no option '-x';"));
-  EXPECT_THAT(refusal({"---key", "a"}), HasSubstr("there is no option '---key';"));
-  EXPECT_THAT(refusal({"--=a"}), HasSubstr("there is no option '--';"));
+  EXPECT_EQ(refusal({"--ke", "a"}), "run has no option '--ke'; see cluster-leader run --help");
+  EXPECT_THAT(refusal({"-x"}), HasSubstr("run has no option '-x';"));
+  EXPECT_THAT(refusal({"-nx"}), HasSubstr("run has no option '-x';"));
+  EXPECT_THAT(refusal({"---key", "a"}), HasSubstr("run has no option '---key';"));
+  EXPECT_THAT(refusal({"--=a"}), HasSubstr("run has no option '--';"));
+  EXPECT_THAT(refusal({"--version"}), HasSubstr("run has no option '--version';"));
   // It may be a password.
   EXPECT_THAT(refusal({"--password", "hush"}), Not(HasSubstr("hush")));
   EXPECT_THAT(refusal({"--password=hush"}), Not(HasSubstr("hush")));
   EXPECT_THAT(refusal({"-phush"}), Not(HasSubstr("hush")));
+  EXPECT_THAT(usage_error({"--password=hush", "run"}), Not(HasSubstr("hush")));
+  EXPECT_THAT(usage_error({"-phush", "run"}), Not(HasSubstr("hush")));
 }
 
 TEST_F(CommandLineTest, OptionsAreNotAbbreviatedAndKnowTheirCase) {
   for (const std::string word : {"--serve", "--KEY", "--t", "-K5", "-Q"}) {
-    EXPECT_THAT(refusal({word}), HasSubstr("there is no option"));
+    EXPECT_THAT(refusal({word}), HasSubstr("run has no option"));
   }
 }
 

@@ -1,10 +1,10 @@
+#include "options/duration.h"
+
 #include <gtest/gtest.h>
 
 #include <map>
 #include <optional>
 #include <string>
-
-#include "options/options.h"
 
 namespace cluster_leader {
 namespace {

@@ -23,6 +23,7 @@ inline constexpr const char* kVariables[] = {
     "CLUSTER_LEADER_PREFIX",
     "CLUSTER_LEADER_NODE",
     "CLUSTER_LEADER_LOG",
+    "CLUSTER_LEADER_DIE_WITH_PARENT",
     "CLUSTER_LEADER_KEY",
     "REDIS_URL",
     "REDIS_HOST",
@@ -53,15 +54,20 @@ class OptionsTest : public testing::Test {
     return parse_options(static_cast<int>(argv.size()), argv.data());
   }
 
-  /// `cluster-leader run WORDS`, which must be right.
-  static Options run_words(std::vector<std::string> words, const Variables& variables = {}) {
-    words.insert(words.begin(), "run");
+  /// `cluster-leader WORDS`, which must be right.
+  static Options accepted(const std::vector<std::string>& words, const Variables& variables = {}) {
     auto parsed = parse(words, variables);
     if (const auto* nothing = std::get_if<NothingToRun>(&parsed)) {
       ADD_FAILURE() << "refused: " << nothing->text;
       return {};
     }
     return std::get<Options>(std::move(parsed));
+  }
+
+  /// `cluster-leader run WORDS`, which must be right.
+  static Options run_words(std::vector<std::string> words, const Variables& variables = {}) {
+    words.insert(words.begin(), "run");
+    return accepted(words, variables);
   }
 
   /// `cluster-leader run OPTIONS -- true`, which must be right.

@@ -1,0 +1,480 @@
+// What each verb takes: the tables of the manual, written once more by hand.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "exit_code.h"
+#include "options/option_table.h"
+#include "options/options.h"
+#include "options/options_fixture.h"
+
+namespace cluster_leader {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using Words = std::vector<std::string>;
+
+/// Every option under each of its names, with a value that is right.
+const std::map<std::string, Words> kSamples = {
+    {"--server", {"redis://a"}},
+    {"--host", {"a"}},
+    {"--port", {"7"}},
+    {"--db", {"1"}},
+    {"--user", {"a"}},
+    {"--password-file", {"/a"}},
+    {"--connect-timeout", {"1"}},
+    {"--prefix", {"p:"}},
+    {"--node", {"a"}},
+    {"--quiet", {}},
+    {"-q", {}},
+    {"--verbose", {}},
+    {"-v", {}},
+    {"--log-format", {"json"}},
+    {"--key", {"a"}},
+    {"--ttl", {"20"}},
+    {"--heartbeat", {"1"}},
+    {"--kill-after", {"1"}},
+    {"-k", {"1"}},
+    {"--signal", {"INT"}},
+    {"-s", {"INT"}},
+    {"--nonblock", {}},
+    {"-n", {}},
+    {"--wait", {"1"}},
+    {"-w", {"1"}},
+    {"--timeout", {"1"}},
+    {"--conflict-exit-code", {"1"}},
+    {"--follower-code", {"1"}},
+    {"-E", {"1"}},
+    {"--min-hold", {"1"}},
+    {"--sticky", {}},
+    {"--once", {"1"}},
+    {"--join", {}},
+    {"--if-unavailable", {"skip"}},
+    {"--result-file", {"/a"}},
+    {"--metrics-file", {"/a"}},
+    {"--die-with-parent", {}},
+    {"--on-exit", {"exit"}},
+    {"--output", {"text"}},
+    {"--keepalive-timeout", {"5"}},
+    {"--on-leader", {"a b"}},
+    {"--on-follower", {"a"}},
+    {"--json", {}},
+    {"--watch", {}},
+    {"--force", {}},
+};
+
+const std::set<std::string> kOfAll = {
+    "--server", "--host",  "--port",    "--db", "--user", "--password-file", "--connect-timeout",
+    "--prefix", "--quiet", "--verbose", "-v",   "--node", "--log-format",    "-q",
+};
+
+/// Besides those of all.
+const std::map<std::string, std::set<std::string>> kOfVerb = {
+    {"run",
+     {"--key",
+      "--ttl",
+      "--heartbeat",
+      "--kill-after",
+      "-k",
+      "--signal",
+      "-s",
+      "--nonblock",
+      "-n",
+      "--wait",
+      "-w",
+      "--timeout",
+      "--conflict-exit-code",
+      "--follower-code",
+      "-E",
+      "--min-hold",
+      "--sticky",
+      "--once",
+      "--join",
+      "--if-unavailable",
+      "--result-file",
+      "--metrics-file",
+      "--die-with-parent"}},
+    {"elect",
+     {"--key", "--ttl", "--heartbeat", "--kill-after", "-k", "--signal", "-s", "--on-exit",
+      "--output", "--keepalive-timeout", "--die-with-parent", "--on-leader", "--on-follower"}},
+    {"check", {"--key", "--output", "--conflict-exit-code", "--follower-code", "-E"}},
+    {"status", {"--key", "--json", "--watch"}},
+    {"release", {"--key", "--force"}},
+    {"doctor", {"--ttl", "--heartbeat", "--json"}},
+};
+
+/// The names in the table, of all verbs or of one.
+std::set<std::string> names_in_table(const VerbRow* verb = nullptr) {
+  std::set<std::string> names;
+  for (const OptionRow& row : option_rows()) {
+    if (verb != nullptr && !row.is_of(verb->verb)) continue;
+    row.has_name([&](std::string_view name) {
+      names.emplace(name);
+      return false;
+    });
+  }
+  return names;
+}
+
+class VerbsTest : public OptionsTest {
+ protected:
+  /// `verb OPTIONS`, with a command where the verb may have one.
+  static Words line(const std::string& verb, Words options) {
+    options.insert(options.begin(), verb);
+    if (verb == "run" || verb == "elect") options.insert(options.end(), {"--", "true"});
+    return options;
+  }
+};
+
+TEST_F(VerbsTest, HaveTheOptionsOfTheManualAndNoOthers) {
+  for (const auto& [verb, own] : kOfVerb) {
+    for (const auto& [name, value] : kSamples) {
+      SCOPED_TRACE(verb + " " + name);
+      Words options = {name};
+      options.insert(options.end(), value.begin(), value.end());
+      if (own.contains(name) || kOfAll.contains(name)) {
+        const Options read = accepted(line(verb, options));
+        EXPECT_EQ(std::string(verb_rows()[static_cast<std::size_t>(read.verb)].name), verb);
+      } else {
+        EXPECT_THAT(usage_error(line(verb, options)),
+                    testing::StartsWith(verb + " has no option '" + name + "'; it is one of "));
+      }
+    }
+  }
+}
+
+TEST_F(VerbsTest, HaveNoOptionThatTheseTestsDoNotKnow) {
+  std::set<std::string> known = {"-h", "--help"};
+  for (const auto& [name, value] : kSamples) known.insert(name);
+  EXPECT_EQ(names_in_table(), known);
+}
+
+TEST_F(VerbsTest, HaveNoTwoOptionsOfOneName) {
+  for (const VerbRow& verb : verb_rows()) {
+    std::size_t count = 0;
+    for (const OptionRow& row : option_rows()) {
+      if (!row.is_of(verb.verb)) continue;
+      row.has_name([&](std::string_view) {
+        ++count;
+        return false;
+      });
+    }
+    EXPECT_EQ(names_in_table(&verb).size(), count) << verb.name;
+  }
+}
+
+TEST_F(VerbsTest, SayWhichVerbsHaveAnOption) {
+  EXPECT_EQ(usage_error({"check", "--ttl", "5"}),
+            "check has no option '--ttl'; it is one of run, elect and doctor");
+  EXPECT_EQ(usage_error({"elect", "--ttl", "9", "--force=x"}),
+            "elect has no option '--force'; it is one of release");
+  EXPECT_EQ(usage_error({"status", "-k5"}),
+            "status has no option '-k'; it is one of run and elect");
+  EXPECT_EQ(usage_error({"doctor", "--keys"}),
+            "doctor has no option '--keys'; see cluster-leader doctor --help");
+}
+
+TEST_F(VerbsTest, ShowTheirHelp) {
+  for (const VerbRow& verb : verb_rows()) {
+    SCOPED_TRACE(verb.name);
+    EXPECT_THAT(shown({"--help"}), HasSubstr(std::string("\n  ") + verb.name + ' '));
+    const std::string help = shown({verb.name, "--help"});
+    EXPECT_EQ(shown({verb.name, "-h"}), help);
+    EXPECT_EQ(shown({verb.name, "--key", "a", "-qh"}), help);
+    EXPECT_THAT(help, HasSubstr(std::string("Usage: cluster-leader ") + verb.name + ' '));
+    EXPECT_THAT(help, HasSubstr("\nExit status: "));
+    for (const OptionRow& row : option_rows()) {
+      // Another verb may have a row of the same name.
+      const bool has = find_option(verb.verb, row.name()) != nullptr;
+      const std::string entry = "\n  " + std::string(row.names);
+      const bool stands =
+          help.find(entry + ' ') != help.npos || help.find(entry + '[') != help.npos;
+      EXPECT_EQ(stands, has) << entry;
+    }
+  }
+}
+
+TEST_F(VerbsTest, WithoutACommandRefuseOne) {
+  for (const std::string verb : {"check", "status", "release", "doctor"}) {
+    for (const Words& command : {Words{"--", "true"}, {"--"}}) {
+      Words words = {verb};
+      words.insert(words.end(), command.begin(), command.end());
+      EXPECT_EQ(usage_error(words),
+                verb + " runs no command: leave out '--' and what stands behind it");
+    }
+    EXPECT_EQ(usage_error({verb, "job-a"}),
+              "'job-a' is no option; see cluster-leader " + verb + " --help");
+  }
+}
+
+TEST_F(VerbsTest, WithoutATtlLetConnectingTakeAnyTime) {
+  for (const std::string verb : {"check", "status", "release"}) {
+    EXPECT_EQ(accepted({verb}).timeline.connect, seconds(2));
+    EXPECT_EQ(accepted({verb, "--connect-timeout", "1m"}).timeline.connect, seconds(60));
+    EXPECT_THAT(usage_error({verb, "--connect-timeout", "0"}), HasSubstr("more than 0"));
+  }
+  for (const std::string verb : {"elect", "doctor"}) {
+    EXPECT_EQ(accepted({verb, "--ttl", "9", "--connect-timeout", "1m"}).timeline.connect,
+              seconds(3));
+  }
+}
+
+TEST_F(VerbsTest, ForOneKeyTakeOne) {
+  for (const std::string verb : {"run", "check", "release"}) {
+    EXPECT_THAT(accepted(line(verb, {})).keys, ElementsAre("nodered:leader"));
+    EXPECT_THAT(accepted(line(verb, {"--key", "a"})).keys, ElementsAre("a"));
+    EXPECT_EQ(usage_error(line(verb, {"--key", "a", "--key", "b"})),
+              "--key must not be given twice");
+  }
+}
+
+TEST_F(VerbsTest, ForManyKeysTakeEachOnce) {
+  EXPECT_THAT(accepted({"elect"}).keys, ElementsAre("nodered:leader"));
+  EXPECT_THAT(accepted({"status"}).keys, IsEmpty());
+  EXPECT_THAT(accepted({"doctor"}).keys, IsEmpty());
+  for (const std::string verb : {"elect", "status"}) {
+    EXPECT_THAT(accepted({verb, "--key", "b", "--node=", "--key=a", "--key", "--key"}).keys,
+                ElementsAre("b", "a", "--key"));
+    EXPECT_EQ(usage_error({verb, "--key", "a", "--key", "b", "--key", "a"}),
+              "--key: 'a' stands there twice");
+    EXPECT_THAT(usage_error({verb, "--key", "a", "--key", std::string(513, 'k')}),
+                HasSubstr("at most 512 are allowed"));
+  }
+}
+
+TEST_F(VerbsTest, TakeAValueByteForByteHoweverOftenItIsGiven) {
+  const Words keys = {"[a,b]", "[a]", "[]", "a,b", "a b", "-x", "{}", "%s", "++", "\"a\"", "\xff"};
+  Words apart = {"elect"};
+  Words joined = {"elect"};
+  for (const std::string& key : keys) {
+    apart.insert(apart.end(), {"--key", key});
+    joined.push_back("--key=" + key);
+  }
+  EXPECT_EQ(accepted(apart).keys, keys);
+  EXPECT_EQ(accepted(joined).keys, keys);
+}
+
+TEST_F(VerbsTest, RefuseAnEmptyKey) {
+  for (const std::string verb : {"run", "elect", "check", "status", "release"}) {
+    for (const Words& key : {Words{"--key", ""}, {"--key="}}) {
+      EXPECT_EQ(usage_error(line(verb, key)), "--key: the key must not be empty");
+    }
+  }
+  EXPECT_EQ(usage_error({"elect", "--key", "a", "--key", ""}), "--key: the key must not be empty");
+}
+
+TEST_F(VerbsTest, GiveAFlagNoValue) {
+  EXPECT_EQ(refusal({"--sticky=false"}), "--sticky takes no value");
+  EXPECT_EQ(refusal({"--sticky="}), "--sticky takes no value");
+  EXPECT_EQ(usage_error({"release", "--force=yes"}), "--force takes no value");
+  EXPECT_EQ(usage_error({"status", "--json={}"}), "--json takes no value");
+}
+
+// run and elect.
+
+TEST_F(VerbsTest, DieWithTheirParentByOptionOrVariable) {
+  const std::string variable = "CLUSTER_LEADER_DIE_WITH_PARENT";
+  for (const std::string verb : {"run", "elect"}) {
+    const auto dies = [&](const Words& options, const Variables& variables) {
+      return accepted(line(verb, options), variables).die_with_parent;
+    };
+    EXPECT_FALSE(dies({}, {}));
+    EXPECT_TRUE(dies({"--die-with-parent"}, {}));
+    EXPECT_TRUE(dies({}, {{variable, "1"}}));
+    EXPECT_FALSE(dies({}, {{variable, "0"}}));
+    EXPECT_FALSE(dies({}, {{variable, ""}}));
+    EXPECT_TRUE(dies({"--die-with-parent"}, {{variable, "0"}}));
+    EXPECT_EQ(usage_error(line(verb, {}), {{variable, "yes"}}), variable + ": 'yes' is not 0 or 1");
+  }
+  // It is nothing to the others.
+  EXPECT_FALSE(accepted({"check"}, {{variable, "yes"}}).die_with_parent);
+}
+
+TEST_F(VerbsTest, OfRunSayWhatBecomesOfTheKey) {
+  const Options options = run({"--sticky", "--min-hold", "90", "--once", "20h", "--result-file",
+                               "/r", "--metrics-file", "/m"});
+  EXPECT_TRUE(options.aftermath.park);
+  EXPECT_EQ(options.aftermath.hold, seconds(90));
+  EXPECT_EQ(options.aftermath.once, std::chrono::hours(20));
+  EXPECT_EQ(options.result_file, "/r");
+  EXPECT_EQ(options.metrics_file, "/m");
+  EXPECT_THAT(refusal({"--min-hold", "31d"}), HasSubstr("at most 30d"));
+  EXPECT_THAT(refusal({"--sticky", "--join"}), HasSubstr("choose one"));
+}
+
+TEST_F(VerbsTest, OfRunThatJoinWaitForEverUnlessToldOtherwise) {
+  EXPECT_TRUE(run({"--join"}).policy.join);
+  EXPECT_EQ(run({"--join"}).policy.patience, kForever);
+  EXPECT_EQ(run({"--join", "-w", "5"}).policy.patience, seconds(5));
+  EXPECT_THAT(refusal({"--join", "-n"}), HasSubstr("cannot go with --nonblock"));
+  EXPECT_THAT(refusal({"--join", "-w0"}), HasSubstr("cannot go with --nonblock"));
+}
+
+class ElectOptionsTest : public VerbsTest {
+ protected:
+  static Options elect(Words options, const Words& command = {}) {
+    options.insert(options.begin(), "elect");
+    options.insert(options.end(), command.begin(), command.end());
+    return accepted(options);
+  }
+  static Options elect_with_command(const Words& options) { return elect(options, {"--", "true"}); }
+};
+
+TEST_F(ElectOptionsTest, StandsForEver) {
+  const Policy policy = elect({}).policy;
+  EXPECT_EQ(policy.patience, kForever);
+  EXPECT_TRUE(policy.wait_while_busy);
+  EXPECT_FALSE(policy.join);
+  EXPECT_FALSE(policy.restarts);
+}
+
+TEST_F(ElectOptionsTest, HasTheTimelineOfRun) {
+  const Timeline timeline = elect({"--ttl", "60", "--heartbeat", "10", "-k", "5"}).timeline;
+  EXPECT_EQ(timeline.ttl, seconds(60));
+  EXPECT_EQ(timeline.heartbeat, seconds(10));
+  EXPECT_EQ(timeline.kill_after, seconds(5));
+  EXPECT_THAT(usage_error({"elect", "--ttl", "9", "--heartbeat", "4"}),
+              HasSubstr("at most a third"));
+}
+
+TEST_F(ElectOptionsTest, NeedsNoCommand) {
+  EXPECT_THAT(elect({}).command, IsEmpty());
+  EXPECT_THAT(elect({"--key", "a"}, {"--", "echo", "--key"}).command, ElementsAre("echo", "--key"));
+  EXPECT_EQ(usage_error({"elect", "--key", "a", "--"}),
+            "there is no command behind '--': write one, or leave out the '--'");
+}
+
+TEST_F(ElectOptionsTest, RunsACommandUnderOneKey) {
+  EXPECT_EQ(usage_error({"elect", "--key", "a", "--key", "b", "--", "true"}),
+            "a command runs under one key: start one elect for each");
+}
+
+TEST_F(ElectOptionsTest, SaysWhatFollowsAJobThatEnds) {
+  using enum Options::OnExit;
+  EXPECT_EQ(elect({}).on_exit, kResign);
+  EXPECT_EQ(elect_with_command({}).on_exit, kResign);
+  EXPECT_EQ(elect_with_command({"--on-exit", ""}).on_exit, kResign);
+  EXPECT_EQ(elect_with_command({"--on-exit", "resign"}).on_exit, kResign);
+  EXPECT_EQ(elect_with_command({"--on-exit=exit"}).on_exit, kExit);
+  EXPECT_FALSE(elect_with_command({"--on-exit=exit"}).policy.restarts);
+  const Options restarts = elect_with_command({"--on-exit", "restart"});
+  EXPECT_EQ(restarts.on_exit, kRestart);
+  EXPECT_TRUE(restarts.policy.restarts);
+  EXPECT_EQ(usage_error({"elect", "--on-exit", "stop", "--", "true"}),
+            "--on-exit: 'stop' is not restart, resign or exit");
+}
+
+TEST_F(ElectOptionsTest, WithoutACommandTakesNoOptionAboutOne) {
+  EXPECT_EQ(usage_error({"elect", "--on-exit", "exit"}),
+            "--on-exit is about the command, and there is none");
+  EXPECT_EQ(usage_error({"elect", "-s", "INT"}),
+            "--signal is about the command, and there is none");
+  // A blank property of a flow.
+  EXPECT_EQ(elect({"--on-exit", "", "--signal="}).on_exit, Options::OnExit::kResign);
+}
+
+TEST_F(ElectOptionsTest, SpeaksJsonUnlessToldOtherwise) {
+  using enum Options::Output;
+  EXPECT_EQ(elect({}).output, kJson);
+  EXPECT_EQ(elect({"--output", ""}).output, kJson);
+  EXPECT_EQ(elect({"--output", "text"}).output, kText);
+  EXPECT_EQ(elect({"--output", "none"}).output, kNothing);
+  EXPECT_EQ(usage_error({"elect", "--output", "xml"}), "--output: 'xml' is not json, text or none");
+}
+
+TEST_F(ElectOptionsTest, ResignsWithoutASignOfLifeOnlyIfToldTo) {
+  EXPECT_EQ(elect({}).keepalive_timeout, Duration::zero());
+  EXPECT_EQ(elect({"--keepalive-timeout", "0"}).keepalive_timeout, Duration::zero());
+  EXPECT_EQ(elect({"--keepalive-timeout", "5s"}).keepalive_timeout, seconds(5));
+  EXPECT_THAT(usage_error({"elect", "--keepalive-timeout", "soon"}),
+              HasSubstr("--keepalive-timeout: 'soon' is no duration"));
+}
+
+TEST_F(ElectOptionsTest, SplitsAHookAtBlanksAndNowhereElse) {
+  const Options options = elect(
+      {"--on-leader", " /bin/mail  -s\t'now a leader' $HOME ", "--on-follower=run --key a -- x"});
+  EXPECT_THAT(options.on_leader, ElementsAre("/bin/mail", "-s", "'now", "a", "leader'", "$HOME"));
+  EXPECT_THAT(options.on_follower, ElementsAre("run", "--key", "a", "--", "x"));
+  EXPECT_THAT(elect({"--on-leader", ""}).on_leader, IsEmpty());
+  EXPECT_EQ(usage_error({"elect", "--on-leader", " \t"}),
+            "--on-leader: there is no program in '  '");
+  EXPECT_THAT(usage_error({"elect", "--on-follower", "\n"}), HasSubstr("--on-follower"));
+}
+
+TEST_F(ElectOptionsTest, TakesTenThousandKeys) {
+  Words words;
+  for (int i = 0; i < 10'000; ++i) words.insert(words.end(), {"--key", "job-" + std::to_string(i)});
+  EXPECT_EQ(elect(words).keys.size(), 10'000U);
+}
+
+// check, status, release and doctor.
+
+class OtherVerbsTest : public VerbsTest {};
+
+TEST_F(OtherVerbsTest, CheckIsSilentUnlessToldOtherwise) {
+  using enum Options::Output;
+  EXPECT_EQ(accepted({"check"}).output, kNothing);
+  EXPECT_EQ(accepted({"check", "--output", "json"}).output, kJson);
+  EXPECT_EQ(accepted({"check", "--output", "text"}).output, kText);
+  EXPECT_EQ(accepted({"check", "--output", "none"}).output, kNothing);
+}
+
+TEST_F(OtherVerbsTest, CheckHasAFollowersStatusToo) {
+  EXPECT_EQ(accepted({"check"}).follower_status, 75);
+  EXPECT_EQ(accepted({"check", "-E0"}).follower_status, 0);
+  EXPECT_EQ(accepted({"check", "--follower-code", "3"}).follower_status, 3);
+  EXPECT_THAT(usage_error({"check", "-E", "600"}), HasSubstr("no number from 0 to 255"));
+}
+
+TEST_F(OtherVerbsTest, StatusAndDoctorSpeakTextOrJson) {
+  for (const std::string verb : {"status", "doctor"}) {
+    EXPECT_EQ(accepted({verb}).output, Options::Output::kText);
+    EXPECT_EQ(accepted({verb, "--json"}).output, Options::Output::kJson);
+  }
+}
+
+TEST_F(OtherVerbsTest, StatusWatchesEveryTwoSecondsOrAsOftenAsItIsTold) {
+  EXPECT_EQ(accepted({"status"}).watch, std::nullopt);
+  EXPECT_EQ(accepted({"status", "--watch"}).watch, seconds(2));
+  EXPECT_EQ(accepted({"status", "--watch=5"}).watch, seconds(5));
+  EXPECT_EQ(accepted({"status", "--watch=100ms"}).watch, milliseconds(100));
+  EXPECT_EQ(accepted({"status", "--watch="}).watch, std::nullopt);
+  EXPECT_EQ(usage_error({"status", "--watch=99ms"}),
+            "--watch: the pause must be at least 100ms, not 99ms");
+  EXPECT_THAT(usage_error({"status", "--watch=0"}), HasSubstr("at least 100ms"));
+  EXPECT_THAT(usage_error({"status", "--watch=true"}), HasSubstr("'true' is no duration"));
+  EXPECT_EQ(usage_error({"status", "--watch", "--watch=5"}), "--watch must not be given twice");
+}
+
+TEST_F(OtherVerbsTest, StatusTakesNoPauseFromTheNextWord) {
+  EXPECT_EQ(usage_error({"status", "--watch", "5"}),
+            "'5' is no option; see cluster-leader status --help");
+  const Options options = accepted({"status", "--watch", "--key", "a"});
+  EXPECT_EQ(options.watch, seconds(2));
+  EXPECT_THAT(options.keys, ElementsAre("a"));
+}
+
+TEST_F(OtherVerbsTest, ReleaseSparesTheKeysOfOthersUnlessForced) {
+  EXPECT_FALSE(accepted({"release"}).force);
+  EXPECT_TRUE(accepted({"release", "--force"}).force);
+}
+
+TEST_F(OtherVerbsTest, DoctorIsToldWhichTtlAndHeartbeatToJudge) {
+  EXPECT_EQ(accepted({"doctor"}).timeline.ttl, seconds(10));
+  const Timeline timeline = accepted({"doctor", "--ttl", "30", "--heartbeat", "3"}).timeline;
+  EXPECT_EQ(timeline.ttl, seconds(30));
+  EXPECT_EQ(timeline.heartbeat, seconds(3));
+  EXPECT_THAT(usage_error({"doctor", "--ttl", "0"}), HasSubstr("between 1 s and 1 d"));
+}
+
+}  // namespace
+}  // namespace cluster_leader
