@@ -16,8 +16,8 @@ using std::chrono::milliseconds;
 /// What is kept as it is in a record's texts: all of printable ASCII but the percent sign.
 constexpr std::string_view kPrintable = " !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~";
 
-/// Small enough that a record of ordinary names has one size for its life, see format_record().
-constexpr std::size_t kBlock = 512;
+/// Large enough that a record of ordinary names has one size for its life, see format_record().
+constexpr std::size_t kBlock = 1024;
 
 /// Commands are there for people, and a record should stay small.
 constexpr std::size_t kLongestCommand = 1024;
@@ -51,15 +51,22 @@ std::optional<std::string> text(const Json& object, const char* name) {
 
 std::string printable(std::string_view bytes) { return percent_encode(bytes, kPrintable); }
 
-FileRecord new_lease(const Claim& claim, Token token, const Moment& moment) {
+/// A claim with all that the rules know of whoever makes it.
+struct Asker {
+  const Candidate& candidate;
+  const Claim& claim;
+};
+
+FileRecord new_lease(const Asker& asker, Token token, const Moment& moment) {
   FileRecord record;
-  record.key = claim.key;
+  record.key = asker.claim.key;
   record.fence = token;
-  record.holder = claim.holder;
-  record.node = claim.node;
-  record.host = claim.host;
-  record.pid = claim.pid;
-  record.command = claim.command.substr(0, kLongestCommand);
+  record.holder = asker.claim.holder;
+  record.node = asker.candidate.node;
+  record.host = asker.candidate.host;
+  record.pid = asker.candidate.pid;
+  record.command = asker.candidate.command.substr(0, kLongestCommand);
+  record.identity = asker.candidate.identity;
   record.since_ms = moment.wall_ms;
   record.since = moment.now;
   return record;
@@ -67,18 +74,19 @@ FileRecord new_lease(const Claim& claim, Token token, const Moment& moment) {
 
 /// `record` for a whole ttl from now. A lease is never added to, so that no number of renewals can
 /// carry it further.
-FileRecord extended(FileRecord record, const Claim& claim, const Moment& moment) {
-  record.until = moment.now + claim.ttl;
-  record.ttl = claim.ttl;
+FileRecord extended(FileRecord record, Duration ttl, const Moment& moment) {
+  record.until = moment.now + ttl;
+  record.ttl = ttl;
   record.boot_id = moment.boot_id;
   record.booted_ms = moment.booted_ms();
   return record;
 }
 
-/// The result that makes a run of `claim` needless, if there is one.
-bool is_done(const Claim& claim, Token awaited, const FileRecord& record, const Moment& moment) {
+/// Whether there is a result that makes a run of `candidate` needless.
+bool is_done(const Candidate& candidate, Token awaited, const FileRecord& record,
+             const Moment& moment) {
   if (record.once_until_ms > moment.wall_ms) return true;
-  if (!claim.joins || record.result_token == Token{}) return false;
+  if (!candidate.joins || record.result_token == Token{}) return false;
   if (awaited != Token{}) return record.result_token >= awaited;
   // None was seen running, but the key is still held after a run.
   return is_settled(record.holder) && time_left(record, moment) > Duration::zero() &&
@@ -86,9 +94,9 @@ bool is_done(const Claim& claim, Token awaited, const FileRecord& record, const 
 }
 
 /// A new lease that keeps what outlives leases.
-FileRecord next_lease(const Claim& claim, Token token, const FileRecord* record,
+FileRecord next_lease(const Asker& asker, Token token, const FileRecord* record,
                       const Moment& moment) {
-  FileRecord next = extended(new_lease(claim, token, moment), claim, moment);
+  FileRecord next = extended(new_lease(asker, token, moment), asker.candidate.ttl, moment);
   if (record != nullptr) {
     next.once_until_ms = record->once_until_ms;
     next.result_token = record->result_token;
@@ -98,39 +106,41 @@ FileRecord next_lease(const Claim& claim, Token token, const FileRecord* record,
   return next;
 }
 
-Decision acquire(const Claim& claim, Token awaited, const FileRecord* record,
+Decision acquire(const Asker& asker, Token awaited, const FileRecord* record,
                  const Moment& moment) {
+  const Candidate& candidate = asker.candidate;
   std::int64_t fence = 0;
   if (record != nullptr) {
     fence = record->fence.value;
     const Duration rest = time_left(*record, moment);
-    if (rest > Duration::zero() && record->holder == claim.holder) {
+    if (rest > Duration::zero() && record->holder == asker.claim.holder) {
       // The same lease as before, so that it keeps its token.
-      return {Granted{record->fence}, extended(*record, claim, moment)};
+      return {Granted{record->fence}, extended(*record, candidate.ttl, moment)};
     }
-    if (is_done(claim, awaited, *record, moment)) {
+    if (is_done(candidate, awaited, *record, moment)) {
       return {Done{record->result, record->result_node, record->result_token}, {}};
     }
-    const bool is_ours = !claim.identity.empty() && record->holder == parked_for(claim.identity);
+    const bool is_ours =
+        !candidate.identity.empty() && record->holder == parked_for(candidate.identity);
     const Duration wait = is_ours ? record->hold_until - moment.now : rest;
     if (rest > Duration::zero() && wait > Duration::zero()) {
-      return {Busy{node_of(record->holder.value), wait + milliseconds(2) + record->ttl / 500,
-                   record->fence},
-              {}};
+      return {Busy{record->holder, wait + milliseconds(2) + record->ttl / 500, record->fence}, {}};
     }
   }
   const Token token{std::max(fence + 1, moment.wall_ms)};
-  return {Granted{token}, next_lease(claim, token, record, moment)};
+  return {Granted{token}, next_lease(asker, token, record, moment)};
 }
 
-Decision renew(const Claim& claim, Token token, const FileRecord* record, const Moment& moment) {
+Decision renew(const Asker& asker, Token token, const FileRecord* record, const Moment& moment) {
   if (record != nullptr) {
-    if (record->holder == claim.holder) return {Renewed{}, extended(*record, claim, moment)};
-    if (!record->holder.value.empty()) return {Lost{node_of(record->holder.value)}, {}};
+    if (record->holder == asker.claim.holder) {
+      return {Renewed{}, extended(*record, asker.candidate.ttl, moment)};
+    }
+    if (!record->holder.value.empty()) return {Lost{record->holder}, {}};
     // A released lease stays released: this renewal may be one that was delayed.
     if (record->fence >= token) return {Lost{}, {}};
   }
-  return {Renewed{}, next_lease(claim, token, record, moment)};
+  return {Renewed{}, next_lease(asker, token, record, moment)};
 }
 
 Decision release(const Claim& claim, const FileRecord* record) {
@@ -141,27 +151,28 @@ Decision release(const Claim& claim, const FileRecord* record) {
   return {Released{}, released};
 }
 
-Decision settle(const Request& request, const Claim& claim, const FileRecord* record,
+Decision settle(const Request& request, const Asker& asker, const FileRecord* record,
                 const Moment& moment) {
-  if (record == nullptr || record->holder != claim.holder) return {Released{}, {}};
+  const Candidate& candidate = asker.candidate;
+  if (record == nullptr || record->holder != asker.claim.holder) return {Released{}, {}};
   FileRecord settled = *record;
-  const Aftermath& after = claim.aftermath;
+  const Aftermath& after = candidate.aftermath;
   const Duration rest =
       std::clamp(record->since + after.hold - moment.now, Duration::zero(), after.hold);
-  const bool is_parked = parks(claim, request);
-  const Duration stays = rest + (is_parked ? claim.ttl : Duration::zero());
+  const bool is_parked = parks(candidate, request);
+  const Duration stays = rest + (is_parked ? candidate.ttl : Duration::zero());
   settled.holder = {};
   settled.until = settled.hold_until = {};
   if (stays > Duration::zero()) {
-    settled.holder = is_parked ? parked_for(claim.identity) : held_after(claim.holder);
+    settled.holder = is_parked ? parked_for(candidate.identity) : held_after(asker.claim.holder);
     settled.until = moment.now + stays;
     settled.hold_until = moment.now + rest;
-    settled.ttl = std::max(stays, claim.ttl);
+    settled.ttl = std::max(stays, candidate.ttl);
   }
   if (request.result) {
     settled.result = *request.result;
     settled.result_token = request.token;
-    settled.result_node = claim.node;
+    settled.result_node = candidate.node;
     if (after.once > Duration::zero() && request.result->status == 0) {
       settled.once_until_ms = moment.wall_ms + ceil_ms(after.once);
     }
@@ -192,6 +203,7 @@ std::string format_record(const FileRecord& record) {
   object["host"] = printable(record.host);
   object["pid"] = record.pid;
   object["command"] = printable(record.command);
+  if (!record.identity.empty()) object["identity"] = printable(record.identity);
   object["since"] = std::max<std::int64_t>(record.since_ms, 0);
   if (record.once_until_ms > 0) object["once_until"] = record.once_until_ms;
   if (record.result_token != Token{}) {
@@ -238,6 +250,7 @@ std::optional<FileRecord> parse_record(std::string_view bytes) {
   record.host = text(object, "host").value_or("");
   record.pid = integer(object, "pid", kAny).value_or(0);
   record.command = text(object, "command").value_or("");
+  record.identity = text(object, "identity").value_or("");
   record.since_ms = integer(object, "since", kAny).value_or(0);
   record.once_until_ms = integer(object, "once_until", kLargestCount).value_or(0);
   if (const auto result = object.find("result"); result != object.end() && result->is_object()) {
@@ -264,8 +277,9 @@ Duration time_left(const FileRecord& record, const Moment& moment) {
   return same_kernel && rest <= record.ttl ? rest : Duration::zero();
 }
 
-Decision decide(const Request& request, const Claim& claim, const FoundRecord& found,
-                const Moment& moment) {
+Decision decide(const Request& request, const Candidate& candidate, const Claim& claim,
+                const FoundRecord& found, const Moment& moment) {
+  const Asker asker{candidate, claim};
   const auto* record = std::get_if<FileRecord>(&found);
   if (record != nullptr && record->key.value != claim.key.value) {
     return {misconfigured("is the record of another key; does the file system ignore case?"), {}};
@@ -276,11 +290,11 @@ Decision decide(const Request& request, const Claim& claim, const FoundRecord& f
   }
   switch (request.kind) {
     case RequestKind::kAcquire:
-      return acquire(claim, request.awaited, record, moment);
+      return acquire(asker, request.awaited, record, moment);
     case RequestKind::kRenew:
-      return renew(claim, request.token, record, moment);
+      return renew(asker, request.token, record, moment);
     case RequestKind::kSettle:
-      return settle(request, claim, record, moment);
+      return settle(request, asker, record, moment);
     case RequestKind::kRelease:
       break;
   }

@@ -36,6 +36,7 @@ struct FileRecord {
   std::string host;
   std::int64_t pid = 0;
   std::string command;
+  std::string identity;            ///< Candidate::identity of the holder
   std::int64_t since_ms = 0;       ///< when the lease was acquired, by the wall clock
   Time since;                      ///< the same on the lease's clock, to hold the key from then on
   Time hold_until;                 ///< until when nobody gets the key that is parked
@@ -70,7 +71,7 @@ struct Decision {
 
 /// The rules of the lease, as the scripts have them on Redis. A Failed begins with the verb: what
 /// it is about is the record.
-Decision decide(const Request& request, const Claim& claim, const FoundRecord& found,
-                const Moment& moment);
+Decision decide(const Request& request, const Candidate& candidate, const Claim& claim,
+                const FoundRecord& found, const Moment& moment);
 
 }  // namespace cluster_leader

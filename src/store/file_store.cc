@@ -1,15 +1,10 @@
 #include "store/file_store.h"
 
-#include <fcntl.h>
 #include <sched.h>
-#include <sys/inotify.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
 #include "base/machine.h"
@@ -22,33 +17,55 @@ namespace {
 constexpr Duration kFirstPause = std::chrono::milliseconds(1);
 constexpr Duration kLongestPause = std::chrono::milliseconds(5);
 
+/// Who stands in a record; empty: nobody, or there is none.
+HolderId holder_in(const FoundRecord& found) {
+  const auto* record = std::get_if<FileRecord>(&found);
+  return record != nullptr ? record->holder : HolderId{};
+}
+
 }  // namespace
 
-FileStore::FileStore(FileLocation location, Claim claim, bool listening, bool (*is_shared)(int fd))
-    : location_(std::move(location)),
-      claim_(std::move(claim)),
-      listening_(listening),
-      is_shared_(is_shared) {}
+FileStore::FileStore(FileLocation location, Candidate candidate, bool (*is_shared)(int fd))
+    : location_(std::move(location)), candidate_(std::move(candidate)), is_shared_(is_shared) {}
 
-void FileStore::send(const Request& request, Time now) {
-  assert(!request_);
-  request_ = request;
-  used_ = true;
-  pause_ = kFirstPause;
-  try_request(now);
+std::size_t FileStore::add(Key key) {
+  claims_.emplace_back().claim.key = std::move(key);
+  return claims_.size() - 1;
 }
 
-void FileStore::try_request(Time now) {
-  answer_ = attempt(*request_);
-  wake_at_ = answer_ ? now : now + pause_;
-  pause_ = std::min(pause_ * 2, kLongestPause);
+void FileStore::set_holder(std::size_t claim, HolderId holder) {
+  claims_[claim].claim.holder = std::move(holder);
 }
 
-std::optional<Answer> FileStore::attempt(const Request& request) {
+void FileStore::send(std::size_t claim, const Request& request, Time now) {
+  Entry& entry = claims_[claim];
+  assert(!entry.in_flight);
+  entry.request = request;
+  entry.in_flight = entry.used = true;
+  ++entry.serial;
+  entry.pause = kFirstPause;
+  try_request(claim, now);
+}
+
+void FileStore::try_request(std::size_t claim, Time now) {
+  Entry& entry = claims_[claim];
+  if (auto answer = attempt(claim, entry.request)) {
+    entry.in_flight = false;
+    reports_.answer(claim, entry.serial, std::move(*answer));
+    return;
+  }
+  entry.retry_at = now + entry.pause;
+  entry.pause = std::min(entry.pause * 2, kLongestPause);
+  waiting_.push_back({claim, entry.serial});
+}
+
+/// Nothing if another process has the lock of the record.
+std::optional<Answer> FileStore::attempt(std::size_t number, const Request& request) {
+  const Claim& claim = claims_[number].claim;
   if (auto failed = read_boot_id()) return *failed;
   const bool ends = request.kind == RequestKind::kRelease || request.kind == RequestKind::kSettle;
 
-  auto opened = RecordFile::open(location_.directory, claim_.key, !ends, is_shared_);
+  auto opened = RecordFile::open(location_.directory, claim.key, !ends, is_shared_);
   if (std::holds_alternative<RecordFile::Contended>(opened)) return std::nullopt;
   if (std::holds_alternative<RecordFile::NoDirectory>(opened)) return Released{};
   if (auto* failed = std::get_if<Failed>(&opened)) return *failed;
@@ -56,20 +73,26 @@ std::optional<Answer> FileStore::attempt(const Request& request) {
 
   // Read after the lock was had: whoever changed the record before did it at an earlier time.
   const Moment moment{BootClock::now(), wall_clock_ms(), boot_id_};
-  const auto found = file.read(moment);
-  if (const auto* failed = std::get_if<Failed>(&found)) return *failed;
-  Decision decision = decide(request, claim_, std::get<FoundRecord>(found), moment);
+  const auto read = file.read(moment);
+  if (const auto* failed = std::get_if<Failed>(&read)) return *failed;
+  const auto& found = std::get<FoundRecord>(read);
+  Decision decision = decide(request, candidate_, claim, found, moment);
   if (auto* failed = std::get_if<Failed>(&decision.answer)) {
-    failed->text = file_name_of(claim_.key) + ".lease " + failed->text;
+    failed->text = file_name_of(claim.key) + ".lease " + failed->text;
   }
   if (decision.write) {
     if (!file.still_locked()) return std::nullopt;
     if (auto failed = file.write(*decision.write)) return *failed;
-    if (ends) file.announce_release();
+    if (decision.write->holder != holder_in(found)) {
+      file.announce();
+      // What this claim hears until here is older than what it has just done, or its own doing.
+      hear(number);
+    }
   }
-  // Still under the lock, so that no release can come before the ear is there.
-  if (std::holds_alternative<Busy>(decision.answer)) listen();
-  if (std::holds_alternative<Granted>(decision.answer)) events_.reset();
+  // Still under the lock, so that nothing can be announced before the ear is there.
+  const bool goes_on = std::holds_alternative<Busy>(decision.answer) ||
+                       std::holds_alternative<Renewed>(decision.answer);
+  if (candidate_.listens && goes_on) ear_.listen(number, lock_path(claim.key));
   return decision.answer;
 }
 
@@ -81,60 +104,88 @@ std::optional<Failed> FileStore::read_boot_id() {
   return refused(errno, "tell one boot of the machine from another");
 }
 
-void FileStore::cancel() {
-  request_.reset();
-  answer_.reset();
-  wake_at_ = kNever;
+void FileStore::cancel(std::size_t claim) { forget_request(claims_[claim]); }
+
+void FileStore::abandon(std::size_t claim) {
+  Entry& entry = claims_[claim];
+  forget_request(entry);
+  if (!std::exchange(entry.used, false)) return;
+  // Another process needs the lock for microseconds only, so that a few tries are no wait.
+  for (int tries = 0; tries < 10 && !attempt(claim, {RequestKind::kRelease, 0, {}, {}, {}});
+       ++tries)
+    ::sched_yield();
 }
 
-void FileStore::abandon() {
-  cancel();
-  events_.reset();
-  if (!used_) return;
-  try {
-    // Another process needs the lock for microseconds only, so that a few tries are no wait.
-    for (int tries = 0; tries < 10 && !attempt({RequestKind::kRelease, 0, {}, {}, {}}); ++tries)
-      ::sched_yield();
-  } catch (const std::system_error&) {
-    // The lease then ends with its ttl.
+void FileStore::watch(Poller& poller) { poller.watch(ear_.fd(), POLLIN); }
+
+Time FileStore::wake_at() const {
+  if (!reports_.empty()) return Time::min();
+  Time earliest = kNever;
+  for (const Waiting& waiting : waiting_) {
+    if (is_present(waiting)) earliest = std::min(earliest, claims_[waiting.claim].retry_at);
+  }
+  return earliest;
+}
+
+void FileStore::advance(const Poller& poller, Time now) {
+  if (poller.ready(ear_.fd()) != 0) hear();
+  for (const Waiting& waiting : std::exchange(waiting_, {})) {
+    if (!is_present(waiting)) continue;
+    if (now >= claims_[waiting.claim].retry_at) {
+      try_request(waiting.claim, now);
+    } else {
+      waiting_.push_back(waiting);
+    }
   }
 }
 
-/// Hears when the lock file is touched, which a release does and a renewal does not, or deleted.
-void FileStore::listen() {
-  if (!listening_) return;
-  // The timer is enough where the user has no more of these to have (inotify(7)).
-  if (!events_) events_.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-  if (!events_) return;
-  const std::string lock = location_.directory + '/' + file_name_of(claim_.key) + ".lock";
-  if (::inotify_add_watch(events_.get(), lock.c_str(), IN_ATTRIB | IN_DELETE_SELF) < 0) {
-    events_.reset();
+std::optional<StoreEvent> FileStore::next() {
+  return reports_.next([this](std::size_t claim) { return claims_[claim].serial; });
+}
+
+std::string FileStore::stage(std::size_t claim) const {
+  if (!claims_[claim].in_flight) return "waiting for an answer";
+  return "waiting for the lock of " + file_name_of(claims_[claim].claim.key) + ".lock";
+}
+
+/// Reports what has happened to the claims whose lock files were touched.
+void FileStore::hear(std::size_t but) {
+  for (const std::size_t claim : ear_.hear()) {
+    if (claim == but) continue;
+    Notice notice = look_at(claim);
+    reports_.notice(claim, notice.kind, std::move(notice.holder));
   }
 }
 
-void FileStore::watch(Poller& poller) { poller.watch(events_.get(), POLLIN); }
-
-Time FileStore::wake_at() const { return wake_at_; }
-
-std::optional<Answer> FileStore::advance(const Poller& poller, Time now) {
-  if (events_ && poller.ready(events_.get()) != 0) read_events();
-  if (request_ && !answer_ && now >= wake_at_) try_request(now);
-  if (!answer_) return std::nullopt;
-  std::optional<Answer> answer = std::move(answer_);
-  cancel();
-  return answer;
+/// Whoever cannot be told who has the key now finds out by asking for it.
+Notice FileStore::look_at(std::size_t number) {
+  const Claim& claim = claims_[number].claim;
+  auto opened = RecordFile::open(location_.directory, claim.key, false, is_shared_);
+  auto* file = std::get_if<RecordFile>(&opened);
+  if (file == nullptr) return {};
+  // If the lock file was deleted, this is another one.
+  ear_.listen(number, lock_path(claim.key));
+  const Moment moment{BootClock::now(), wall_clock_ms(), boot_id_};
+  const auto read = file->read(moment);
+  const auto* found = std::get_if<FoundRecord>(&read);
+  const auto* record = found != nullptr ? std::get_if<FileRecord>(found) : nullptr;
+  if (record == nullptr || time_left(*record, moment) <= Duration::zero()) return {};
+  if (is_settled(record->holder) || record->holder == claim.holder) return {};
+  return {Notice::Kind::kTaken, record->holder};
 }
 
-void FileStore::read_events() {
-  alignas(inotify_event) std::array<char, 4096> buffer{};
-  while (::read(events_.get(), buffer.data(), buffer.size()) > 0) hint_ = true;
+std::string FileStore::lock_path(const Key& key) const {
+  return location_.directory + '/' + file_name_of(key) + ".lock";
 }
 
-bool FileStore::take_hint() { return std::exchange(hint_, false); }
+bool FileStore::is_present(const Waiting& waiting) const {
+  const Entry& entry = claims_[waiting.claim];
+  return entry.in_flight && entry.serial == waiting.serial;
+}
 
-std::string FileStore::stage() const {
-  if (!request_ || answer_) return "waiting for an answer";
-  return "waiting for the lock of " + file_name_of(claim_.key) + ".lock";
+void FileStore::forget_request(Entry& entry) {
+  entry.in_flight = false;
+  ++entry.serial;
 }
 
 }  // namespace cluster_leader

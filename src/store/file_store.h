@@ -1,12 +1,16 @@
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "base/unique_fd.h"
 #include "lease/claim.h"
+#include "store/file_ear.h"
 #include "store/location.h"
 #include "store/record_file.h"
+#include "store/reports.h"
 #include "store/store.h"
 
 namespace cluster_leader {
@@ -18,40 +22,60 @@ namespace cluster_leader {
 /// For each key, `NAME.lease` is its record and the flock(2) on `NAME.lock` keeps two processes
 /// from changing it at once (store/record_file.h). Both stay when the lease is released: the record
 /// has the last token. send() does the work, in microseconds, and the next advance() answers.
+///
+/// Whoever makes a key another holder's, or nobody's, touches its lock file, and those who listen
+/// hear it. Nobody listens before the key was busy or its lease renewed, since to stop listening
+/// can take the kernel 16 ms, which a short job must not pay for.
 class FileStore final : public Store {
  public:
-  FileStore(FileLocation location, Claim claim, bool listening,
+  FileStore(FileLocation location, Candidate candidate,
             bool (*is_shared)(int fd) = is_shared_file_system);
 
-  void send(const Request& request, Time now) override;
-  void cancel() override;
-  void abandon() override;
+  std::size_t add(Key key) override;
+  void set_holder(std::size_t claim, HolderId holder) override;
+  void send(std::size_t claim, const Request& request, Time now) override;
+  void cancel(std::size_t claim) override;
+  void abandon(std::size_t claim) override;
   void watch(Poller& poller) override;
   Time wake_at() const override;
-  std::optional<Answer> advance(const Poller& poller, Time now) override;
-  bool take_hint() override;
-  std::string stage() const override;
+  void advance(const Poller& poller, Time now) override;
+  std::optional<StoreEvent> next() override;
+  std::string stage(std::size_t claim) const override;
 
  private:
-  /// Nothing if another process has the lock of the record.
-  std::optional<Answer> attempt(const Request& request);
-  std::optional<Failed> read_boot_id();
-  void try_request(Time now);
-  void listen();
-  void read_events();
+  struct Entry {
+    Claim claim;
+    Request request;           ///< the last one
+    std::uint32_t serial = 0;  ///< of it; counts on when it is given up
+    bool in_flight = false;
+    bool used = false;  ///< something was sent since it was last abandoned
+    Time retry_at;      ///< when another process has the lock of its record
+    Duration pause{};   ///< before the lock is tried once more
+  };
+  /// A request that waits for the lock of its record.
+  struct Waiting {
+    std::size_t claim = 0;
+    std::uint32_t serial = 0;
+  };
+  static constexpr std::size_t kNobody = std::numeric_limits<std::size_t>::max();
 
-  FileLocation location_;
-  Claim claim_;
-  bool listening_;
+  void try_request(std::size_t claim, Time now);
+  std::optional<Answer> attempt(std::size_t claim, const Request& request);
+  std::optional<Failed> read_boot_id();
+  void hear(std::size_t but = kNobody);
+  Notice look_at(std::size_t claim);
+  std::string lock_path(const Key& key) const;
+  bool is_present(const Waiting& waiting) const;
+  void forget_request(Entry& entry);
+
+  const FileLocation location_;
+  const Candidate candidate_;
   bool (*is_shared_)(int fd);
   std::string boot_id_;
-  std::optional<Request> request_;
-  std::optional<Answer> answer_;
-  Time wake_at_ = kNever;
-  Duration pause_{};  ///< before the lock is tried again
-  bool used_ = false;
-  bool hint_ = false;
-  UniqueFd events_;
+  std::vector<Entry> claims_;
+  std::vector<Waiting> waiting_;
+  FileEar ear_;
+  Reports reports_;
 };
 
 }  // namespace cluster_leader

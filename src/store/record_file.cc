@@ -105,7 +105,8 @@ Failed refused(int error, const std::string& action) {
     case EMFILE:
     case ENFILE:
     case ENOMEM:
-      throw std::system_error(error, std::generic_category(), action);
+      trouble = Trouble::kExhausted;
+      break;
     case EACCES:
     case EPERM:
     case EROFS:
@@ -277,7 +278,7 @@ std::optional<Failed> RecordFile::replace(const std::string& text) const {
   return give_up("replace " + name);
 }
 
-void RecordFile::announce_release() const {
+void RecordFile::announce() const {
   // IN_ATTRIB for those who watch. Writing would need space, and renewals must not wake anybody.
   static_cast<void>(::futimens(lock_.get(), nullptr));
 }

@@ -14,7 +14,6 @@ namespace cluster_leader {
 bool is_shared_file_system(int fd);
 
 /// What to say when the system refused to `action` (for example "write x.lease") with `error`.
-/// Throws std::system_error where this process or machine has run out of descriptors or memory.
 Failed refused(int error, const std::string& action);
 
 /// The file name of a key's record without its suffix, which no two keys share: percent-encoded,
@@ -43,8 +42,8 @@ class RecordFile {
   /// REQUIRES: read() has said what there is.
   std::optional<Failed> write(const FileRecord& record);
 
-  /// Tells those who watch the lock file that the key is free.
-  void announce_release() const;
+  /// Tells those who watch the lock file that the key has another holder, or none.
+  void announce() const;
 
  private:
   std::optional<Failed> open_folder(const std::string& directory, bool create,

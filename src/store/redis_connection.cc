@@ -1,6 +1,7 @@
 #include "store/redis_connection.h"
 
-#include <algorithm>
+#include <array>
+#include <charconv>
 #include <new>
 
 namespace cluster_leader {
@@ -10,6 +11,16 @@ namespace {
 /// The confirmation of SUBSCRIBE: pushed in RESP3, a plain array in RESP2.
 bool is_confirmation(const redisReply& reply) {
   return reply.elements > 0 && text_of(*reply.element[0]) == "subscribe";
+}
+
+/// A line of the protocol that begins with `sign` and says how many follow.
+void append_count(std::string& out, char sign, std::size_t count) {
+  std::array<char, 24> line{};
+  line[0] = sign;
+  char* end = std::to_chars(line.data() + 1, line.data() + line.size() - 2, count).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  out.append(line.data(), end);
 }
 
 }  // namespace
@@ -23,40 +34,37 @@ RedisConnection::RedisConnection(UniqueFd socket) {
   context_.reset(redisConnectWithOptions(&options));
   if (!context_) throw std::bad_alloc();
   socket.release();
-  expected_.reserve(8);
 }
 
-void RedisConnection::append(Purpose purpose, std::span<const std::string_view> words) {
-  std::vector<const char*> begins;
-  std::vector<std::size_t> lengths;
+void RedisConnection::append(Purpose purpose, std::span<const std::string_view> words,
+                             std::uint32_t claim, std::uint32_t serial) {
+  // hiredis would print each number with sprintf(3), and thousands of leases are a lot of numbers.
+  command_.clear();
+  append_count(command_, '*', words.size());
   for (const std::string_view word : words) {
-    begins.push_back(word.data() != nullptr ? word.data() : "");
-    lengths.push_back(word.size());
+    append_count(command_, '$', word.size());
+    command_ += word;
+    command_ += "\r\n";
   }
-  if (redisAppendCommandArgv(context_.get(), static_cast<int>(words.size()), begins.data(),
-                             lengths.data()) != REDIS_OK &&
-      context_->err == REDIS_ERR_OOM) {
+  if (redisAppendFormattedCommand(context_.get(), command_.data(), command_.size()) != REDIS_OK) {
     throw std::bad_alloc();
   }
-  if (next_ == expected_.size()) {
-    expected_.clear();
-    next_ = 0;
-  }
-  expected_.push_back(purpose);
+  expected_.push_back({purpose, claim, serial, queued_});
+  queued_ += command_.size();
 }
 
 void RedisConnection::flush() {
-  if (fault_ != Fault::kNone || cannot_write_) return;
-  const std::size_t before = sdslen(context_->obuf);
+  if (fault_ != Fault::kNone || cannot_write_ || sdslen(context_->obuf) == 0) return;
   int done = 0;
   if (redisBufferWrite(context_.get(), &done) != REDIS_OK) {
     // Reading finds the end of the connection as well, and before it what the server said about it.
     cannot_write_ = true;
     context_->err = 0;
-  } else if (sdslen(context_->obuf) < before) {
-    // The buffer is a new, empty one once it has been written whole.
-    has_written_ = true;
   }
+}
+
+bool RedisConnection::has_written(std::uint64_t begin) const {
+  return queued_ - sdslen(context_->obuf) > begin;
 }
 
 void RedisConnection::watch(Poller& poller) {
@@ -77,6 +85,14 @@ void RedisConnection::read() {
   if (redisBufferRead(context_.get()) != REDIS_OK) fault_ = Fault::kClosed;
 }
 
+void RedisConnection::drain() {
+  std::size_t before = 0;
+  do {
+    before = context_->reader->len;
+    read();
+  } while (context_->reader->len > before);
+}
+
 std::optional<RedisConnection::Received> RedisConnection::receive() {
   if (fault_ == Fault::kNotRedis) return std::nullopt;
   void* raw = nullptr;
@@ -86,18 +102,18 @@ std::optional<RedisConnection::Received> RedisConnection::receive() {
     return std::nullopt;
   }
   if (raw == nullptr) return std::nullopt;
-  ReplyPtr reply(static_cast<redisReply*>(raw));
+  Received received{{Purpose::kMessage}, ReplyPtr(static_cast<redisReply*>(raw))};
   has_received_ = true;
-  const bool is_expected = next_ < expected_.size();
-  const bool is_subscribing = is_expected && expected_[next_] == Purpose::kSubscribe;
-  if (reply->type == REDIS_REPLY_PUSH && !(is_subscribing && is_confirmation(*reply))) {
-    return Received{Purpose::kMessage, std::move(reply)};
+  // A server that closes a connection says why, though nobody asked.
+  if (expected_.empty()) return received;
+  const bool is_subscribing = expected_.front().purpose == Purpose::kSubscribe;
+  if (received.reply->type == REDIS_REPLY_PUSH &&
+      !(is_subscribing && is_confirmation(*received.reply))) {
+    return received;
   }
-  if (!is_expected) {
-    // A server that closes a connection says why, though nobody asked.
-    return Received{Purpose::kMessage, std::move(reply)};
-  }
-  return Received{expected_[next_++], std::move(reply)};
+  static_cast<Expected&>(received) = expected_.front();
+  expected_.pop_front();
+  return received;
 }
 
 std::string_view RedisConnection::fault_text() const {

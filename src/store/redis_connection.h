@@ -2,14 +2,15 @@
 
 #include <hiredis/hiredis.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/poller.h"
 #include "base/unique_fd.h"
@@ -18,8 +19,8 @@
 namespace cluster_leader {
 
 /// One open connection: commands go in, the replies to each come out in order, pushed messages in
-/// between. hiredis writes and reads the protocol; nothing here blocks. The SIGPIPE of a connection
-/// that the server has closed must be ignored by the process.
+/// between. hiredis writes and reads; nothing here blocks. The SIGPIPE of a connection that the
+/// server has closed must be ignored by the process.
 class RedisConnection {
  public:
   /// What a command was sent for, and so what its reply is about.
@@ -33,8 +34,17 @@ class RedisConnection {
     kMessage
   };
 
-  struct Received {
-    Purpose purpose;  ///< kMessage: pushed by the server, in reply to nothing
+  /// A command whose reply is to come.
+  struct Expected {
+    Purpose purpose;  ///< kMessage: none, the server has pushed it
+    /// Whose it was, in the words of whoever sent it.
+    std::uint32_t claim = 0;
+    std::uint32_t serial = 0;
+    /// How much was queued before it, in bytes since the connection was made.
+    std::uint64_t begin = 0;
+  };
+
+  struct Received : Expected {
     ReplyPtr reply;
   };
 
@@ -45,9 +55,11 @@ class RedisConnection {
   explicit RedisConnection(UniqueFd socket);
 
   /// Queues a command. Nothing is written before flush(), so that several make one packet.
-  void append(Purpose purpose, std::span<const std::string_view> words);
-  void append(Purpose purpose, std::initializer_list<std::string_view> words) {
-    append(purpose, std::span(words.begin(), words.size()));
+  void append(Purpose purpose, std::span<const std::string_view> words, std::uint32_t claim = 0,
+              std::uint32_t serial = 0);
+  void append(Purpose purpose, std::initializer_list<std::string_view> words,
+              std::uint32_t claim = 0, std::uint32_t serial = 0) {
+    append(purpose, std::span(words.begin(), words.size()), claim, serial);
   }
 
   /// Writes what the kernel takes at once.
@@ -58,21 +70,31 @@ class RedisConnection {
   /// Writes and reads what is possible.
   void advance(const Poller& poller);
 
-  /// Reads what has arrived. Closing with something unread would make the kernel reset the
-  /// connection, which may overtake what was written last.
+  /// Reads what has arrived, or the first part of much.
   void read();
+
+  /// Reads all of it. Closing with something unread would make the kernel reset the
+  /// connection, which may overtake what was written last.
+  void drain();
 
   /// The next thing that has arrived, or nothing.
   std::optional<Received> receive();
+
+  /// The commands whose replies are still to come, the oldest first.
+  const std::deque<Expected>& expected() const { return expected_; }
+
+  /// How much has been queued since the connection was made, in bytes: the next command begins
+  /// there.
+  std::uint64_t queued() const { return queued_; }
+  /// Whether anything of a command that begins there has been written: from then on the server may
+  /// execute it.
+  bool has_written(std::uint64_t begin) const;
 
   /// Whether the connection has ended; what arrived before can still be received.
   Fault fault() const { return fault_; }
   /// Why, for people: the system's words, or empty if the server just closed it.
   std::string_view fault_text() const;
 
-  /// Whether anything has been written since mark(): from then on the server may execute it.
-  bool has_written_since_mark() const { return has_written_; }
-  void mark() { has_written_ = false; }
   /// Whether the server has ever said anything.
   bool has_received() const { return has_received_; }
 
@@ -82,11 +104,11 @@ class RedisConnection {
   };
 
   std::unique_ptr<redisContext, FreeContext> context_;  ///< owns the socket
-  std::vector<Purpose> expected_;                       ///< of the replies to come, from next_ on
-  std::size_t next_ = 0;
+  std::string command_;                                 ///< the one that is being queued
+  std::deque<Expected> expected_;
+  std::uint64_t queued_ = 0;
   Fault fault_ = Fault::kNone;
   bool cannot_write_ = false;
-  bool has_written_ = false;
   bool has_received_ = false;
   bool watched_ = false;  ///< has been in a wait, so that ready() speaks of this socket
 };

@@ -6,17 +6,12 @@
 #include <sys/un.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
-
-#include "base/errors.h"
 
 namespace cluster_leader {
 
 namespace {
-
-bool is_exhaustion(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
-}
 
 Failed failure_of(int error, bool is_unix) {
   const auto unreachable = [](std::string text) {
@@ -41,6 +36,12 @@ Failed failure_of(int error, bool is_unix) {
                 {}};
       }
       return unreachable("a firewall of this machine forbids the connection");
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+      return {
+          Trouble::kExhausted, std::string("cannot connect: ") + std::strerror(error), false, {}};
     default:
       return unreachable(std::string("cannot connect: ") + std::strerror(error));
   }
@@ -99,7 +100,7 @@ std::optional<RedisDialer::Result> RedisDialer::advance(const Poller* poller, Ti
     if (watched_ && poller != nullptr && poller->ready(socket_.get()) != 0) {
       int error = 0;
       socklen_t size = sizeof error;
-      check_errno(::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size), "getsockopt");
+      if (::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
       connected_ = error == 0;
       if (!connected_) {
         failure_ = failure_of(error, false);
@@ -130,7 +131,6 @@ void RedisDialer::try_next_address(Time now) {
     addresses_.pop_back();
     const int family = address.storage.ss_family;
     UniqueFd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!fd && is_exhaustion(errno)) throw_errno("socket");
     if (fd) {
       if (family != AF_UNIX) {
         const int on = 1;

@@ -24,7 +24,6 @@ class RedisDialer {
   using Result = std::variant<UniqueFd, Failed>;
 
   /// Begins. `patience` is the time for all addresses together; the last one may go on beyond it.
-  /// Throws std::system_error if this machine has no descriptor or memory to give.
   RedisDialer(const RedisLocation& location, Duration patience, Time now);
 
   void watch(Poller& poller);

@@ -4,6 +4,8 @@ namespace cluster_leader {
 
 namespace {
 
+constexpr std::string_view kEvents = "cluster-leader:events:";
+
 bool has_own_tag(std::string_view key) { return hash_tag(key).size() != key.size(); }
 
 /// `{KEY}` makes the whole key the tag. A key that has a tag of its own stands as it is, behind one
@@ -31,7 +33,14 @@ std::string_view hash_tag(std::string_view key) {
 
 std::string record_name(const Key& key) { return beside("cluster-leader:record:", key.value); }
 
-std::string events_channel(const Key& key) { return beside("cluster-leader:events:", key.value); }
+std::string events_channel(const Key& key) { return beside(kEvents, key.value); }
+
+std::string_view key_of_channel(std::string_view channel) {
+  if (channel.size() < kEvents.size() + 2) return {};
+  const bool own_tag = channel[kEvents.size()] == ':';
+  channel.remove_prefix(kEvents.size() + 1);
+  return own_tag ? channel : channel.substr(0, channel.size() - 1);
+}
 
 bool shares_slot(const Key& key) {
   return has_own_tag(key.value) || key.value.find('}') == key.value.npos;

@@ -19,6 +19,9 @@ std::string record_name(const Key& key);
 /// The channel on which changes of the lease of `key` are told.
 std::string events_channel(const Key& key);
 
+/// The key whose channel has this name, as a part of it. Makes no sense of other names.
+std::string_view key_of_channel(std::string_view channel);
+
 /// Whether any name could carry `key` as its hash tag, so that a cluster can run scripts over both.
 /// A key with a '}' that belongs to no hash tag of its own cannot.
 bool shares_slot(const Key& key);

@@ -99,6 +99,11 @@ bool is_missing_right(std::string_view error) {
          error.find("user executing the script can't") != error.npos || error.starts_with("NOPERM");
 }
 
+/// "No permissions to access a key", "... one of the keys used as arguments".
+bool is_about_a_key(std::string_view error) {
+  return error.find(" access a key") != error.npos || error.find("of the keys") != error.npos;
+}
+
 Failed missing_right(std::string_view error) {
   return {Trouble::kDenied,
           "the user's rights do not suffice: " + quoted(error) +
@@ -148,9 +153,9 @@ std::int64_t time_at(const redisReply& reply, std::size_t index) {
 /// 5: the check then sees a fresh lease and sleeps for a whole ttl, so that an idle waiter costs
 /// the server one command in a ttl. 50 ms are enough for that, and keep the takeover of long leases
 /// quick.
-Duration retry_after(long long rest_ms, long long holder_ttl_ms, const Claim& claim) {
+Duration retry_after(long long rest_ms, long long holder_ttl_ms, Duration ttl) {
   // No expiry: somebody else's value. It may go at any time, and nothing says when.
-  if (rest_ms < 0) return claim.ttl;
+  if (rest_ms < 0) return ttl;
   const Duration behind_renewal = milliseconds(std::max(holder_ttl_ms, 0LL)) / 500;
   return milliseconds(rest_ms + 2) + std::min<Duration>(behind_renewal, milliseconds(50));
 }
@@ -257,7 +262,9 @@ bool is_wrong_role(const redisReply& hello, Failed& failure) {
 }
 
 bool spoils_connection(std::string_view error) {
-  if (is_missing_right(error) || is_refusal_to_accept(error)) return true;
+  // A key that the user may not touch says nothing about the login, nor about other keys.
+  if (is_missing_right(error)) return !is_about_a_key(error);
+  if (is_refusal_to_accept(error)) return true;
   const ErrorMeaning* meaning = meaning_of(error_code(error));
   return meaning != nullptr && meaning->spoils_connection;
 }
@@ -266,7 +273,9 @@ bool is_refusal_to_accept(std::string_view error) {
   return error.starts_with(kTooManyClients) || error.starts_with("DENIED ");
 }
 
-Answer answer_of(RequestKind kind, const redisReply& reply, const Claim& claim) {
+bool is_incomplete(const redisReply& reply) { return text_at(reply, 0) == "incomplete"; }
+
+Answer answer_of(RequestKind kind, const redisReply& reply, Duration ttl) {
   if (reply.type == REDIS_REPLY_ERROR) return failure_of_request(text_of(reply));
   const std::string_view verdict = text_at(reply, 0);
   switch (kind) {
@@ -276,8 +285,8 @@ Answer answer_of(RequestKind kind, const redisReply& reply, const Claim& claim) 
         if (granted.token.value > 0) return granted;
       }
       if (verdict == "busy") {
-        return Busy{node_of(std::string(text_at(reply, 1))),
-                    retry_after(integer_at(reply, 2), integer_at(reply, 3), claim),
+        return Busy{{std::string(text_at(reply, 1))},
+                    retry_after(integer_at(reply, 2), integer_at(reply, 3), ttl),
                     {number_at(reply, 4)}};
       }
       if (verdict == "done") {
@@ -291,7 +300,7 @@ Answer answer_of(RequestKind kind, const redisReply& reply, const Claim& claim) 
       break;
     case RequestKind::kRenew:
       if (verdict == "renewed") return Renewed{};
-      if (verdict == "lost") return Lost{node_of(std::string(text_at(reply, 1)))};
+      if (verdict == "lost") return Lost{{std::string(text_at(reply, 1))}};
       break;
     case RequestKind::kRelease:
     case RequestKind::kSettle:

@@ -41,7 +41,11 @@ bool spoils_connection(std::string_view error);
 /// Whether the server refused the connection as such, before it read anything from it.
 bool is_refusal_to_accept(std::string_view error);
 
-/// The answer in the reply of a script to a request of `claim`.
-Answer answer_of(RequestKind kind, const redisReply& reply, const Claim& claim);
+/// Whether the script of a renewal wants to be told all that the record says, since it must write
+/// it anew. It has changed nothing.
+bool is_incomplete(const redisReply& reply);
+
+/// The answer in the reply of a script; `ttl` is that of whoever asked.
+Answer answer_of(RequestKind kind, const redisReply& reply, Duration ttl);
 
 }  // namespace cluster_leader

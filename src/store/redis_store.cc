@@ -1,11 +1,8 @@
 #include "store/redis_store.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
+#include <charconv>
+#include <functional>
 #include <utility>
 
 #include "store/redis_names.h"
@@ -18,8 +15,8 @@ namespace {
 
 /// How long all addresses of a name may take together before the last one is left to the caller's
 /// patience: an attempt, which is at most a second and a sixth of the ttl.
-Duration patience_of(const Claim& claim) {
-  return std::min<Duration>(claim.ttl / 6, std::chrono::seconds(1));
+Duration patience_of(const Candidate& candidate) {
+  return std::min<Duration>(candidate.ttl / 6, std::chrono::seconds(1));
 }
 
 const Script& script_for(RequestKind kind) {
@@ -36,334 +33,399 @@ const Script& script_for(RequestKind kind) {
   return kReleaseScript;
 }
 
-/// In the place of an errno.
-constexpr int kNotAFile = -1;
+/// A number in decimal, for as long as the command needs it.
+class Digits {
+ public:
+  explicit Digits(std::int64_t number)
+      : end_(std::to_chars(text_.data(), text_.data() + text_.size(), number).ptr) {}
+  Digits(const Digits&) = delete;
+  Digits& operator=(const Digits&) = delete;
+  operator std::string_view() const { return {text_.data(), end_}; }  // NOLINT: as a string has it
 
-/// The first line of a file; without blocking, whatever kind of file it is.
-std::optional<std::string> read_secret(const std::string& path, int& error) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-  // A pipe, such as a shell's <(...), gives the secret once, and it is wanted for every connection.
-  struct stat status {};
-  if (fd && (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))) {
-    error = kNotAFile;
-    return std::nullopt;
-  }
-  std::string text;
-  char part[512];
-  ssize_t got = fd ? 0 : -1;
-  while (fd && (got = ::read(fd.get(), part, sizeof part)) > 0) text.append(part, part + got);
-  if (got < 0) {
-    error = errno;
-    return std::nullopt;
-  }
-  if (text.ends_with('\n')) text.pop_back();
-  if (text.ends_with('\r')) text.pop_back();
-  return text;
-}
+ private:
+  std::array<char, 20> text_;
+  const char* end_;
+};
 
-bool means_no_hello(std::string_view error) {
-  // Redis before 6 does not know the command, and says so without a code of its own; a server that
-  // knows it may not know RESP3.
-  const std::string_view code = error_code(error);
-  return (code == "ERR" && !is_refusal_to_accept(error)) || code == "NOPROTO";
-}
+std::size_t hash_of(std::string_view holder) { return std::hash<std::string_view>()(holder); }
 
 }  // namespace
 
-RedisStore::RedisStore(RedisLocation location, Claim claim, bool listening)
+RedisStore::RedisStore(RedisLocation location, Candidate candidate)
     : location_(std::move(location)),
-      claim_(std::move(claim)),
-      listening_(listening),
-      record_(record_name(claim_.key)),
-      channel_(events_channel(claim_.key)),
-      ttl_ms_(std::to_string(ceil_ms(claim_.ttl))),
-      pid_(std::to_string(claim_.pid)) {}
+      candidate_(std::move(candidate)),
+      ttl_ms_(std::to_string(ceil_ms(candidate_.ttl))),
+      pid_(std::to_string(candidate_.pid)),
+      login_(location_) {}
 
-void RedisStore::send(const Request& request, Time now) {
-  request_ = request;
-  answer_.reset();
-  if (connection_) {
-    connection_->mark();
-    append_script(request, By::kSha1, Purpose::kRequest);
-    connection_->flush();
-    return;
+std::size_t RedisStore::add(Key key) {
+  const std::size_t number = claims_.size();
+  Entry& entry = claims_.emplace_back();
+  entry.claim.key = std::move(key);
+  if (candidate_.listens) {
+    claim_of_key_.emplace(entry.claim.key.value, static_cast<std::uint32_t>(number));
   }
-  dial(nullptr, now);
+  return number;
 }
 
-void RedisStore::cancel() {
-  answer_.reset();
-  if (!request_) return;
-  request_.reset();
-  // A name that is being looked up goes on being looked up, for the next request.
-  if (dialer_ && !dialer_->is_looking_up()) dialer_.reset();
-  close();
+void RedisStore::set_holder(std::size_t claim, HolderId holder) {
+  Entry& entry = claims_[claim];
+  entry.former_holder = hash_of(entry.claim.holder.value);
+  entry.claim.holder = std::move(holder);
 }
 
-void RedisStore::abandon() {
-  if (connection_) {
-    append_script({RequestKind::kRelease, 0, {}, {}, {}}, By::kText, Purpose::kUndo);
-    connection_->flush();
-    connection_->read();
+void RedisStore::send(std::size_t claim, const Request& request, Time now) {
+  now_ = now;
+  Entry& entry = claims_[claim];
+  entry.request = request;
+  entry.in_flight = true;
+  ++entry.serial;
+  if (!entry.used) ++used_;
+  entry.used = true;
+  const auto number = static_cast<std::uint32_t>(claim);
+  if (connection_ && !is_ending()) {
+    append_request(number);
+  } else {
+    waiting_.push_back({number, entry.serial});
   }
-  request_.reset();
-  answer_.reset();
+}
+
+void RedisStore::cancel(std::size_t claim) {
+  Entry& entry = claims_[claim];
+  const bool waited = entry.in_flight;
+  forget_request(entry);
+  // A name that is being looked up goes on being looked up, for the others and the next request.
+  if (!waited || (dialer_ && dialer_->is_looking_up())) return;
+  lose_connection({Trouble::kUnreachable,
+                   "the server was silent for too long, so that the connection was given up",
+                   true,
+                   {}});
+}
+
+void RedisStore::abandon(std::size_t claim) {
+  Entry& entry = claims_[claim];
+  if (!entry.used) return;
+  entry.used = false;
+  --used_;
+  if (connection_) {
+    append_release(static_cast<std::uint32_t>(claim));
+    connection_->flush();
+  }
+  forget_request(entry);
+  if (dialer_ && !dialer_->is_looking_up() && !has_waiting()) dialer_.reset();
+  if (used_ > 0) return;
   dialer_.reset();
+  if (connection_) connection_->drain();
   close();
 }
 
 void RedisStore::watch(Poller& poller) {
+  if (!connection_ && has_waiting()) dial(nullptr, now_);
   if (dialer_) dialer_->watch(poller);
-  if (connection_) connection_->watch(poller);
+  if (connection_) {
+    connection_->flush();
+    connection_->watch(poller);
+  }
 }
 
 Time RedisStore::wake_at() const {
-  // An answer that was there without waiting.
-  if (answer_) return Time::min();
-  return dialer_ ? dialer_->wake_at() : kNever;
+  // What was found without waiting; and watch() has work to do.
+  if (!reports_.empty()) return Time::min();
+  if (dialer_) return dialer_->wake_at();
+  return !connection_ && !waiting_.empty() ? Time::min() : kNever;
 }
 
-std::optional<Answer> RedisStore::advance(const Poller& poller, Time now) {
-  if (dialer_ && request_) {
+void RedisStore::advance(const Poller& poller, Time now) {
+  now_ = now;
+  if (dialer_ && has_waiting()) {
     dial(&poller, now);
   } else if (dialer_) {
-    // The request was given up during the lookup, whose result is for the next one.
+    // The requests were given up during the lookup, whose result is for the next one.
     if (!dialer_->advance_lookup(poller, now)) dialer_.reset();
   } else if (connection_) {
     connection_->advance(poller);
     while (connection_) {
-      auto received = connection_->receive();
+      const auto received = connection_->receive();
       if (!received) break;
-      handle(std::move(*received), now);
+      handle(*received);
     }
     if (connection_ && connection_->fault() != RedisConnection::Fault::kNone) handle_fault();
   }
-  return std::exchange(answer_, std::nullopt);
 }
 
-bool RedisStore::take_hint() { return std::exchange(hint_, false); }
+std::optional<StoreEvent> RedisStore::next() {
+  return reports_.next([this](std::size_t claim) { return claims_[claim].serial; });
+}
 
-std::string RedisStore::stage() const {
+std::string RedisStore::stage(std::size_t /*claim*/) const {
   if (!dialer_) return "waiting for an answer";
   return dialer_->is_looking_up() ? "looking up " + location_.host : "connecting";
 }
 
 void RedisStore::dial(const Poller* poller, Time now) {
-  if (!dialer_) dialer_ = std::make_unique<RedisDialer>(location_, patience_of(claim_), now);
+  if (!dialer_) dialer_ = std::make_unique<RedisDialer>(location_, patience_of(candidate_), now);
   auto result = dialer_->advance(poller, now);
   if (!result) return;
   dialer_.reset();
-  if (auto* failed = std::get_if<Failed>(&*result)) return finish(std::move(*failed));
+  if (const auto* failed = std::get_if<Failed>(&*result)) return fail_waiting(*failed);
   greet(std::get<UniqueFd>(std::move(*result)));
 }
 
-/// Writes the handshake and the request as one packet.
+/// Queues the handshake and all that waits for it, which is written as one packet.
 void RedisStore::greet(UniqueFd socket) {
-  const auto secret = password();
-  if (!secret) return;
-  const std::string& user = location_.credentials.user;
-  const bool has_login = !user.empty() || !secret->empty();
   connection_ = std::make_unique<RedisConnection>(std::move(socket));
-  if (speaks_resp2_) {
-    if (has_login && user.empty()) connection_->append(Purpose::kLogin, {"AUTH", *secret});
-    if (has_login && !user.empty()) connection_->append(Purpose::kLogin, {"AUTH", user, *secret});
-  } else if (has_login) {
-    connection_->append(Purpose::kHello,
-                        {"HELLO", "3", "AUTH", user.empty() ? "default" : std::string_view(user),
-                         *secret, "SETNAME", "cluster-leader"});
-  } else {
-    connection_->append(Purpose::kHello, {"HELLO", "3", "SETNAME", "cluster-leader"});
+  ++connection_number_;
+  taught_at_ = {};
+  if (const auto failed = login_.begin(*connection_)) {
+    connection_.reset();
+    return fail_waiting(*failed);
   }
-  if (location_.db != 0) {
-    connection_->append(Purpose::kSelect, {"SELECT", std::to_string(location_.db)});
+  for (const Waiting& waiting : std::exchange(waiting_, {})) {
+    if (is_present(waiting.claim, waiting.serial)) append_request(waiting.claim);
   }
+}
+
+void RedisStore::append_request(std::uint32_t claim) {
+  Entry& entry = claims_[claim];
   // In RESP2 a connection that listens can do nothing else; there the timer alone wakes.
-  if (listening_ && !speaks_resp2_)
-    connection_->append(Purpose::kSubscribe, {"SUBSCRIBE", channel_});
-  append_script(*request_, By::kSha1, Purpose::kRequest);
-  connection_->flush();
-}
-
-std::optional<std::string> RedisStore::password() {
-  const Credentials& credentials = location_.credentials;
-  if (credentials.password_file.empty()) return credentials.password;
-  int error = 0;
-  auto secret = read_secret(credentials.password_file, error);
-  if (!secret) {
-    finish(Failed{Trouble::kMisconfigured,
-                  "cannot read the password file " + credentials.password_file + ": " +
-                      (error == kNotAFile
-                           ? "it must be a regular file, since it is read anew for every connection"
-                           : std::strerror(error)),
-                  false,
-                  {}});
+  if (candidate_.listens && !login_.speaks_resp2() && entry.listening_on != connection_number_) {
+    connection_->append(Purpose::kSubscribe, {"SUBSCRIBE", events_channel(entry.claim.key)});
+    entry.listening_on = connection_number_;
   }
-  return secret;
+  append_script(claim, entry.request, By::kSha1, Form::kBrief, Purpose::kRequest);
 }
 
-void RedisStore::append_script(const Request& request, By by, Purpose purpose) {
+/// Sends a request again that the server has not carried out because it did not know the script, or
+/// not all that the script needs. Nothing was done, so that it is safe.
+void RedisStore::append_again(const Received& refused) {
+  const Request& request = claims_[refused.claim].request;
+  // Of many requests that find the server without their script, one teaches it.
+  const bool is_known = is_incomplete(*refused.reply) ||
+                        refused.begin < taught_at_[static_cast<std::size_t>(request.kind)];
+  append_script(refused.claim, request, is_known ? By::kSha1 : By::kText, Form::kWhole,
+                Purpose::kRequest);
+}
+
+/// By its text, since nobody may be there to send it again.
+void RedisStore::append_release(std::uint32_t claim) {
+  append_script(claim, {RequestKind::kRelease, 0, {}, {}, {}}, By::kText, Form::kWhole,
+                Purpose::kUndo);
+}
+
+/// The words stand in the order that the head of each script names.
+void RedisStore::append_script(std::uint32_t claim, const Request& request, By by, Form form,
+                               Purpose purpose) {
+  const Entry& entry = claims_[claim];
   const Script& script = script_for(request.kind);
-  const std::vector<std::string> arguments = arguments_of(request);
-  std::vector<std::string_view> words = {by == By::kSha1 ? "EVALSHA" : "EVAL",
-                                         by == By::kSha1 ? script.sha1 : script.text,
-                                         "2",
-                                         claim_.key.value,
-                                         record_,
-                                         claim_.holder.value};
-  words.insert(words.end(), arguments.begin(), arguments.end());
-  connection_->append(purpose, words);
-}
-
-/// What the script of a request wants besides the holder id, in the order that its head names.
-std::vector<std::string> RedisStore::arguments_of(const Request& request) const {
-  const std::string token = std::to_string(request.token.value);
-  switch (request.kind) {
-    case RequestKind::kAcquire:
-      return {ttl_ms_,
-              channel_,
-              claim_.node,
-              claim_.host,
-              pid_,
-              claim_.command,
-              claim_.identity,
-              claim_.joins ? std::to_string(request.awaited.value) : ""};
-    case RequestKind::kRenew:
-      return {ttl_ms_, token, claim_.node, claim_.host, pid_, claim_.command};
-    case RequestKind::kRelease:
-      return {channel_};
-    case RequestKind::kSettle:
-      break;
+  const std::string record = record_name(entry.claim.key);
+  words_.assign({by == By::kSha1 ? "EVALSHA" : "EVAL", by == By::kSha1 ? script.sha1 : script.text,
+                 "2", entry.claim.key.value, record, entry.claim.holder.value});
+  const auto add = [this](std::initializer_list<std::string_view> more) {
+    words_.insert(words_.end(), more);
+  };
+  const auto queue = [&] {
+    if (by == By::kText) {
+      taught_at_[static_cast<std::size_t>(request.kind)] = connection_->queued();
+    }
+    connection_->append(purpose, words_, claim, entry.serial);
+  };
+  const std::string_view listens = candidate_.listens && !login_.speaks_resp2() ? "1" : "";
+  const Digits token(request.token.value);
+  if (request.kind == RequestKind::kRenew) {
+    add({ttl_ms_, token});
+    if (form == Form::kWhole) {
+      add({candidate_.node, candidate_.host, pid_, candidate_.command, candidate_.identity,
+           listens});
+    }
+    return queue();
   }
-  const Aftermath& after = claim_.aftermath;
+  const std::string channel = events_channel(entry.claim.key);
+  if (request.kind == RequestKind::kAcquire) {
+    const Digits awaited(request.awaited.value);
+    add({ttl_ms_, channel, candidate_.node, candidate_.host, pid_, candidate_.command,
+         candidate_.identity, candidate_.joins ? std::string_view(awaited) : "", listens});
+    return queue();
+  }
+  add({channel});
+  if (request.kind == RequestKind::kRelease) return queue();
+  const Aftermath& after = candidate_.aftermath;
   const RunResult result = request.result.value_or(RunResult{});
-  return {channel_,
-          token,
-          std::to_string(ceil_ms(after.hold)),
-          parks(claim_, request) ? claim_.identity : "",
-          ttl_ms_,
-          std::to_string(ceil_ms(after.once)),
-          request.result ? std::to_string(result.status) : "",
-          std::to_string(result.started_ms),
-          std::to_string(result.finished_ms),
-          claim_.node};
+  const Digits hold(ceil_ms(after.hold));
+  const Digits once(ceil_ms(after.once));
+  const Digits status(result.status);
+  const Digits started(result.started_ms);
+  const Digits finished(result.finished_ms);
+  add({token, hold, parks(candidate_, request) ? std::string_view(candidate_.identity) : "",
+       ttl_ms_, once, request.result ? std::string_view(status) : "", started, finished,
+       candidate_.node});
+  queue();
 }
 
-void RedisStore::handle(RedisConnection::Received received, Time now) {
-  const redisReply& reply = *received.reply;
+void RedisStore::handle(const Received& received) {
   switch (received.purpose) {
     case Purpose::kHello:
     case Purpose::kLogin:
-      return handle_login(reply);
     case Purpose::kSelect:
-      if (reply.type == REDIS_REPLY_ERROR && !handshake_failure_ && !must_speak_resp2_) {
-        handshake_failure_ = failure_of_select(text_of(reply), location_.db);
-        handshake_failure_->unknown = true;
-      }
-      return;
+      login_.take(received.purpose, *received.reply);
+      break;
     case Purpose::kSubscribe:
       // Without the right to listen the timer alone wakes, which is slower and no less safe.
-      return;
+      break;
     case Purpose::kRequest:
-      return handle_request(reply, now);
     case Purpose::kUndo:
-      return conclude_failed_handshake(now);
+      handle_request(received);
+      break;
     case Purpose::kMessage:
-      return handle_message(reply);
+      return handle_message(*received.reply);
   }
+  // What waits for the next connection makes it in watch().
+  if (is_ending() && connection_->expected().empty()) close();
 }
 
-void RedisStore::handle_login(const redisReply& reply) {
-  Failed failure;
-  if (reply.type != REDIS_REPLY_ERROR) {
-    if (!is_wrong_role(reply, failure)) return;
-    handshake_failure_ = std::move(failure);
-    handshake_failure_->unknown = true;
-  } else if (!speaks_resp2_ && means_no_hello(text_of(reply))) {
-    must_speak_resp2_ = speaks_resp2_ = true;
-  } else {
-    handshake_failure_ = failure_of_login(text_of(reply));
-    handshake_failure_->unknown = !is_refusal_to_accept(text_of(reply));
-  }
-}
-
-void RedisStore::handle_request(const redisReply& reply, Time now) {
-  if (!request_) return;
-  const bool is_error = reply.type == REDIS_REPLY_ERROR;
-  if (handshake_failure_ || must_speak_resp2_) {
+void RedisStore::handle_request(const Received& received) {
+  if (!is_present(received.claim, received.serial)) return;
+  Entry& entry = claims_[received.claim];
+  const RequestKind kind = entry.request.kind;
+  const redisReply& reply = *received.reply;
+  if (login_.failure() || login_.must_begin_again()) {
     // The request was executed all the same, but as somebody else or in another database. What it
     // took there must not stay. Nothing runs under it yet. A renewal is not taken back: it may be
     // the true lease of a running job.
-    if (request_->kind == RequestKind::kAcquire &&
-        std::holds_alternative<Granted>(answer_of(request_->kind, reply, claim_))) {
-      append_script({RequestKind::kRelease, 0, {}, {}, {}}, By::kText, Purpose::kUndo);
-      connection_->flush();
-      return;
-    }
-    return conclude_failed_handshake(now);
+    const bool took = received.purpose == Purpose::kRequest && kind == RequestKind::kAcquire &&
+                      std::holds_alternative<Granted>(answer_of(kind, reply, candidate_.ttl));
+    return took ? append_release(received.claim) : set_aside(received.claim);
   }
-  if (is_error && error_code(text_of(reply)) == "NOSCRIPT") {
-    // It did not run, so that sending it again is safe.
-    append_script(*request_, By::kText, Purpose::kRequest);
-    connection_->flush();
-    return;
+  const bool is_error = reply.type == REDIS_REPLY_ERROR;
+  const std::string_view code = is_error ? error_code(text_of(reply)) : std::string_view();
+  if (code == "NOSCRIPT" || is_incomplete(reply)) return append_again(received);
+  if (is_error && spoils_connection(text_of(reply))) {
+    spoiled_ = true;
+    entry.listening_on = 0;
   }
-  finish(answer_of(request_->kind, reply, claim_));
-  if (is_error && spoils_connection(text_of(reply))) close();
+  finish(received.claim, answer_of(kind, reply, candidate_.ttl));
 }
 
-void RedisStore::conclude_failed_handshake(Time now) {
-  if (must_speak_resp2_) {
-    close();
-    return dial(nullptr, now);
+/// Ends a request on a connection whose handshake has failed.
+void RedisStore::set_aside(std::uint32_t claim) {
+  Entry& entry = claims_[claim];
+  entry.listening_on = 0;
+  if (login_.must_begin_again()) {
+    waiting_.push_back({claim, entry.serial});
+    return;
   }
-  Failed failure = std::move(*handshake_failure_);
-  failure.unknown = request_->kind == RequestKind::kRenew;
-  finish(std::move(failure));
-  close();
+  Failed failure = *login_.failure();
+  failure.unknown = entry.request.kind == RequestKind::kRenew;
+  finish(claim, std::move(failure));
 }
 
 void RedisStore::handle_message(const redisReply& reply) {
-  // ["message", channel, event]; what happened is the first word of the event.
+  // ["message", channel, event]; the event is what happened and the holder id of whom it happened
+  // to, which older versions leave out.
   if (reply.elements != 3 || text_of(*reply.element[0]) != "message") return;
+  const auto found = claim_of_key_.find(key_of_channel(text_of(*reply.element[1])));
+  if (found == claim_of_key_.end()) return;
+  const std::uint32_t claim = found->second;
   const std::string_view event = text_of(*reply.element[2]);
-  const std::string_view what = event.substr(0, event.find(' '));
-  if (what == "released" || what == "broken" || what == "parked") hint_ = true;
+  const std::size_t space = std::min(event.find(' '), event.size());
+  const std::string_view what = event.substr(0, space);
+  const std::string_view holder = event.substr(std::min(space + 1, event.size()));
+  if (what == "broken") return reports_.notice(claim, Notice::Kind::kBroken);
+  // We are told of what we do ourselves as well.
+  if (is_own(claims_[claim], holder)) return;
+  if (what == "released" || what == "parked") reports_.notice(claim, Notice::Kind::kFree);
+  if (what == "acquired" && !holder.empty()) {
+    reports_.notice(claim, Notice::Kind::kTaken, {std::string(holder)});
+  }
 }
 
 /// The connection broke, or what speaks there is no Redis.
 void RedisStore::handle_fault() {
-  if (!request_) {
-    // What it would have told must be asked for.
-    if (listening_) hint_ = true;
-    return close();
+  if (login_.failure()) return lose_connection(*login_.failure());
+  Failed failure = failure_of_fault(*connection_);
+  failure.unknown = true;
+  lose_connection(failure);
+}
+
+/// Whether no more requests are to be made on the connection: it is closed when those that were
+/// made are answered.
+bool RedisStore::is_ending() const {
+  return spoiled_ || login_.failure() || login_.must_begin_again();
+}
+
+/// Whether a request waits for a connection.
+bool RedisStore::has_waiting() {
+  while (!waiting_.empty() && !is_present(waiting_.back().claim, waiting_.back().serial)) {
+    waiting_.pop_back();
   }
-  Failed failure;
-  failure.unknown = connection_->has_written_since_mark();
-  if (handshake_failure_) {
-    failure = std::move(*handshake_failure_);
-  } else if (connection_->fault() == RedisConnection::Fault::kNotRedis) {
-    failure.trouble = Trouble::kMisconfigured;
-    failure.text = "what answers there is not a Redis or Valkey server, or it wants TLS";
-  } else if (!connection_->fault_text().empty()) {
-    failure.text = "the connection broke: " + std::string(connection_->fault_text());
-  } else if (!connection_->has_received()) {
-    failure.text = "the server closed the connection without a word: does it want TLS?";
-  } else {
-    failure.text = "the server closed the connection";
+  return !waiting_.empty();
+}
+
+/// Whether the request with this number is still in flight.
+bool RedisStore::is_present(std::uint32_t claim, std::uint32_t serial) const {
+  const Entry& entry = claims_[claim];
+  return entry.in_flight && entry.serial == serial;
+}
+
+bool RedisStore::is_own(const Entry& entry, std::string_view holder) const {
+  if (holder.empty()) return false;
+  return holder == entry.claim.holder.value || hash_of(holder) == entry.former_holder;
+}
+
+void RedisStore::finish(std::uint32_t claim, Answer answer) {
+  claims_[claim].in_flight = false;
+  reports_.answer(claim, claims_[claim].serial, std::move(answer));
+}
+
+/// Its answer will not be reported, even if it is known already.
+void RedisStore::forget_request(Entry& entry) {
+  entry.in_flight = false;
+  ++entry.serial;
+  entry.listening_on = 0;
+}
+
+void RedisStore::fail_waiting(const Failed& failure) {
+  for (const Waiting& waiting : std::exchange(waiting_, {})) {
+    if (is_present(waiting.claim, waiting.serial)) finish(waiting.claim, failure);
   }
-  finish(std::move(failure));
+}
+
+/// Gives up the connection, or the dialing. Whoever waits for an answer on it gets `failure`, which
+/// is `unknown` if the server may have executed what was written.
+void RedisStore::lose_connection(Failed failure) {
+  if (dialer_) {
+    dialer_.reset();
+    failure.unknown = false;
+    return fail_waiting(failure);
+  }
+  if (!connection_) return;
+  std::vector<std::pair<std::uint32_t, bool>> lost;
+  for (const RedisConnection::Expected& expected : connection_->expected()) {
+    const bool is_request =
+        expected.purpose == Purpose::kRequest || expected.purpose == Purpose::kUndo;
+    if (!is_request || !is_present(expected.claim, expected.serial)) continue;
+    // What was to be undone has been executed.
+    const bool is_out =
+        expected.purpose == Purpose::kUndo || connection_->has_written(expected.begin);
+    lost.emplace_back(expected.claim, failure.unknown && is_out);
+  }
   close();
+  for (const auto& [claim, is_unknown] : lost) {
+    failure.unknown = is_unknown;
+    finish(claim, failure);
+  }
 }
 
-void RedisStore::finish(Answer answer) {
-  request_.reset();
-  answer_ = std::move(answer);
-}
-
+/// Whoever has listened on the connection, and is not about to hear an answer, must ask for what it
+/// would have told.
 void RedisStore::close() {
+  for (std::uint32_t claim = 0; connection_ && claim < claims_.size(); ++claim) {
+    Entry& entry = claims_[claim];
+    if (entry.listening_on != connection_number_ || entry.in_flight) continue;
+    entry.listening_on = 0;
+    reports_.notice(claim, Notice::Kind::kFree);
+  }
   connection_.reset();
-  handshake_failure_.reset();
-  must_speak_resp2_ = false;
+  spoiled_ = false;
 }
 
 }  // namespace cluster_leader

@@ -1,74 +1,112 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "lease/claim.h"
 #include "store/location.h"
 #include "store/redis_connection.h"
 #include "store/redis_dialer.h"
+#include "store/redis_login.h"
+#include "store/reports.h"
 #include "store/store.h"
 
 namespace cluster_leader {
 
-struct Script;
-
-/// A lease on one Redis (6.0 or newer) or Valkey server. Each request is one script, so that the
-/// server does all of it at one moment or nothing. A request on a new connection is written
+/// Leases on one Redis (6.0 or newer) or Valkey server. Each request is one script, so that the
+/// server does all of it at one moment or nothing. Requests on a new connection are written
 /// together with the handshake: an uncontended lease costs one round trip.
-class RedisStore : public Store {
+class RedisStore final : public Store {
  public:
-  RedisStore(RedisLocation location, Claim claim, bool listening);
+  RedisStore(RedisLocation location, Candidate candidate);
 
-  void send(const Request& request, Time now) override;
-  void cancel() override;
-  void abandon() override;
+  std::size_t add(Key key) override;
+  void set_holder(std::size_t claim, HolderId holder) override;
+  void send(std::size_t claim, const Request& request, Time now) override;
+  void cancel(std::size_t claim) override;
+  void abandon(std::size_t claim) override;
   void watch(Poller& poller) override;
   Time wake_at() const override;
-  std::optional<Answer> advance(const Poller& poller, Time now) override;
-  bool take_hint() override;
-  std::string stage() const override;
+  void advance(const Poller& poller, Time now) override;
+  std::optional<StoreEvent> next() override;
+  std::string stage(std::size_t claim) const override;
 
  private:
   using Purpose = RedisConnection::Purpose;
+  using Received = RedisConnection::Received;
+
+  /// A claim. There may be ten thousand of them.
+  struct Entry {
+    Claim claim;
+    Request request;                 ///< the last one
+    std::size_t former_holder = 0;   ///< hash of the holder id of its last term
+    std::uint32_t serial = 0;        ///< of the last request; counts on when that is given up
+    std::uint32_t listening_on = 0;  ///< the number of the connection that tells of its key; or 0
+    bool in_flight = false;
+    bool used = false;  ///< something was sent since it was last abandoned
+  };
+
+  /// A request that waits for a connection.
+  struct Waiting {
+    std::uint32_t claim = 0;
+    std::uint32_t serial = 0;
+  };
+
   enum class By : std::uint8_t { kSha1, kText };
+  /// A renewal is brief, unless the script has asked for all that stands in the record.
+  enum class Form : std::uint8_t { kBrief, kWhole };
 
   void dial(const Poller* poller, Time now);
   void greet(UniqueFd socket);
-  std::optional<std::string> password();
-  void append_script(const Request& request, By by, Purpose purpose);
-  std::vector<std::string> arguments_of(const Request& request) const;
+  void append_request(std::uint32_t claim);
+  void append_again(const Received& refused);
+  void append_release(std::uint32_t claim);
+  void append_script(std::uint32_t claim, const Request& request, By by, Form form,
+                     Purpose purpose);
 
-  void handle(RedisConnection::Received received, Time now);
-  void handle_login(const redisReply& reply);
-  void handle_request(const redisReply& reply, Time now);
+  void handle(const Received& received);
+  void handle_request(const Received& received);
   void handle_message(const redisReply& reply);
-  void conclude_failed_handshake(Time now);
+  void set_aside(std::uint32_t claim);
   void handle_fault();
 
-  void finish(Answer answer);
+  bool is_ending() const;
+  bool has_waiting();
+  bool is_present(std::uint32_t claim, std::uint32_t serial) const;
+  bool is_own(const Entry& entry, std::string_view holder) const;
+  void finish(std::uint32_t claim, Answer answer);
+  void forget_request(Entry& entry);
+  void fail_waiting(const Failed& failure);
+  void lose_connection(Failed failure);
   void close();
 
   const RedisLocation location_;
-  const Claim claim_;
-  const bool listening_;
-  const std::string record_;
-  const std::string channel_;
+  const Candidate candidate_;
   const std::string ttl_ms_;
   const std::string pid_;
 
+  std::deque<Entry> claims_;                                          ///< stay where they are
+  std::unordered_map<std::string_view, std::uint32_t> claim_of_key_;  ///< of those who listen
+  std::size_t used_ = 0;                                              ///< how many claims are
+  std::vector<Waiting> waiting_;
+  Reports reports_;
+  Time now_;  ///< as we were last told
+
+  RedisLogin login_;
   std::unique_ptr<RedisDialer> dialer_;  ///< while there is no connection yet
   std::unique_ptr<RedisConnection> connection_;
-  std::optional<Request> request_;           ///< in flight
-  std::optional<Answer> answer_;             ///< to be reported by the next advance()
-  std::optional<Failed> handshake_failure_;  ///< of this connection; the request is not to count
-  bool speaks_resp2_ = false;                ///< the server is known not to understand HELLO
-  bool must_speak_resp2_ = false;            ///< this connection has just found that out
-  bool hint_ = false;
+  std::uint32_t connection_number_ = 0;
+  bool spoiled_ = false;  ///< no request must be made on this connection any more
+  /// Where on this connection the text of a request's script was last sent; 0: nowhere. By kind.
+  std::array<std::uint64_t, 4> taught_at_{};
+  std::vector<std::string_view> words_;  ///< of the command that is being queued
 };
 
 }  // namespace cluster_leader

@@ -21,24 +21,35 @@ Moment at(Duration since_boot, std::string boot = "boot-1", std::int64_t booted_
           std::move(boot)};
 }
 
-Claim claim_of(const std::string& node, Duration ttl = 10s) {
+struct Contender {
+  Candidate candidate;
   Claim claim;
-  claim.key.value = "nodered:leader";
-  claim.holder.value = node + "/0123456789abcdef";
-  claim.ttl = ttl;
-  claim.node = node;
-  claim.host = "host-of-" + node;
-  claim.pid = 4711;
-  claim.command = "backup --all";
-  return claim;
+};
+
+Contender contender(const std::string& node, Duration ttl = 10s) {
+  Contender contender;
+  contender.claim = {{"nodered:leader"}, {node + "/0123456789abcdef"}};
+  contender.candidate.ttl = ttl;
+  contender.candidate.node = node;
+  contender.candidate.host = "host-of-" + node;
+  contender.candidate.pid = 4711;
+  contender.candidate.command = "backup --all";
+  contender.candidate.identity = node + "/boot:1";
+  return contender;
 }
 
-FileRecord held_by(const Claim& claim, const Moment& moment) {
-  return *decide(request(RequestKind::kAcquire, {}), claim, NoRecord{}, moment).write;
+Decision decide(const Request& request, const Contender& contender, const FoundRecord& found,
+                const Moment& moment) {
+  return decide(request, contender.candidate, contender.claim, found, moment);
 }
 
-FileRecord released_by(const Claim& claim, const Moment& moment) {
-  return *decide(request(RequestKind::kRelease, {}), claim, held_by(claim, moment), moment).write;
+FileRecord held_by(const Contender& contender, const Moment& moment) {
+  return *decide(request(RequestKind::kAcquire, {}), contender, NoRecord{}, moment).write;
+}
+
+FileRecord released_by(const Contender& contender, const Moment& moment) {
+  return *decide(request(RequestKind::kRelease, {}), contender, held_by(contender, moment), moment)
+              .write;
 }
 
 template <typename T>
@@ -51,56 +62,56 @@ T answer(const Decision& decision) {
 TEST(FileRecordTest, TheFirstTokenIsTheWallClock) {
   const Moment now = at(60s);
   const Decision decision =
-      decide(request(RequestKind::kAcquire, {}), claim_of("a"), NoRecord{}, now);
+      decide(request(RequestKind::kAcquire, {}), contender("a"), NoRecord{}, now);
   EXPECT_EQ(answer<Granted>(decision).token.value, now.wall_ms);
   EXPECT_EQ(decision.write->until, now.now + 10s);
 }
 
 TEST(FileRecordTest, TheTokenGrowsThoughTheWallClockWentBack) {
-  const FileRecord record = released_by(claim_of("a"), at(60s));
+  const FileRecord record = released_by(contender("a"), at(60s));
   const Decision decision =
-      decide(request(RequestKind::kAcquire, {}), claim_of("b"), record, at(61s, "boot-1", 5'000));
+      decide(request(RequestKind::kAcquire, {}), contender("b"), record, at(61s, "boot-1", 5'000));
   EXPECT_EQ(answer<Granted>(decision).token.value, record.fence.value + 1);
 }
 
 TEST(FileRecordTest, AnothersLeaseIsBusyForTheHoldersTtl) {
-  const FileRecord record = held_by(claim_of("a", 30s), at(60s));
+  const FileRecord record = held_by(contender("a", 30s), at(60s));
   const Decision decision =
-      decide(request(RequestKind::kAcquire, {}), claim_of("b", 5s), record, at(70s));
-  EXPECT_EQ(answer<Busy>(decision).leader, "a");
+      decide(request(RequestKind::kAcquire, {}), contender("b", 5s), record, at(70s));
+  EXPECT_EQ(answer<Busy>(decision).holder, contender("a").claim.holder);
   EXPECT_EQ(answer<Busy>(decision).retry_after, 20s + 2ms + 60ms);
   EXPECT_FALSE(decision.write);
 }
 
 TEST(FileRecordTest, ALeaseEndsWithItsTtlAndNotBefore) {
-  const FileRecord record = held_by(claim_of("a"), at(60s));
-  EXPECT_EQ(
-      answer<Busy>(decide(request(RequestKind::kAcquire, {}), claim_of("b"), record, at(70s - 1ns)))
-          .leader,
-      "a");
-  answer<Granted>(decide(request(RequestKind::kAcquire, {}), claim_of("b"), record, at(70s)));
+  const FileRecord record = held_by(contender("a"), at(60s));
+  EXPECT_EQ(answer<Busy>(
+                decide(request(RequestKind::kAcquire, {}), contender("b"), record, at(70s - 1ns)))
+                .holder,
+            contender("a").claim.holder);
+  answer<Granted>(decide(request(RequestKind::kAcquire, {}), contender("b"), record, at(70s)));
 }
 
 TEST(FileRecordTest, AcquiringAgainKeepsTheToken) {
-  const FileRecord record = held_by(claim_of("a"), at(60s));
+  const FileRecord record = held_by(contender("a"), at(60s));
   const Decision decision =
-      decide(request(RequestKind::kAcquire, {}), claim_of("a"), record, at(65s));
+      decide(request(RequestKind::kAcquire, {}), contender("a"), record, at(65s));
   EXPECT_EQ(answer<Granted>(decision).token, record.fence);
   EXPECT_EQ(decision.write->until, Time(75s));
 }
 
 TEST(FileRecordTest, AcquiringAgainAfterTheEndIsANewLease) {
-  const FileRecord record = held_by(claim_of("a"), at(60s));
+  const FileRecord record = held_by(contender("a"), at(60s));
   const Decision decision =
-      decide(request(RequestKind::kAcquire, {}), claim_of("a"), record, at(80s));
+      decide(request(RequestKind::kAcquire, {}), contender("a"), record, at(80s));
   EXPECT_GT(answer<Granted>(decision).token, record.fence);
 }
 
 TEST(FileRecordTest, ARenewalRunsAWholeTtlFromNowAndIsNotAddedUp) {
-  FileRecord record = held_by(claim_of("a"), at(60s));
+  FileRecord record = held_by(contender("a"), at(60s));
   for (int i = 0; i < 5; ++i) {
     const Decision decision =
-        decide(request(RequestKind::kRenew, record.fence), claim_of("a"), record, at(61s));
+        decide(request(RequestKind::kRenew, record.fence), contender("a"), record, at(61s));
     answer<Renewed>(decision);
     record = *decision.write;
   }
@@ -108,28 +119,28 @@ TEST(FileRecordTest, ARenewalRunsAWholeTtlFromNowAndIsNotAddedUp) {
 }
 
 TEST(FileRecordTest, RenewingAnothersLeaseIsLost) {
-  const FileRecord record = held_by(claim_of("b"), at(60s));
+  const FileRecord record = held_by(contender("b"), at(60s));
   const Decision decision = decide(request(RequestKind::kRenew, {record.fence.value + 5}),
-                                   claim_of("a"), record, at(61s));
-  EXPECT_EQ(answer<Lost>(decision).leader, "b");
+                                   contender("a"), record, at(61s));
+  EXPECT_EQ(answer<Lost>(decision).holder, contender("b").claim.holder);
   EXPECT_FALSE(decision.write);
 }
 
 TEST(FileRecordTest, ARenewalRebuildsWhatWasDeletedOrGarbled) {
   for (const FoundRecord& found : {FoundRecord(NoRecord{}), FoundRecord(Garbage{})}) {
     const Decision decision =
-        decide(request(RequestKind::kRenew, {42}), claim_of("a"), found, at(60s));
+        decide(request(RequestKind::kRenew, {42}), contender("a"), found, at(60s));
     answer<Renewed>(decision);
     EXPECT_EQ(decision.write->fence.value, 42);
-    EXPECT_EQ(decision.write->holder, claim_of("a").holder);
+    EXPECT_EQ(decision.write->holder, contender("a").claim.holder);
     EXPECT_EQ(decision.write->until, Time(70s));
   }
 }
 
 TEST(FileRecordTest, ADelayedRenewalDoesNotResurrectAReleasedLease) {
-  const FileRecord record = released_by(claim_of("a"), at(60s));
+  const FileRecord record = released_by(contender("a"), at(60s));
   const auto renew = [&](std::int64_t token) {
-    return decide(request(RequestKind::kRenew, {token}), claim_of("a"), record, at(61s));
+    return decide(request(RequestKind::kRenew, {token}), contender("a"), record, at(61s));
   };
   answer<Lost>(renew(record.fence.value));
   answer<Lost>(renew(record.fence.value - 1));
@@ -138,9 +149,9 @@ TEST(FileRecordTest, ADelayedRenewalDoesNotResurrectAReleasedLease) {
 }
 
 TEST(FileRecordTest, ReleaseKeepsTheFenceOnly) {
-  const FileRecord held = held_by(claim_of("a"), at(60s));
+  const FileRecord held = held_by(contender("a"), at(60s));
   const Decision decision =
-      decide(request(RequestKind::kRelease, {}), claim_of("a"), held, at(61s));
+      decide(request(RequestKind::kRelease, {}), contender("a"), held, at(61s));
   answer<Released>(decision);
   EXPECT_EQ(decision.write->fence, held.fence);
   EXPECT_EQ(decision.write->holder.value, "");
@@ -148,54 +159,54 @@ TEST(FileRecordTest, ReleaseKeepsTheFenceOnly) {
 }
 
 TEST(FileRecordTest, ReleaseLeavesAnothersLeaseAlone) {
-  const FileRecord record = held_by(claim_of("b"), at(60s));
+  const FileRecord record = held_by(contender("b"), at(60s));
   const Decision decision =
-      decide(request(RequestKind::kRelease, {}), claim_of("a"), record, at(61s));
+      decide(request(RequestKind::kRelease, {}), contender("a"), record, at(61s));
   answer<Released>(decision);
   EXPECT_FALSE(decision.write);
   EXPECT_FALSE(
-      decide(request(RequestKind::kRelease, {}), claim_of("a"), NoRecord{}, at(61s)).write);
+      decide(request(RequestKind::kRelease, {}), contender("a"), NoRecord{}, at(61s)).write);
 }
 
 TEST(FileRecordTest, ALeaseOfAnEarlierBootIsVoid) {
-  const FileRecord record = held_by(claim_of("a"), at(60s));
-  const Decision decision = decide(request(RequestKind::kAcquire, {}), claim_of("b"), record,
+  const FileRecord record = held_by(contender("a"), at(60s));
+  const Decision decision = decide(request(RequestKind::kAcquire, {}), contender("b"), record,
                                    at(10s, "boot-2", kBootedMs + 65'000));
   EXPECT_GT(answer<Granted>(decision).token, record.fence);
 }
 
 TEST(FileRecordTest, ContainersWithBootIdsOfTheirOwnShareOneKernel) {
-  const FileRecord record = held_by(claim_of("a"), at(60s));
+  const FileRecord record = held_by(contender("a"), at(60s));
   const Moment beside = at(61s, "boot-of-a-container", kBootedMs + 1);
-  EXPECT_EQ(answer<Busy>(decide(request(RequestKind::kAcquire, {}), claim_of("b"), record, beside))
-                .leader,
-            "a");
+  EXPECT_EQ(answer<Busy>(decide(request(RequestKind::kAcquire, {}), contender("b"), record, beside))
+                .holder,
+            contender("a").claim.holder);
   // A machine without a clock of its own may begin each boot with the same time. What a lease still
   // has to run then tells nothing, unless it is more than a lease can have.
   answer<Granted>(
-      decide(request(RequestKind::kAcquire, {}), claim_of("b"), record, at(20s, "boot-2")));
+      decide(request(RequestKind::kAcquire, {}), contender("b"), record, at(20s, "boot-2")));
 }
 
 TEST(FileRecordTest, NoLeaseBarsLongerThanItsTtl) {
-  FileRecord record = held_by(claim_of("a"), at(60s));
+  FileRecord record = held_by(contender("a"), at(60s));
   record.until = Time::max();
   EXPECT_EQ(time_left(record, at(61s)), 10s);
 }
 
 TEST(FileRecordTest, WhatCannotBeReadIsNobodysToTake) {
   for (const RequestKind kind : {RequestKind::kAcquire, RequestKind::kRelease}) {
-    const Decision decision = decide(request(kind, {}), claim_of("a"), Garbage{}, at(60s));
+    const Decision decision = decide(request(kind, {}), contender("a"), Garbage{}, at(60s));
     EXPECT_EQ(answer<Failed>(decision).trouble, Trouble::kMisconfigured);
     EXPECT_FALSE(decision.write);
   }
 }
 
 TEST(FileRecordTest, AnotherKeysRecordIsNotTouched) {
-  FileRecord record = held_by(claim_of("a"), at(60s));
+  FileRecord record = held_by(contender("a"), at(60s));
   record.key.value = "NodeRED:leader";
   for (const RequestKind kind :
        {RequestKind::kAcquire, RequestKind::kRenew, RequestKind::kRelease}) {
-    const Decision decision = decide(request(kind, record.fence), claim_of("a"), record, at(60s));
+    const Decision decision = decide(request(kind, record.fence), contender("a"), record, at(60s));
     EXPECT_EQ(answer<Failed>(decision).trouble, Trouble::kMisconfigured);
     EXPECT_FALSE(decision.write);
   }
@@ -204,21 +215,22 @@ TEST(FileRecordTest, AnotherKeysRecordIsNotTouched) {
 TEST(FileRecordTest, EveryByteOfANameComesBack) {
   std::string every;
   for (int c = 1; c < 256; ++c) every += static_cast<char>(c);
-  Claim claim = claim_of("a");
-  claim.key.value = every;
-  claim.node = claim.host = claim.command = every;
-  claim.holder.value = every + "/1";
-  const FileRecord record = held_by(claim, at(60s));
+  Contender strange = contender("a");
+  strange.claim = {{every}, {every + "/1"}};
+  Candidate& candidate = strange.candidate;
+  candidate.node = candidate.host = candidate.command = candidate.identity = every;
+  const FileRecord record = held_by(strange, at(60s));
   const std::string text = format_record(record);
   EXPECT_TRUE(std::all_of(text.begin(), text.end(),
                           [](char c) { return c == '\n' || (c >= ' ' && c <= '~'); }));
   const auto read = parse_record(text);
   ASSERT_TRUE(read);
   EXPECT_EQ(read->key.value, every);
-  EXPECT_EQ(read->holder, claim.holder);
+  EXPECT_EQ(read->holder, strange.claim.holder);
   EXPECT_EQ(read->node, every);
   EXPECT_EQ(read->host, every);
   EXPECT_EQ(read->command, every);
+  EXPECT_EQ(read->identity, every);
   EXPECT_EQ(read->pid, 4711);
   EXPECT_EQ(read->fence, record.fence);
   EXPECT_EQ(read->until, record.until);
@@ -229,28 +241,39 @@ TEST(FileRecordTest, EveryByteOfANameComesBack) {
 }
 
 TEST(FileRecordTest, AReleasedRecordComesBackReleased) {
-  const auto read = parse_record(format_record(released_by(claim_of("a"), at(60s))));
+  const auto read = parse_record(format_record(released_by(contender("a"), at(60s))));
   ASSERT_TRUE(read);
   EXPECT_EQ(read->holder.value, "");
   EXPECT_EQ(read->until, Time{});
 }
 
 TEST(FileRecordTest, AllTextsOfALeaseHaveOneLength) {
-  const FileRecord held = held_by(claim_of("a"), at(60s));
+  const FileRecord held = held_by(contender("a"), at(60s));
   FileRecord later = held;
   later.until += std::chrono::years(50);
   EXPECT_EQ(format_record(later).size(), format_record(held).size());
-  EXPECT_EQ(format_record(released_by(claim_of("a"), at(60s))).size(), format_record(held).size());
+  EXPECT_EQ(format_record(released_by(contender("a"), at(60s))).size(), format_record(held).size());
 }
 
 TEST(FileRecordTest, ALongCommandIsCut) {
-  Claim claim = claim_of("a");
-  claim.command = std::string(100'000, 'x');
-  EXPECT_LT(format_record(held_by(claim, at(60s))).size(), 4096U);
+  Contender wordy = contender("a");
+  wordy.candidate.command = std::string(100'000, 'x');
+  EXPECT_LT(format_record(held_by(wordy, at(60s))).size(), 4096U);
+}
+
+TEST(FileRecordTest, ARecordWithoutAnIdentityIsARecord) {
+  Contender nameless = contender("a");
+  nameless.candidate.identity.clear();
+  const std::string text = format_record(held_by(nameless, at(60s)));
+  EXPECT_EQ(text.find("identity"), std::string::npos) << "as earlier versions have it";
+  const auto read = parse_record(text);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->identity, "");
+  EXPECT_EQ(read->holder, nameless.claim.holder);
 }
 
 TEST(FileRecordTest, NothingElseIsARecord) {
-  const std::string whole = format_record(held_by(claim_of("a"), at(60s)));
+  const std::string whole = format_record(held_by(contender("a"), at(60s)));
   const std::string object = whole.substr(0, whole.find_last_of('}') + 1);
   ASSERT_TRUE(parse_record(object));
   for (std::size_t size = 0; size < object.size(); ++size) {
@@ -265,7 +288,7 @@ TEST(FileRecordTest, NothingElseIsARecord) {
 }
 
 TEST(FileRecordTest, ANumberThatWeDoNotWriteIsNoRecord) {
-  const std::string whole = format_record(held_by(claim_of("a"), at(60s)));
+  const std::string whole = format_record(held_by(contender("a"), at(60s)));
   const auto with = [&](const std::string& name, const std::string& value) {
     std::string text = whole;
     const std::size_t begin = text.find("\"" + name + "\":") + name.size() + 3;
@@ -287,7 +310,7 @@ TEST(FileRecordTest, ANumberThatWeDoNotWriteIsNoRecord) {
 }
 
 TEST(FileRecordTest, NoBytesCrashIt) {
-  const std::string whole = format_record(held_by(claim_of("a"), at(60s)));
+  const std::string whole = format_record(held_by(contender("a"), at(60s)));
   std::mt19937 random(1);
   for (int round = 0; round < 20'000; ++round) {
     std::string text = whole;
@@ -297,7 +320,7 @@ TEST(FileRecordTest, NoBytesCrashIt) {
     if (const auto record = parse_record(text)) {
       for (const RequestKind kind :
            {RequestKind::kAcquire, RequestKind::kRenew, RequestKind::kRelease}) {
-        const Decision decision = decide(request(kind, {1}), claim_of("b"), *record, at(60s));
+        const Decision decision = decide(request(kind, {1}), contender("b"), *record, at(60s));
         if (!decision.write) continue;
         EXPECT_TRUE(parse_record(format_record(*decision.write)));
       }

@@ -27,13 +27,18 @@ namespace {
 /// As main() does.
 const auto kIgnoreSigpipe = std::signal(SIGPIPE, SIG_IGN);
 
-Failed expect_failed(Store& store, RequestKind kind = RequestKind::kAcquire, Token token = {}) {
+Failed expect_failed(LoopedStore& store, RequestKind kind = RequestKind::kAcquire,
+                     Token token = {}) {
   return expect<Failed>(ask(store, kind, token));
 }
 
-std::unique_ptr<RedisStore> open_at(const RedisLocation& location, const Claim& claim,
-                                    bool listening = false) {
-  return std::make_unique<RedisStore>(location, claim, listening);
+std::unique_ptr<LoopedStore> open_at(const RedisLocation& location, Contender contender,
+                                     bool listening = false) {
+  contender.candidate.listens = listening;
+  auto store =
+      std::make_unique<LoopedStore>(std::make_unique<RedisStore>(location, contender.candidate));
+  store->add(contender.claim);
+  return store;
 }
 
 void write_file(const std::string& path, const std::string& text) {
@@ -51,8 +56,8 @@ class RedisStoreTest : public testing::Test {
   static void TearDownTestSuite() { world_.reset(); }
 
   static const Server& server() { return world_->server; }
-  std::unique_ptr<RedisStore> open(const std::string& node, bool listening = false) {
-    return open_at(server().tcp(), make_claim(key_, node), listening);
+  std::unique_ptr<LoopedStore> open(const std::string& node, bool listening = false) {
+    return open_at(server().tcp(), make_contender(key_, node), listening);
   }
   std::string get() { return server().text({"GET", key_.value}); }
   long long traces() { return server().integer({"EXISTS", key_.value, record_name(key_)}); }
@@ -83,7 +88,7 @@ TYPED_TEST(RedisStoreTest, AnUncontendedRunIsOneRoundTripToAcquireAndOneToReleas
   server.command({"DEL", this->key_.value, record_name(this->key_)});
   RedisLocation location = server.tcp();
   location.db = 3;
-  auto a = open_at(location, make_claim(this->key_, "a"), true);
+  auto a = open_at(location, make_contender(this->key_, "a"), true);
   expect_released(*this->open("warm"));
   const long long evals = server.calls("evalsha");
   const long long first = reads();
@@ -98,19 +103,19 @@ TYPED_TEST(RedisStoreTest, AnUncontendedRunIsOneRoundTripToAcquireAndOneToReleas
 }
 
 TYPED_TEST(RedisStoreTest, ThePlainKeyHoldsThePlainIdAndTheRecordSaysTheRest) {
-  const Claim claim = make_claim(this->key_, "a");
-  auto a = open_at(this->server().tcp(), claim);
+  const Contender contender = make_contender(this->key_, "a");
+  auto a = open_at(this->server().tcp(), contender);
   const Token token = expect_granted(*a).token;
-  EXPECT_EQ(this->get(), claim.holder.value);
+  EXPECT_EQ(this->get(), contender.claim.holder.value);
   const auto field = [&](const std::string& name) {
     return this->server().text({"HGET", record_name(this->key_), name});
   };
   EXPECT_EQ(field("fence"), std::to_string(token.value));
-  EXPECT_EQ(field("holder"), claim.holder.value);
+  EXPECT_EQ(field("holder"), contender.claim.holder.value);
   EXPECT_EQ(field("ttl"), "1000");
   EXPECT_EQ(field("node"), "a");
   EXPECT_EQ(field("host"), "host-of-a");
-  EXPECT_EQ(field("pid"), std::to_string(claim.pid));
+  EXPECT_EQ(field("pid"), std::to_string(contender.candidate.pid));
   EXPECT_EQ(field("command"), "the job of a");
   EXPECT_NEAR(std::stod(field("since")), static_cast<double>(wall_clock_ms()), 2000);
   EXPECT_EQ(std::stoll(field("until")) - std::stoll(field("since")), 1000);
@@ -125,9 +130,9 @@ TYPED_TEST(RedisStoreTest, LivesWithTheNodeRedNode) {
   EXPECT_EQ(this->server().text({"SET", key, "web-1", "NX", "EX", "10"}), "OK");
   auto a = this->open("a");
   const Busy busy = expect_busy(*a);
-  EXPECT_EQ(busy.leader, "web-1");
+  EXPECT_EQ(node_in(busy), "web-1");
   EXPECT_GT(busy.retry_after, 9s);
-  EXPECT_EQ(expect<Lost>(ask(*a, RequestKind::kRenew, Token{1})).leader, "web-1");
+  EXPECT_EQ(node_in(expect<Lost>(ask(*a, RequestKind::kRenew, Token{1}))), "web-1");
   expect_released(*a);
   EXPECT_EQ(this->get(), "web-1");
   this->server().command({"DEL", key});
@@ -146,7 +151,7 @@ TYPED_TEST(RedisStoreTest, AnExpiryInAnotherMillenniumIsJustALongWait) {
 }
 
 TYPED_TEST(RedisStoreTest, AWaiterChecksJustBehindTheFifthRenewal) {
-  auto a = open_at(this->server().tcp(), make_claim(this->key_, "a", 10s));
+  auto a = open_at(this->server().tcp(), make_contender(this->key_, "a", 10s));
   auto b = this->open("b");
   // This server is too young for ten seconds, so that the lease comes by its renewal.
   expect_renewed(*a, Token{wall_clock_ms()});
@@ -161,9 +166,9 @@ TYPED_TEST(RedisStoreTest, AWaiterChecksJustBehindTheFifthRenewal) {
 }
 
 TYPED_TEST(RedisStoreTest, AnotherConnectionOfTheSameHolderGetsTheSameLease) {
-  const Claim claim = make_claim(this->key_, "a");
-  const Token token = expect_granted(*open_at(this->server().tcp(), claim)).token;
-  EXPECT_EQ(expect_granted(*open_at(this->server().tcp(), claim)).token, token);
+  const Contender contender = make_contender(this->key_, "a");
+  const Token token = expect_granted(*open_at(this->server().tcp(), contender)).token;
+  EXPECT_EQ(expect_granted(*open_at(this->server().tcp(), contender)).token, token);
 }
 
 TYPED_TEST(RedisStoreTest, TellsNobodyToAskAgainBecauseTheLeaseWasTaken) {
@@ -184,7 +189,7 @@ TYPED_TEST(RedisStoreTest, AnIdleConnectionThatBreaksIsAHintAndIsMadeAgain) {
   expect_busy(*b);
   this->server().command({"CLIENT", "KILL", "TYPE", "pubsub"});
   EXPECT_TRUE(await_hint(*b));
-  EXPECT_EQ(expect_busy(*b).leader, "a");
+  EXPECT_EQ(node_in(expect_busy(*b)), "a");
   expect_released(*a);
   EXPECT_TRUE(await_hint(*b));
 }
@@ -204,7 +209,7 @@ TYPED_TEST(RedisStoreTest, SurvivesFlushall) {
   const Token token = expect_granted(*a).token;
   this->server().command({"FLUSHALL"});
   expect_renewed(*a, token);
-  EXPECT_EQ(expect_busy(*this->open("b")).leader, "a");
+  EXPECT_EQ(node_in(expect_busy(*this->open("b"))), "a");
   std::this_thread::sleep_for(2ms);  // the token then is the server's time in ms
   this->server().command({"FLUSHALL"});
   // Nobody is left to remember the lease, and the token grows all the same.
@@ -216,7 +221,7 @@ TYPED_TEST(RedisStoreTest, WithoutMemoryHoldersGoOnAndCandidatesGetNothing) {
   auto a = this->open("a");
   const Token token = expect_granted(*a).token;
   const Key other = fresh_key();
-  auto b = open_at(this->server().tcp(), make_claim(other, "b"));
+  auto b = open_at(this->server().tcp(), make_contender(other, "b"));
   this->server().command({"CONFIG", "SET", "maxmemory", "1"});
   expect_renewed(*a, token);
   const Failed failed = expect_failed(*b);
@@ -240,24 +245,24 @@ TYPED_TEST(RedisStoreTest, TooFewReplicasAreNamed) {
 
 TYPED_TEST(RedisStoreTest, AReplicaIsNoPlaceForALease) {
   Server server(TypeParam::program());
-  auto a = open_at(server.tcp(), make_claim(this->key_, "a"));
+  auto a = open_at(server.tcp(), make_contender(this->key_, "a"));
   expect_renewed(*a, Token{1});
   server.command({"REPLICAOF", "127.0.0.1", "1"});
   // On the connection that was made before.
   EXPECT_EQ(expect_failed(*a, RequestKind::kRenew, Token{1}).trouble, Trouble::kNotServing);
   // And on one that finds out by the greeting, before the replica can say that the key is busy.
-  const Failed failed = expect_failed(*open_at(server.tcp(), make_claim(this->key_, "b")));
+  const Failed failed = expect_failed(*open_at(server.tcp(), make_contender(this->key_, "b")));
   EXPECT_EQ(failed.trouble, Trouble::kNotServing);
   EXPECT_THAT(failed.text, HasSubstr("replica"));
   server.command({"CONFIG", "SET", "replica-read-only", "no"});
-  auto c = open_at(server.tcp(), make_claim(fresh_key(), "c"));
+  auto c = open_at(server.tcp(), make_contender(fresh_key(), "c"));
   EXPECT_EQ(expect_failed(*c).trouble, Trouble::kNotServing);
 }
 
 TYPED_TEST(RedisStoreTest, AYoungServerGivesNothingToNewcomers) {
   Server server(TypeParam::program());
-  auto a = open_at(server.tcp(), make_claim(this->key_, "a", 2s));
-  auto b = open_at(server.tcp(), make_claim(this->key_, "b", 2s));
+  auto a = open_at(server.tcp(), make_contender(this->key_, "a", 2s));
+  auto b = open_at(server.tcp(), make_contender(this->key_, "b", 2s));
   const Failed failed = expect_failed(*b);
   EXPECT_EQ(failed.trouble, Trouble::kNotServing);
   EXPECT_FALSE(failed.unknown);
@@ -266,7 +271,7 @@ TYPED_TEST(RedisStoreTest, AYoungServerGivesNothingToNewcomers) {
   EXPECT_LE(failed.retry_after, 3002ms);
   // The earlier holder comes back; now there is somebody to wait for.
   expect_renewed(*a, Token{wall_clock_ms()});
-  EXPECT_EQ(expect_busy(*b).leader, "a");
+  EXPECT_EQ(node_in(expect_busy(*b)), "a");
   expect_granted(*a);
   server.command({"DEL", this->key_.value});
   expect_granted(*a);
@@ -286,18 +291,18 @@ TYPED_TEST(RedisStoreTest, AServerIsYoungForAsLongAsTheLastHoldersTtl) {
 }
 
 TYPED_TEST(RedisStoreTest, NoRenewalEndsALease) {
-  Claim claim = make_claim(this->key_, "a");
-  const Token token = expect_granted(*open_at(this->server().tcp(), claim)).token;
-  claim.ttl = Duration::zero();
-  expect_failed(*open_at(this->server().tcp(), claim), RequestKind::kRenew, token);
-  EXPECT_EQ(this->get(), claim.holder.value);
+  Contender contender = make_contender(this->key_, "a");
+  const Token token = expect_granted(*open_at(this->server().tcp(), contender)).token;
+  contender.candidate.ttl = Duration::zero();
+  expect_failed(*open_at(this->server().tcp(), contender), RequestKind::kRenew, token);
+  EXPECT_EQ(this->get(), contender.claim.holder.value);
 }
 
 TYPED_TEST(RedisStoreTest, ALeaseSurvivesTheRestartOfAServerWithoutPersistence) {
   Server server(TypeParam::program());
   server.grow_up(1s);
-  auto a = open_at(server.tcp(), make_claim(this->key_, "a"), true);
-  auto b = open_at(server.tcp(), make_claim(this->key_, "b"));
+  auto a = open_at(server.tcp(), make_contender(this->key_, "a"), true);
+  auto b = open_at(server.tcp(), make_contender(this->key_, "b"));
   const Token token = expect_granted(*a).token;
   server.kill();
   EXPECT_TRUE(await_hint(*a));
@@ -305,7 +310,7 @@ TYPED_TEST(RedisStoreTest, ALeaseSurvivesTheRestartOfAServerWithoutPersistence) 
   server.start();
   EXPECT_EQ(expect_failed(*b).trouble, Trouble::kNotServing);
   expect_renewed(*a, token);
-  EXPECT_EQ(expect_busy(*b).leader, "a");
+  EXPECT_EQ(node_in(expect_busy(*b)), "a");
 }
 
 TYPED_TEST(RedisStoreTest, AClockThatWasPutBackDoesNotLockTheKeyForYears) {
@@ -324,20 +329,20 @@ TYPED_TEST(RedisStoreTest, AWrongPasswordIsDeniedAndSaysNothingOfTheSecret) {
   Server server(TypeParam::program());
   server.command({"CONFIG", "SET", "requirepass", "right"});
   RedisLocation location = server.tcp();
-  const Claim claim = make_claim(this->key_, "a");
-  const Failed none = expect_failed(*open_at(location, claim));
+  const Contender contender = make_contender(this->key_, "a");
+  const Failed none = expect_failed(*open_at(location, contender));
   EXPECT_EQ(none.trouble, Trouble::kDenied);
   EXPECT_THAT(none.text, HasSubstr("wants a password"));
   location.credentials.password = "s3cret";
   for (const bool listening : {false, true}) {
-    const Failed wrong = expect_failed(*open_at(location, claim, listening));
+    const Failed wrong = expect_failed(*open_at(location, contender, listening));
     EXPECT_EQ(wrong.trouble, Trouble::kDenied);
     EXPECT_THAT(wrong.text, Not(HasSubstr("s3cret")));
   }
   location.credentials.password = "right";
-  expect_renewed(*open_at(location, claim), Token{1});
+  expect_renewed(*open_at(location, contender), Token{1});
   location.credentials.user = "default";
-  expect_renewed(*open_at(location, claim), Token{1});
+  expect_renewed(*open_at(location, contender), Token{1});
 }
 
 TYPED_TEST(RedisStoreTest, ThePasswordFileIsReadForEveryConnection) {
@@ -345,7 +350,7 @@ TYPED_TEST(RedisStoreTest, ThePasswordFileIsReadForEveryConnection) {
   RedisLocation location = server.tcp();
   location.credentials.password = "neither";
   location.credentials.password_file = server.folder() + "/password";
-  auto a = open_at(location, make_claim(this->key_, "a"));
+  auto a = open_at(location, make_contender(this->key_, "a"));
   const Failed missing = expect_failed(*a);
   EXPECT_EQ(missing.trouble, Trouble::kMisconfigured);
   EXPECT_THAT(missing.text, HasSubstr("No such file"));
@@ -360,7 +365,7 @@ TYPED_TEST(RedisStoreTest, AWrongLoginLeavesNothingBehindWhereEverybodyMayEnter)
   location.credentials.user = "nobody";
   location.credentials.password = "s3cret";
   for (const bool listening : {false, true}) {
-    auto a = open_at(location, make_claim(this->key_, "a"), listening);
+    auto a = open_at(location, make_contender(this->key_, "a"), listening);
     const Failed failed = expect_failed(*a);
     EXPECT_EQ(failed.trouble, Trouble::kDenied);
     EXPECT_FALSE(failed.unknown);
@@ -374,7 +379,8 @@ TYPED_TEST(RedisStoreTest, AMissingDatabaseLeavesNothingBehind) {
   RedisLocation location = this->server().tcp();
   location.db = 99;
   for (const bool listening : {false, true}) {
-    const Failed failed = expect_failed(*open_at(location, make_claim(this->key_, "a"), listening));
+    const Failed failed =
+        expect_failed(*open_at(location, make_contender(this->key_, "a"), listening));
     EXPECT_EQ(failed.trouble, Trouble::kMisconfigured);
     EXPECT_THAT(failed.text, HasSubstr("99"));
     EXPECT_EQ(this->get(), "(nil)");
@@ -384,20 +390,20 @@ TYPED_TEST(RedisStoreTest, AMissingDatabaseLeavesNothingBehind) {
 }
 
 TYPED_TEST(RedisStoreTest, AFailedLoginDoesNotTakeBackARenewal) {
-  Claim claim = make_claim(this->key_, "a");
-  const Token token = expect_granted(*open_at(this->server().tcp(), claim)).token;
+  Contender contender = make_contender(this->key_, "a");
+  const Token token = expect_granted(*open_at(this->server().tcp(), contender)).token;
   RedisLocation location = this->server().tcp();
   location.credentials.user = "nobody";
-  const Failed failed = expect_failed(*open_at(location, claim), RequestKind::kRenew, token);
+  const Failed failed = expect_failed(*open_at(location, contender), RequestKind::kRenew, token);
   EXPECT_EQ(failed.trouble, Trouble::kDenied);
   EXPECT_TRUE(failed.unknown);
-  EXPECT_EQ(this->get(), claim.holder.value);
+  EXPECT_EQ(this->get(), contender.claim.holder.value);
 }
 
 TYPED_TEST(RedisStoreTest, DatabasesAreKeptApart) {
   RedisLocation location = this->server().tcp();
   location.db = 5;
-  auto a = open_at(location, make_claim(this->key_, "a"));
+  auto a = open_at(location, make_contender(this->key_, "a"));
   expect_granted(*a);
   EXPECT_EQ(this->get(), "(nil)");
   expect_granted(*this->open("b"));
@@ -421,10 +427,10 @@ TYPED_TEST(RedisStoreTest, AnyBytesMakeAKey) {
        {unique + " a b", unique + "\r\n$3\r\nfoo\r\n", unique + "{", unique + "}", unique + "{}",
         "{" + unique + "}", unique + "{a}", unique + "\xc3\xa4\xf0\x9f\x90\xb3",
         unique + std::string(512 - unique.size(), 'x'), unique + "\xff\xfe", unique + "'\"\\*?["}) {
-    auto a = open_at(this->server().tcp(), make_claim({name}, "a"));
-    auto b = open_at(this->server().tcp(), make_claim({name}, "b"), true);
+    auto a = open_at(this->server().tcp(), make_contender({name}, "a"));
+    auto b = open_at(this->server().tcp(), make_contender({name}, "b"), true);
     const Token token = expect_granted(*a).token;
-    EXPECT_EQ(expect_busy(*b).leader, "a") << name;
+    EXPECT_EQ(node_in(expect_busy(*b)), "a") << name;
     expect_renewed(*a, token);
     expect_released(*a);
     EXPECT_TRUE(await_hint(*b)) << name;
@@ -434,11 +440,11 @@ TYPED_TEST(RedisStoreTest, AnyBytesMakeAKey) {
 TYPED_TEST(RedisStoreTest, AKeyInBracesIsNotTheKeyWithin) {
   const std::string name = this->key_.value;
   auto a = this->open("a");
-  auto b = open_at(this->server().tcp(), make_claim({"{" + name + "}"}, "b"));
+  auto b = open_at(this->server().tcp(), make_contender({"{" + name + "}"}, "b"));
   expect_granted(*a);
   expect_granted(*b);
   this->world_->lose_lease(this->key_);
-  EXPECT_EQ(expect_busy(*this->open("c")).leader, "a");
+  EXPECT_EQ(node_in(expect_busy(*this->open("c"))), "a");
 }
 
 /// The rights that the manual asks for. Logging in needs none. `select` is for a database other
@@ -469,9 +475,9 @@ TYPED_TEST(RedisStoreTest, TheManualsRightsSufficeAndNoneIsTooMuch) {
   const auto life = [&](int db) -> std::string {
     location.db = db;
     const Key key = fresh_key();
-    auto a = open_at(location, make_claim(key, "a"));
-    auto b = open_at(location, make_claim(key, "b"), true);
-    const auto step = [](Store& store, RequestKind kind, Token token = {}) -> std::string {
+    auto a = open_at(location, make_contender(key, "a"));
+    auto b = open_at(location, make_contender(key, "b"), true);
+    const auto step = [](LoopedStore& store, RequestKind kind, Token token = {}) -> std::string {
       const auto answer = ask(store, kind, token);
       const auto* failed = answer ? std::get_if<Failed>(&*answer) : nullptr;
       if (failed == nullptr) return "";
@@ -509,33 +515,33 @@ TYPED_TEST(RedisStoreTest, TheManualsRightsSufficeAndNoneIsTooMuch) {
 }
 
 TYPED_TEST(RedisStoreTest, AUnixSocketWorksAndItsFaultsAreNamed) {
-  auto a = open_at(this->server().unix_socket(), make_claim(this->key_, "a"), true);
+  auto a = open_at(this->server().unix_socket(), make_contender(this->key_, "a"), true);
   expect_granted(*a);
   expect_released(*a);
   RedisLocation location;
   location.socket_path = this->server().folder() + "/nothing";
-  const Failed missing = expect_failed(*open_at(location, make_claim(this->key_, "a")));
+  const Failed missing = expect_failed(*open_at(location, make_contender(this->key_, "a")));
   EXPECT_EQ(missing.trouble, Trouble::kUnreachable);
   EXPECT_THAT(missing.text, HasSubstr("does not exist"));
   location.socket_path = "/" + std::string(200, 'x');
-  EXPECT_EQ(expect_failed(*open_at(location, make_claim(this->key_, "a"))).trouble,
+  EXPECT_EQ(expect_failed(*open_at(location, make_contender(this->key_, "a"))).trouble,
             Trouble::kMisconfigured);
 }
 
 TYPED_TEST(RedisStoreTest, LocalhostIsFoundWithoutANameServerAndItsAddressesAreTriedInTurn) {
   RedisLocation location = this->server().tcp();
   location.host = "localhost";
-  auto a = open_at(location, make_claim(this->key_, "a"), true);
+  auto a = open_at(location, make_contender(this->key_, "a"), true);
   expect_granted(*a);
 }
 
 TYPED_TEST(RedisStoreTest, AFrozenServerIsOnlySilentAndALargeRequestWaitsForRoom) {
   Server server(TypeParam::program());
-  Claim claim = make_claim(this->key_, "a");
-  claim.command = std::string(20 << 20, 'x');
-  auto a = open_at(server.tcp(), claim);
+  Contender contender = make_contender(this->key_, "a");
+  contender.candidate.command = std::string(20 << 20, 'x');
+  auto a = open_at(server.tcp(), contender);
   server.pause();
-  a->send(Request{RequestKind::kRenew, 1, Token{1}}, BootClock::now());
+  a->send(RequestKind::kRenew, Token{1});
   EXPECT_FALSE(await_answer(*a, 200ms));
   EXPECT_EQ(a->stage(), "waiting for an answer");
   server.resume();
@@ -545,15 +551,15 @@ TYPED_TEST(RedisStoreTest, AFrozenServerIsOnlySilentAndALargeRequestWaitsForRoom
 
 TYPED_TEST(RedisStoreTest, AReplyThatComesAfterCancelIsNeverTakenForTheNextOne) {
   Server server(TypeParam::program());
-  auto a = open_at(server.tcp(), make_claim(this->key_, "a"));
+  auto a = open_at(server.tcp(), make_contender(this->key_, "a"));
   expect_renewed(*a, Token{4});
   expect_released(*a);
   expect_renewed(*a, Token{5});  // the server knows both scripts now
   server.pause();
-  a->send(Request{RequestKind::kRelease, 1, {}}, BootClock::now());
+  a->send(RequestKind::kRelease);
   EXPECT_FALSE(await_answer(*a, 50ms));
   a->cancel();
-  a->send(Request{RequestKind::kRenew, 2, Token{5}}, BootClock::now());
+  a->send(RequestKind::kRenew, Token{5});
   EXPECT_FALSE(await_answer(*a, 50ms));
   server.resume();
   // The release was executed, so that the renewal finds a lease that has ended.
@@ -563,7 +569,7 @@ TYPED_TEST(RedisStoreTest, AReplyThatComesAfterCancelIsNeverTakenForTheNextOne) 
 TYPED_TEST(RedisStoreTest, AbandoningDuringAnAcquireReleasesWhatItMayGet) {
   for (const bool listening : {false, true}) {
     auto a = this->open("a", listening);
-    a->send(Request{RequestKind::kAcquire, 1, {}}, BootClock::now());
+    a->send(RequestKind::kAcquire);
     // Until the request is written.
     EXPECT_FALSE(await_answer(*a, 0ms));
     a->abandon();
@@ -579,12 +585,13 @@ TYPED_TEST(RedisStoreTest, ARedis5IsSpokenToInItsOwnLanguage) {
   for (const bool listening : {false, true}) {
     const Token token{listening ? 8 : 7};
     location.credentials.password = "wrong-s3cret";
-    const Failed failed = expect_failed(*open_at(location, make_claim(this->key_, "a"), listening));
+    const Failed failed =
+        expect_failed(*open_at(location, make_contender(this->key_, "a"), listening));
     EXPECT_EQ(failed.trouble, Trouble::kDenied);
     EXPECT_THAT(failed.text, Not(HasSubstr("s3cret")));
     location.credentials.password = "s3cret";
     location.db = 2;
-    auto a = open_at(location, make_claim(this->key_, "a"), listening);
+    auto a = open_at(location, make_contender(this->key_, "a"), listening);
     expect_renewed(*a, token);
     expect_renewed(*a, token);
     EXPECT_EQ(expect_granted(*a).token, token);
@@ -596,11 +603,11 @@ TYPED_TEST(RedisStoreTest, ARedis5WithoutPasswordIsSpokenToInItsOwnLanguageToo) 
   Server server(TypeParam::program(), {"--rename-command", "HELLO", ""});
   server.grow_up(1s);
   for (const bool listening : {false, true}) {
-    auto a = open_at(server.tcp(), make_claim(this->key_, "a"), listening);
+    auto a = open_at(server.tcp(), make_contender(this->key_, "a"), listening);
     const Token token = expect_granted(*a).token;
     expect_renewed(*a, token);
     expect_released(*a);
-    EXPECT_FALSE(a->take_hint());
+    EXPECT_FALSE(a->take_notice());
   }
 }
 
@@ -608,7 +615,7 @@ TYPED_TEST(RedisStoreTest, ARedis5WithoutPasswordIsSpokenToInItsOwnLanguageToo) 
 
 namespace {
 
-const Claim kClaim = make_claim({"k"}, "a");
+const Contender kContender = make_contender({"k"}, "a");
 const std::string kHello = "%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$4\r\nrole\r\n$6\r\nmaster\r\n";
 const std::string kGranted = "*2\r\n$7\r\ngranted\r\n$2\r\n42\r\n";
 
@@ -618,19 +625,19 @@ TEST(RedisStoreFaultTest, NothingListensThere) {
   RedisLocation location;
   location.host = "127.0.0.1";
   location.port = free_port();
-  const Failed failed = expect_failed(*open_at(location, kClaim));
+  const Failed failed = expect_failed(*open_at(location, kContender));
   EXPECT_EQ(failed.trouble, Trouble::kUnreachable);
   EXPECT_FALSE(failed.unknown);
   EXPECT_THAT(failed.text, HasSubstr("refused"));
   location.host = "::1";
-  EXPECT_EQ(expect_failed(*open_at(location, kClaim)).trouble, Trouble::kUnreachable);
+  EXPECT_EQ(expect_failed(*open_at(location, kContender)).trouble, Trouble::kUnreachable);
 }
 
 TEST(RedisStoreFaultTest, AFailureThatIsThereAtOnceIsNotReportedAfterCancel) {
   RedisLocation location;
   location.socket_path = "/nowhere/at/all";
-  auto store = open_at(location, kClaim);
-  store->send(Request{RequestKind::kAcquire, 1, {}}, BootClock::now());
+  auto store = open_at(location, kContender);
+  store->send(RequestKind::kAcquire);
   store->cancel();
   EXPECT_FALSE(await_answer(*store, 20ms));
   expect_failed(*store);
@@ -639,8 +646,8 @@ TEST(RedisStoreFaultTest, AFailureThatIsThereAtOnceIsNotReportedAfterCancel) {
 TEST(RedisStoreFaultTest, AnUnknownNameIsUnreachable) {
   RedisLocation location;
   location.host = "no-such-name.invalid";
-  auto store = open_at(location, kClaim);
-  store->send(Request{RequestKind::kAcquire, 1, {}}, BootClock::now());
+  auto store = open_at(location, kContender);
+  store->send(RequestKind::kAcquire);
   const Failed failed = expect<Failed>(await_answer(*store, 20s));
   EXPECT_EQ(failed.trouble, Trouble::kUnreachable);
   EXPECT_FALSE(failed.unknown);
@@ -649,14 +656,14 @@ TEST(RedisStoreFaultTest, AnUnknownNameIsUnreachable) {
 
 TEST(RedisStoreFaultTest, APortThatSpeaksHttpIsMisconfigured) {
   FakeServer server(FakeServer::answers("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"));
-  const Failed failed = expect_failed(*open_at(server.location(), kClaim));
+  const Failed failed = expect_failed(*open_at(server.location(), kContender));
   EXPECT_EQ(failed.trouble, Trouble::kMisconfigured);
   EXPECT_THAT(failed.text, HasSubstr("not a Redis"));
 }
 
 TEST(RedisStoreFaultTest, AMuteServerIsLeftByCancel) {
   FakeServer server(FakeServer::answers(""));
-  auto store = open_at(server.location(), kClaim);
+  auto store = open_at(server.location(), kContender);
   EXPECT_FALSE(ask(*store, RequestKind::kAcquire, {}, 100ms));
   EXPECT_EQ(store->stage(), "waiting for an answer");
   store->cancel();
@@ -667,17 +674,18 @@ TEST(RedisStoreFaultTest, AMuteServerIsLeftByCancel) {
 
 TEST(RedisStoreFaultTest, RepliesMayComeByteByByte) {
   FakeServer server(FakeServer::answers(kHello + kGranted, true));
-  EXPECT_EQ(expect_granted(*open_at(server.location(), kClaim)).token.value, 42);
+  EXPECT_EQ(expect_granted(*open_at(server.location(), kContender)).token.value, 42);
 }
 
 TEST(RedisStoreFaultTest, MessagesMayComeBetweenReplies) {
-  const std::string message = ">3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$8\r\nreleased\r\n";
-  const std::string confirmation = ">3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n";
+  const std::string channel = "$25\r\ncluster-leader:events:{k}\r\n";
+  const std::string message = ">3\r\n$7\r\nmessage\r\n" + channel + "$8\r\nreleased\r\n";
+  const std::string confirmation = ">3\r\n$9\r\nsubscribe\r\n" + channel + ":1\r\n";
   FakeServer server(
       FakeServer::answers(kHello + message + confirmation + message + kGranted + message, true));
-  auto store = open_at(server.location(), kClaim, true);
+  auto store = open_at(server.location(), kContender, true);
   EXPECT_EQ(expect_granted(*store).token.value, 42);
-  EXPECT_TRUE(store->take_hint());
+  EXPECT_TRUE(await_hint(*store));
 }
 
 TEST(RedisStoreFaultTest, AConnectionThatEndsInTheMiddleOfAReplyLeavesTheOutcomeUnknown) {
@@ -689,7 +697,7 @@ TEST(RedisStoreFaultTest, AConnectionThatEndsInTheMiddleOfAReplyLeavesTheOutcome
       if (::recv(fd, buffer, sizeof buffer, 0) <= 0) return;
       ::send(fd, whole.data(), length, MSG_NOSIGNAL);
     });
-    const Failed failed = expect_failed(*open_at(server.location(), kClaim));
+    const Failed failed = expect_failed(*open_at(server.location(), kContender));
     EXPECT_EQ(failed.trouble, Trouble::kUnreachable) << length;
     EXPECT_TRUE(failed.unknown) << length;
   }
@@ -704,7 +712,7 @@ TEST(RedisStoreFaultTest, AServerWithTooManyClientsSaysSoAndHasDoneNothing) {
     while (::recv(fd, buffer, sizeof buffer, 0) > 0) {
     }
   });
-  const Failed failed = expect_failed(*open_at(server.location(), kClaim));
+  const Failed failed = expect_failed(*open_at(server.location(), kContender));
   EXPECT_EQ(failed.trouble, Trouble::kNotServing);
   EXPECT_THAT(failed.text, HasSubstr("maxclients"));
   EXPECT_FALSE(failed.unknown);
@@ -713,7 +721,7 @@ TEST(RedisStoreFaultTest, AServerWithTooManyClientsSaysSoAndHasDoneNothing) {
 TEST(RedisStoreFaultTest, ASentinelIsNoServerOfLeases) {
   FakeServer server(FakeServer::answers(
       "%1\r\n$4\r\nmode\r\n$8\r\nsentinel\r\n-ERR unknown command 'EVALSHA'\r\n"));
-  const Failed failed = expect_failed(*open_at(server.location(), kClaim));
+  const Failed failed = expect_failed(*open_at(server.location(), kContender));
   EXPECT_EQ(failed.trouble, Trouble::kMisconfigured);
   EXPECT_THAT(failed.text, HasSubstr("Sentinel"));
 }
@@ -723,7 +731,8 @@ TEST(RedisStoreFaultTest, NonsenseIsMisconfiguredAndNeverAGrant) {
        {"+OK\r\n", "*0\r\n", "*1\r\n$7\r\ngranted\r\n", "*2\r\n$7\r\ngranted\r\n$1\r\nx\r\n",
         "$-1\r\n", ":1\r\n", "*2\r\n$7\r\ngranted\r\n$2\r\n-1\r\n", "_\r\n", "*-1\r\n"}) {
     FakeServer server(FakeServer::answers(kHello + reply));
-    EXPECT_EQ(expect_failed(*open_at(server.location(), kClaim)).trouble, Trouble::kMisconfigured)
+    EXPECT_EQ(expect_failed(*open_at(server.location(), kContender)).trouble,
+              Trouble::kMisconfigured)
         << reply;
   }
 }
@@ -732,7 +741,7 @@ TEST(RedisStoreFaultTest, LeavesNoDescriptorToTheJob) {
   FakeServer server(FakeServer::answers(kHello + kGranted));
   RedisLocation location = server.location();
   location.host = "localhost";
-  auto store = open_at(location, kClaim);
+  auto store = open_at(location, kContender);
   expect_granted(*store);
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
     const int fd = std::stoi(entry.path().filename());

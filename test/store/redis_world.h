@@ -16,8 +16,8 @@ struct WorldOn {
 
   WorldOn() { server.grow_up(std::chrono::seconds(1)); }
 
-  std::unique_ptr<Store> open(const Claim& claim, bool listening) {
-    return std::make_unique<RedisStore>(server.tcp(), claim, listening);
+  std::unique_ptr<Store> open(const Candidate& candidate) {
+    return std::make_unique<RedisStore>(server.tcp(), candidate);
   }
   void lose_lease(const Key& key) { server.command({"DEL", key.value}); }
 

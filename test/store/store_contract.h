@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "base/random.h"
@@ -15,7 +17,7 @@
 
 // The contract of every Store, as typed tests over a "world": a type with a default constructor and
 //
-//   std::unique_ptr<Store> open(const Claim& claim, bool listening);
+//   std::unique_ptr<Store> open(const Candidate& candidate);
 //
 // Stores on a server, whose leases end by themselves and can get lost, run
 // ExpiringStoreContractTest as well, for which the world has
@@ -30,36 +32,113 @@ namespace cluster_leader {
 
 using namespace std::chrono_literals;
 
-/// Turns the loop until `store` answers; nothing if it does not in `patience`.
-inline std::optional<Answer> await_answer(Store& store, Duration patience = 5s) {
-  Poller poller;
+/// Who stands for a key in a test.
+struct Contender {
+  Candidate candidate;
+  Claim claim;
+};
+
+/// A store with the loop around it. What it tells of one claim is kept while a test waits for
+/// another. Most tests know one claim only, which is number 0.
+class LoopedStore {
+ public:
+  explicit LoopedStore(std::unique_ptr<Store> store) : store_(std::move(store)) {}
+
+  std::size_t add(const Claim& claim) {
+    const std::size_t number = store_->add(claim.key);
+    store_->set_holder(number, claim.holder);
+    return number;
+  }
+  void set_holder(HolderId holder, std::size_t claim = 0) {
+    store_->set_holder(claim, std::move(holder));
+  }
+  void send(const Request& request, std::size_t claim = 0) {
+    store_->send(claim, request, BootClock::now());
+  }
+  void send(RequestKind kind, Token token = {}, std::size_t claim = 0) {
+    send(Request{kind, ++attempts_, token, {}, {}}, claim);
+  }
+  void cancel(std::size_t claim = 0) { store_->cancel(claim); }
+  void abandon(std::size_t claim = 0) { store_->abandon(claim); }
+  std::string stage(std::size_t claim = 0) const { return store_->stage(claim); }
+  Time wake_at() const { return store_->wake_at(); }
+
+  /// One turn of the loop, which waits until `deadline` at most.
+  Time turn(Time deadline) {
+    store_->watch(poller_);
+    const Time now = poller_.wait(std::min(store_->wake_at(), deadline));
+    store_->advance(poller_, now);
+    while (auto event = store_->next()) heard_.push_back(std::move(*event));
+    return now;
+  }
+
+  /// The answer to `claim`; nothing if there is none in `patience`.
+  std::optional<Answer> await_answer(Duration patience = 5s, std::size_t claim = 0) {
+    return await<Answer>(patience, claim);
+  }
+  /// What `claim` is told without having asked.
+  std::optional<Notice> await_notice(Duration patience = 2s, std::size_t claim = 0) {
+    return await<Notice>(patience, claim);
+  }
+  std::optional<Notice> take_notice(std::size_t claim = 0) { return take<Notice>(claim); }
+
+  std::optional<Answer> ask(RequestKind kind, Token token = {}, Duration patience = 5s,
+                            std::size_t claim = 0) {
+    send(kind, token, claim);
+    return await_answer(patience, claim);
+  }
+
+ private:
+  template <typename T>
+  std::optional<T> take(std::size_t claim) {
+    const auto found = std::find_if(heard_.begin(), heard_.end(), [&](const StoreEvent& event) {
+      return event.claim == claim && std::holds_alternative<T>(event.what);
+    });
+    if (found == heard_.end()) return std::nullopt;
+    T what = std::get<T>(std::move(found->what));
+    heard_.erase(found);
+    return what;
+  }
+
+  template <typename T>
+  std::optional<T> await(Duration patience, std::size_t claim) {
+    const Time end = BootClock::now() + patience;
+    for (;;) {
+      if (auto what = take<T>(claim)) return what;
+      if (turn(end) >= end) return take<T>(claim);
+    }
+  }
+
+  std::unique_ptr<Store> store_;
+  Poller poller_;
+  std::deque<StoreEvent> heard_;
+  std::uint64_t attempts_ = 0;
+};
+
+inline std::optional<Answer> await_answer(LoopedStore& store, Duration patience = 5s) {
+  return store.await_answer(patience);
+}
+
+/// Turns the loop until asking again may be worth while; false if nothing says so in `patience`.
+inline bool await_hint(LoopedStore& store, Duration patience = 2s) {
   const Time end = BootClock::now() + patience;
-  for (;;) {
-    store.watch(poller);
-    const Time now = poller.wait(std::min(store.wake_at(), end));
-    if (auto answer = store.advance(poller, now)) return answer;
-    if (now >= end) return std::nullopt;
+  while (const auto notice = store.await_notice(std::max(end - BootClock::now(), Duration()))) {
+    if (notice->kind != Notice::Kind::kTaken) return true;
+  }
+  EXPECT_FALSE(store.await_answer(0s)) << "an answer that nobody asked for";
+  return false;
+}
+
+/// Only waits.
+inline void pass(LoopedStore& store, Duration time) {
+  const Time end = BootClock::now() + time;
+  while (store.turn(end) < end) {
   }
 }
 
-/// Turns the loop until `store` has a hint; false if it has none in `patience`.
-inline bool await_hint(Store& store, Duration patience = 2s) {
-  Poller poller;
-  const Time end = BootClock::now() + patience;
-  for (;;) {
-    if (store.take_hint()) return true;
-    store.watch(poller);
-    const Time now = poller.wait(std::min(store.wake_at(), end));
-    EXPECT_FALSE(store.advance(poller, now)) << "an answer that nobody asked for";
-    if (now >= end) return store.take_hint();
-  }
-}
-
-inline std::optional<Answer> ask(Store& store, RequestKind kind, Token token = {},
+inline std::optional<Answer> ask(LoopedStore& store, RequestKind kind, Token token = {},
                                  Duration patience = 5s) {
-  static std::uint64_t attempt = 0;
-  store.send(Request{kind, ++attempt, token}, BootClock::now());
-  return await_answer(store, patience);
+  return store.ask(kind, token, patience);
 }
 
 /// What an answer is, for the messages of failed tests.
@@ -69,11 +148,13 @@ inline std::string describe(const std::optional<Answer>& answer) {
     return "granted " + std::to_string(granted->token.value);
   }
   if (auto* busy = std::get_if<Busy>(&*answer)) {
-    return "busy: " + busy->leader + ", " + std::to_string(ceil_ms(busy->retry_after)) + " ms";
+    return "busy: " + busy->holder.value + ", " + std::to_string(ceil_ms(busy->retry_after)) +
+           " ms";
   }
   if (std::holds_alternative<Renewed>(*answer)) return "renewed";
-  if (auto* lost = std::get_if<Lost>(&*answer)) return "lost to '" + lost->leader + "'";
+  if (auto* lost = std::get_if<Lost>(&*answer)) return "lost to '" + lost->holder.value + "'";
   if (std::holds_alternative<Released>(*answer)) return "released";
+  if (std::holds_alternative<Done>(*answer)) return "done";
   const auto& failed = std::get<Failed>(*answer);
   return "failed (" + std::to_string(static_cast<int>(failed.trouble)) +
          (failed.unknown ? ", unknown" : "") + "): " + failed.text;
@@ -87,25 +168,39 @@ T expect(const std::optional<Answer>& answer) {
   return T{};
 }
 
-inline Granted expect_granted(Store& store) {
+inline Granted expect_granted(LoopedStore& store) {
   return expect<Granted>(ask(store, RequestKind::kAcquire));
 }
-inline Busy expect_busy(Store& store) { return expect<Busy>(ask(store, RequestKind::kAcquire)); }
-inline void expect_renewed(Store& store, Token token) {
+inline Busy expect_busy(LoopedStore& store) {
+  return expect<Busy>(ask(store, RequestKind::kAcquire));
+}
+inline void expect_renewed(LoopedStore& store, Token token) {
   expect<Renewed>(ask(store, RequestKind::kRenew, token));
 }
-inline void expect_released(Store& store) { expect<Released>(ask(store, RequestKind::kRelease)); }
+inline void expect_released(LoopedStore& store) {
+  expect<Released>(ask(store, RequestKind::kRelease));
+}
 
-inline Claim make_claim(const Key& key, const std::string& node, Duration ttl = 1s) {
-  Claim claim;
-  claim.key = key;
-  claim.holder = {node + "/" + random_hex_128()};
-  claim.ttl = ttl;
-  claim.node = node;
-  claim.host = "host-of-" + node;
-  claim.pid = ::getpid();
-  claim.command = "the job of " + node;
-  return claim;
+/// The node label of whoever stands in the way.
+template <typename T>
+std::string node_in(const T& answer) {
+  return node_of(answer.holder.value);
+}
+
+inline HolderId fresh_holder(const std::string& node) { return {node + "/" + random_hex_128()}; }
+
+inline Candidate make_candidate(const std::string& node, Duration ttl = 1s) {
+  Candidate candidate;
+  candidate.ttl = ttl;
+  candidate.node = node;
+  candidate.host = "host-of-" + node;
+  candidate.pid = ::getpid();
+  candidate.command = "the job of " + node;
+  return candidate;
+}
+
+inline Contender make_contender(const Key& key, const std::string& node, Duration ttl = 1s) {
+  return {make_candidate(node, ttl), {key, fresh_holder(node)}};
 }
 
 /// A key that no other test has.
@@ -117,11 +212,14 @@ class StoreContractTest : public testing::Test {
   static void SetUpTestSuite() { world_ = std::make_unique<World>(); }
   static void TearDownTestSuite() { world_.reset(); }
 
-  std::unique_ptr<Store> open(const std::string& node, bool listening = false) {
-    return open(make_claim(key_, node), listening);
+  std::unique_ptr<LoopedStore> open(const std::string& node, bool listening = false) {
+    return open(make_contender(key_, node), listening);
   }
-  std::unique_ptr<Store> open(const Claim& claim, bool listening = false) {
-    return world_->open(claim, listening);
+  std::unique_ptr<LoopedStore> open(Contender contender, bool listening = false) {
+    contender.candidate.listens = listening;
+    auto store = std::make_unique<LoopedStore>(world_->open(contender.candidate));
+    store->add(contender.claim);
+    return store;
   }
 
   inline static std::unique_ptr<World> world_;
@@ -141,7 +239,7 @@ TYPED_TEST_P(StoreContractTest, IsBusyForEverybodyElse) {
   expect_granted(*a);
   for (int i = 0; i < 3; ++i) {
     const Busy busy = expect_busy(*b);
-    EXPECT_EQ(busy.leader, "a");
+    EXPECT_EQ(node_in(busy), "a");
     EXPECT_GT(busy.retry_after, Duration::zero());
   }
 }
@@ -154,7 +252,7 @@ TYPED_TEST_P(StoreContractTest, AcquireIsIdempotentForItsOwnId) {
 
 TYPED_TEST_P(StoreContractTest, OtherKeysAreOtherLeases) {
   auto a = this->open("a");
-  auto other = this->open(make_claim(fresh_key(), "b"));
+  auto other = this->open(make_contender(fresh_key(), "b"));
   expect_granted(*a);
   expect_granted(*other);
 }
@@ -164,7 +262,7 @@ TYPED_TEST_P(StoreContractTest, RenewsWhatItHolds) {
   auto b = this->open("b");
   const Token token = expect_granted(*a).token;
   for (int i = 0; i < 3; ++i) expect_renewed(*a, token);
-  EXPECT_EQ(expect_busy(*b).leader, "a");
+  EXPECT_EQ(node_in(expect_busy(*b)), "a");
 }
 
 TYPED_TEST_P(StoreContractTest, RenewOfAnothersKeyIsLost) {
@@ -173,7 +271,7 @@ TYPED_TEST_P(StoreContractTest, RenewOfAnothersKeyIsLost) {
   const Token old = expect_granted(*a).token;
   expect_released(*a);
   const Token token = expect_granted(*b).token;
-  EXPECT_EQ(expect<Lost>(ask(*a, RequestKind::kRenew, old)).leader, "b");
+  EXPECT_EQ(node_in(expect<Lost>(ask(*a, RequestKind::kRenew, old))), "b");
   expect_renewed(*b, token);
 }
 
@@ -191,7 +289,7 @@ TYPED_TEST_P(StoreContractTest, ReleaseNeverDeletesAnothers) {
   auto b = this->open("b");
   const Token token = expect_granted(*a).token;
   expect_released(*b);
-  EXPECT_EQ(expect_busy(*b).leader, "a");
+  EXPECT_EQ(node_in(expect_busy(*b)), "a");
   expect_renewed(*a, token);
 }
 
@@ -231,7 +329,7 @@ TYPED_TEST_P(StoreContractTest, WaiterGetsAHintOnRelease) {
   EXPECT_FALSE(await_hint(*b, 50ms));
   expect_released(*a);
   EXPECT_TRUE(await_hint(*b));
-  EXPECT_FALSE(b->take_hint()) << "once after each sign";
+  EXPECT_FALSE(await_hint(*b, 20ms)) << "once after each sign";
   expect_granted(*b);
 }
 
@@ -247,7 +345,7 @@ TYPED_TEST_P(StoreContractTest, AbandonReleases) {
 
 TYPED_TEST_P(StoreContractTest, ACancelledRequestIsNeverReported) {
   auto a = this->open("a");
-  a->send(Request{RequestKind::kAcquire, 1, {}}, BootClock::now());
+  a->send(RequestKind::kAcquire);
   a->cancel();
   EXPECT_FALSE(await_answer(*a, 50ms));
   expect_granted(*a);
@@ -285,15 +383,15 @@ TYPED_TEST_P(ExpiringStoreContractTest, RenewalLastsAWholeTtl) {
   auto a = this->open("a");
   auto b = this->open("b");
   const Token token = expect_granted(*a).token;
-  await_hint(*a, 600ms);
+  pass(*a, 600ms);
   expect_renewed(*a, token);
   EXPECT_GT(expect_busy(*b).retry_after, 900ms);
-  await_hint(*b, 600ms);
-  EXPECT_EQ(expect_busy(*b).leader, "a");
+  pass(*b, 600ms);
+  EXPECT_EQ(node_in(expect_busy(*b)), "a");
 }
 
 TYPED_TEST_P(ExpiringStoreContractTest, AWaitHonoursTheHoldersTtl) {
-  auto a = this->open(make_claim(this->key_, "a", 3s));
+  auto a = this->open(make_contender(this->key_, "a", 3s));
   auto b = this->open("b");
   expect_granted(*a);
   EXPECT_GT(expect_busy(*b).retry_after, 2900ms);
@@ -306,7 +404,7 @@ TYPED_TEST_P(ExpiringStoreContractTest, RebuildsAVanishedLease) {
   const Token token = expect_granted(*a).token;
   this->world_->lose_lease(this->key_);
   expect_renewed(*a, token);
-  EXPECT_EQ(expect_busy(*b).leader, "a");
+  EXPECT_EQ(node_in(expect_busy(*b)), "a");
   expect_released(*a);
   EXPECT_GT(expect_granted(*b).token, token);
 }
@@ -318,10 +416,10 @@ TYPED_TEST_P(ExpiringStoreContractTest, CandidatesWaitUntilTheVanishedLeaseWould
   const Token token = expect_granted(*a).token;
   this->world_->lose_lease(this->key_);
   const Busy busy = expect_busy(*b);
-  EXPECT_EQ(busy.leader, "a");
+  EXPECT_EQ(node_in(busy), "a");
   EXPECT_GT(busy.retry_after, 900ms);
   EXPECT_LT(busy.retry_after, 1050ms);
-  await_hint(*b, busy.retry_after);
+  pass(*b, busy.retry_after);
   EXPECT_GT(expect_granted(*b).token, token);
   EXPECT_GE(BootClock::now() - granted_after, 1s);
 }
@@ -330,7 +428,7 @@ TYPED_TEST_P(ExpiringStoreContractTest, AVanishedLeaseIsWaitedForFromItsLastRene
   auto a = this->open("a");
   auto b = this->open("b");
   const Token token = expect_granted(*a).token;
-  await_hint(*a, 500ms);
+  pass(*a, 500ms);
   expect_renewed(*a, token);
   this->world_->lose_lease(this->key_);
   EXPECT_GT(expect_busy(*b).retry_after, 900ms);
@@ -340,7 +438,7 @@ TYPED_TEST_P(ExpiringStoreContractTest, ARenewalNeverTakesBackALaterLease) {
   auto a = this->open("a");
   auto b = this->open("b");
   const Token token = expect_granted(*a).token;
-  await_hint(*a, 1010ms);
+  pass(*a, 1010ms);
   expect_granted(*b);
   this->world_->lose_lease(this->key_);
   expect<Lost>(ask(*a, RequestKind::kRenew, token));
@@ -349,7 +447,7 @@ TYPED_TEST_P(ExpiringStoreContractTest, ARenewalNeverTakesBackALaterLease) {
 TYPED_TEST_P(ExpiringStoreContractTest, AnExpiredLeaseThatNobodyTookIsRenewed) {
   auto a = this->open("a");
   const Token token = expect_granted(*a).token;
-  await_hint(*a, 1010ms);
+  pass(*a, 1010ms);
   expect_renewed(*a, token);
 }
 

@@ -1,7 +1,8 @@
 -- Gives the lease to a candidate, or says who has it and for how long.
 --
 -- KEYS: lock, record.  ARGV: holder id, ttl in ms, events channel, node, host, pid, command, identity,
--- token of the run whose result is awaited ('0': of whatever run has the key; '': a result is no use).
+-- token of the run whose result is awaited ('0': of whatever run has the key; '': a result is no use),
+-- '1' if whoever asks listens on the channel, else ''.
 -- Answers: {'granted', token}
 --          {'busy', holder id, rest in ms (-1: no expiry), ttl of that holder in ms (0: unknown), token
 --           of that lease (0: unknown)}
@@ -96,7 +97,7 @@ local token = whole(math.max(fence + 1, now))
 redis.call('SET', lock, id, 'PX', ttl)
 local written = redis.pcall('HSET', record, 'fence', token, 'until', whole(now + ttl),
   'ttl', whole(ttl), 'node', ARGV[4], 'host', ARGV[5], 'pid', ARGV[6], 'command', ARGV[7],
-  'since', whole(now), 'holder', id)
+  'since', whole(now), 'holder', id, 'identity', ARGV[8], 'listens', ARGV[10])
 if not is_refusal(written) then written = redis.pcall('PEXPIRE', record, record_lifetime) end
 if is_refusal(written) then
   redis.call('DEL', lock)

@@ -12,6 +12,6 @@ if value == id or (not value and redis.call('HMGET', record, 'holder')[1] == id)
   -- Without `until` the lease ended cleanly, and nobody has to wait for it. The fence stays.
   redis.call('HDEL', record, 'until')
   -- In pcall, because releasing must work without the right to publish.
-  redis.pcall('PUBLISH', ARGV[2], 'released')
+  redis.pcall('PUBLISH', ARGV[2], 'released ' .. id)
 end
 return {'released'}

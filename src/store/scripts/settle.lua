@@ -48,5 +48,5 @@ if status ~= '' then
   end
 end
 redis.pcall('PEXPIRE', record, record_lifetime)
-redis.pcall('PUBLISH', ARGV[2], stays > 0 and 'parked' or 'released')
+redis.pcall('PUBLISH', ARGV[2], (stays > 0 and 'parked ' or 'released ') .. id)
 return {'released'}

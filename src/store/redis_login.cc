@@ -1,0 +1,146 @@
+#include "store/redis_login.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+#include "base/unique_fd.h"
+#include "store/redis_replies.h"
+
+namespace cluster_leader {
+
+namespace {
+
+using Purpose = RedisConnection::Purpose;
+
+/// In the place of an errno.
+constexpr int kNotAFile = -1;
+
+/// The first line of a file; without blocking, whatever kind of file it is.
+std::optional<std::string> read_secret(const std::string& path, int& error) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  // A pipe, such as a shell's <(...), gives the secret once, and it is wanted for every connection.
+  struct stat status {};
+  if (fd && (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))) {
+    error = kNotAFile;
+    return std::nullopt;
+  }
+  std::string text;
+  char part[512];
+  ssize_t got = fd ? 0 : -1;
+  while (fd && (got = ::read(fd.get(), part, sizeof part)) > 0) text.append(part, part + got);
+  if (got < 0) {
+    error = errno;
+    return std::nullopt;
+  }
+  if (text.ends_with('\n')) text.pop_back();
+  if (text.ends_with('\r')) text.pop_back();
+  return text;
+}
+
+Failed unreadable_secret(const std::string& path, int error) {
+  return {Trouble::kMisconfigured,
+          "cannot read the password file " + path + ": " +
+              (error == kNotAFile
+                   ? "it must be a regular file, since it is read anew for every connection"
+                   : std::strerror(error)),
+          false,
+          {}};
+}
+
+bool means_no_hello(std::string_view error) {
+  // Redis before 6 does not know the command, and says so without a code of its own; a server that
+  // knows it may not know RESP3.
+  const std::string_view code = error_code(error);
+  return (code == "ERR" && !is_refusal_to_accept(error)) || code == "NOPROTO";
+}
+
+/// The text of field `name` in the reply to HELLO.
+std::string_view field_of(const redisReply& hello, std::string_view name) {
+  for (std::size_t i = 0; i + 1 < hello.elements; i += 2) {
+    if (text_of(*hello.element[i]) == name) return text_of(*hello.element[i + 1]);
+  }
+  return {};
+}
+
+}  // namespace
+
+std::optional<Failed> RedisLogin::begin(RedisConnection& connection) {
+  awaited_ = 0;
+  must_begin_again_ = false;
+  refusal_.reset();
+  wrong_role_.reset();
+  version_.clear();
+  const Credentials& credentials = location_.credentials;
+  std::string secret = credentials.password;
+  if (!credentials.password_file.empty()) {
+    int error = 0;
+    auto read = read_secret(credentials.password_file, error);
+    if (!read) return unreadable_secret(credentials.password_file, error);
+    secret = std::move(*read);
+  }
+  const std::string& user = credentials.user;
+  const bool has_login = !user.empty() || !secret.empty();
+  const auto say = [&](Purpose purpose, std::initializer_list<std::string_view> words) {
+    connection.append(purpose, words);
+    ++awaited_;
+  };
+  if (speaks_resp2_) {
+    if (has_login && user.empty()) say(Purpose::kLogin, {"AUTH", secret});
+    if (has_login && !user.empty()) say(Purpose::kLogin, {"AUTH", user, secret});
+  } else if (has_login) {
+    say(Purpose::kHello, {"HELLO", "3", "AUTH", user.empty() ? "default" : std::string_view(user),
+                          secret, "SETNAME", "cluster-leader"});
+  } else {
+    say(Purpose::kHello, {"HELLO", "3", "SETNAME", "cluster-leader"});
+  }
+  if (location_.db != 0) {
+    say(Purpose::kSelect, {"SELECT", std::to_string(location_.db)});
+  }
+  return std::nullopt;
+}
+
+void RedisLogin::take(Purpose purpose, const redisReply& reply) {
+  --awaited_;
+  const bool is_error = reply.type == REDIS_REPLY_ERROR;
+  if (purpose == Purpose::kSelect) {
+    if (!is_error || refusal_ || must_begin_again_) return;
+    refusal_ = failure_of_select(text_of(reply), location_.db);
+    refusal_->unknown = true;
+  } else if (!is_error) {
+    version_ = field_of(reply, "version");
+    Failed failure;
+    if (!is_wrong_role(reply, failure)) return;
+    failure.unknown = true;
+    wrong_role_ = std::move(failure);
+  } else if (!speaks_resp2_ && means_no_hello(text_of(reply))) {
+    must_begin_again_ = speaks_resp2_ = true;
+  } else {
+    refusal_ = failure_of_login(text_of(reply));
+    refusal_->unknown = !is_refusal_to_accept(text_of(reply));
+  }
+}
+
+Failed failure_of_fault(const RedisConnection& connection) {
+  if (connection.fault() == RedisConnection::Fault::kNotRedis) {
+    return {Trouble::kMisconfigured,
+            "what answers there is not a Redis or Valkey server, or it wants TLS",
+            false,
+            {}};
+  }
+  const std::string_view text = connection.fault_text();
+  Failed failure;
+  if (!text.empty()) {
+    failure.text = "the connection broke: " + std::string(text);
+  } else if (!connection.has_received()) {
+    failure.text = "the server closed the connection without a word: does it want TLS?";
+  } else {
+    failure.text = "the server closed the connection";
+  }
+  return failure;
+}
+
+}  // namespace cluster_leader
