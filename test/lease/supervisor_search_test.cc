@@ -558,21 +558,21 @@ TEST(SupervisorSearch, KeyThatIsToBeHeldIsNeverFreedByALateRequest) {
 }
 
 TEST(SupervisorSearch, JobIsGoneBeforeTheLeaseThatIsResigned) {
-  expect_promise(waiting(), {.connections_lost = 2, .resignation = true}, 30'000, kWithResignation);
+  expect_promise(waiting(), {.connections_lost = 2, .resignation = true}, 60'000, kWithResignation);
 }
 
 TEST(SupervisorSearch, JobThatIsStartedAgainNeverLivesWithoutTheKey) {
-  expect_promise(restarting(), {.connections_lost = 2}, 30'000, kUndisturbed);
+  expect_promise(restarting(), {.connections_lost = 2}, 60'000, kUndisturbed);
 }
 
 TEST(SupervisorSearch, JobThatIsStartedAgainEndsWhenItIsTold) {
   expect_promise(restarting(),
                  {.connections_lost = 1, .signals = true, .resignation = true, .hold = true},
-                 30'000, kWithSignals | kWithResignation);
+                 150'000, kWithSignals | kWithResignation);
 }
 
 TEST(SupervisorSearch, HintsNeverSendASecondRequest) {
-  expect_promise(restarting(), {.connections_lost = 1, .evictions = 1, .hints = true}, 30'000,
+  expect_promise(restarting(), {.connections_lost = 1, .evictions = 1, .hints = true}, 150'000,
                  kUndisturbed);
 }
 
