@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
-#include <utility>
+
+#include "process/service_manager.h"
 
 namespace cluster_leader {
 
@@ -23,9 +24,10 @@ std::vector<std::string> lease_environment(const Options& options, const std::st
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
     const std::string_view name = text.substr(0, text.find('='));
-    if (std::find(kNames.begin(), kNames.end(), name) == kNames.end()) {
-      environment.emplace_back(text);
-    }
+    const bool is_ours =
+        std::find(kNames.begin(), kNames.end(), name) != kNames.end() ||
+        (options.verb == Options::Verb::kElect && is_of_service_manager(name));
+    if (!is_ours) environment.emplace_back(text);
   }
   const auto set = [&](std::string_view name, const std::string& value) {
     environment.emplace_back(name).append("=").append(value);
