@@ -14,7 +14,6 @@
 #include "commands/keeper.h"
 #include "commands/metrics_file.h"
 #include "commands/place.h"
-#include "commands/place.h"
 #include "commands/reporter.h"
 #include "commands/result_file.h"
 #include "commands/run_ending.h"
@@ -297,22 +296,13 @@ class Run {
       return end(RunEnding::Outcome::kUnavailable, kExitUnavailable);
     }
     const int status = shell_status(word.status);
-    const std::string reason = std::generic_category().message(word.status.value);
-    switch (word.status.kind) {
-      case JobStatus::Kind::kExited:
-        return end(RunEnding::Outcome::kRan, status);
-      case JobStatus::Kind::kSignaled:
-        return end(RunEnding::Outcome::kRan, status, word.status.value);
-      case JobStatus::Kind::kNotExecuted:
-        reporter_.error("cannot execute " + options_.command[0] + ": " + reason);
-        break;
-      case JobStatus::Kind::kNotStarted:
-        reporter_.error(where_ + ": the job could not be started: " + reason);
-        break;
-      case JobStatus::Kind::kNone:
-        break;
+    if (const auto why = why_not_run(word.status, options_.command[0])) {
+      reporter_.error(where_ + ": " + *why);
+      return end(RunEnding::Outcome::kError, status);
     }
-    return end(RunEnding::Outcome::kError, status);
+    if (word.status.kind == JobStatus::Kind::kNone) return end(RunEnding::Outcome::kError, status);
+    const bool was_killed = word.status.kind == JobStatus::Kind::kSignaled;
+    return end(RunEnding::Outcome::kRan, status, was_killed ? word.status.value : 0);
   }
 
   void tell_files(const RunEnding& ending) {
