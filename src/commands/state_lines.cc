@@ -5,11 +5,11 @@
 
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/one_line.h"
 #include "base/wall_time.h"
-#include "process/hang_up.h"
 
 namespace cluster_leader {
 
@@ -67,37 +67,35 @@ std::string StateLines::line(std::size_t index, const Leadership& leadership) co
 }
 
 void StateLines::watch(Poller& poller) const {
-  if (reader_gone_) return;
-  if (order_.empty()) return watch_hang_up(fd_, poller);
-  poller.watch(fd_, POLLOUT);
+  // An end of the reader shows without being asked for.
+  if (!reader_gone_) poller.watch(fd_, has_unwritten() ? POLLOUT : short{0});
 }
 
 void StateLines::advance(const Poller& poller) {
-  if (is_hung_up(fd_, poller)) reader_gone_ = true;
+  if ((poller.ready(fd_) & (POLLERR | POLLHUP)) != 0) reader_gone_ = true;
   write();
 }
 
 void StateLines::write() {
-  while (!order_.empty() && !reader_gone_ && write_first()) {
+  while (!reader_gone_ && has_unwritten()) {
+    if (rest_.empty()) {
+      rest_ = std::exchange(unwritten_[order_.front()], {});
+      order_.pop_front();
+    }
+    if (!write_rest()) return;
   }
 }
 
-/// False if the reader does not take it now. What is written does not block: stdout is shared with
+/// False if the reader does not take all of it now. This does not block: stdout is shared with
 /// others and is never made non-blocking, but a pipe or socket that has room has enough for a line.
-bool StateLines::write_first() {
+bool StateLines::write_rest() {
   pollfd room{fd_, POLLOUT, 0};
   if (::poll(&room, 1, 0) != 1 || (room.revents & POLLOUT) == 0) return false;
-  std::string& text = unwritten_[order_.front()];
-  const ssize_t written = ::write(fd_, text.data(), text.size());
-  if (written < 0 && (errno == EINTR || errno == EAGAIN)) return false;
-  if (written < 0) {
-    reader_gone_ = true;
-    return false;
-  }
-  text.erase(0, static_cast<std::size_t>(written));
-  if (!text.empty()) return false;
-  order_.pop_front();
-  return true;
+  const ssize_t written = ::write(fd_, rest_.data(), rest_.size());
+  if (written < 0 && errno != EINTR && errno != EAGAIN) reader_gone_ = true;
+  if (written < 0) return false;
+  rest_.erase(0, static_cast<std::size_t>(written));
+  return rest_.empty();
 }
 
 }  // namespace cluster_leader

@@ -27,18 +27,19 @@ class StateLines {
   void advance(const Poller& poller);
   /// Writes what the reader takes at once.
   void write();
-  bool has_unwritten() const { return !order_.empty(); }
+  bool has_unwritten() const { return !rest_.empty() || !order_.empty(); }
   /// Whether nobody can read any more what is written.
   bool is_reader_gone() const { return reader_gone_; }
 
  private:
   std::string line(std::size_t index, const Leadership& leadership) const;
-  bool write_first();
+  bool write_rest();
 
   const Options& options_;
   int fd_;
-  std::deque<std::size_t> order_;        ///< keys whose line is to be written
-  std::vector<std::string> unwritten_;   ///< by key; empty: nothing
+  std::string rest_;                    ///< of the line that is being written
+  std::deque<std::size_t> order_;       ///< keys whose line is to be written
+  std::vector<std::string> unwritten_;  ///< by key; empty: nothing
   bool reader_gone_ = false;
 };
 
