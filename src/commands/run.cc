@@ -87,11 +87,10 @@ class Run {
       return end(RunEnding::Outcome::kError, kExitOs);
     }
     location_ = *location;
-    where_ = describe_place(options_.key, location_);
+    where_ = describe_place(key(), location_);
     advise();
-    session_.emplace(Supervisor(options_.timeline, options_.policy, random_u64(), BootClock::now()),
-                     open_store(location_, claim_, options_.policy.wait_while_busy), where_,
-                     reporter_);
+    open_session(open_store(location_, candidate_),
+                 Supervisor(options_.timeline, options_.policy, random_u64(), BootClock::now()));
     const bool granted = stand();
     ending_.decided_ms = wall_clock_ms();
     ending_.leader = session_->at(0).leader();
