@@ -178,7 +178,7 @@ class Elect : public FrontDuty {
 
   void watch(Poller& poller) override {
     lines_.watch(poller);
-    if (parent_) {
+    if (parent_ && !stopping_) {
       parent_->watch(poller);
       watch_hang_up(STDIN_FILENO, poller);
     }
@@ -198,6 +198,8 @@ class Elect : public FrontDuty {
     while (link_ != nullptr && !orders_.empty() && give_order(*link_, orders_.front())) {
       orders_.pop_front();
     }
+    // Last, since the time is stale afterwards. The keeper renews on.
+    if (std::exchange(stop_key_, false)) stop_ourselves();
   }
 
   void look_around(const Poller& poller, Time now) {
@@ -232,7 +234,7 @@ class Elect : public FrontDuty {
         if (std::exchange(is_hung_, false)) orders_.push_back(Order::kStand);
         return true;
       case SIGTSTP:
-        stop_ourselves();
+        stop_key_ = true;
         return true;
       default:
         if (has_command()) return false;
@@ -304,6 +306,7 @@ class Elect : public FrontDuty {
   std::size_t leading_ = 0;
   Time alive_at_;                ///< when the last SIGUSR1 came
   bool is_hung_ = false;         ///< none has come in time
+  bool stop_key_ = false;        ///< we are to stop as a terminal's key stops a process
   bool stopping_ = false;
   int status_ = kExitOk;
   int dies_of_ = 0;

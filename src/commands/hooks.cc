@@ -80,8 +80,7 @@ void Hooks::start(std::size_t index, Time now) {
     running_.emplace(index,
                      Running{Hook({argv, environment, inherited_}), now + options_.timeline.ttl});
   } catch (const std::system_error& error) {
-    reporter_.error("cannot execute the hook " + argv.front() + " of key " + name(index) + ": " +
-                    error.code().message());
+    say_why_not(index, error.code().value());
   }
 }
 
@@ -92,13 +91,19 @@ void Hooks::hear(const ChildChange& change) {
     return entry.second.hook.pid() == change.pid;
   });
   if (!has_ended || found == running_.end()) return;
-  found->second.hook.ended();
-  if (change.status != 0 && !found->second.was_killed) {
+  if (const int error = found->second.hook.ended()) {
+    say_why_not(found->first, error);
+  } else if (change.status != 0 && !found->second.was_killed) {
     const std::string how = change.code == CLD_EXITED ? "status " : "signal ";
     reporter_.warning("the hook of key " + name(found->first) + " ended with " + how +
                       std::to_string(change.status));
   }
   running_.erase(found);
+}
+
+void Hooks::say_why_not(std::size_t index, int error) {
+  reporter_.error("cannot execute the hook of key " + name(index) + ": " +
+                  std::generic_category().message(error));
 }
 
 std::string Hooks::name(std::size_t index) const { return options_.keys[index]; }

@@ -43,6 +43,7 @@ class Hooks {
 
   const std::vector<std::string>& command(bool is_leader) const;
   void start(std::size_t index, Time now);
+  void say_why_not(std::size_t index, int error);
   std::string name(std::size_t index) const;
 
   const Options& options_;
