@@ -55,14 +55,14 @@ class KeeperLoop {
   Phase phase(std::size_t contest) const { return session_.at(contest).supervisor.phase(); }
 
   void turn() {
-    refresh_promise(now_);
+    refresh_promise();
     session_.watch(poller_);
     const bool has_news = untold_.has_value();
     poller_.watch(link_.closed() ? -1 : link_.fd(), has_news ? POLLIN | POLLOUT : POLLIN);
     poller_.watch(front_gone_ ? -1 : front_pidfd_, POLLIN);
     poller_.watch(signals_.fd(), POLLIN);
     if (job_.is_there()) job_.watch(poller_);
-    Time wake_at = std::min(session_.wake_at(), refresh_due());
+    Time wake_at = std::min(session_.wake_at(), refresh_at_);
     if (is_killing()) wake_at = std::min(wake_at, now_ + kSweepPause);
     const Time now = now_ = poller_.wait(wake_at);
 
@@ -313,8 +313,11 @@ class KeeperLoop {
 
   /// Tells the front by when it must have heard of us, or kill us and the job in our place.
   void promise(std::size_t contest) {
-    promised_ = std::min(promised_, deadline_of(contest));
+    const Time deadline = deadline_of(contest);
+    if (deadline >= promised_) return;
+    promised_ = deadline;
     link_.set_deadline(promised_);
+    refresh_at_ = std::min(refresh_at_, refresh_due());
   }
 
   Time deadline_of(std::size_t contest) const {
@@ -325,24 +328,27 @@ class KeeperLoop {
                : kNever;
   }
 
-  /// Moves the promise on. A promise that comes too early is kept as well, so that with many keys
-  /// it is enough to look at all of them when it comes near.
-  void refresh_promise(Time now) {
+  /// Moves the promise on. One that comes too early is kept as well, so that with many keys it is
+  /// enough to look at all of them when it comes near.
+  void refresh_promise() {
     constexpr std::size_t kFew = 16;
-    if (session_.size() > kFew && now < refresh_at_) return;
+    if (session_.size() > kFew && now_ < refresh_at_) return;
     promised_ = kNever;
     for (std::size_t i = 0; i < session_.size(); ++i) {
       promised_ = std::min(promised_, deadline_of(i));
     }
     link_.set_deadline(promised_);
-    const Timeline& timeline = options_.timeline;
-    const Time half_way = promised_ - (timeline.ttl - timeline.margin) / 2;
-    refresh_at_ = std::max(now + kSweepPause,
-                           std::min(promised_, std::max(half_way, now + timeline.heartbeat / 2)));
+    refresh_at_ = session_.size() > kFew ? refresh_due() : kNever;
   }
 
+  /// When the promise is near: half the time before it, but not at every turn while no renewal
+  /// succeeds.
   Time refresh_due() const {
-    return promised_ == kNever || session_.size() == 1 ? kNever : refresh_at_;
+    if (promised_ == kNever) return kNever;
+    const Timeline& timeline = options_.timeline;
+    const Time half_way = promised_ - (timeline.ttl - timeline.margin) / 2;
+    const Time due = std::min(promised_, std::max(half_way, now_ + timeline.heartbeat / 2));
+    return std::max(due, now_ + kSweepPause);
   }
 
   void say_last_word() {
