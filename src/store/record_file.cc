@@ -135,6 +135,17 @@ std::string file_name_of(const Key& key) {
   return name;
 }
 
+std::optional<Key> key_of_file_name(const std::string& name) {
+  constexpr std::size_t kLongestKey = 512;  // see Key
+  std::string joined = name;
+  std::erase(joined, '/');
+  const auto bytes = percent_decode(joined);
+  if (!bytes || bytes->empty() || bytes->size() > kLongestKey) return std::nullopt;
+  Key key{*bytes};
+  if (bytes->find('\0') != std::string::npos || file_name_of(key) != name) return std::nullopt;
+  return key;
+}
+
 RecordFile::Opened RecordFile::open(const std::string& directory, const Key& key, bool create,
                                     bool (*is_shared)(int fd)) {
   RecordFile file;
@@ -145,6 +156,23 @@ RecordFile::Opened RecordFile::open(const std::string& directory, const Key& key
   bool contended = false;
   if (auto failed = file.open_lock(contended)) return *failed;
   if (contended) return Contended{};
+  return file;
+}
+
+RecordFile::Opened RecordFile::open_to_look(const std::string& directory, const Key& key,
+                                            bool (*is_shared)(int fd)) {
+  RecordFile file;
+  file.name_ = file_name_of(key);
+  bool missing = false;
+  if (auto failed = file.open_folder(directory, false, is_shared, missing)) return *failed;
+  if (missing) return NoDirectory{};
+  const std::string lock = file.name_ + ".lock";
+  file.lock_.reset(::openat(file.folder_.get(), lock.c_str(), O_RDONLY | kPlainFile));
+  if (!file.lock_ && errno != ENOENT && errno != EACCES) return refused(errno, "open " + lock);
+  if (file.lock_ && ::flock(file.lock_.get(), LOCK_SH | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return refused(errno, "lock " + lock);
+    return Contended{};
+  }
   return file;
 }
 
@@ -213,7 +241,7 @@ bool RecordFile::still_locked() const {
 std::variant<FoundRecord, Failed> RecordFile::read(const Moment& moment) {
   const std::string name = name_ + ".lease";
   record_.reset(::openat(folder_.get(), name.c_str(), O_RDWR | kPlainFile));
-  if (!record_ && errno == EACCES) {
+  if (!record_ && (errno == EACCES || errno == EROFS)) {
     record_.reset(::openat(folder_.get(), name.c_str(), O_RDONLY | kPlainFile));
   }
   if (!record_ && errno == ENOENT) return FoundRecord(NoRecord{});

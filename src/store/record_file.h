@@ -20,6 +20,9 @@ Failed refused(int error, const std::string& action);
 /// and folders in folders where it is too long for one name.
 std::string file_name_of(const Key& key);
 
+/// The key whose file_name_of() is `name`; nothing if there is none.
+std::optional<Key> key_of_file_name(const std::string& name);
+
 /// The record of one key while nobody else can change it: the flock(2) on NAME.lock. It must not
 /// live longer than one call, since a lock survives in every process that a fork makes.
 class RecordFile {
@@ -33,6 +36,14 @@ class RecordFile {
   /// them anyway.
   static Opened open(const std::string& directory, const Key& key, bool create,
                      bool (*is_shared)(int fd));
+
+  /// The same for who only looks: makes nothing, needs no right to write, and keeps nobody out who
+  /// looks as well. Where the lock file is missing or may not be read, it is not locked(), and what
+  /// it reads may be a record that is just being written.
+  static Opened open_to_look(const std::string& directory, const Key& key,
+                             bool (*is_shared)(int fd));
+
+  bool is_locked() const { return static_cast<bool>(lock_); }
 
   std::variant<FoundRecord, Failed> read(const Moment& moment);
 

@@ -4,7 +4,11 @@ namespace cluster_leader {
 
 namespace {
 
+constexpr std::string_view kRecord = "cluster-leader:record:";
 constexpr std::string_view kEvents = "cluster-leader:events:";
+
+/// See Key.
+constexpr std::size_t kLongestKey = 512;
 
 bool has_own_tag(std::string_view key) { return hash_tag(key).size() != key.size(); }
 
@@ -31,7 +35,28 @@ std::string_view hash_tag(std::string_view key) {
   return key.substr(open + 1, close - open - 1);
 }
 
-std::string record_name(const Key& key) { return beside("cluster-leader:record:", key.value); }
+std::string record_name(const Key& key) { return beside(kRecord, key.value); }
+
+std::optional<Key> key_of_record(std::string_view name) {
+  if (!name.starts_with(kRecord)) return std::nullopt;
+  std::string_view rest = name.substr(kRecord.size());
+  if (rest.starts_with('{') && rest.ends_with('}')) rest.remove_suffix(1);
+  if (rest.size() < 2 || rest.size() > 1 + kLongestKey) return std::nullopt;
+  Key key{std::string(rest.substr(1))};
+  // Not every name of this shape is one that we would give.
+  if (key.value.find('\0') != key.value.npos || record_name(key) != name) return std::nullopt;
+  return key;
+}
+
+std::string records_pattern(std::string_view prefix) {
+  std::string pattern(kRecord);
+  pattern += "[{:]";
+  for (const char c : prefix) {
+    if (std::string_view("*?[]\\").find(c) != std::string_view::npos) pattern += '\\';
+    pattern += c;
+  }
+  return pattern += '*';
+}
 
 std::string events_channel(const Key& key) { return beside(kEvents, key.value); }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,13 @@ std::string_view hash_tag(std::string_view key);
 /// The hash that describes the lease of `key`. Different keys have different records, and a key
 /// shares the slot with its record unless shares_slot() says no.
 std::string record_name(const Key& key);
+
+/// The key that has a record of this name; nothing if no key has.
+std::optional<Key> key_of_record(std::string_view name);
+
+/// The glob pattern that the records of all keys match that begin with `prefix`, and few others:
+/// key_of_record() tells those.
+std::string records_pattern(std::string_view prefix);
 
 /// The channel on which changes of the lease of `key` are told.
 std::string events_channel(const Key& key);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,21 +27,22 @@ struct LeaseView {
   };
   Key key;
   State state = State::kFree;
-  HolderId holder;  ///< what stands at the key, as it is; empty: nothing
+  HolderId holder;   ///< what stands at the key, as it is; empty: nothing
+  std::string node;  ///< of the holder, or whom a parked key is for
   /// The rest comes from the record, and is empty where that does not describe what stands at the
-  /// key, as for one that the Node-RED node wrote; but for a key that is free it tells of the last
-  /// lease.
-  std::string node;  ///< of the holder, or whom a parked key is for; node_of(holder) without a record
+  /// key, as for one that the Node-RED node wrote. Without a holder it tells of the last lease.
   std::string host;
   std::int64_t pid = 0;
   std::string command;
-  std::string identity;        ///< Candidate::identity of the holder
-  std::int64_t since_ms = 0;   ///< ms since 1970; 0: not known
-  Token token;                 ///< 0: not known
-  Duration ttl{};              ///< of the holder; 0: not known
-  std::optional<Duration> remaining{};       ///< nothing: without end, or not known
-  std::optional<std::int64_t> waiters{};     ///< who listen for its release; nothing: not known
-  std::string fault{};         ///< for kGarbage, one line for people
+  std::string identity;                   ///< Candidate::identity of the holder
+  std::int64_t since_ms = 0;              ///< ms since 1970; 0: not known
+  Token token;                            ///< 0: not known
+  Duration ttl{};                         ///< of the holder; 0: not known
+  std::optional<Duration> remaining{};    ///< nothing: without end, or not known
+  std::optional<std::int64_t> waiters{};  ///< who listen for its release; nothing: not known
+  /// One line for people about what makes no sense. A lease may be held though a part of its record
+  /// is damaged; a garbage key has nothing but this, and perhaps a holder.
+  std::string fault{};
 };
 
 /// Who a lease may be taken from by hand.
@@ -62,30 +64,48 @@ struct Evicted {
   LeaseView before;
 };
 
+/// The keys in use at one place.
+struct Listing {
+  std::vector<LeaseView> views;     ///< in the order of their keys
+  std::size_t unread = 0;           ///< keys that are missing there,
+  std::optional<Failed> failure{};  ///< and why, for the first of them
+};
+
+/// Adds what stands at one key, unless that is free, or why it could not be read.
+void add_to(Listing& listing, std::variant<LeaseView, Failed> looked);
+
 /// True if the lease that `view` describes is the node's that `us` names: where the record has an
 /// identity, by that, else by label and host name. Nodes may share a label, or a host name, but no
 /// identity.
 bool belongs_to(const LeaseView& view, const Eviction& us);
 
-/// The leases at one place, for the people around them. Unlike a Store it may wait for an answer,
-/// though never beyond the deadline that it is given: no lease depends on who looks at others'.
-/// Failures are values; what this machine refuses throws std::system_error.
+/// What may be done to the lease that `view` describes. What is no lease is nobody's to release,
+/// even by force.
+std::variant<Evicted::Kind, Failed> judge(const LeaseView& view, const Eviction& us);
+
+/// The leases at one place, for the people around them. Unlike a Store it waits for answers: with
+/// `patience` for the first one, connecting included, and as long again for each that a list needs
+/// more. No lease depends on who looks at others'. Failures are values; what this machine refuses
+/// throws std::system_error.
 class Registry {
  public:
   virtual ~Registry() = default;
 
-  /// Every key in use whose name begins with `prefix`, in order: all but those that are free.
-  virtual std::variant<std::vector<LeaseView>, Failed> list(const std::string& prefix,
-                                                            Time deadline) = 0;
+  /// Every key in use whose name begins with `prefix`: all but those that are free. A key that
+  /// never had a record, such as one that only the Node-RED node has used, is not found; one that
+  /// we have no right to read is not in the way of the others. Takes at most kLongestList
+  /// patiences.
+  virtual std::variant<Listing, Failed> list(const std::string& prefix, Duration patience) = 0;
+  static constexpr int kLongestList = 100;
 
   /// What stands at `key`.
-  virtual std::variant<LeaseView, Failed> look(const Key& key, Time deadline) = 0;
+  virtual std::variant<LeaseView, Failed> look(const Key& key, Duration patience) = 0;
 
-  /// Frees `key` if that is allowed, in one step with looking whose it is: a lease that is held is
+  /// Frees `key` if that is allowed and it is still what was looked at: a lease that is held is
   /// taken away, one that is parked or resting ended. Those who wait for it are woken, and its
   /// holder is told.
   virtual std::variant<Evicted, Failed> evict(const Key& key, const Eviction& us,
-                                              Time deadline) = 0;
+                                              Duration patience) = 0;
 };
 
 }  // namespace cluster_leader

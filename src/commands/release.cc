@@ -1,0 +1,72 @@
+#include "commands/release.h"
+
+#include <optional>
+#include <string>
+
+#include "commands/looking.h"
+#include "commands/place.h"
+#include "commands/reporter.h"
+#include "commands/table.h"
+#include "exit_code.h"
+
+namespace cluster_leader {
+
+namespace {
+
+/// "released job-a: it was held by web-1 (host-1:4711), command ./report"
+std::string line_about(const std::string& key, const LeaseView& before) {
+  std::string line = "released " + visible(key) + ": it was ";
+  switch (before.state) {
+    case LeaseView::State::kParked:
+      line += "parked for " + visible(before.node);
+      break;
+    case LeaseView::State::kResting:
+      line += "kept after the run of " + holder_of(before);
+      break;
+    case LeaseView::State::kVanished:
+      line += "without its lock, and last held by " + holder_of(before);
+      break;
+    default:
+      line += "held by " + holder_of(before);
+      break;
+  }
+  if (!before.command.empty()) line += ", command " + visible(before.command);
+  return line + '\n';
+}
+
+}  // namespace
+
+int release(const Options& options) {
+  prepare_to_look();
+  Reporter reporter(options);
+  std::string fault;
+  const std::optional<Location> location = make_location(options, fault);
+  if (!location) {
+    reporter.error(fault);
+    return kExitConfig;
+  }
+  const std::string& key = options.keys.front();
+  const std::string where = describe_place(key, *location);
+  const auto evicted = open_registry(*location)->evict({options.prefix + key}, this_node(options),
+                                                       options.timeline.connect);
+  if (const auto* failed = std::get_if<Failed>(&evicted)) {
+    // After one whose answer was lost the lease may be gone.
+    reporter.error(where + ": " + failed->text + (failed->unknown ? "; it may be released" : ""));
+    return exit_status_of(failed->trouble);
+  }
+  const auto& [kind, before] = std::get<Evicted>(evicted);
+  switch (kind) {
+    case Evicted::Kind::kNobodys:
+      reporter.info(where + ": nothing to release; it " + sentence_about(before));
+      return kExitOk;
+    case Evicted::Kind::kOthers:
+      reporter.error(where + ": it " + sentence_about(before) +
+                     ", which is not this node; --force releases it all the same");
+      return kExitFollower;
+    case Evicted::Kind::kReleased:
+      break;
+  }
+  return say(line_about(key, before), reporter) ? kExitOk : kExitOs;
+}
+
+}  // namespace cluster_leader

@@ -1,0 +1,220 @@
+#include "commands/status.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "base/poller.h"
+#include "base/wall_time.h"
+#include "commands/looking.h"
+#include "commands/place.h"
+#include "commands/reporter.h"
+#include "commands/table.h"
+#include "exit_code.h"
+
+namespace cluster_leader {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using State = LeaseView::State;
+
+/// A command that is longer makes the table too wide to read.
+constexpr std::size_t kWidestCommand = 40;
+
+constexpr const char* kClearScreen = "\x1b[H\x1b[2J";
+
+Paint paint_of(State state) {
+  switch (state) {
+    case State::kHeld:
+      return Paint::kGreen;
+    case State::kParked:
+    case State::kResting:
+    case State::kVanished:
+      return Paint::kYellow;
+    case State::kGarbage:
+      return Paint::kRed;
+    case State::kFree:
+    case State::kDone:
+      break;
+  }
+  return Paint::kFaint;
+}
+
+/// The key as the user would write it.
+std::string name_of(const Options& options, const LeaseView& view) {
+  return view.key.value.substr(options.prefix.size());
+}
+
+/// Whether the record's holder has anything to do with the key at present.
+bool has_holder(const LeaseView& view) {
+  return view.state != State::kFree && view.state != State::kDone;
+}
+
+std::string process_of(const LeaseView& view) {
+  if (view.host.empty() || !has_holder(view)) return "";
+  return view.pid == 0 ? view.host : view.host + ':' + std::to_string(view.pid);
+}
+
+/// "2026-11-23T07:00:00Z"
+std::string second_of(std::int64_t ms) {
+  constexpr std::size_t kToTheSecond = 19;
+  return ms > 0 ? iso_8601_utc(ms).substr(0, kToTheSecond) + 'Z' : "";
+}
+
+std::vector<Cell> row_of(const Options& options, const LeaseView& view) {
+  const bool held = has_holder(view);
+  const std::string about = view.fault.empty() ? view.command : '(' + view.fault + ')';
+  return {{name_of(options, view)},
+          {state_name(view.state), paint_of(view.state)},
+          {held ? view.node : ""},
+          {process_of(view)},
+          {held ? shortened(about, kWidestCommand) : ""},
+          {held ? second_of(view.since_ms) : ""},
+          {view.remaining ? short_duration(*view.remaining) : ""},
+          {view.token == Token{} ? "" : std::to_string(view.token.value)},
+          {view.waiters ? std::to_string(*view.waiters) : ""}};
+}
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
+Json count_or_null(std::int64_t count) { return count == 0 ? Json() : Json(count); }
+
+Json object_of(const Options& options, const LeaseView& view) {
+  const bool held = has_holder(view);
+  return {{"key", name_of(options, view)},
+          {"state", state_name(view.state)},
+          {"node", held ? text_or_null(view.node) : Json()},
+          {"host", held ? text_or_null(view.host) : Json()},
+          {"pid", held ? count_or_null(view.pid) : Json()},
+          {"command", held ? text_or_null(view.command) : Json()},
+          {"since", held && view.since_ms > 0 ? Json(iso_8601_utc(view.since_ms)) : Json()},
+          {"ttl_ms", held ? count_or_null(ceil_ms(view.ttl)) : Json()},
+          {"ttl_remaining_ms", view.remaining ? Json(ceil_ms(*view.remaining)) : Json()},
+          {"token", count_or_null(view.token.value)},
+          {"waiters", view.waiters ? Json(*view.waiters) : Json()},
+          {"holder", text_or_null(view.holder.value)},
+          {"fault", text_or_null(view.fault)}};
+}
+
+/// Ends a --watch, at once and whatever is being waited for.
+void end_well(int) { ::_exit(kExitOk); }
+
+void end_well_at(int signo) {
+  struct sigaction now {};
+  ::sigaction(signo, nullptr, &now);
+  if (now.sa_handler == SIG_IGN) return;
+  now = {};
+  now.sa_handler = end_well;
+  ::sigaction(signo, &now, nullptr);
+}
+
+class Status {
+ public:
+  Status(const Options& options, const Location& location)
+      : options_(options),
+        where_(describe(location)),
+        registry_(open_registry(location)),
+        reporter_(options) {}
+
+  int once() { return show("", ""); }
+
+  int watch(Duration pause) {
+    end_well_at(SIGINT);
+    end_well_at(SIGTERM);
+    const bool redraws = ::isatty(STDOUT_FILENO) == 1;
+    const bool is_json = options_.output == Options::Output::kJson;
+    std::string between;
+    for (Poller poller;;) {
+      const Time begin = BootClock::now();
+      // A server that is down for a while is what somebody watches for.
+      if (show(redraws ? kClearScreen : "", between) == kExitOs) return kExitOs;
+      if (!is_json && !redraws) between = "\n";
+      while (BootClock::now() < begin + pause) poller.wait(begin + pause);
+    }
+  }
+
+ private:
+  /// Reads and shows all, with `before` in front of it. Returns the exit status.
+  int show(const std::string& before, const std::string& between) {
+    auto listed = read();
+    const auto* failed = std::get_if<Failed>(&listed);
+    const Listing listing = failed != nullptr ? Listing{} : std::get<Listing>(std::move(listed));
+    std::string text = before + between;
+    if (failed == nullptr) {
+      text += options_.output == Options::Output::kJson
+                  ? status_json(options_, listing.views)
+                  : status_table(options_, listing.views, wants_colour());
+    }
+    if (!say(text, reporter_)) return kExitOs;
+    if (failed != nullptr) {
+      reporter_.error(where_ + ": " + failed->text);
+      return exit_status_of(failed->trouble);
+    }
+    if (!listing.failure) return kExitOk;
+    reporter_.error(where_ + ": " + std::to_string(listing.unread) +
+                    (listing.unread == 1 ? " key was not read: " : " keys were not read: ") +
+                    listing.failure->text);
+    return exit_status_of(listing.failure->trouble);
+  }
+
+  std::variant<Listing, Failed> read() {
+    const Duration patience = options_.timeline.connect;
+    if (options_.keys.empty()) return registry_->list(options_.prefix, patience);
+    Listing listing;
+    for (const std::string& key : options_.keys) {
+      auto looked = registry_->look({options_.prefix + key}, patience);
+      const auto* failed = std::get_if<Failed>(&looked);
+      // Not again for every key.
+      if (failed != nullptr && !is_permanent(failed->trouble)) return *failed;
+      if (failed != nullptr) {
+        ++listing.unread;
+        if (!listing.failure) listing.failure = *failed;
+      } else {
+        listing.views.push_back(std::get<LeaseView>(std::move(looked)));
+      }
+    }
+    return listing;
+  }
+
+  const Options& options_;
+  const std::string where_;
+  const std::unique_ptr<Registry> registry_;
+  Reporter reporter_;
+};
+
+}  // namespace
+
+std::string status_table(const Options& options, const std::vector<LeaseView>& views,
+                         bool coloured) {
+  std::vector<std::vector<Cell>> rows(1);
+  for (const char* title :
+       {"KEY", "STATE", "NODE", "HOST:PID", "COMMAND", "SINCE", "REMAINING", "TOKEN", "WAITERS"}) {
+    rows[0].push_back({title, Paint::kBold});
+  }
+  for (const LeaseView& view : views) rows.push_back(row_of(options, view));
+  return draw_table(rows, coloured);
+}
+
+std::string status_json(const Options& options, const std::vector<LeaseView>& views) {
+  Json array = Json::array();
+  for (const LeaseView& view : views) array.push_back(object_of(options, view));
+  return array.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace) + '\n';
+}
+
+int status(const Options& options) {
+  prepare_to_look();
+  std::string fault;
+  const std::optional<Location> location = make_location(options, fault);
+  if (!location) {
+    Reporter(options).error(fault);
+    return kExitConfig;
+  }
+  Status status(options, *location);
+  return options.watch ? status.watch(*options.watch) : status.once();
+}
+
+}  // namespace cluster_leader

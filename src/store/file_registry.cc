@@ -1,0 +1,222 @@
+#include "store/file_registry.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <system_error>
+#include <thread>
+
+#include "base/machine.h"
+#include "store/file_record.h"
+
+namespace cluster_leader {
+
+namespace {
+
+using State = LeaseView::State;
+using std::chrono::milliseconds;
+
+constexpr std::string_view kRecordSuffix = ".lease";
+
+/// A key of 512 bytes, each of them written as %XX, in folders of 200 bytes.
+constexpr int kDeepestFolder = 8;
+
+std::variant<Moment, Failed> this_moment() {
+  errno = ENOENT;
+  std::string boot = boot_id();
+  if (boot.empty()) return refused(errno, "tell one boot of the machine from another");
+  return Moment{BootClock::now(), wall_clock_ms(), std::move(boot)};
+}
+
+LeaseView garbage(const Key& key, std::string_view fault) {
+  LeaseView view;
+  view.key = key;
+  view.state = State::kGarbage;
+  view.fault = file_name_of(key).append(kRecordSuffix).append(fault);
+  return view;
+}
+
+/// What the lease of `record` is, which has `rest` left.
+void describe_lease(LeaseView& view, const FileRecord& record, Duration rest, Time now) {
+  view.holder = record.holder;
+  view.remaining = rest;
+  view.state = State::kHeld;
+  if (!is_settled(record.holder)) return;
+  const std::string& value = record.holder.value;
+  const std::string parked = parked_for("").value;
+  view.node = node_of(value);
+  view.state = State::kResting;
+  if (!value.starts_with(parked)) return;
+  view.identity = value.substr(parked.size());
+  if (record.hold_until > now) {
+    view.remaining = std::min(rest, record.hold_until - now);
+  } else {
+    view.state = State::kParked;
+  }
+}
+
+LeaseView view_of(const Key& key, const FoundRecord& found, const Moment& moment) {
+  if (std::holds_alternative<Garbage>(found)) {
+    return garbage(key, " is not a record of cluster-leader");
+  }
+  LeaseView view;
+  view.key = key;
+  const auto* record = std::get_if<FileRecord>(&found);
+  if (record == nullptr) return view;
+  if (record->key.value != key.value) return garbage(key, " is the record of another key");
+  view.node = record->node;
+  view.host = record->host;
+  view.pid = record->pid;
+  view.command = record->command;
+  view.since_ms = record->since_ms;
+  view.token = record->fence;
+  view.ttl = record->ttl;
+  const Duration rest = time_left(*record, moment);
+  if (rest > Duration::zero()) {
+    describe_lease(view, *record, rest, moment.now);
+  } else if (record->once_until_ms > moment.wall_ms) {
+    constexpr std::int64_t kDecades = std::int64_t{1} << 40U;
+    view.state = State::kDone;
+    view.remaining = milliseconds(std::min(record->once_until_ms - moment.wall_ms, kDecades));
+  }
+  return view;
+}
+
+/// Whether two reads of one record have found the same.
+bool are_equal(const FoundRecord& a, const FoundRecord& b) {
+  if (a.index() != b.index()) return false;
+  const auto* record = std::get_if<FileRecord>(&a);
+  return record == nullptr || format_record(*record) == format_record(std::get<FileRecord>(b));
+}
+
+/// Waits a moment for whoever changes a record; nothing, or that it takes too long.
+std::optional<Failed> wait_for_others(const Key& key, Time deadline) {
+  if (BootClock::now() >= deadline) {
+    return Failed{Trouble::kUnreachable,
+                  "no answer in time (waiting for the lock of " + file_name_of(key) + ".lock)",
+                  false,
+                  {}};
+  }
+  std::this_thread::sleep_for(milliseconds(1));
+  return std::nullopt;
+}
+
+/// Adds the keys whose records stand in `folder` and the folders in it; `name` is what their names
+/// begin with.
+std::error_code collect(const std::filesystem::path& folder, const std::string& name, int depth,
+                        std::set<std::string>& keys) {
+  std::error_code error;
+  std::filesystem::directory_iterator entry(folder, error);
+  for (const std::filesystem::directory_iterator end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string file = entry->path().filename();
+    std::error_code unknown;
+    if (file.ends_with(kRecordSuffix)) {
+      const auto key = key_of_file_name(name + file.substr(0, file.size() - kRecordSuffix.size()));
+      if (key) keys.insert(key->value);
+    } else if (depth < kDeepestFolder && file.find('.') == std::string::npos &&
+               std::filesystem::is_directory(entry->symlink_status(unknown))) {
+      error = collect(entry->path(), name + file + '/', depth + 1, keys);
+      if (error) return error;
+    }
+  }
+  return error;
+}
+
+}  // namespace
+
+std::variant<Listing, Failed> FileRegistry::list(const std::string& prefix, Duration patience) {
+  const Time deadline = BootClock::now() + kLongestList * patience;
+  // Says what is wrong with the directory as such.
+  const auto opened = RecordFile::open_to_look(location_.directory, {"any"}, is_shared_);
+  if (const auto* failed = std::get_if<Failed>(&opened)) return *failed;
+  if (std::holds_alternative<RecordFile::NoDirectory>(opened)) return Listing{};
+  std::set<std::string> keys;
+  if (const auto error = collect(location_.directory, "", 0, keys)) {
+    return refused(error.value(), "read the directory");
+  }
+  Listing listing;
+  for (const std::string& key : keys) {
+    if (!key.starts_with(prefix)) continue;
+    add_to(listing, look_until({key}, std::min(deadline, BootClock::now() + patience)));
+  }
+  return listing;
+}
+
+std::variant<LeaseView, Failed> FileRegistry::look(const Key& key, Duration patience) {
+  return look_until(key, BootClock::now() + patience);
+}
+
+std::variant<LeaseView, Failed> FileRegistry::look_until(const Key& key, Time deadline) const {
+  std::optional<FoundRecord> before;
+  for (;;) {
+    auto opened = RecordFile::open_to_look(location_.directory, key, is_shared_);
+    if (auto* failed = std::get_if<Failed>(&opened)) return std::move(*failed);
+    const auto moment = this_moment();
+    if (const auto* failed = std::get_if<Failed>(&moment)) return *failed;
+    const auto& now = std::get<Moment>(moment);
+    if (std::holds_alternative<RecordFile::NoDirectory>(opened)) return view_of(key, {}, now);
+    if (auto* file = std::get_if<RecordFile>(&opened)) {
+      auto found = file->read(now);
+      if (auto* failed = std::get_if<Failed>(&found)) return std::move(*failed);
+      auto& record = std::get<FoundRecord>(found);
+      // Without the lock it may be half of an old record and half of a new one; not twice the same.
+      const bool is_whole = file->is_locked() || (before && are_equal(*before, record));
+      if (is_whole) return view_of(key, record, now);
+      before = std::move(record);
+    }
+    if (auto failed = wait_for_others(key, deadline)) return std::move(*failed);
+  }
+}
+
+std::variant<Evicted, Failed> FileRegistry::evict(const Key& key, const Eviction& us,
+                                                  Duration patience) {
+  const Time deadline = BootClock::now() + patience;
+  // Looking makes no files for a key that nobody has ever used.
+  auto looked = look_until(key, deadline);
+  if (auto* failed = std::get_if<Failed>(&looked)) return std::move(*failed);
+  auto& view = std::get<LeaseView>(looked);
+  const auto judgement = judge(view, us);
+  if (const auto* failed = std::get_if<Failed>(&judgement)) return *failed;
+  const auto kind = std::get<Evicted::Kind>(judgement);
+  if (kind != Evicted::Kind::kReleased) return Evicted{kind, std::move(view)};
+  for (;;) {
+    if (auto evicted = try_to_evict(key, us)) return std::move(*evicted);
+    if (auto failed = wait_for_others(key, deadline)) return std::move(*failed);
+  }
+}
+
+/// Nothing if another process has the lock of the record.
+std::optional<std::variant<Evicted, Failed>> FileRegistry::try_to_evict(const Key& key,
+                                                                        const Eviction& us) const {
+  auto opened = RecordFile::open(location_.directory, key, /*create=*/false, is_shared_);
+  if (std::holds_alternative<RecordFile::Contended>(opened)) return std::nullopt;
+  if (auto* failed = std::get_if<Failed>(&opened)) return std::move(*failed);
+  const auto moment = this_moment();
+  if (const auto* failed = std::get_if<Failed>(&moment)) return *failed;
+  const auto& now = std::get<Moment>(moment);
+  auto* file = std::get_if<RecordFile>(&opened);
+  if (file == nullptr) return Evicted{Evicted::Kind::kNobodys, view_of(key, {}, now)};
+
+  const auto found = file->read(now);
+  if (const auto* failed = std::get_if<Failed>(&found)) return *failed;
+  LeaseView view = view_of(key, std::get<FoundRecord>(found), now);
+  const auto judgement = judge(view, us);
+  if (const auto* failed = std::get_if<Failed>(&judgement)) return *failed;
+  const auto kind = std::get<Evicted::Kind>(judgement);
+  if (kind == Evicted::Kind::kReleased) {
+    FileRecord released = std::get<FileRecord>(std::get<FoundRecord>(found));
+    released.holder = {};
+    released.until = released.hold_until = {};
+    if (!file->still_locked()) return std::nullopt;
+    if (auto failed = file->write(released)) return std::move(*failed);
+    file->announce_release();
+  }
+  return Evicted{kind, std::move(view)};
+}
+
+}  // namespace cluster_leader

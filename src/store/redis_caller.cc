@@ -1,0 +1,130 @@
+#include "store/redis_caller.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "store/redis_dialer.h"
+
+namespace cluster_leader {
+
+namespace {
+
+using Purpose = RedisConnection::Purpose;
+
+Failed too_late(const std::string& stage) {
+  return {Trouble::kUnreachable, "no answer in time (" + stage + ")", false, {}};
+}
+
+}  // namespace
+
+RedisCaller::RedisCaller(const RedisLocation& location) : location_(location), login_(location) {}
+
+std::variant<RedisCaller::Replies, Failed> RedisCaller::call(std::span<const Command> commands,
+                                                             Time deadline) {
+  if (auto failed = connect(deadline)) return *failed;
+  connection_->mark();
+  for (const Command& command : commands) {
+    const std::vector<std::string_view> words(command.begin(), command.end());
+    const bool subscribes = words.front() == "SUBSCRIBE";
+    connection_->append(subscribes ? Purpose::kSubscribe : Purpose::kRequest, words);
+  }
+  connection_->flush();
+  Replies replies;
+  Failed failure;
+  while (replies.size() < commands.size()) {
+    auto received = receive(deadline, failure);
+    if (!received) {
+      failure.unknown = connection_->has_written_since_mark();
+      connection_.reset();
+      return failure;
+    }
+    if (received->purpose != Purpose::kMessage) replies.push_back(std::move(received->reply));
+  }
+  return replies;
+}
+
+std::optional<Failed> RedisCaller::connect(Time deadline) {
+  std::optional<Failed> failed = connect_to_any(deadline);
+  if (!failed) failed = login_.failure();
+  // Nothing was asked for yet.
+  if (failed) failed->unknown = false;
+  return failed;
+}
+
+std::optional<Failed> RedisCaller::connect_to_any(Time deadline) {
+  if (connection_ && is_alive()) return std::nullopt;
+  std::optional<Failed> failed;
+  // Twice, if the server does not understand our first words.
+  do {
+    steps_ = {};
+    failed = dial(deadline);
+    if (!failed) failed = log_in(deadline);
+  } while (!failed && login_.must_begin_again());
+  if (!failed) failed = login_.refusal();
+  if (failed) connection_.reset();
+  return failed;
+}
+
+/// False if the server has closed the connection since it was last used.
+bool RedisCaller::is_alive() {
+  connection_->read();
+  while (connection_->receive()) {
+  }
+  return connection_->fault() == RedisConnection::Fault::kNone;
+}
+
+std::optional<Failed> RedisCaller::dial(Time deadline) {
+  const Time begin = BootClock::now();
+  Time now = begin;
+  // The first of several addresses must not use up the time of all.
+  RedisDialer dialer(location_, (deadline - begin) / 2, begin);
+  for (const Poller* waited = nullptr;; waited = &poller_) {
+    auto result = dialer.advance(waited, now);
+    if (!steps_.lookup && !dialer.is_looking_up()) steps_.lookup = BootClock::now() - begin;
+    if (result) {
+      if (auto* failed = std::get_if<Failed>(&*result)) return std::move(*failed);
+      steps_.connect = BootClock::now() - begin - *steps_.lookup;
+      connection_ = std::make_unique<RedisConnection>(std::get<UniqueFd>(std::move(*result)));
+      return std::nullopt;
+    }
+    if (now >= deadline) {
+      return too_late(dialer.is_looking_up() ? "looking up " + location_.host : "connecting");
+    }
+    dialer.watch(poller_);
+    now = poller_.wait(std::min(deadline, dialer.wake_at()));
+  }
+}
+
+std::optional<Failed> RedisCaller::log_in(Time deadline) {
+  const Time begin = BootClock::now();
+  if (auto failed = login_.begin(*connection_)) return failed;
+  connection_->flush();
+  Failed failure;
+  while (!login_.is_done()) {
+    const auto received = receive(deadline, failure);
+    if (!received) return login_.refusal() ? login_.refusal() : failure;
+    if (received->purpose != Purpose::kMessage) login_.take(received->purpose, *received->reply);
+  }
+  steps_.login = BootClock::now() - begin;
+  return std::nullopt;
+}
+
+/// The next thing that arrives, or nothing and why.
+std::optional<RedisConnection::Received> RedisCaller::receive(Time deadline, Failed& failure) {
+  for (Time now = BootClock::now();;) {
+    if (auto received = connection_->receive()) return received;
+    if (connection_->fault() != RedisConnection::Fault::kNone) {
+      failure = failure_of_fault(*connection_);
+      return std::nullopt;
+    }
+    if (now >= deadline) {
+      failure = too_late("waiting for an answer");
+      return std::nullopt;
+    }
+    connection_->watch(poller_);
+    now = poller_.wait(deadline);
+    connection_->advance(poller_);
+  }
+}
+
+}  // namespace cluster_leader

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/poller.h"
+#include "lease/answer.h"
+#include "store/location.h"
+#include "store/redis_connection.h"
+#include "store/redis_login.h"
+#include "store/redis_replies.h"
+
+namespace cluster_leader {
+
+/// Commands to one Redis or Valkey server, and their replies. Unlike a store it waits for them,
+/// though never beyond the deadline that it is given. The connection is made for the first of them
+/// and kept; one that was broken in the meantime is made again.
+///
+/// Throws std::system_error where this machine has no descriptor to give.
+class RedisCaller {
+ public:
+  using Command = std::vector<std::string>;
+  using Replies = std::vector<ReplyPtr>;
+
+  explicit RedisCaller(const RedisLocation& location);
+
+  /// Sends `commands` as one packet, and returns a reply to each of them, in order; what the server
+  /// refuses is a reply too. After a Failed that is `unknown` they may have been executed.
+  std::variant<Replies, Failed> call(std::span<const Command> commands, Time deadline);
+
+  /// Connects and logs in, unless that was done. Returns why not, if it fails.
+  std::optional<Failed> connect(Time deadline);
+
+  /// As connect(), but a replica or a Sentinel is as good as any other server.
+  std::optional<Failed> connect_to_any(Time deadline);
+
+  /// How long the parts of the last connect() took; nothing for what was not finished.
+  struct Steps {
+    std::optional<Duration> lookup;  ///< of the name, also if there was none to look up
+    std::optional<Duration> connect;
+    std::optional<Duration> login;
+  };
+  const Steps& steps() const { return steps_; }
+
+  /// What the server has said of itself.
+  const RedisLogin& login() const { return login_; }
+
+ private:
+  bool is_alive();
+  std::optional<Failed> dial(Time deadline);
+  std::optional<Failed> log_in(Time deadline);
+  std::optional<RedisConnection::Received> receive(Time deadline, Failed& failure);
+
+  const RedisLocation location_;
+  Poller poller_;
+  RedisLogin login_;
+  std::unique_ptr<RedisConnection> connection_;
+  Steps steps_;
+};
+
+}  // namespace cluster_leader

@@ -1,0 +1,189 @@
+#include "store/redis_registry.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "store/redis_names.h"
+#include "store/redis_replies.h"
+#include "store/scripts.h"
+
+namespace cluster_leader {
+
+namespace {
+
+using Command = RedisCaller::Command;
+using Replies = RedisCaller::Replies;
+
+/// How many keys are asked for at once: enough to make waiting for the network no matter, few
+/// enough to keep the server from others for a millisecond at most.
+constexpr std::size_t kBatch = 100;
+
+/// What SCAN may look at in one step.
+constexpr const char* kScanCount = "1000";
+
+/// A lease that changes so often between a look and the eviction is not to be caught by hand.
+constexpr int kMostChanges = 20;
+
+Command inspect_command(const char* verb, std::string_view script, const Key& key) {
+  return {verb, std::string(script), "2", key.value, record_name(key)};
+}
+
+bool is_missing_script(const redisReply& reply) {
+  return reply.type == REDIS_REPLY_ERROR && error_code(text_of(reply)) == "NOSCRIPT";
+}
+
+Failed makes_no_sense() {
+  return {Trouble::kMisconfigured,
+          "the server gave an answer that makes no sense: is it Redis 6 or newer, or Valkey?",
+          false,
+          {}};
+}
+
+std::variant<LeaseView, Failed> view_of(Finding finding) {
+  if (auto* failed = std::get_if<Failed>(&finding)) return std::move(*failed);
+  return std::get<Inspected>(std::move(finding)).view;
+}
+
+/// Where the next SCAN goes on; nothing if `reply` is none of a SCAN.
+std::optional<std::string> cursor_of(const redisReply& reply) {
+  if (reply.elements != 2 || reply.element[1]->type != REDIS_REPLY_ARRAY) return std::nullopt;
+  const std::string_view cursor = text_of(*reply.element[0]);
+  constexpr std::size_t kLongestCursor = 20;
+  if (cursor.empty() || cursor.size() > kLongestCursor) return std::nullopt;
+  return std::string(cursor);
+}
+
+/// How many listen to each of the channels that `reply` is about, in their order; nothing if it
+/// does not tell, which needs a right of its own.
+std::vector<std::optional<std::int64_t>> listeners_of(const redisReply& reply, std::size_t count) {
+  std::vector<std::optional<std::int64_t>> listeners(count);
+  if (reply.elements != 2 * count) return listeners;
+  for (std::size_t i = 0; i < count; ++i) {
+    const redisReply& number = *reply.element[2 * i + 1];
+    if (number.type == REDIS_REPLY_INTEGER && number.integer >= 0) listeners[i] = number.integer;
+  }
+  return listeners;
+}
+
+}  // namespace
+
+std::variant<Listing, Failed> RedisRegistry::list(const std::string& prefix, Duration patience) {
+  const Time deadline = BootClock::now() + kLongestList * patience;
+  auto scanned = scan(prefix, patience, deadline);
+  if (auto* failed = std::get_if<Failed>(&scanned)) return std::move(*failed);
+  const auto& keys = std::get<std::vector<Key>>(scanned);
+  Listing listing;
+  for (std::size_t i = 0; i < keys.size(); i += kBatch) {
+    const std::span batch(&keys[i], std::min(kBatch, keys.size() - i));
+    auto inspected = inspect(batch, std::min(deadline, BootClock::now() + patience));
+    if (auto* failed = std::get_if<Failed>(&inspected)) return std::move(*failed);
+    for (Finding& finding : std::get<std::vector<Finding>>(inspected)) {
+      add_to(listing, view_of(std::move(finding)));
+    }
+  }
+  return listing;
+}
+
+std::variant<std::vector<Key>, Failed> RedisRegistry::scan(const std::string& prefix,
+                                                           Duration patience, Time deadline) {
+  // SCAN may name one key several times.
+  std::set<std::string> names;
+  std::string cursor = "0";
+  do {
+    const Command command = {"SCAN", cursor, "MATCH", records_pattern(prefix), "COUNT", kScanCount};
+    const Time now = BootClock::now();
+    auto answered = caller_.call(std::span(&command, 1), std::min(deadline, now + patience));
+    if (auto* failed = std::get_if<Failed>(&answered)) return std::move(*failed);
+    const redisReply& reply = *std::get<Replies>(answered).front();
+    if (reply.type == REDIS_REPLY_ERROR) return failure_of_request(text_of(reply));
+    const auto next = cursor_of(reply);
+    if (!next) return makes_no_sense();
+    cursor = *next;
+    const redisReply& found = *reply.element[1];
+    for (std::size_t i = 0; i < found.elements; ++i) {
+      const auto key = key_of_record(text_of(*found.element[i]));
+      if (key && key->value.starts_with(prefix)) names.insert(key->value);
+    }
+    if (now >= deadline) {
+      return Failed{Trouble::kUnreachable, "looking through its keys takes too long", false, {}};
+    }
+  } while (cursor != "0");
+  std::vector<Key> keys;
+  for (const std::string& name : names) keys.push_back({name});
+  return keys;
+}
+
+/// What stands at each of `keys`, in one packet.
+std::variant<std::vector<Finding>, Failed> RedisRegistry::inspect(std::span<const Key> keys,
+                                                                  Time deadline) {
+  std::vector<Command> commands;
+  for (const Key& key : keys) {
+    // The server knows the script from the first one on.
+    commands.push_back(commands.empty() ? inspect_command("EVAL", kInspectScript.text, key)
+                                        : inspect_command("EVALSHA", kInspectScript.sha1, key));
+  }
+  commands.push_back({"PUBSUB", "NUMSUB"});
+  for (const Key& key : keys) commands.back().push_back(events_channel(key));
+  auto answered = caller_.call(commands, deadline);
+  if (auto* failed = std::get_if<Failed>(&answered)) return std::move(*failed);
+  auto& replies = std::get<Replies>(answered);
+  const auto listeners = listeners_of(*replies.back(), keys.size());
+
+  std::vector<Finding> findings;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (is_missing_script(*replies[i])) {
+      // Somebody has just made the server forget it.
+      const Command again = inspect_command("EVAL", kInspectScript.text, keys[i]);
+      auto second = caller_.call(std::span(&again, 1), deadline);
+      if (auto* failed = std::get_if<Failed>(&second)) return std::move(*failed);
+      replies[i] = std::move(std::get<Replies>(second).front());
+    }
+    findings.push_back(inspected_of(keys[i], *replies[i]));
+    if (auto* one = std::get_if<Inspected>(&findings.back())) {
+      one->view.waiters = listeners[i];
+      if (one->listens && one->view.waiters > 0) --*one->view.waiters;
+    }
+  }
+  return findings;
+}
+
+Finding RedisRegistry::inspect(const Key& key, Time deadline) {
+  auto inspected = inspect(std::span(&key, 1), deadline);
+  if (auto* failed = std::get_if<Failed>(&inspected)) return std::move(*failed);
+  return std::move(std::get<std::vector<Finding>>(inspected).front());
+}
+
+std::variant<LeaseView, Failed> RedisRegistry::look(const Key& key, Duration patience) {
+  return view_of(inspect(key, BootClock::now() + patience));
+}
+
+std::variant<Evicted, Failed> RedisRegistry::evict(const Key& key, const Eviction& us,
+                                                   Duration patience) {
+  const Time deadline = BootClock::now() + patience;
+  for (int changes = 0; changes < kMostChanges; ++changes) {
+    auto inspected = inspect(key, deadline);
+    if (auto* failed = std::get_if<Failed>(&inspected)) return std::move(*failed);
+    auto& seen = std::get<Inspected>(inspected);
+    const auto judgement = judge(seen.view, us);
+    if (const auto* failed = std::get_if<Failed>(&judgement)) return *failed;
+    const auto kind = std::get<Evicted::Kind>(judgement);
+    if (kind != Evicted::Kind::kReleased) return Evicted{kind, std::move(seen.view)};
+
+    const Command command = {
+        "EVAL",           std::string(kEvictScript.text), "2",        key.value,
+        record_name(key), seen.view.holder.value,         seen.fence, events_channel(key)};
+    auto answered = caller_.call(std::span(&command, 1), deadline);
+    if (auto* failed = std::get_if<Failed>(&answered)) return std::move(*failed);
+    const redisReply& reply = *std::get<Replies>(answered).front();
+    if (reply.type == REDIS_REPLY_ERROR) return failure_of_request(text_of(reply));
+    const std::string_view verdict =
+        reply.elements == 1 ? text_of(*reply.element[0]) : std::string_view();
+    if (verdict == "released") return Evicted{kind, std::move(seen.view)};
+    if (verdict != "changed") return makes_no_sense();
+  }
+  return Failed{Trouble::kNotServing, "its holder changes all the time: try again", false, {}};
+}
+
+}  // namespace cluster_leader

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "store/location.h"
+#include "store/redis_caller.h"
+#include "store/redis_view.h"
+#include "store/registry.h"
+
+namespace cluster_leader {
+
+/// The leases on one Redis or Valkey server. It stays connected between calls.
+class RedisRegistry final : public Registry {
+ public:
+  explicit RedisRegistry(const RedisLocation& location) : caller_(location) {}
+
+  std::variant<Listing, Failed> list(const std::string& prefix, Duration patience) override;
+  std::variant<LeaseView, Failed> look(const Key& key, Duration patience) override;
+  std::variant<Evicted, Failed> evict(const Key& key, const Eviction& us,
+                                      Duration patience) override;
+
+ private:
+  std::variant<std::vector<Key>, Failed> scan(const std::string& prefix, Duration patience,
+                                              Time deadline);
+  std::variant<std::vector<Finding>, Failed> inspect(std::span<const Key> keys, Time deadline);
+  Finding inspect(const Key& key, Time deadline);
+
+  RedisCaller caller_;
+};
+
+}  // namespace cluster_leader

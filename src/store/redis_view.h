@@ -1,0 +1,26 @@
+#pragma once
+
+#include <hiredis/hiredis.h>
+
+#include <string>
+#include <variant>
+
+#include "lease/answer.h"
+#include "lease/claim.h"
+#include "store/registry.h"
+
+namespace cluster_leader {
+
+/// What inspect.lua has found at a key.
+struct Inspected {
+  LeaseView view;
+  std::string fence;     ///< of the record, as it stands there; empty: it has none
+  bool listens = false;  ///< the holder is itself among those who listen for a release
+};
+
+using Finding = std::variant<Inspected, Failed>;
+
+/// Reads the script's reply about `key`. A reply that the script cannot have given is a Failed.
+Finding inspected_of(const Key& key, const redisReply& reply);
+
+}  // namespace cluster_leader

@@ -1,0 +1,39 @@
+#include "store/registry.h"
+
+#include <utility>
+
+namespace cluster_leader {
+
+void add_to(Listing& listing, std::variant<LeaseView, Failed> looked) {
+  if (auto* failed = std::get_if<Failed>(&looked)) {
+    ++listing.unread;
+    if (!listing.failure) listing.failure = std::move(*failed);
+  } else if (auto& view = std::get<LeaseView>(looked); view.state != LeaseView::State::kFree) {
+    listing.views.push_back(std::move(view));
+  }
+}
+
+bool belongs_to(const LeaseView& view, const Eviction& us) {
+  if (!view.identity.empty()) return view.identity == us.identity;
+  // Without a record there is only a name that anybody may have.
+  return !view.host.empty() && view.node == us.node && view.host == us.host;
+}
+
+std::variant<Evicted::Kind, Failed> judge(const LeaseView& view, const Eviction& us) {
+  switch (view.state) {
+    case LeaseView::State::kFree:
+    case LeaseView::State::kDone:
+      return Evicted::Kind::kNobodys;
+    case LeaseView::State::kGarbage:
+      return Failed{
+          Trouble::kMisconfigured, view.fault + ", which is no lease to release", false, {}};
+    case LeaseView::State::kHeld:
+    case LeaseView::State::kParked:
+    case LeaseView::State::kResting:
+    case LeaseView::State::kVanished:
+      break;
+  }
+  return us.force || belongs_to(view, us) ? Evicted::Kind::kReleased : Evicted::Kind::kOthers;
+}
+
+}  // namespace cluster_leader
