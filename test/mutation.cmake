@@ -1,23 +1,23 @@
-# add_mutation(NAME ORIGINAL REPLACEMENT FILTER) breaks one rule of src/lease/supervisor.cc and
-# expects the lease tests that FILTER (of GoogleTest) selects to notice. ORIGINAL must occur exactly
-# once in the file, or the build stops. The ctest mutation.NAME passes only if the tests fail.
+# add_mutation(NAME ORIGINAL REPLACEMENT FILTER) breaks one rule of src/lease/${mutated} and expects
+# the lease tests that FILTER (of GoogleTest) selects to notice. ORIGINAL must occur exactly once in
+# the file, or the build stops. The ctest mutation.NAME passes only if the tests fail.
 #
-# The executable is the object files of lease_tests, linked with the mutated supervisor in front of
-# the library's.
+# The executable is the object files of lease_tests, linked with the mutated file in front of the
+# library's.
 function(add_mutation name original replacement filter)
-  set(source ${PROJECT_SOURCE_DIR}/src/lease/supervisor.cc)
+  set(source ${PROJECT_SOURCE_DIR}/src/lease/${mutated})
   set(mutator ${PROJECT_SOURCE_DIR}/scripts/cmake/mutate.cmake)
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/mutants/${name})
   # Texts of code travel in files: command lines would have to survive the quoting of two languages.
   file(CONFIGURE OUTPUT ${folder}/original.txt CONTENT "\${original}")
   file(CONFIGURE OUTPUT ${folder}/replacement.txt CONTENT "\${replacement}")
   add_custom_command(
-    OUTPUT ${folder}/supervisor.cc
+    OUTPUT ${folder}/${mutated}
     COMMAND ${CMAKE_COMMAND} -P ${mutator} ${source} ${folder} ${name}
     DEPENDS ${source} ${mutator} ${folder}/original.txt ${folder}/replacement.txt
-    COMMENT "Mutating the supervisor: ${name}"
+    COMMENT "Mutating ${mutated}: ${name}"
     VERBATIM)
-  add_executable(mutant_${name} ${folder}/supervisor.cc $<TARGET_OBJECTS:lease_tests>)
+  add_executable(mutant_${name} ${folder}/${mutated} $<TARGET_OBJECTS:lease_tests>)
   target_link_libraries(mutant_${name} PRIVATE lease test_support GTest::gmock_main)
   # A broken rule may leave something unused, and that is not what is tested here.
   target_compile_options(mutant_${name} PRIVATE -w)

@@ -1,15 +1,18 @@
 #include "commands/keeper.h"
 
-#include <sys/wait.h>
-
 #include <algorithm>
 #include <optional>
 #include <system_error>
+#include <utility>
+#include <vector>
 
-#include "commands/run_ending.h"
+#include "base/random.h"
+#include "commands/candidate.h"
+#include "commands/held_job.h"
+#include "commands/lease_environment.h"
+#include "commands/standing_message.h"
 #include "process/descriptors.h"
 #include "process/front.h"
-#include "process/tree.h"
 
 namespace cluster_leader {
 
@@ -18,145 +21,92 @@ namespace {
 /// How soon to look again for processes that a sweep has missed because they were being born.
 constexpr Duration kSweepPause = std::chrono::milliseconds(5);
 
-/// True if a program that gets `signo` is being asked to end.
-bool asks_to_end(int signo) {
-  return signo == SIGTERM || signo == SIGINT || signo == SIGHUP || signo == SIGQUIT;
-}
-
 class KeeperLoop {
  public:
   KeeperLoop(Session& session, const KeeperDuty& duty, Poller& poller, KeeperLink& link,
              SignalReader& signals, int front_pidfd, Reporter& reporter)
       : session_(session),
         duty_(duty),
+        options_(duty.options),
         poller_(poller),
         link_(link),
         signals_(signals),
         front_pidfd_(front_pidfd),
-        reporter_(reporter) {}
+        reporter_(reporter),
+        backoff_(random_u64()) {}
 
   int run() {
-    carry_out(session_.tell(Tick{}, BootClock::now()));
-    start_job();
+    if (is_elect()) {
+      leave_session();
+      // Each job gets what the caller handed us; without one, nobody else does.
+      if (!has_command()) let_go_of_caller();
+      stay_in_memory();
+    } else {
+      start_granted_job();
+    }
     while (!finished_) turn();
-    report_end();
+    say_last_word();
     return 0;
   }
 
  private:
+  bool is_elect() const { return options_.verb == Options::Verb::kElect; }
+  bool has_command() const { return !options_.command.empty(); }
+  Phase phase(std::size_t contest) const { return session_.at(contest).supervisor.phase(); }
+
   void turn() {
-    promise();
+    refresh_promise();
     session_.watch(poller_);
-    poller_.watch(link_.closed() ? -1 : link_.fd(), POLLIN);
+    const bool has_news = untold_.has_value();
+    poller_.watch(link_.closed() ? -1 : link_.fd(), has_news ? POLLIN | POLLOUT : POLLIN);
     poller_.watch(front_gone_ ? -1 : front_pidfd_, POLLIN);
     poller_.watch(signals_.fd(), POLLIN);
-    poller_.watch(reading_report_ ? job_->report_fd() : -1, POLLIN);
-    const bool killing = session_.supervisor().phase() == Phase::kKilling;
-    Time wake_at = session_.wake_at();
-    if (killing) wake_at = std::min(wake_at, BootClock::now() + kSweepPause);
-    const Time now = poller_.wait(wake_at);
+    if (job_.is_there()) job_.watch(poller_);
+    Time wake_at = std::min(session_.wake_at(), refresh_at_);
+    if (is_killing()) wake_at = std::min(wake_at, now_ + kSweepPause);
+    const Time now = now_ = poller_.wait(wake_at);
 
     // In this order: what is due, whether anybody is left to protect, what became of the job, what
     // the front wants, and last what the store says.
-    carry_out(session_.tell(Tick{}, now));
-    if (!front_gone_ && poller_.ready(front_pidfd_) != 0) {
-      front_gone_ = true;
-      carry_out(session_.tell(FrontGone{}, now));
-    }
+    ToDos todo;
+    session_.tick(now, todo);
+    carry_out(todo, now);
+    if (!front_gone_ && poller_.ready(front_pidfd_) != 0) lose_front(now);
     look_at_children(now);
     listen_to_front(now);
-    if (!finished_) carry_out(session_.advance(poller_, now));
-    if (!stays_in_memory_ && session_.renewals() > 0) {
+    if (!finished_) {
+      todo.clear();
+      session_.advance(poller_, now, todo);
+      carry_out(todo, now);
+    }
+    if (!stays_in_memory_ && !is_elect() && session_.at(0).renewals > 0) {
       stays_in_memory_ = true;
       stay_in_memory();
     }
+    tell_standings();
   }
 
-  void start_job() {
-    if (session_.supervisor().phase() != Phase::kGranted) {
-      // Too late. Only the front stands for leases.
-      carry_out(session_.tell(AbortAsked{}, BootClock::now()));
-      return;
-    }
-    try {
-      job_.emplace(Job::start(duty_.job));
-      reading_report_ = true;
-      started_ms_ = wall_clock_ms();
-      let_go_of_caller();
-      carry_out(session_.tell(JobStarted{}, BootClock::now()));
-    } catch (const std::system_error& error) {
-      status_ = {JobStatus::Kind::kNotStarted, error.code().value()};
-      carry_out(session_.tell(StartFailed{}, BootClock::now()));
-    }
+  void tell(std::size_t contest, const Event& event, Time now) {
+    ToDos todo;
+    session_.tell(contest, event, now, todo);
+    carry_out(todo, now);
   }
 
-  /// Tells the front by when it must have heard of us, or kill us and the job in our place.
-  void promise() {
-    const Supervisor::State& state = session_.supervisor().state();
-    if (state.phase == Phase::kReleasing) {
-      link_.set_deadline(state.give_up_at);
-    } else if (state.lease_sent_at) {
-      link_.set_deadline(duty_.timeline.kill_at(*state.lease_sent_at));
-    }
-  }
-
-  void look_at_children(Time now) {
-    while (signals_.next()) {
-      // Only a wake-up: signals for the job come from the front, and children are reaped below.
-    }
-    if (!job_) return;
-    const Reaped reaped = tree_.reap();
-    // After reaping: a job that has ended has told its pid before, so its status finds its owner.
-    if (reading_report_) reading_report_ = !job_->read_report();
-    for (const ChildChange& change : reaped.changes) {
-      if (job_->take_status(change.pid, change.code, change.status)) main_exited_ = true;
-      if (change.code == CLD_STOPPED && change.pid == job_->pid()) {
-        link_.send({LinkMessage::Kind::kStopped, change.status, 0, {}});
-      }
-    }
-    if (reaped.empty) {
-      status_ = job_->status();
-      job_.reset();
-      finished_ms_ = wall_clock_ms();
-      // A job that died of a signal that asks for the end was asked to, by whomever: the terminal's
-      // keys do not come through us.
-      if (status_.kind == JobStatus::Kind::kSignaled && asks_to_end(status_.value)) {
-        carry_out(session_.tell(StopForwarded{}, now));
-      }
-      carry_out(session_.tell(TreeGone{result()}, now));
-    } else if (session_.supervisor().phase() == Phase::kKilling) {
-      tree_.sweep();
-    } else if (main_exited_ && session_.supervisor().phase() == Phase::kRunning) {
-      carry_out(session_.tell(JobExited{}, now));
-    }
-  }
-
-  std::optional<RunResult> result() const {
-    const bool ran =
-        status_.kind == JobStatus::Kind::kExited || status_.kind == JobStatus::Kind::kSignaled;
-    if (!ran) return std::nullopt;
-    return RunResult{shell_status(status_), started_ms_, finished_ms_};
-  }
-
-  void listen_to_front(Time now) {
-    while (const std::optional<LinkMessage> message = link_.receive()) {
-      if (message->kind != LinkMessage::Kind::kSignal || !job_) continue;
-      job_->send_signal(message->value);
-      if (asks_to_end(message->value)) carry_out(session_.tell(StopForwarded{}, now));
-    }
-  }
-
-  void carry_out(const Actions& actions) {
-    for (const Action& action : actions) {
-      switch (action.kind) {
+  void carry_out(const ToDos& todo, Time now) {
+    for (const ToDo& one : todo) {
+      promise(one.contest);
+      switch (one.kind) {
+        case Action::Kind::kStartJob:
+          start_job(one.contest, now);
+          break;
         case Action::Kind::kStopJob:
-          stop_job();
+          stop_job(one.contest, now);
           break;
         case Action::Kind::kKillJob:
-          kill_job();
+          kill_job(one.contest, now);
           break;
         case Action::Kind::kFinish:
-          finished_ = true;
+          finish(one.contest, now);
           break;
         default:
           break;
@@ -164,64 +114,286 @@ class KeeperLoop {
     }
   }
 
-  void stop_job() {
-    if (session_.supervisor().outcome() == Outcome::kLost) say_why_lost("stopping the job");
-    if (main_exited_) {
-      tree_.send_signal(duty_.stop_signal);
-    } else {
-      job_->send_signal(duty_.stop_signal);
-      job_->send_signal(SIGCONT);
+  // --- The job ---
+
+  /// For `run`, whose front was granted the lease.
+  void start_granted_job() {
+    const Time now = BootClock::now();
+    tell(0, Tick{}, now);
+    if (phase(0) == Phase::kGranted) {
+      start_job(0, now);
+    } else if (!finished_) {
+      // Too late. Only the front stands for leases.
+      tell(0, AbortAsked{}, now);
     }
-    tree_.survey();
   }
 
-  void kill_job() {
-    tree_.strike();
-    tree_.sweep();
-    if (session_.supervisor().outcome() == Outcome::kLost) say_why_lost("killed the job");
+  void start_job(std::size_t contest, Time now) {
+    said_why_ = false;
+    if (!has_command()) return tell(contest, JobStarted{}, now);
+    const Contest& c = session_.at(contest);
+    try {
+      job_.start({options_.command,
+                  lease_environment(options_, c.name, c.own, c.supervisor.token()),
+                  duty_.inherited, duty_.terminal_group});
+    } catch (const std::system_error&) {
+      return tell(contest, StartFailed{}, BootClock::now());
+    }
+    if (!is_elect()) let_go_of_caller();
+    tell(contest, JobStarted{}, BootClock::now());
   }
 
-  void say_why_lost(const std::string& what_we_do) {
-    if (said_why_) return;
+  bool is_killing() const {
+    return job_.is_there() && phase(kContestOfJob) == Phase::kKilling;
+  }
+
+  void look_at_children(Time now) {
+    while (signals_.next()) {
+      // Only a wake-up: signals for the job come from the front, and children are reaped below.
+    }
+    if (!job_.is_there()) return;
+    const HeldJob::Change change = job_.look();
+    if (change.stopped_by) link_.send({LinkMessage::Kind::kStopped, *change.stopped_by, 0, {}});
+    if (change.gone) {
+      if (job_.was_asked_to_end()) tell(kContestOfJob, StopForwarded{}, now);
+      tell(kContestOfJob, TreeGone{job_.result()}, now);
+    } else if (is_killing()) {
+      job_.sweep();
+    } else if (change.main_exited && phase(kContestOfJob) == Phase::kRunning) {
+      tell(kContestOfJob, JobExited{}, now);
+    }
+  }
+
+  void stop_job(std::size_t contest, Time now) {
+    if (session_.at(contest).supervisor.outcome() == Outcome::kLost) say_why_lost(contest);
+    // Nobody runs: those who were told of the leadership are told of its end.
+    if (!job_.is_there()) return tell(contest, TreeGone{}, now);
+    job_.stop(options_.stop_signal);
+  }
+
+  void kill_job(std::size_t contest, Time now) {
+    if (job_.is_there()) job_.kill();
+    if (session_.at(contest).supervisor.outcome() == Outcome::kLost) say_why_lost(contest);
+    if (!job_.is_there()) tell(contest, TreeGone{}, now);
+  }
+
+  void say_why_lost(std::size_t contest) {
+    if (said_why_ && has_command()) return;
     said_why_ = true;
-    std::string text = session_.where() + ": ";
-    if (session_.supervisor().state().lease_sent_at) {
-      text += "the lease could not be renewed in time, " + what_we_do;
-      if (!session_.failure().empty()) text += ": " + session_.failure();
+    const Contest& c = session_.at(contest);
+    const std::string what_we_do = !has_command()                 ? ""
+                                   : phase(contest) == Phase::kKilling ? ", killed the job"
+                                                                  : ", stopping the job";
+    std::string text = session_.where(contest) + ": ";
+    if (c.supervisor.state().lease_sent_at) {
+      text += "the lease could not be renewed in time" + what_we_do;
+      if (!c.failure.empty()) text += ": " + c.failure;
     } else {
-      text += "the lease was taken away, " + what_we_do;
-      if (!session_.leader().empty()) text += ": it is held by " + session_.leader();
+      text += "the lease was taken away" + what_we_do;
+      if (!c.leader().empty()) text += ": it is held by " + c.leader();
     }
-    reporter_.error(text);
+    is_elect() ? reporter_.warning(text) : reporter_.error(text);
   }
 
-  void report_end() {
-    const bool was_lost = session_.supervisor().outcome() == Outcome::kLost;
-    if (!session_.failure().empty() && !was_lost) {
-      reporter_.warning(session_.where() +
-                        ": the lease could not be given back, others wait until it expires: " +
-                        session_.failure());
+  // --- The front ---
+
+  void lose_front(Time now) {
+    front_gone_ = true;
+    stopping_ = true;
+    for (std::size_t i = 0; i < session_.size(); ++i) {
+      const bool is_candidate = phase(i) == Phase::kCandidate;
+      tell(i, is_candidate ? Event{AbortAsked{}} : Event{FrontGone{}}, now);
     }
-    const auto verdict = static_cast<std::uint32_t>(session_.supervisor().outcome());
-    link_.send({LinkMessage::Kind::kFinished, 0, verdict, status_, started_ms_, finished_ms_,
-                session_.renewals(), session_.slowest_renewal()});
   }
+
+  void listen_to_front(Time now) {
+    while (const std::optional<LinkMessage> message = link_.receive()) {
+      if (message->kind == LinkMessage::Kind::kOrder) {
+        obey(static_cast<Order>(message->value), now);
+      } else if (message->kind == LinkMessage::Kind::kSignal && job_.is_there()) {
+        job_.forward(message->value);
+        if (asks_to_end(message->value)) tell(kContestOfJob, StopForwarded{}, now);
+      }
+    }
+  }
+
+  void obey(Order order, Time now) {
+    if (order == Order::kStand) {
+      if (!std::exchange(resting_, false)) return;
+      for (std::size_t i = 0; i < session_.size(); ++i) {
+        if (phase(i) == Phase::kDone) stand(i, now);
+      }
+      return;
+    }
+    if (order == Order::kRest) resting_ = true;
+    if (order == Order::kStop || !is_elect()) stopping_ = true;
+    for (std::size_t i = 0; i < session_.size(); ++i) {
+      if (phase(i) != Phase::kDone) tell(i, ResignAsked{}, now);
+    }
+    if (stopping_) end_if_all_are_done();
+  }
+
+  /// Sends what the front does not know yet, as far as the link takes it; of several changes of one
+  /// key only the last.
+  void tell_standings() {
+    while (is_elect() && !link_.closed()) {
+      if (!untold_) untold_ = session_.next_change();
+      if (!untold_) return;
+      const Contest& c = session_.at(*untold_);
+      if (is_answer(c.leadership.standing)) is_known_ = true;
+      note_outage(*untold_);
+      const auto& sent_at = c.supervisor.state().lease_sent_at;
+      const Time good_until = sent_at ? options_.timeline.stop_at(*sent_at) : kNever;
+      if (!link_.send(standing_message(*untold_, c.leadership, good_until))) return;
+      untold_.reset();
+    }
+  }
+
+  static bool is_answer(Standing standing) {
+    return standing != Standing::kUnknown && standing != Standing::kDown;
+  }
+
+  /// One line for an outage, however many keys it concerns.
+  void note_outage(std::size_t contest) {
+    is_down_.resize(session_.size());
+    const bool is_down = session_.at(contest).leadership.standing == Standing::kDown;
+    if (is_down == is_down_[contest]) return;
+    is_down_[contest] = is_down;
+    down_ += is_down ? 1 : -1;
+    if (is_down && down_ == 1) {
+      reporter_.warning(session_.where(contest) + ": " + session_.at(contest).failure +
+                        "; trying on");
+    } else if (!is_down && down_ == 0) {
+      reporter_.info(session_.where(contest) + ": there is an answer again");
+    }
+  }
+
+  // --- Terms ---
+
+  void finish(std::size_t contest, Time now) {
+    ++done_;
+    const Contest& c = session_.at(contest);
+    const Outcome outcome = c.supervisor.outcome();
+    if (!is_elect() || (stopping_ && done_ == session_.size()) || ends_for_good(contest)) {
+      verdict_ = outcome;
+      trouble_ = c.supervisor.trouble();
+      finished_ = true;
+      return;
+    }
+    if (stopping_ || resting_) return;
+    const Duration rest = rest_after(outcome, options_.timeline, backoff_);
+    // It was resigned because of what the others get in the meantime.
+    stand(contest, now + rest);
+  }
+
+  /// Whether standing again makes no sense: the user has said so, or it cannot ever work. Once a
+  /// server has accepted us, what it refuses later may be mended there.
+  bool ends_for_good(std::size_t contest) {
+    const Contest& c = session_.at(contest);
+    if (c.supervisor.outcome() == Outcome::kFailed && !is_known_) {
+      reporter_.error(session_.where(contest) + ": " + c.failure);
+      return true;
+    }
+    const JobStatus::Kind job = job_.status().kind;
+    return c.supervisor.outcome() == Outcome::kNotStarted ||
+           (c.supervisor.outcome() == Outcome::kJobEnded &&
+            (options_.on_exit == Options::OnExit::kExit || job == JobStatus::Kind::kNotExecuted));
+  }
+
+  void stand(std::size_t contest, Time begin) {
+    --done_;
+    session_.stand(contest, make_supervisor(options_, contest, begin), new_holder(options_.node));
+  }
+
+  void end_if_all_are_done() {
+    if (done_ == session_.size()) finished_ = true;
+  }
+
+  // --- What the front knows of us ---
+
+  /// Tells the front by when it must have heard of us, or kill us and the job in our place.
+  void promise(std::size_t contest) {
+    const Time deadline = deadline_of(contest);
+    if (deadline >= promised_) return;
+    promised_ = deadline;
+    link_.set_deadline(promised_);
+    refresh_at_ = std::min(refresh_at_, refresh_due());
+  }
+
+  Time deadline_of(std::size_t contest) const {
+    const Supervisor::State& state = session_.at(contest).supervisor.state();
+    if (state.phase == Phase::kReleasing) return state.give_up_at;
+    return state.lease_sent_at && state.phase != Phase::kDone
+               ? options_.timeline.kill_at(*state.lease_sent_at)
+               : kNever;
+  }
+
+  /// Moves the promise on. One that comes too early is kept as well, so that with many keys it is
+  /// enough to look at all of them when it comes near.
+  void refresh_promise() {
+    constexpr std::size_t kFew = 16;
+    if (session_.size() > kFew && now_ < refresh_at_) return;
+    promised_ = kNever;
+    for (std::size_t i = 0; i < session_.size(); ++i) {
+      promised_ = std::min(promised_, deadline_of(i));
+    }
+    link_.set_deadline(promised_);
+    refresh_at_ = session_.size() > kFew ? refresh_due() : kNever;
+  }
+
+  /// When the promise is near: half the time before it, but not at every turn while no renewal
+  /// succeeds.
+  Time refresh_due() const {
+    if (promised_ == kNever) return kNever;
+    const Timeline& timeline = options_.timeline;
+    const Time half_way = promised_ - (timeline.ttl - timeline.margin) / 2;
+    const Time due = std::min(promised_, std::max(half_way, now_ + timeline.heartbeat / 2));
+    return std::max(due, now_ + kSweepPause);
+  }
+
+  void say_last_word() {
+    const Contest& c = session_.at(kContestOfJob);
+    if (!is_elect() && !c.failure.empty() && verdict_ != Outcome::kLost) {
+      reporter_.warning(session_.where(kContestOfJob) +
+                        ": the lease could not be given back, others wait until it expires: " +
+                        c.failure);
+    }
+    tell_standings();
+    LinkMessage word{LinkMessage::Kind::kFinished, static_cast<std::int32_t>(trouble_),
+                     static_cast<std::uint32_t>(verdict_), job_.status()};
+    word.started_ms = job_.started_ms();
+    word.finished_ms = job_.finished_ms();
+    word.renewals = c.renewals;
+    word.slowest_renewal = c.slowest_renewal;
+    link_.send(word);
+  }
+
+  /// With a command there is one key (options.h).
+  static constexpr std::size_t kContestOfJob = 0;
 
   Session& session_;
   const KeeperDuty& duty_;
+  const Options& options_;
   Poller& poller_;
   KeeperLink& link_;
   SignalReader& signals_;
   int front_pidfd_;
   Reporter& reporter_;
 
-  Tree tree_;
-  std::optional<Job> job_;
-  JobStatus status_;
-  std::int64_t started_ms_ = 0;
-  std::int64_t finished_ms_ = 0;
-  bool reading_report_ = false;
-  bool main_exited_ = false;
+  HeldJob job_;
+  Time now_ = BootClock::now();        ///< when the poller last returned
+  Backoff backoff_;                    ///< for terms that were lost
+  std::size_t done_ = 0;               ///< contests whose term is done
+  bool is_known_ = false;              ///< a server has accepted us
+  bool stopping_ = false;              ///< no term is stood for any more
+  bool resting_ = false;               ///< nor now, until kStand
+  std::optional<std::size_t> untold_;  ///< whose change the link had no room for
+  std::vector<bool> is_down_;
+  int down_ = 0;
+  Time promised_ = kNever;
+  Time refresh_at_ = kNever;
+  Outcome verdict_ = Outcome::kAborted;
+  Trouble trouble_{};
   bool front_gone_ = false;
   bool said_why_ = false;
   bool stays_in_memory_ = false;
@@ -229,6 +401,23 @@ class KeeperLoop {
 };
 
 }  // namespace
+
+bool give_order(KeeperLink& link, Order order) {
+  LinkMessage message{};
+  message.kind = LinkMessage::Kind::kOrder;
+  message.value = static_cast<std::int32_t>(order);
+  return link.send(message);
+}
+
+Supervisor make_supervisor(const Options& options, std::size_t contest, Time begin) {
+  Policy policy = options.policy;
+  if (options.keys.size() > 1) {
+    // A hundred moments in a heartbeat: few enough that one packet renews many leases.
+    constexpr std::size_t kMoments = 100;
+    policy.beat = options.timeline.heartbeat / kMoments * (contest % kMoments);
+  }
+  return {options.timeline, policy, random_u64(), begin};
+}
 
 int keep(Session& session, const KeeperDuty& duty, Poller& poller, KeeperLink& link,
          SignalReader& signals, int front_pidfd, Reporter& reporter) {

@@ -47,7 +47,7 @@ std::optional<std::string> write_result_file(const std::string& path, const Opti
       {"outcome", outcome_name(ending.outcome)},
       {"status", ending.status},
       {"signal", ending.signal != 0 ? Json(signal_name(ending.signal)) : Json()},
-      {"key", options.key},
+      {"key", options.keys.front()},
       {"node", options.node},
       {"holder", has_lease ? Json(claim.holder.value) : Json()},
       {"token", has_lease ? Json(ending.token.value) : Json()},

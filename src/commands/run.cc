@@ -2,16 +2,15 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <climits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
 
-#include "base/machine.h"
 #include "base/poller.h"
 #include "base/random.h"
+#include "commands/candidate.h"
 #include "commands/keeper.h"
 #include "commands/metrics_file.h"
 #include "commands/place.h"
@@ -19,9 +18,11 @@
 #include "commands/result_file.h"
 #include "commands/run_ending.h"
 #include "commands/session.h"
+#include "commands/settle_for_keeper.h"
 #include "exit_code.h"
 #include "process/descriptors.h"
 #include "process/front.h"
+#include "process/parent.h"
 #include "process/proc.h"
 #include "store/location.h"
 
@@ -29,52 +30,24 @@ namespace cluster_leader {
 
 namespace {
 
-Claim make_claim(const Options& options) {
-  Claim claim;
-  claim.key.value = options.prefix + options.key;
-  claim.holder.value = options.node + '/' + random_hex_128();
-  claim.ttl = options.timeline.ttl;
-  claim.node = options.node;
-  char host[HOST_NAME_MAX + 1] = {};
-  ::gethostname(host, sizeof host - 1);
-  claim.host = host;
-  claim.pid = ::getpid();
-  for (const std::string& argument : options.command) {
-    claim.command.append(claim.command.empty() ? "" : " ").append(argument);
-  }
-  constexpr std::size_t kEnoughForPeople = 200;
-  claim.command.resize(std::min(claim.command.size(), kEnoughForPeople));
-  if (options.aftermath.park) claim.identity = machine_identity(options.node);
-  claim.aftermath = options.aftermath;
-  claim.joins = options.policy.join;
-  return claim;
-}
+/// Ends the job when the process that started us is gone (--die-with-parent).
+class StopWithParent : public FrontDuty {
+ public:
+  StopWithParent(const ParentWatch* parent, KeeperLink& link) : parent_(parent), link_(link) {}
 
-/// Our environment with the lease in it. Whatever an outer cluster-leader set does not reach the
-/// job: without a lease there is no holder and no token.
-std::vector<std::string> job_environment(const Options& options, const Claim& claim,
-                                         const Supervisor& supervisor) {
-  std::vector<std::pair<std::string, std::string>> ours = {
-      {"CLUSTER_LEADER_KEY", options.key},
-      {"CLUSTER_LEADER_HOLDER", claim.holder.value},
-      {"CLUSTER_LEADER_TOKEN", std::to_string(supervisor.token().value)},
-      {"CLUSTER_LEADER_TTL_MS", std::to_string(ceil_ms(claim.ttl))},
-      {"CLUSTER_LEADER_NODE", options.node},
-  };
-  std::vector<std::string> environment;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string_view text = *entry;
-    const std::string_view name = text.substr(0, text.find('='));
-    const auto is_name = [&](const auto& variable) { return variable.first == name; };
-    if (std::none_of(ours.begin(), ours.end(), is_name)) environment.emplace_back(text);
+  void watch(Poller& poller) override {
+    if (parent_ != nullptr) parent_->watch(poller);
   }
-  for (const auto& [name, value] : ours) {
-    const bool of_lease = name == "CLUSTER_LEADER_HOLDER" || name == "CLUSTER_LEADER_TOKEN";
-    if (of_lease && supervisor.token() == Token{}) continue;
-    environment.emplace_back(name).append("=").append(value);
+  void advance(const Poller& poller, Time) override {
+    if (parent_ == nullptr || !parent_->is_gone(poller)) return;
+    // A link without room is tried again in the next turn, which comes at once.
+    if (give_order(link_, Order::kStop)) parent_ = nullptr;
   }
-  return environment;
-}
+
+ private:
+  const ParentWatch* parent_;
+  KeeperLink& link_;
+};
 
 class Run {
  public:
@@ -84,7 +57,10 @@ class Run {
         reporter_(options),
         signals_(inherited_),
         terminal_(has_terminal()),
-        claim_(make_claim(options)) {}
+        candidate_(make_candidate(options)),
+        claim_{full_key(options, key()), new_holder(options.node)} {
+    if (options.die_with_parent) parent_.emplace();
+  }
 
   int operator()() {
     const RunEnding ending = go();
@@ -94,6 +70,9 @@ class Run {
   }
 
  private:
+  const std::string& key() const { return options_.keys.front(); }
+  const Supervisor& supervisor() const { return session_->at(0).supervisor; }
+
   RunEnding go() {
     ending_.asked_ms = wall_clock_ms();
     std::string fault;
@@ -108,16 +87,15 @@ class Run {
       return end(RunEnding::Outcome::kError, kExitOs);
     }
     location_ = *location;
-    where_ = describe_place(options_.key, location_);
+    where_ = describe_place(key(), location_);
     advise();
-    session_.emplace(Supervisor(options_.timeline, options_.policy, random_u64(), BootClock::now()),
-                     open_store(location_, claim_, options_.policy.wait_while_busy), where_,
-                     reporter_);
+    open_session(open_store(location_, candidate_),
+                 Supervisor(options_.timeline, options_.policy, random_u64(), BootClock::now()));
     const bool granted = stand();
     ending_.decided_ms = wall_clock_ms();
-    ending_.leader = session_->leader();
+    ending_.leader = session_->at(0).leader();
     if (granted) return supervise();
-    switch (session_->supervisor().outcome()) {
+    switch (supervisor().outcome()) {
       case Outcome::kAborted:
         return end(RunEnding::Outcome::kError, 128 + aborted_by_, aborted_by_);
       case Outcome::kFollower:
@@ -127,6 +105,17 @@ class Run {
       default:
         return do_without_server();
     }
+  }
+
+  void open_session(std::unique_ptr<Store> store, const Supervisor& supervisor) {
+    session_.emplace(std::move(store), describe(location_), reporter_);
+    session_->add(claim_.key, key(), supervisor, claim_.holder);
+  }
+
+  /// Tells the supervisor of `event`. What is left to do then shows in its phase.
+  void tell(const Event& event) {
+    ToDos rest;
+    session_->tell(0, event, BootClock::now(), rest);
   }
 
   RunEnding end(RunEnding::Outcome outcome, int status, int signal = 0) {
@@ -156,13 +145,21 @@ class Run {
       // A grant is not the end: a signal that came with it, or before, counts first; and we may
       // have been stopped by one for longer than the lease lasts.
       take_signals();
-      session_->tell(Tick{}, BootClock::now());
-      if (session_->supervisor().phase() == Phase::kDone) return false;
-      if (session_->supervisor().phase() == Phase::kGranted) return true;
+      tell(Tick{});
+      if (supervisor().phase() == Phase::kDone) return false;
+      if (supervisor().phase() == Phase::kGranted) return true;
       session_->watch(poller);
       poller.watch(signals_.fd(), POLLIN);
-      session_->advance(poller, poller.wait(session_->wake_at()));
+      if (parent_) parent_->watch(poller);
+      ToDos rest;
+      session_->advance(poller, poller.wait(session_->wake_at()), rest);
+      if (parent_ && parent_->is_gone(poller)) abort_for(SIGTERM);
     }
+  }
+
+  void abort_for(int signo) {
+    if (aborted_by_ == 0) aborted_by_ = signo;
+    tell(AbortAsked{});
   }
 
   void take_signals() {
@@ -172,16 +169,16 @@ class Run {
       if (signal->signo == SIGTSTP && terminal_) {
         stop_ourselves();
       } else if (ends_by_default(signal->signo)) {
-        if (aborted_by_ == 0) aborted_by_ = signal->signo;
-        session_->tell(AbortAsked{}, BootClock::now());
+        abort_for(signal->signo);
       }
     }
   }
 
   RunEnding follow() {
-    ending_.joined = session_->done();
-    const std::string& leader = session_->leader();
-    if (session_->done()) {
+    const Contest& contest = session_->at(0);
+    const std::string leader = contest.leader();
+    if (contest.done) {
+      ending_.joined = *contest.done;
       reporter_.info(where_ + ": follower; the run of " + leader +
                      " ended well and is not repeated yet");
     } else {
@@ -191,7 +188,7 @@ class Run {
   }
 
   RunEnding join() {
-    const Done& done = *session_->done();
+    const Done& done = *session_->at(0).done;
     ending_.joined = done;
     ending_.started_ms = done.result.started_ms;
     ending_.finished_ms = done.result.finished_ms;
@@ -202,7 +199,11 @@ class Run {
 
   /// No lease is to be had: what the user wants to happen then.
   RunEnding do_without_server() {
-    const Trouble trouble = session_->supervisor().trouble();
+    const Trouble trouble = supervisor().trouble();
+    if (trouble == Trouble::kExhausted) {
+      reporter_.error(failure());
+      return end(RunEnding::Outcome::kError, kExitOs);
+    }
     if (is_permanent(trouble)) {
       reporter_.error(failure());
       return end(RunEnding::Outcome::kError,
@@ -219,26 +220,22 @@ class Run {
         break;
     }
     reporter_.error(failure() + "; running WITHOUT a lease (--if-unavailable run)");
-    session_.emplace(
-        Supervisor::without_lease(options_.timeline, options_.policy, BootClock::now()), nullptr,
-        where_, reporter_);
+    open_session(nullptr, Supervisor::without_lease(options_.timeline, options_.policy,
+                                                    BootClock::now()));
     return supervise();
   }
 
   std::string failure() const {
-    return where_ + ": " + (session_->failure().empty() ? "no usable answer" : session_->failure());
+    const std::string& failure = session_->at(0).failure;
+    return where_ + ": " + (failure.empty() ? "no usable answer" : failure);
   }
 
   /// From the fork of the keeper to the end.
   RunEnding supervise() {
-    reporter_.info(where_ + ": leader, token " +
-                   std::to_string(session_->supervisor().token().value));
-    const Supervisor supervisor = session_->supervisor();
+    const Supervisor supervisor = this->supervisor();
+    reporter_.info(where_ + ": leader, token " + std::to_string(supervisor.token().value));
     ending_.token = supervisor.token();
-    const KeeperDuty duty{{options_.command, job_environment(options_, claim_, supervisor),
-                           inherited_, terminal_ ? ::getpgrp() : 0},
-                          options_.stop_signal,
-                          options_.timeline};
+    const KeeperDuty duty{options_, inherited_, terminal_ ? ::getpgrp() : 0};
     std::optional<KeeperLink> link;
     std::optional<Keeper> keeper;
     try {
@@ -258,16 +255,15 @@ class Run {
     }
     // The connection is the keeper's now; ours closes without a word to the server.
     session_.reset();
-    const KeeperEnd end_of_keeper =
-        stand_guard(*keeper, *link, signals_, terminal_, options_.timeline.margin / 3);
+    let_go_of_caller();
+    StopWithParent stop_with_parent(parent_ ? &*parent_ : nullptr, *link);
+    const KeeperEnd end_of_keeper = stand_guard(*keeper, *link, signals_, terminal_,
+                                                options_.timeline.margin / 3, stop_with_parent);
     if (!end_of_keeper.last_word) {
       reporter_.error(where_ + ": the keeper of the lease was killed or failed; stopped the job");
       if (supervisor.state().lease_sent_at) {
-        try {
-          settle_for_keeper(supervisor.token());
-        } catch (const std::system_error&) {
-          // The lease then ends with its ttl.
-        }
+        settle_for_keeper(location_, candidate_, {{claim_, supervisor.token()}},
+                          options_.timeline.connect);
       }
       return end(RunEnding::Outcome::kLost, kExitLost);
     }
@@ -277,27 +273,13 @@ class Run {
   /// The job could not be started for want of something; the lease goes back at once.
   RunEnding give_back(const std::system_error& error) {
     reporter_.error(where_ + ": the job could not be started: " + error.what());
-    session_->tell(StartFailed{}, BootClock::now());
-    for (Poller poller; session_->supervisor().phase() != Phase::kDone;) {
+    tell(StartFailed{});
+    for (Poller poller; supervisor().phase() != Phase::kDone;) {
       session_->watch(poller);
-      session_->advance(poller, poller.wait(session_->wake_at()));
+      ToDos rest;
+      session_->advance(poller, poller.wait(session_->wake_at()), rest);
     }
     return end(RunEnding::Outcome::kError, kExitOs);
-  }
-
-  /// Gives the lease back in the place of a keeper that died; nothing of the job is alive. Whatever
-  /// goes wrong, the server forgets the lease by itself at the end of its ttl.
-  void settle_for_keeper(Token token) {
-    Poller poller;
-    const std::unique_ptr<Store> store = open_store(location_, claim_, false);
-    const Time begin = BootClock::now();
-    const Time latest = begin + options_.timeline.connect;
-    store->send({RequestKind::kSettle, 1, token}, begin);
-    for (Time now = begin; now < latest;) {
-      store->watch(poller);
-      now = poller.wait(std::min(latest, store->wake_at()));
-      if (store->advance(poller, now)) return;
-    }
   }
 
   RunEnding conclude(const LinkMessage& word) {
@@ -313,22 +295,13 @@ class Run {
       return end(RunEnding::Outcome::kUnavailable, kExitUnavailable);
     }
     const int status = shell_status(word.status);
-    const std::string reason = std::generic_category().message(word.status.value);
-    switch (word.status.kind) {
-      case JobStatus::Kind::kExited:
-        return end(RunEnding::Outcome::kRan, status);
-      case JobStatus::Kind::kSignaled:
-        return end(RunEnding::Outcome::kRan, status, word.status.value);
-      case JobStatus::Kind::kNotExecuted:
-        reporter_.error("cannot execute " + options_.command[0] + ": " + reason);
-        break;
-      case JobStatus::Kind::kNotStarted:
-        reporter_.error(where_ + ": the job could not be started: " + reason);
-        break;
-      case JobStatus::Kind::kNone:
-        break;
+    if (const auto why = why_not_run(word.status, options_.command[0])) {
+      reporter_.error(where_ + ": " + *why);
+      return end(RunEnding::Outcome::kError, status);
     }
-    return end(RunEnding::Outcome::kError, status);
+    if (word.status.kind == JobStatus::Kind::kNone) return end(RunEnding::Outcome::kError, status);
+    const bool was_killed = word.status.kind == JobStatus::Kind::kSignaled;
+    return end(RunEnding::Outcome::kRan, status, was_killed ? word.status.value : 0);
   }
 
   void tell_files(const RunEnding& ending) {
@@ -348,7 +321,9 @@ class Run {
   Reporter reporter_;
   SignalReader signals_;
   bool terminal_;
+  Candidate candidate_;
   Claim claim_;
+  std::optional<ParentWatch> parent_;  ///< for --die-with-parent
   Location location_;
   std::string where_;
   std::optional<Session> session_;

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cerrno>
 #include <iterator>
+#include <system_error>
 
 #include "exit_code.h"
 
@@ -30,6 +31,17 @@ int shell_status(const JobStatus& status) {
       break;
   }
   return kExitBug;
+}
+
+std::optional<std::string> why_not_run(const JobStatus& status, const std::string& program) {
+  const std::string reason = std::generic_category().message(status.value);
+  if (status.kind == JobStatus::Kind::kNotExecuted) {
+    return "cannot execute " + program + ": " + reason;
+  }
+  if (status.kind == JobStatus::Kind::kNotStarted) {
+    return "the job could not be started: " + reason;
+  }
+  return std::nullopt;
 }
 
 }  // namespace cluster_leader

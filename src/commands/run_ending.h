@@ -54,4 +54,7 @@ const char* outcome_name(RunEnding::Outcome outcome);
 /// could not be executed.
 int shell_status(const JobStatus& status);
 
+/// Why `program` never ran, as one line for people; nothing if it did.
+std::optional<std::string> why_not_run(const JobStatus& status, const std::string& program);
+
 }  // namespace cluster_leader

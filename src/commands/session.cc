@@ -1,64 +1,96 @@
 #include "commands/session.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 namespace cluster_leader {
 
-Session::Session(const Supervisor& supervisor, std::unique_ptr<Store> store, std::string where,
-                 Reporter& reporter)
-    : supervisor_(supervisor),
-      store_(std::move(store)),
-      where_(std::move(where)),
-      reporter_(reporter) {}
+Session::Session(std::unique_ptr<Store> store, std::string place, Reporter& reporter)
+    : store_(std::move(store)), place_(std::move(place)), reporter_(reporter) {}
 
-Actions Session::tell(const Event& event, Time now) {
-  Actions rest;
-  for (const Action& action : supervisor_.step(event, now)) {
+std::size_t Session::add(Key key, std::string name, const Supervisor& supervisor, HolderId holder) {
+  const std::size_t contest = contests_.size();
+  contests_.push_back({std::move(name), supervisor, std::move(holder), {}});
+  if (store_) {
+    [[maybe_unused]] const std::size_t claim = store_->add(std::move(key));
+    assert(claim == contest);
+    store_->set_holder(contest, contests_[contest].own);
+  }
+  arm(contest);
+  return contest;
+}
+
+void Session::stand(std::size_t contest, const Supervisor& supervisor, HolderId holder) {
+  Contest& c = contests_[contest];
+  assert(c.supervisor.phase() == Phase::kDone);
+  c.supervisor = supervisor;
+  c.own = std::move(holder);
+  c.renewals = 0;
+  c.slowest_renewal = {};
+  store_->set_holder(contest, c.own);
+  arm(contest);
+}
+
+void Session::tell(std::size_t contest, const Event& event, Time now, ToDos& rest) {
+  Contest& c = contests_[contest];
+  const Actions actions = c.supervisor.step(event, now);
+  carry_out(contest, actions, now, rest);
+  see(contest, after_step(c.leadership, c.supervisor, c.own));
+  arm(contest);
+}
+
+void Session::carry_out(std::size_t contest, const Actions& actions, Time now, ToDos& rest) {
+  for (const Action& action : actions) {
     switch (action.kind) {
       case Action::Kind::kSend:
-        send(action.request, now);
+        store_->send(contest, action.request, now);
         break;
       case Action::Kind::kCancel:
-        note_no_answer();
-        store_->cancel();
+        note_no_answer(contest);
+        store_->cancel(contest);
         break;
       case Action::Kind::kAbandon:
-        note_no_answer();
-        store_->abandon();
+        note_no_answer(contest);
+        store_->abandon(contest);
         break;
       case Action::Kind::kStartJob:
       case Action::Kind::kStopJob:
       case Action::Kind::kKillJob:
       case Action::Kind::kFinish:
-        rest.push_back(action);
+        rest.push_back({contest, action.kind});
         break;
     }
   }
-  return rest;
 }
 
-void Session::send(const Request& request, Time now) {
-  try {
-    store_->send(request, now);
-  } catch (const std::system_error& error) {
-    note_exhaustion(error);
-  }
+void Session::see(std::size_t contest, Leadership leadership) {
+  Contest& c = contests_[contest];
+  if (leadership == c.leadership) return;
+  c.leadership = std::move(leadership);
+  if (c.has_changed) return;
+  c.has_changed = true;
+  changed_.push_back(contest);
 }
 
-std::optional<Answer> Session::advance_store(const Poller& poller, Time now) {
-  try {
-    return store_->advance(poller, now);
-  } catch (const std::system_error& error) {
-    note_exhaustion(error);
+std::optional<std::size_t> Session::next_change() {
+  if (next_changed_ == changed_.size()) {
+    changed_.clear();
+    next_changed_ = 0;
     return std::nullopt;
   }
+  const std::size_t contest = changed_[next_changed_++];
+  contests_[contest].has_changed = false;
+  return contest;
 }
 
-void Session::note_exhaustion(const std::system_error& error) {
-  if (!supervisor_.state().lease_sent_at) throw error;
-  failure_ = error.what();
-  reporter_.info(where_ + ": " + failure_);
+void Session::arm(std::size_t contest) {
+  Contest& c = contests_[contest];
+  const Time at = c.supervisor.wake_at();
+  // An entry that comes too early is only looked at in vain; it makes the right one then.
+  if (at >= c.armed) return;
+  c.armed = at;
+  queue_.push({at, contest});
 }
 
 void Session::watch(Poller& poller) {
@@ -66,53 +98,89 @@ void Session::watch(Poller& poller) {
 }
 
 Time Session::wake_at() const {
-  return store_ ? std::min(supervisor_.wake_at(), store_->wake_at()) : supervisor_.wake_at();
+  const Time supervisors = queue_.empty() ? kNever : queue_.top().at;
+  return store_ ? std::min(supervisors, store_->wake_at()) : supervisors;
 }
 
-Actions Session::advance(const Poller& poller, Time now) {
-  // The clock before the network: a deadline that has come is not put off by what has arrived.
-  Actions rest = tell(Tick{}, now);
-  const auto add = [&](Actions more) { rest.insert(rest.end(), more.begin(), more.end()); };
-  if (!store_) return rest;
-  if (const std::optional<Answer> answer = advance_store(poller, now)) {
-    note(*answer, now);
-    add(tell(Answered{supervisor_.state().last_attempt, *answer}, now));
-    if (std::holds_alternative<Busy>(*answer)) say_who_is_waited_for();
+void Session::tick(Time now, ToDos& rest) {
+  while (!queue_.empty() && queue_.top().at <= now) {
+    const Wake wake = queue_.top();
+    queue_.pop();
+    Contest& c = contests_[wake.contest];
+    if (wake.at != c.armed) continue;
+    c.armed = kNever;
+    tell(wake.contest, Tick{}, now, rest);
   }
-  if (store_->take_hint()) add(tell(Hinted{}, now));
-  return rest;
 }
 
-void Session::say_who_is_waited_for() {
-  if (supervisor_.phase() != Phase::kCandidate || waited_for_ == leader_) return;
-  waited_for_ = leader_;
-  reporter_.info(where_ + ": waiting; it is held by " + leader_);
+void Session::advance(const Poller& poller, Time now, ToDos& rest) {
+  tick(now, rest);
+  if (!store_) return;
+  store_->advance(poller, now);
+  while (const std::optional<StoreEvent> event = store_->next()) {
+    if (const auto* answer = std::get_if<Answer>(&event->what)) {
+      take_answer(event->claim, *answer, now, rest);
+    } else {
+      take_notice(event->claim, std::get<Notice>(event->what), now, rest);
+    }
+  }
 }
 
-void Session::note(const Answer& answer, Time now) {
+void Session::take_answer(std::size_t contest, const Answer& answer, Time now, ToDos& rest) {
+  Contest& c = contests_[contest];
+  const auto* busy = std::get_if<Busy>(&answer);
+  const bool is_news = busy != nullptr && busy->holder != c.other;
+  note(contest, answer, now);
+  tell(contest, Answered{c.supervisor.state().last_attempt, answer}, now, rest);
+  see(contest, after_answer(c.leadership, c.supervisor, c.own, answer));
+  if (is_news && c.supervisor.phase() == Phase::kCandidate) {
+    reporter_.info(where(contest) + ": waiting; it is held by " + c.leader());
+  }
+}
+
+void Session::take_notice(std::size_t contest, const Notice& notice, Time now, ToDos& rest) {
+  Contest& c = contests_[contest];
+  if (notice.kind == Notice::Kind::kTaken) {
+    see(contest, after_taken(c.leadership, c.supervisor, c.own, notice.holder));
+  }
+  // That a key is free is news for candidates, and that somebody else has taken it for its holder.
+  const bool is_candidate = c.supervisor.phase() == Phase::kCandidate;
+  const bool is_news = notice.kind == Notice::Kind::kBroken ||
+                       is_candidate == (notice.kind == Notice::Kind::kFree);
+  if (is_news) tell(contest, Hinted{}, now, rest);
+}
+
+void Session::note(std::size_t contest, const Answer& answer, Time now) {
+  Contest& c = contests_[contest];
   if (const auto* failed = std::get_if<Failed>(&answer)) {
-    failure_ = failed->text;
-    reporter_.info(where_ + ": " + failure_);
+    if (c.failure != failed->text) reporter_.info(where(contest) + ": " + failed->text);
+    c.failure = failed->text;
     return;
   }
-  failure_.clear();
-  if (const auto* busy = std::get_if<Busy>(&answer)) leader_ = busy->leader;
-  if (const auto* lost = std::get_if<Lost>(&answer)) leader_ = lost->leader;
-  if (const auto* done = std::get_if<Done>(&answer)) {
-    done_ = *done;
-    leader_ = done->node;
-  }
-  if (std::holds_alternative<Renewed>(answer)) {
-    ++renewals_;
-    slowest_renewal_ =
-        std::max<Duration>(slowest_renewal_, now - supervisor_.state().in_flight->sent_at);
+  c.failure.clear();
+  if (const auto* busy = std::get_if<Busy>(&answer)) {
+    c.other = busy->holder;
+  } else if (const auto* lost = std::get_if<Lost>(&answer)) {
+    c.other = lost->holder;
+  } else if (const auto* done = std::get_if<Done>(&answer)) {
+    c.done = std::make_unique<Done>(*done);
+    c.other.value = done->node + '/';
+  } else if (std::holds_alternative<Renewed>(answer)) {
+    ++c.renewals;
+    c.slowest_renewal =
+        std::max<Duration>(c.slowest_renewal, now - c.supervisor.state().in_flight->sent_at);
   }
 }
 
-void Session::note_no_answer() {
+void Session::note_no_answer(std::size_t contest) {
+  Contest& c = contests_[contest];
   // What failed earlier in the same candidacy says more than that the last attempt ran out of time.
-  if (failure_.empty()) failure_ = "no answer in time (" + store_->stage() + ")";
-  reporter_.info(where_ + ": " + failure_);
+  if (c.failure.empty()) c.failure = "no answer in time (" + store_->stage(contest) + ")";
+  reporter_.info(where(contest) + ": " + c.failure);
+}
+
+std::string Session::where(std::size_t contest) const {
+  return "key " + contests_[contest].name + " at " + place_;
 }
 
 }  // namespace cluster_leader

@@ -67,7 +67,7 @@ bool leads(const Supervisor& supervisor) {
 
 Leadership after_answer(const Leadership& before, const Supervisor& supervisor, const HolderId& own,
                         const Answer& answer) {
-  const Leadership now = after_step(before, supervisor, own);
+  Leadership now = after_step(before, supervisor, own);
   if (leads(supervisor)) return now;
   return std::visit(Reading(now, supervisor), answer);
 }
@@ -81,7 +81,7 @@ Leadership after_step(const Leadership& before, const Supervisor& supervisor, co
 
 Leadership after_taken(const Leadership& before, const Supervisor& supervisor, const HolderId& own,
                        const HolderId& taker) {
-  const Leadership now = after_step(before, supervisor, own);
+  Leadership now = after_step(before, supervisor, own);
   const bool has_lease = supervisor.state().lease_sent_at && supervisor.phase() < Phase::kReleasing;
   if (has_lease || supervisor.contact() == Contact::kNone) return now;
   if (taker == own || taker == now.holder) return now;

@@ -29,7 +29,7 @@ enum class Outcome : std::uint8_t {
   kFollower,    ///< somebody else has the key, or a run that ended well forbids another one
   kJoined,      ///< somebody else's run has ended, and its result is ours
   kFailed,      ///< no lease was to be had: trouble() says why
-  kAborted,     ///< stopped from outside or given up from inside before the job started
+  kAborted,     ///< stopped from outside while there was no job, or resigned before it started
   kNotStarted,  ///< the operating system would not start the job
   kJobEnded,   ///< the job ended under the lease, by itself or by a signal that was passed on to it
   kLost,       ///< the lease was lost or slipped away; the job was stopped for that

@@ -1,6 +1,7 @@
 # Each rule of the supervisor, broken; the search must notice what makes a job live without the key, and a test that is
-# named for the rule must notice the rest.
+# named for the rule must notice the rest. Then those of the beat, and of what an elector says.
 set(search "SupervisorSearch.*")
+set(mutated supervisor.cc)
 
 add_mutation(lease_counted_from_the_reply
   "const State::InFlight request = *state_.in_flight;"
@@ -18,9 +19,9 @@ add_mutation(no_kill_deadline
   "${search}")
 
 add_mutation(release_before_the_job_is_gone
-  "state_.outcome = Outcome::kJobEnded;
+  "if (!policy_.restarts) state_.outcome = Outcome::kJobEnded;
   stop_job(now, out);"
-  "state_.outcome = Outcome::kJobEnded;
+  "if (!policy_.restarts) state_.outcome = Outcome::kJobEnded;
   release(now, out);"
   "${search}")
 
@@ -31,10 +32,10 @@ add_mutation(error_taken_for_success
 
 add_mutation(timeout_taken_for_success
   "    state_.connected = false;
-    state_.busy = false;"
+    state_.contact = Contact::kNone;"
   "    if (state_.lease_sent_at) state_.lease_sent_at = state_.next_send_at = now;
     state_.connected = false;
-    state_.busy = false;"
+    state_.contact = Contact::kNone;"
   "${search}")
 
 add_mutation(stale_answers_accepted
@@ -66,8 +67,8 @@ add_mutation(answer_before_kill_deadline
   "SupervisorTest.KillDeadlineGoesBeforeAnAnswerInTheSameTurn")
 
 add_mutation(late_start
-  "if (now < timeline_.start_by(*state_.lease_sent_at)) return;"
-  "return;"
+  "if (now < timeline_.start_by(*state_.lease_sent_at)) {"
+  "if (true) {"
   "*JobIsNotStarted*")
 
 add_mutation(late_grant_used
@@ -84,3 +85,159 @@ add_mutation(hint_forgotten
   "state_.hinted ? now : after(now, answer.retry_after)"
   "after(now, answer.retry_after)"
   "WaitingSupervisorTest.HintThatOvertakesTheAnswerIsNotForgotten")
+
+add_mutation(resign_releases_before_the_job_is_gone
+  "state_.outcome = Outcome::kResigned;
+    stop_job(now, out);"
+  "state_.outcome = Outcome::kResigned;
+    release(now, out);"
+  "SupervisorSearch.JobIsGoneBeforeTheLeaseThatIsResigned")
+
+add_mutation(resigned_job_is_started_again
+  "if (policy_.restarts && state_.outcome == Outcome::kNone) state_.outcome = Outcome::kResigned;"
+  ""
+  "SupervisorSearch.JobThatIsStartedAgainEndsWhenItIsTold")
+
+add_mutation(restart_ignores_a_slipped_lease
+  "    state_.outcome = Outcome::kLost;
+    release(now, out);"
+  "    if (now >= state_.start_at) {
+      state_.start_at = kNever;
+      out.push_back({Kind::kStartJob, {}});
+    }"
+  "SupervisorSearch.JobThatIsStartedAgainNeverLivesWithoutTheKey")
+
+add_mutation(restart_without_a_lease
+  "if (policy_.restarts && state_.lease_sent_at && event.result"
+  "if (policy_.restarts && event.result"
+  "RestartingSupervisorTest.WithoutALeaseTheEndOfTheJobIsTheEnd")
+
+add_mutation(restart_after_a_stop_from_outside
+  "event.result && !state_.stop_forwarded) {"
+  "event.result) {"
+  "RestartingSupervisorTest.JobThatWasMadeToEndIsNotStartedAgain")
+
+add_mutation(restart_of_what_cannot_be_executed
+  "state_.lease_sent_at && event.result &&"
+  "state_.lease_sent_at &&"
+  "RestartingSupervisorTest.CommandThatCannotBeExecutedIsNotStartedAgain")
+
+add_mutation(restart_is_killed_for_the_run_before
+  "  state_.phase = Phase::kGranted;
+  state_.forced_kill_at = kNever;"
+  "  state_.phase = Phase::kGranted;"
+  "RestartingSupervisorTest.WhatOutlivesTheMainProcessIsStoppedBeforeItStartsAgain")
+
+add_mutation(crash_loop_spins
+  "state_.start_at = now + state_.restart_pause;"
+  ""
+  "RestartingSupervisorTest.JobThatFailsQuicklyWaitsLongerEachTimeUpToATtl")
+
+add_mutation(pauses_never_become_short_again
+  "if (ran >= longest) state_.restart_pause = Duration::zero();"
+  ""
+  "RestartingSupervisorTest.OnlyARunOfATtlMakesThePauseShortAgain")
+
+add_mutation(earlier_runs_forgotten
+  "event.result.has_value() || state_.ran_before;"
+  "event.result.has_value();"
+  "RestartingSupervisorTest.CommandThatCannotBeExecutedAnyMoreIsSettledForItsEarlierRuns")
+
+add_mutation(hint_sends_a_second_request
+  "  if (state_.in_flight) {
+    state_.hinted = true;"
+  "  if (state_.in_flight) {
+    state_.in_flight.reset();
+    state_.next_send_at = now;"
+  "SupervisorSearch.HintsNeverSendASecondRequest")
+
+add_mutation(hint_to_a_holder_forgotten
+  "state_.hinted ? now : renew_at(request.sent_at)"
+  "renew_at(request.sent_at)"
+  "SupervisorTest.HintDuringARenewalIsHeededAfterItsAnswer")
+
+add_mutation(hint_shortens_the_pause_after_a_failure
+  "state_.busy : state_.contact == Contact::kAnswered"
+  "state_.busy : true"
+  "SupervisorTest.HintsDoNotShortenThePauseAfterAFailure")
+
+add_mutation(hint_wakes_a_resting_candidate
+  "is_candidate ? state_.busy :"
+  "is_candidate ? true :"
+  "WaitingSupervisorTest.RestsUntilItsBeginningWhateverItIsHinted")
+
+add_mutation(begins_at_once
+  "state_.next_send_at = begin;"
+  "state_.next_send_at = Time{};"
+  "WaitingSupervisorTest.RestsUntilItsBeginningWhateverItIsHinted")
+
+add_mutation(orphan_stands_on
+  "give_up_candidacy(Outcome::kFrontGone, out);"
+  ""
+  "SupervisorTest.CandidateWhoseFrontHasDiedGivesItsAcquireBack")
+
+add_mutation(one_failure_is_an_outage
+  "if (is_first && again_at_once)"
+  "if (false)"
+  "ElectionTest.OneFailureIsNoChangeOfState")
+
+add_mutation(no_outage_without_silence
+  "if (is_first && again_at_once)"
+  "if (true)"
+  "ElectionTest.SecondFailureInARowIsAnOutage")
+
+set(mutated timeline.cc)
+
+add_mutation(beat_later_than_a_heartbeat
+  "return sent_at + heartbeat - since;"
+  "return sent_at + 2 * heartbeat - since;"
+  "BeatTest.RenewalComesAtMostAHeartbeatAfterTheLast")
+
+add_mutation(beat_forgotten
+  "return sent_at + heartbeat - since;"
+  "return sent_at + heartbeat;"
+  "BeatTest.LeasesOfOneBeatAreRenewedTogether")
+
+set(mutated election.cc)
+
+add_mutation(leads_while_the_job_is_stopped
+  "case Phase::kRunning:"
+  "case Phase::kRunning: case Phase::kStopping: case Phase::kKilling:"
+  "ElectionTest.NobodyLeadsFromTheMomentTheJobIsToldToStop")
+
+add_mutation(leads_until_the_lease_is_back
+  "case Phase::kRunning:"
+  "case Phase::kRunning: case Phase::kReleasing:"
+  "${search}")
+
+add_mutation(leads_before_the_job_runs
+  "return supervisor.state().job_ran;"
+  "return true;"
+  "ElectionTest.LeaderIsWhoseJobRuns")
+
+add_mutation(outage_deposes_a_leader
+  "  if (leads(supervisor)) return {Standing::kLeader, own, supervisor.token()};
+  if (supervisor.contact() == Contact::kNone) return {Standing::kDown, {}, {}};"
+  "  if (supervisor.contact() == Contact::kNone) return {Standing::kDown, {}, {}};
+  if (leads(supervisor)) return {Standing::kLeader, own, supervisor.token()};"
+  "ElectionTest.TroubleChangesNothingForALeaderUntilItsJobIsStopped")
+
+add_mutation(leader_that_stopped_is_leader
+  "if (before.standing == Standing::kLeader) return {Standing::kNone, {}, {}};"
+  ""
+  "ElectionTest.NobodyLeadsFromTheMomentTheJobIsToldToStop")
+
+add_mutation(parked_key_has_a_leader
+  "if (holder.value.empty() || is_settled(holder))"
+  "if (holder.value.empty())"
+  "ElectionTest.NobodyLeadsAKeyThatIsParkedOrHeldOrTaken")
+
+add_mutation(hint_believed_over_the_lease
+  "if (has_lease || supervisor.contact()"
+  "if (supervisor.contact()"
+  "ElectionTest.WhoeverHasTheLeaseWaitsForItsOwnRenewal")
+
+add_mutation(no_turn_for_the_others
+  "return timeline.ttl;"
+  "return backoff.next(timeline.retry_min, timeline.retry_max);"
+  "RestTest.*")

@@ -1,6 +1,6 @@
 // Visits every state that supervisor, server, network, job and rival can reach together, and holds
 // each against the promise: while the job lives, the server has the key for us (design.md, "The
-// promise").
+// promise"). What an elector says about itself is held against the same.
 //
 // Time goes in ticks of one second, in which everything that may happen may happen in any order.
 // The network delays and loses; after a reconnect it reorders, since a request on a connection that
@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "lease/election.h"
 #include "lease/supervisor.h"
 
 namespace cluster_leader {
@@ -55,14 +56,19 @@ struct Misfortunes {
   int connections_lost = 1;
   int evictions = 0;
   int restarts = 0;
+  int runs = 3;  ///< of a job that is started again, until it cannot be executed any more
   bool signals = false;
-  bool hold = false;  ///< not a misfortune: the key is to be held after the job
+  bool resignation = false;
+  bool hints = false;  ///< to a holder; a candidate gets them anyway
+  bool hold = false;   ///< not a misfortune: the key is to be held after the job
 };
 
 class World {
  public:
   World(const Policy& policy, const Misfortunes& misfortunes)
-      : supervisor_(search_timeline(), policy, 1, Time{}), left_(misfortunes) {
+      : supervisor_(search_timeline(), policy, 1, Time{}),
+        left_(misfortunes),
+        restarts_(policy.restarts) {
     feed(Tick{});
   }
 
@@ -80,19 +86,23 @@ class World {
     add_server(add);
     add_job(add);
     if (left_.signals) add_signals(add);
+    add_wishes(add);
     return all;
   }
 
   /// What is wrong with this state, or nothing.
   std::string fault() const {
-    const bool alive = job_ == JobState::kAlive || job_ == JobState::kDying;
-    if (alive && owner_ == Owner::kRival) return "the job lives and the rival has the key";
-    if (alive && !server_failed_ && owner_ != Owner::kUs) return "the job lives without the key";
-    if (!done() && !alive && supervisor_.wake_at() == kNever)
+    if (alive() && owner_ == Owner::kRival) return "the job lives and the rival has the key";
+    if (alive() && !server_failed_ && owner_ != Owner::kUs) return "the job lives without the key";
+    if (!done() && !alive() && supervisor_.wake_at() == kNever)
       return "nothing will ever happen again";
-    if (done() && alive) return "finished while the job lives";
-    if (settled_ && alive) return "settled while the job lives";
+    if (done() && alive()) return "finished while the job lives";
+    if (settled_ && alive()) return "settled while the job lives";
     if (freed_early_) return "a key that was to be held was freed";
+    if (leads(supervisor_) && owner_ == Owner::kRival)
+      return "says leader and the rival has the key";
+    if (asked_ > 1) return "two requests are in flight";
+    if (started_after_resignation_) return "started a job after a resignation";
     return "";
   }
 
@@ -118,14 +128,25 @@ class World {
       put_time(s.in_flight->timeout_at);
     }
     put_time(std::max(s.next_send_at, now_));
-    // While the job lives, patience is of no account.
-    const bool has_patience =
-        s.phase == Phase::kCandidate || s.phase == Phase::kGranted || s.phase == Phase::kReleasing;
+    // Once the job has run, patience is of no account.
+    const bool has_patience = s.phase == Phase::kCandidate || s.phase == Phase::kReleasing ||
+                              (s.phase == Phase::kGranted && !s.job_ran);
     put_time(has_patience ? s.give_up_at : kNever);
     put_time(s.forced_kill_at);
     put(static_cast<char>(s.busy | s.hinted << 1 | s.connected << 2 | s.acquire_unknown << 3 |
                           s.handing_back << 4 | server_failed_ << 5 | s.job_ran << 6));
-    put(static_cast<char>(s.stop_forwarded | freed_early_ << 1));
+    put(static_cast<char>(s.stop_forwarded | freed_early_ << 1 | resigned_ << 2 |
+                          started_after_resignation_ << 3 | s.ran_before << 4));
+    put(static_cast<char>(s.contact));
+    if (restarts_) {
+      put(left_.runs);
+      put_time(s.phase == Phase::kGranted ? s.start_at : kNever);
+      // How long the job has run only counts for the pause before its next run.
+      const bool counts = alive() && left_.runs > 1;
+      const Duration longest = s.restart_pause > Duration::zero() ? kTtl * kTick : kTick;
+      put(counts ? std::min(now_ - s.started_at, longest).count() : 0);
+      put(left_.runs > 1 ? s.restart_pause.count() : 0);
+    }
     for (const auto* messages : {&current_, &old_}) {
       put(static_cast<char>(messages->size()));
       for (const Message& m : *messages) {
@@ -135,7 +156,7 @@ class World {
         put(static_cast<char>(s.in_flight && m.attempt == s.in_flight->attempt));
       }
     }
-    for (int n : {expires_in_, until_in_, young_for_, held_for_, int{settled_}, dying_for_,
+    for (int n : {asked_, expires_in_, until_in_, young_for_, held_for_, int{settled_}, dying_for_,
                   left_.connections_lost, left_.evictions, left_.restarts}) {
       put(static_cast<char>(n));
     }
@@ -149,13 +170,18 @@ class World {
   Outcome outcome() const { return supervisor_.outcome(); }
 
  private:
+  bool alive() const { return job_ == JobState::kAlive || job_ == JobState::kDying; }
+
   void feed(const Event& event) {
+    if (std::holds_alternative<Answered>(event)) asked_ = 0;
     for (const Action& action : supervisor_.step(event, now_)) {
       switch (action.kind) {
         case Action::Kind::kSend:
+          ++asked_;
           current_.push_back({action.request.kind, action.request.attempt, false, {}});
           break;
         case Action::Kind::kCancel:
+          asked_ = 0;
           reconnect();
           break;
         case Action::Kind::kAbandon:  // written behind what was sent on the same connection
@@ -163,6 +189,7 @@ class World {
           break;
         case Action::Kind::kStartJob:
           job_ = JobState::kStarting;
+          started_after_resignation_ = resigned_;
           break;
         case Action::Kind::kStopJob:
           break;
@@ -173,6 +200,7 @@ class World {
           }
           break;
         case Action::Kind::kFinish:
+          asked_ = 0;
           break;
       }
     }
@@ -285,19 +313,17 @@ class World {
         w.job_ = JobState::kAlive;
         w.feed(JobStarted{});
       });
-      {
-        add("start slowly", [](World& w) {
-          w.feed(Tick{});
-          if (w.supervisor_.phase() != Phase::kGranted) {
-            w.job_ = JobState::kDead;
-            return;
-          }
-          // The first process is there, and we do not hear of it for a tick.
-          w.job_ = JobState::kAlive;
-          w.pass_tick();
-          w.feed(JobStarted{});
-        });
-      }
+      add("start slowly", [](World& w) {
+        w.feed(Tick{});
+        if (w.supervisor_.phase() != Phase::kGranted) {
+          w.job_ = JobState::kDead;
+          return;
+        }
+        // The first process is there, and we do not hear of it for a tick.
+        w.job_ = JobState::kAlive;
+        w.pass_tick();
+        w.feed(JobStarted{});
+      });
       add("start fails", [](World& w) {
         w.job_ = JobState::kDead;
         if (w.supervisor_.phase() == Phase::kGranted) w.feed(StartFailed{});
@@ -306,10 +332,12 @@ class World {
     if (job_ == JobState::kAlive && supervisor_.phase() == Phase::kRunning) {
       add("main exits", [](World& w) { w.feed(JobExited{}); });
     }
-    if (job_ == JobState::kAlive || job_ == JobState::kDying) {
+    if (alive()) {
       add("tree gone", [](World& w) {
         w.job_ = JobState::kDead;
-        w.feed(TreeGone{RunResult{}});
+        // What cannot be executed is not started again.
+        const bool executable = !w.restarts_ || --w.left_.runs > 0;
+        w.feed(TreeGone{executable ? std::optional(RunResult{}) : std::nullopt});
       });
     }
   }
@@ -319,6 +347,19 @@ class World {
     add("abort", [](World& w) { w.feed(AbortAsked{}); });
     add("stop forwarded", [](World& w) { w.feed(StopForwarded{}); });
     if (job_ != JobState::kNone) add("front gone", [](World& w) { w.feed(FrontGone{}); });
+  }
+
+  template <typename Add>
+  void add_wishes(const Add& add) const {
+    if (left_.resignation) {
+      add("resign", [](World& w) {
+        w.resigned_ = true;
+        w.feed(ResignAsked{});
+      });
+    }
+    if (left_.hints && supervisor_.state().lease_sent_at) {
+      add("hint", [](World& w) { w.feed(Hinted{}); });
+    }
   }
 
   void lose_connection() {
@@ -393,7 +434,7 @@ class World {
       case Message::Reply::kGranted:
         return Granted{Token{1}};
       case Message::Reply::kBusy:
-        return Busy{"", kTick, {}};
+        return Busy{{}, kTick, {}};
       case Message::Reply::kYoung:
         return Failed{Trouble::kNotServing, "", false, kTick};
       case Message::Reply::kRenewed:
@@ -408,6 +449,7 @@ class World {
 
   Supervisor supervisor_;
   Misfortunes left_;
+  bool restarts_;
   Time now_{};
   std::deque<Message> current_;  ///< on the open connection, in order
   std::deque<Message> old_;      ///< on connections that we gave up: in any order, or never
@@ -422,6 +464,9 @@ class World {
   JobState job_ = JobState::kNone;
   int dying_for_ = 0;
   bool freed_early_ = false;
+  int asked_ = 0;  ///< requests of ours without an answer that we have not given up
+  bool resigned_ = false;
+  bool started_after_resignation_ = false;
 };
 
 struct SearchResult {
@@ -462,6 +507,12 @@ SearchResult search(const Policy& policy, const Misfortunes& misfortunes) {
 
 Policy waiting() { return {4 * kTick, true, true}; }
 Policy trying_once() { return {2 * kTick, false, false}; }
+Policy restarting() {
+  Policy policy = trying_once();
+  policy.kill_after_forwarded = true;
+  policy.restarts = true;
+  return policy;
+}
 
 constexpr int bit(Outcome outcome) { return 1 << static_cast<int>(outcome); }
 
@@ -478,6 +529,7 @@ void expect_promise(const Policy& policy, const Misfortunes& misfortunes, std::s
 constexpr int kUndisturbed = bit(Outcome::kFollower) | bit(Outcome::kFailed) |
                              bit(Outcome::kNotStarted) | bit(Outcome::kJobEnded) |
                              bit(Outcome::kLost);
+constexpr int kWithResignation = kUndisturbed | bit(Outcome::kAborted) | bit(Outcome::kResigned);
 constexpr int kWithSignals = kUndisturbed | bit(Outcome::kAborted) | bit(Outcome::kFrontGone);
 
 TEST(SupervisorSearch, JobNeverLivesWithoutTheKeyWhenConnectionsBreak) {
@@ -503,6 +555,25 @@ TEST(SupervisorSearch, JobNeverLivesWithoutTheKeyWhateverSignalsCome) {
 TEST(SupervisorSearch, KeyThatIsToBeHeldIsNeverFreedByALateRequest) {
   expect_promise(waiting(), {.connections_lost = 2, .signals = true, .hold = true}, 30'000,
                  kWithSignals);
+}
+
+TEST(SupervisorSearch, JobIsGoneBeforeTheLeaseThatIsResigned) {
+  expect_promise(waiting(), {.connections_lost = 2, .resignation = true}, 60'000, kWithResignation);
+}
+
+TEST(SupervisorSearch, JobThatIsStartedAgainNeverLivesWithoutTheKey) {
+  expect_promise(restarting(), {.connections_lost = 2}, 60'000, kUndisturbed);
+}
+
+TEST(SupervisorSearch, JobThatIsStartedAgainEndsWhenItIsTold) {
+  expect_promise(restarting(),
+                 {.connections_lost = 1, .signals = true, .resignation = true, .hold = true},
+                 150'000, kWithSignals | kWithResignation);
+}
+
+TEST(SupervisorSearch, HintsNeverSendASecondRequest) {
+  expect_promise(restarting(), {.connections_lost = 1, .evictions = 1, .hints = true}, 150'000,
+                 kUndisturbed);
 }
 
 TEST(SupervisorSearch, JobNeverLivesBesideTheRivalWhateverComesTogether) {

@@ -3,86 +3,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+
+#include "lease/supervisor_fixture.h"
 
 namespace cluster_leader {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-constexpr RunResult kWell{0, 100, 200};
-
-/// A supervisor with a ttl of 10 s (stop at 7 s, kill at 9 s), and all that it asked for so far.
-class SupervisorTest : public ::testing::Test {
- protected:
-  Timeline timeline = Timeline::of(seconds(10));
-  Policy policy{timeline.connect, false, false};
-  Time now{seconds(1000)};
-  std::optional<Supervisor> supervisor;
-  std::string did;  ///< the actions since the last look, one letter each
-  Request last_request;
-
-  /// Lets the supervisor stand, which sends the first acquire.
-  void stand() {
-    supervisor.emplace(timeline, policy, 7, now);
-    feed(Tick{});
-  }
-
-  void feed(const Event& event) {
-    for (const Action& action : supervisor->step(event, now)) {
-      switch (action.kind) {
-        case Action::Kind::kSend:
-          did += "arxs"[static_cast<int>(action.request.kind)];  // acquire, renew, release, settle
-          last_request = action.request;
-          break;
-        case Action::Kind::kCancel:
-          did += 'c';
-          break;
-        case Action::Kind::kAbandon:
-          did += 'A';
-          break;
-        case Action::Kind::kStartJob:
-          did += 'J';
-          break;
-        case Action::Kind::kStopJob:
-          did += 'T';
-          break;
-        case Action::Kind::kKillJob:
-          did += 'K';
-          break;
-        case Action::Kind::kFinish:
-          did += '.';
-          break;
-      }
-    }
-  }
-
-  void answer(Answer what) { feed(Answered{supervisor->state().last_attempt, std::move(what)}); }
-
-  /// Turns the clock on by `d`, stopping wherever the supervisor wants to be woken, and not
-  /// oftener.
-  void pass(Duration d) {
-    const Time end = now + d;
-    while (supervisor->wake_at() <= end) {
-      const Time due = supervisor->wake_at();
-      now = std::max(now, due);
-      feed(Tick{});
-      ASSERT_NE(supervisor->wake_at(), due) << "woken for nothing";
-    }
-    now = end;
-  }
-
-  /// What was done since the last call.
-  std::string take_did() { return std::exchange(did, ""); }
-
-  void run_job() {
-    stand();
-    answer(Granted{Token{5}});
-    feed(JobStarted{});
-    ASSERT_EQ(take_did(), "aJ");
-  }
-};
 
 TEST_F(SupervisorTest, UncontendedRunIsOneAcquireAndOneRelease) {
   stand();
@@ -184,7 +114,7 @@ TEST_F(SupervisorTest, LeaseOfAnotherKillsTheJobAtOnce) {
   run_job();
   pass(seconds(2));
   take_did();
-  answer(Lost{"web-2"});
+  answer(Lost{{"web-2/1"}});
   EXPECT_EQ(take_did(), "K");
   pass(seconds(60));
   EXPECT_EQ(take_did(), "") << "another's lease is not renewed";
@@ -268,7 +198,7 @@ TEST_F(SupervisorTest, ReleaseThatIsForbiddenIsNotTriedAgain) {
 
 TEST_F(SupervisorTest, FollowerAsksOnceAndSendsNothingMore) {
   stand();
-  answer(Busy{"web-2", seconds(8), {}});
+  answer(Busy{{"web-2/1"}, seconds(8), {}});
   EXPECT_EQ(take_did(), "a.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
 }
@@ -277,7 +207,7 @@ TEST_F(SupervisorTest, AcquireWithoutAnAnswerIsGivenBack) {
   stand();
   answer(Failed{Trouble::kUnreachable, "reset", true, {}});
   pass(milliseconds(11));
-  answer(Busy{"web-2", seconds(8), {}});
+  answer(Busy{{"web-2/1"}, seconds(8), {}});
   EXPECT_EQ(take_did(), "aaA.");
 }
 
@@ -319,14 +249,9 @@ TEST_F(SupervisorTest, WaitThatIsLongerThanPatienceEndsAtOnce) {
   EXPECT_EQ(supervisor->trouble(), Trouble::kNotServing);
 }
 
-class WaitingSupervisorTest : public SupervisorTest {
- protected:
-  WaitingSupervisorTest() { policy = {seconds(60), true, false}; }
-};
-
 TEST_F(WaitingSupervisorTest, AsksAgainWhenTheLeaseMayHaveExpired) {
   stand();
-  answer(Busy{"web-2", seconds(8), {}});
+  answer(Busy{{"web-2/1"}, seconds(8), {}});
   take_did();
   pass(seconds(8) - milliseconds(1));
   EXPECT_EQ(take_did(), "");
@@ -336,7 +261,7 @@ TEST_F(WaitingSupervisorTest, AsksAgainWhenTheLeaseMayHaveExpired) {
 
 TEST_F(WaitingSupervisorTest, AsksAgainAtAHint) {
   stand();
-  answer(Busy{"web-2", seconds(8), {}});
+  answer(Busy{{"web-2/1"}, seconds(8), {}});
   take_did();
   feed(Hinted{});
   EXPECT_EQ(take_did(), "a");
@@ -345,21 +270,21 @@ TEST_F(WaitingSupervisorTest, AsksAgainAtAHint) {
 TEST_F(WaitingSupervisorTest, HintThatOvertakesTheAnswerIsNotForgotten) {
   stand();
   feed(Hinted{});
-  answer(Busy{"web-2", seconds(8), {}});
+  answer(Busy{{"web-2/1"}, seconds(8), {}});
   EXPECT_EQ(take_did(), "aa");
-  answer(Busy{"web-3", seconds(8), {}});
+  answer(Busy{{"web-3/1"}, seconds(8), {}});
   EXPECT_EQ(take_did(), "") << "one hint is one question";
 }
 
 TEST_F(WaitingSupervisorTest, LooksOnceMoreBeforePatienceEnds) {
   stand();
-  answer(Busy{"web-2", std::chrono::hours(1), {}});
+  answer(Busy{{"web-2/1"}, std::chrono::hours(1), {}});
   take_did();
   pass(seconds(60) - timeline.attempt - milliseconds(1));
   EXPECT_EQ(take_did(), "");
   pass(milliseconds(1));
   EXPECT_EQ(take_did(), "a");
-  answer(Busy{"web-2", std::chrono::hours(1), {}});
+  answer(Busy{{"web-2/1"}, std::chrono::hours(1), {}});
   pass(timeline.attempt);
   EXPECT_EQ(take_did(), ".");
   EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
@@ -368,7 +293,7 @@ TEST_F(WaitingSupervisorTest, LooksOnceMoreBeforePatienceEnds) {
 TEST_F(WaitingSupervisorTest, IsAFollowerWhenPatienceEnds) {
   stand();
   for (int i = 0; i < 7; ++i) {
-    answer(Busy{"web-2", seconds(9), {}});
+    answer(Busy{{"web-2/1"}, seconds(9), {}});
     pass(seconds(9));
   }
   EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
@@ -376,7 +301,7 @@ TEST_F(WaitingSupervisorTest, IsAFollowerWhenPatienceEnds) {
 
 TEST_F(WaitingSupervisorTest, NamesTheTroubleWhenPatienceEndsWithoutAServer) {
   stand();
-  answer(Busy{"web-2", seconds(9), {}});
+  answer(Busy{{"web-2/1"}, seconds(9), {}});
   pass(seconds(60));
   EXPECT_EQ(supervisor->outcome(), Outcome::kFailed);
   EXPECT_EQ(supervisor->trouble(), Trouble::kUnreachable);
@@ -394,7 +319,7 @@ TEST_F(WaitingSupervisorTest, WaitsForEverIfAsked) {
   policy.patience = kForever;
   stand();
   for (int i = 0; i < 1000; ++i) {
-    answer(Busy{"web-2", std::chrono::hours(24), {}});
+    answer(Busy{{"web-2/1"}, std::chrono::hours(24), {}});
     pass(std::chrono::hours(24));
   }
   EXPECT_EQ(supervisor->phase(), Phase::kCandidate);
@@ -409,7 +334,7 @@ TEST_F(SupervisorTest, AbortBeforeTheAnswerGivesTheAcquireBack) {
 
 TEST_F(WaitingSupervisorTest, AbortWhileWaitingLeavesNothingBehind) {
   stand();
-  answer(Busy{"web-2", seconds(8), {}});
+  answer(Busy{{"web-2/1"}, seconds(8), {}});
   feed(AbortAsked{});
   EXPECT_EQ(take_did(), "a.");
 }
@@ -586,10 +511,10 @@ class JoiningSupervisorTest : public SupervisorTest {
 TEST_F(JoiningSupervisorTest, WaitsForTheResultOfTheFirstRunThatItSaw) {
   stand();
   EXPECT_EQ(last_request.awaited, Token{});
-  answer(Busy{"web-2", seconds(8), Token{4}});
+  answer(Busy{{"web-2/1"}, seconds(8), Token{4}});
   feed(Hinted{});
   EXPECT_EQ(last_request.awaited, Token{4});
-  answer(Busy{"web-3", seconds(8), Token{9}});
+  answer(Busy{{"web-3/1"}, seconds(8), Token{9}});
   feed(Hinted{});
   EXPECT_EQ(last_request.awaited, Token{4}) << "the result of a later run is as good";
   answer(Done{{7, 100, 200}, "web-3", Token{9}});
@@ -599,7 +524,7 @@ TEST_F(JoiningSupervisorTest, WaitsForTheResultOfTheFirstRunThatItSaw) {
 
 TEST_F(JoiningSupervisorTest, TakesOverARunThatVanishedWithoutAResult) {
   stand();
-  answer(Busy{"web-2", seconds(8), Token{4}});
+  answer(Busy{{"web-2/1"}, seconds(8), Token{4}});
   pass(seconds(8));
   answer(Granted{Token{5}});
   EXPECT_EQ(take_did(), "aaJ");
@@ -608,7 +533,7 @@ TEST_F(JoiningSupervisorTest, TakesOverARunThatVanishedWithoutAResult) {
 TEST_F(JoiningSupervisorTest, IsAFollowerIfTheRunOutlastsItsPatience) {
   stand();
   for (int i = 0; i < 8; ++i) {
-    answer(Busy{"web-2", seconds(8), Token{4}});
+    answer(Busy{{"web-2/1"}, seconds(8), Token{4}});
     pass(seconds(8));
   }
   EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
@@ -626,59 +551,6 @@ TEST_F(SupervisorTest, WithoutALeaseNothingIsAskedAndNothingIsDue) {
   feed(TreeGone{kWell});
   EXPECT_EQ(take_did(), "TK.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
-}
-
-TEST(TimelineTest, DefaultsFitEveryTtl) {
-  for (Duration ttl = seconds(1); ttl <= std::chrono::days(1); ttl += ttl / 7) {
-    const Timeline t = Timeline::of(ttl);
-    EXPECT_EQ(t.fault(), std::nullopt) << ceil_ms(ttl);
-    EXPECT_LE(t.connect, t.start_by(Time{}) - Time{})
-        << "a job can still start after a slow connect";
-  }
-  EXPECT_EQ(Timeline::of(std::chrono::days(1)).fault(), std::nullopt);
-}
-
-TEST(TimelineTest, MarginIsATenthOfTheTtlButAtLeast300msAndAtMost2s) {
-  EXPECT_EQ(Timeline::of(seconds(1)).margin, milliseconds(300));
-  EXPECT_EQ(Timeline::of(seconds(10)).margin, seconds(1));
-  EXPECT_EQ(Timeline::of(seconds(60)).margin, seconds(2));
-}
-
-TEST(TimelineTest, RefusesWhatDoesNotFit) {
-  const auto fault_with = [](auto change) {
-    Timeline t = Timeline::of(seconds(10));
-    change(t);
-    return t.fault().value_or("");
-  };
-  EXPECT_NE(fault_with([](Timeline& t) { t.ttl = milliseconds(999); }), "");
-  EXPECT_NE(fault_with([](Timeline& t) { t.ttl = std::chrono::days(1) + seconds(1); }), "");
-  EXPECT_NE(fault_with([](Timeline& t) { t.heartbeat = milliseconds(3334); }), "");
-  EXPECT_EQ(fault_with([](Timeline& t) { t.heartbeat = milliseconds(3333); }), "");
-  EXPECT_NE(fault_with([](Timeline& t) { t.heartbeat = Duration::zero(); }), "");
-  EXPECT_EQ(fault_with([](Timeline& t) { t.kill_after = Duration::zero(); }), "");
-  EXPECT_EQ(
-      fault_with([](Timeline& t) { t.kill_after = seconds(6); }),
-      "heartbeat (2 s), one retry (1 s), kill-after (6 s) and the safety margin (1 s) do not fit "
-      "into a ttl of 10 s");
-}
-
-TEST(BackoffTest, DoublesFromMinToMaxWithJitterInTheUpperHalf) {
-  Backoff backoff(1);
-  Duration bound = milliseconds(10);
-  for (int i = 0; i < 30; ++i) {
-    const Duration pause = backoff.next(milliseconds(10), milliseconds(500));
-    EXPECT_LE(pause, bound);
-    EXPECT_GE(pause, bound / 2);
-    bound = std::min<Duration>(bound * 2, milliseconds(500));
-  }
-  backoff.reset();
-  EXPECT_LE(backoff.next(milliseconds(10), milliseconds(500)), milliseconds(10));
-}
-
-TEST(BackoffTest, ReplicasThatFailTogetherDoNotComeBackTogether) {
-  Backoff one(1);
-  Backoff other(2);
-  EXPECT_NE(one.next(seconds(1), seconds(1)), other.next(seconds(1), seconds(1)));
 }
 
 }  // namespace

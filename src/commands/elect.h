@@ -1,0 +1,11 @@
+#pragma once
+
+#include "options/options.h"
+
+namespace cluster_leader {
+
+/// `cluster-leader elect`: stands in the election of every key for ever and says each change of
+/// state, until it is told to stop. Returns the exit status.
+int elect(const Options& options);
+
+}  // namespace cluster_leader

@@ -1,0 +1,101 @@
+#include "commands/state_lines.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/one_line.h"
+#include "base/wall_time.h"
+
+namespace cluster_leader {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
+
+}  // namespace
+
+const char* standing_name(Standing standing) {
+  switch (standing) {
+    case Standing::kLeader:
+      return "leader";
+    case Standing::kFollower:
+      return "follower";
+    case Standing::kDown:
+      return "down";
+    case Standing::kNone:
+    case Standing::kUnknown:
+      break;
+  }
+  return "none";
+}
+
+StateLines::StateLines(const Options& options, int fd)
+    : options_(options), fd_(fd), unwritten_(options.keys.size()) {}
+
+void StateLines::say(std::size_t index, const Leadership& leadership) {
+  if (options_.output == Options::Output::kNothing || reader_gone_) return;
+  if (unwritten_[index].empty()) order_.push_back(index);
+  unwritten_[index] = line(index, leadership);
+}
+
+std::string StateLines::line(std::size_t index, const Leadership& leadership) const {
+  const std::string time = iso_8601_utc(wall_clock_ms());
+  const std::string state = standing_name(leadership.standing);
+  const std::string& key = options_.keys[index];
+  const std::string leader = node_of(leadership.holder.value);
+  if (options_.output == Options::Output::kText) {
+    const std::string who = leadership.standing == Standing::kFollower ? " of " + leader : "";
+    return one_line(time + ' ' + key + ' ' + state + who) + '\n';
+  }
+  const Json object = {
+      {"time", time},
+      {"key", key},
+      {"state", state},
+      {"node", options_.node},
+      {"holder", text_or_null(leadership.holder.value)},
+      {"token", leadership.token == Token{} ? Json() : Json(leadership.token.value)},
+      {"leader", text_or_null(leader)},
+  };
+  return object.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace) + '\n';
+}
+
+void StateLines::watch(Poller& poller) const {
+  // An end of the reader shows without being asked for.
+  if (!reader_gone_) poller.watch(fd_, has_unwritten() ? POLLOUT : short{0});
+}
+
+void StateLines::advance(const Poller& poller) {
+  if ((poller.ready(fd_) & (POLLERR | POLLHUP)) != 0) reader_gone_ = true;
+  write();
+}
+
+void StateLines::write() {
+  while (!reader_gone_ && has_unwritten()) {
+    if (rest_.empty()) {
+      rest_ = std::exchange(unwritten_[order_.front()], {});
+      order_.pop_front();
+    }
+    if (!write_rest()) return;
+  }
+}
+
+/// False if the reader does not take all of it now. This does not block: stdout is shared with
+/// others and is never made non-blocking, but a pipe or socket that has room has enough for a line.
+bool StateLines::write_rest() {
+  pollfd room{fd_, POLLOUT, 0};
+  if (::poll(&room, 1, 0) != 1 || (room.revents & POLLOUT) == 0) return false;
+  const ssize_t written = ::write(fd_, rest_.data(), rest_.size());
+  if (written < 0 && errno != EINTR && errno != EAGAIN) reader_gone_ = true;
+  if (written < 0) return false;
+  rest_.erase(0, static_cast<std::size_t>(written));
+  return rest_.empty();
+}
+
+}  // namespace cluster_leader

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "lease/supervisor.h"
+
+namespace cluster_leader {
+
+inline constexpr RunResult kWell{0, 100, 200};
+
+/// A supervisor with a ttl of 10 s (stop at 7 s, kill at 9 s) on a clock that the test turns, and
+/// all that it asked for so far.
+class SupervisorTest : public ::testing::Test {
+ protected:
+  Timeline timeline = Timeline::of(std::chrono::seconds(10));
+  Policy policy{timeline.connect, false, false};
+  Time now{std::chrono::seconds(1000)};
+  std::optional<Supervisor> supervisor;
+  std::string did;  ///< the actions since the last look, one letter each
+  Request last_request;
+
+  /// Lets the supervisor stand, which sends the first acquire.
+  void stand() {
+    supervisor.emplace(timeline, policy, 7, now);
+    feed(Tick{});
+  }
+
+  void feed(const Event& event) {
+    for (const Action& action : supervisor->step(event, now)) {
+      switch (action.kind) {
+        case Action::Kind::kSend:
+          did += "arxs"[static_cast<int>(action.request.kind)];  // acquire, renew, release, settle
+          last_request = action.request;
+          break;
+        case Action::Kind::kCancel:
+          did += 'c';
+          break;
+        case Action::Kind::kAbandon:
+          did += 'A';
+          break;
+        case Action::Kind::kStartJob:
+          did += 'J';
+          break;
+        case Action::Kind::kStopJob:
+          did += 'T';
+          break;
+        case Action::Kind::kKillJob:
+          did += 'K';
+          break;
+        case Action::Kind::kFinish:
+          did += '.';
+          break;
+      }
+    }
+  }
+
+  void answer(Answer what) { feed(Answered{supervisor->state().last_attempt, std::move(what)}); }
+
+  /// Turns the clock on by `d`, stopping wherever the supervisor wants to be woken, and not
+  /// oftener.
+  void pass(Duration d) {
+    const Time end = now + d;
+    while (supervisor->wake_at() <= end) {
+      const Time due = supervisor->wake_at();
+      now = std::max(now, due);
+      feed(Tick{});
+      ASSERT_NE(supervisor->wake_at(), due) << "woken for nothing";
+    }
+    now = end;
+  }
+
+  /// What was done since the last call.
+  std::string take_did() { return std::exchange(did, ""); }
+
+  void run_job() {
+    stand();
+    answer(Granted{Token{5}});
+    feed(JobStarted{});
+    ASSERT_EQ(take_did(), "aJ");
+  }
+};
+
+/// One that waits for the key.
+class WaitingSupervisorTest : public SupervisorTest {
+ protected:
+  WaitingSupervisorTest() { policy = {std::chrono::seconds(60), true, false}; }
+};
+
+}  // namespace cluster_leader
