@@ -72,6 +72,7 @@ LeaseView view_of(const Key& key, const FoundRecord& found, const Moment& moment
   view.host = record->host;
   view.pid = record->pid;
   view.command = record->command;
+  view.identity = record->identity;
   view.since_ms = record->since_ms;
   view.token = record->fence;
   view.ttl = record->ttl;
@@ -214,7 +215,7 @@ std::optional<std::variant<Evicted, Failed>> FileRegistry::try_to_evict(const Ke
     released.until = released.hold_until = {};
     if (!file->still_locked()) return std::nullopt;
     if (auto failed = file->write(released)) return std::move(*failed);
-    file->announce_release();
+    file->announce();
   }
   return Evicted{kind, std::move(view)};
 }

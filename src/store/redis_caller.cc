@@ -22,7 +22,7 @@ RedisCaller::RedisCaller(const RedisLocation& location) : location_(location), l
 std::variant<RedisCaller::Replies, Failed> RedisCaller::call(std::span<const Command> commands,
                                                              Time deadline) {
   if (auto failed = connect(deadline)) return *failed;
-  connection_->mark();
+  const std::uint64_t begin = connection_->queued();
   for (const Command& command : commands) {
     const std::vector<std::string_view> words(command.begin(), command.end());
     const bool subscribes = words.front() == "SUBSCRIBE";
@@ -34,7 +34,7 @@ std::variant<RedisCaller::Replies, Failed> RedisCaller::call(std::span<const Com
   while (replies.size() < commands.size()) {
     auto received = receive(deadline, failure);
     if (!received) {
-      failure.unknown = connection_->has_written_since_mark();
+      failure.unknown = connection_->has_written(begin);
       connection_.reset();
       return failure;
     }

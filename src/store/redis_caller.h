@@ -20,8 +20,6 @@ namespace cluster_leader {
 /// Commands to one Redis or Valkey server, and their replies. Unlike a store it waits for them,
 /// though never beyond the deadline that it is given. The connection is made for the first of them
 /// and kept; one that was broken in the meantime is made again.
-///
-/// Throws std::system_error where this machine has no descriptor to give.
 class RedisCaller {
  public:
   using Command = std::vector<std::string>;

@@ -85,8 +85,7 @@ std::variant<Evicted::Kind, Failed> judge(const LeaseView& view, const Eviction&
 
 /// The leases at one place, for the people around them. Unlike a Store it waits for answers: with
 /// `patience` for the first one, connecting included, and as long again for each that a list needs
-/// more. No lease depends on who looks at others'. Failures are values; what this machine refuses
-/// throws std::system_error.
+/// more. No lease depends on who looks at others'. Failures are values.
 class Registry {
  public:
   virtual ~Registry() = default;

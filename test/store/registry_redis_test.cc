@@ -13,6 +13,7 @@
 #include "store/redis_dialer.h"
 #include "store/redis_names.h"
 #include "store/redis_registry.h"
+#include "store/redis_world.h"
 #include "store/scripts.h"
 #include "support/command.h"
 #include "support/fake_server.h"
@@ -29,15 +30,6 @@ using State = LeaseView::State;
 namespace {
 
 const auto kIgnoreSigpipe = std::signal(SIGPIPE, SIG_IGN);
-
-struct Redis {
-  static constexpr const char* kName = "Redis";
-  static std::string path() { return REDIS_SERVER; }
-};
-struct Valkey {
-  static constexpr const char* kName = "Valkey";
-  static std::string path() { return VALKEY_SERVER; }
-};
 
 const std::string kId = "web-1/0123456789abcdef0123456789abcdef";
 const std::string kIdentity = "web-1/boot:4026531836";
