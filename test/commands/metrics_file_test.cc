@@ -148,7 +148,7 @@ class MetricsFileTest : public ::testing::Test {
   using Outcome = RunEnding::Outcome;
 
   MetricsFileTest() {
-    options_.key = "job-a";
+    options_.keys = {"job-a"};
     options_.node = "web-1";
   }
 
@@ -181,7 +181,7 @@ class MetricsFileTest : public ::testing::Test {
 
   /// The value of a series of the key and node, after the file has been found to be well-formed.
   double value(const std::string& name, const std::string& outcome = "") const {
-    Exposition::Labels labels = {{"key", options_.key}, {"node", options_.node}};
+    Exposition::Labels labels = {{"key", options_.keys.front()}, {"node", options_.node}};
     if (!outcome.empty()) labels["outcome"] = outcome;
     return Exposition(content_of(path_)).value("cluster_leader_" + name, labels);
   }
@@ -276,17 +276,17 @@ TEST_F(MetricsFileTest, ClockThatWasSetBackMakesNoNegativeTimes) {
 }
 
 TEST_F(MetricsFileTest, LabelsAreEscapedAndUtf8) {
-  options_.key = "quote\" back\\slash\\n line\nbreak \xc3\xa4 } , \xff\xed\xa0\x80";
+  options_.keys = {"quote\" back\\slash\\n line\nbreak \xc3\xa4 } , \xff\xed\xa0\x80"};
   options_.node = "a b 1";
   write(ran());
   write(ran());
-  options_.key.replace(options_.key.find('\xff'), 4, "\ufffd\ufffd\ufffd\ufffd");
+  options_.keys.front().replace(options_.keys.front().find('\xff'), 4, "\ufffd\ufffd\ufffd\ufffd");
   EXPECT_EQ(runs("ran"), 2);
 }
 
 TEST_F(MetricsFileTest, AnotherKeysOrNodesCountsAreReplaced) {
   write(ran());
-  options_.key = "job-b";
+  options_.keys = {"job-b"};
   write(ran());
   EXPECT_EQ(runs("ran"), 1);
   EXPECT_EQ(content_of(path_).find("job-a"), std::string::npos);

@@ -20,7 +20,7 @@ constexpr std::int64_t kSeven = 1'795'417'200'000;  ///< 2026-11-23T07:00:00Z
 class ResultFileTest : public ::testing::Test {
  protected:
   ResultFileTest() {
-    options_.key = "job-a";
+    options_.keys = {"job-a"};
     options_.node = "web-1";
     claim_.holder = {"web-1/abc"};
     ending_.asked_ms = kSeven;
@@ -146,7 +146,7 @@ TEST_F(ResultFileTest, WaitedIsNeverNegative) {
 }
 
 TEST_F(ResultFileTest, IsAsciiAndOneLineWhateverTheNames) {
-  options_.key = "quote\" back\\slash line\nbreak \xc3\xa4 \xff\xfe \x01";
+  options_.keys = {"quote\" back\\slash line\nbreak \xc3\xa4 \xff\xfe \x01"};
   options_.node = "\xe2\x82";  // the beginning of a character
   const std::string line = text();
   EXPECT_TRUE(std::all_of(line.begin(), line.end() - 1, [](char c) { return c >= ' ' && c < 127; }))
