@@ -211,7 +211,8 @@ class Elect : public FrontDuty {
     if (watches_keepalive() && now >= alive_at_ + options_.keepalive_timeout) {
       is_hung_ = true;
       orders_.push_back(Order::kRest);
-      reporter_.warning("no SIGUSR1 has come in time (--keepalive-timeout): resigning until one does");
+      reporter_.warning(
+          "no SIGUSR1 has come in time (--keepalive-timeout): resigning until one does");
     }
   }
 
@@ -299,14 +300,14 @@ class Elect : public FrontDuty {
   ServiceManager service_;
   std::optional<ParentWatch> parent_;  ///< for --die-with-parent
 
-  KeeperLink* link_ = nullptr;   ///< to the present keeper
-  std::deque<Order> orders_;     ///< that the link had no room for yet
+  KeeperLink* link_ = nullptr;  ///< to the present keeper
+  std::deque<Order> orders_;    ///< that the link had no room for yet
   std::vector<Leadership> leaderships_;
-  std::size_t known_ = 0;        ///< keys of which something was heard
+  std::size_t known_ = 0;  ///< keys of which something was heard
   std::size_t leading_ = 0;
-  Time alive_at_;                ///< when the last SIGUSR1 came
-  bool is_hung_ = false;         ///< none has come in time
-  bool stop_key_ = false;        ///< we are to stop as a terminal's key stops a process
+  Time alive_at_;          ///< when the last SIGUSR1 came
+  bool is_hung_ = false;   ///< none has come in time
+  bool stop_key_ = false;  ///< we are to stop as a terminal's key stops a process
   bool stopping_ = false;
   int status_ = kExitOk;
   int dies_of_ = 0;

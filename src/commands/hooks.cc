@@ -72,9 +72,8 @@ void Hooks::start(std::size_t index, Time now) {
   const bool is_leader = leadership.standing == Standing::kLeader;
   const std::vector<std::string>& argv = command(is_leader);
   // Another's lease is not the hook's.
-  std::vector<std::string> environment =
-      lease_environment(options_, name(index), leadership.holder,
-                        is_leader ? leadership.token : Token{});
+  std::vector<std::string> environment = lease_environment(options_, name(index), leadership.holder,
+                                                           is_leader ? leadership.token : Token{});
   environment.push_back(std::string("CLUSTER_LEADER_STATE=") + standing_name(leadership.standing));
   try {
     running_.emplace(index,

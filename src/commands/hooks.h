@@ -16,9 +16,9 @@
 namespace cluster_leader {
 
 /// The programs of --on-leader and --on-follower: one is run when this node becomes the leader of a
-/// key, the other when it turns out not to be or no longer to be. They hold nothing up: for each key
-/// one runs at a time, of what happens meanwhile only the last is told, and one that has not ended
-/// after a ttl is killed with its whole process group.
+/// key, the other when it turns out not to be or no longer to be. They hold nothing up: for each
+/// key one runs at a time, of what happens meanwhile only the last is told, and one that has not
+/// ended after a ttl is killed with its whole process group.
 class Hooks {
  public:
   Hooks(const Options& options, const InheritedSignals& inherited, Reporter& reporter);
@@ -49,10 +49,10 @@ class Hooks {
   const Options& options_;
   const InheritedSignals& inherited_;
   Reporter& reporter_;
-  std::vector<std::optional<bool>> told_;       ///< by key: what its last hook was or will be told
-  std::map<std::size_t, Leadership> next_;      ///< by key: what is to be told next
-  std::deque<std::size_t> waiting_;             ///< keys that are to be told of it, in order
-  std::map<std::size_t, Running> running_;      ///< by key
+  std::vector<std::optional<bool>> told_;   ///< by key: what its last hook was or will be told
+  std::map<std::size_t, Leadership> next_;  ///< by key: what is to be told next
+  std::deque<std::size_t> waiting_;         ///< keys that are to be told of it, in order
+  std::map<std::size_t, Running> running_;  ///< by key
 };
 
 }  // namespace cluster_leader

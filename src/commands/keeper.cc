@@ -118,24 +118,22 @@ class KeeperLoop {
 
   /// For `run`, whose front was granted the lease.
   void start_granted_job() {
-    const Time now = BootClock::now();
-    tell(0, Tick{}, now);
-    if (phase(0) == Phase::kGranted) {
-      start_job(0, now);
-    } else if (!finished_) {
-      // Too late. Only the front stands for leases.
-      tell(0, AbortAsked{}, now);
-    }
+    start_job(0, BootClock::now());
+    // Too late. Only the front stands for leases.
+    if (phase(0) == Phase::kCandidate) tell(0, AbortAsked{}, BootClock::now());
   }
 
   void start_job(std::size_t contest, Time now) {
     said_why_ = false;
+    // The time may have come in which a job could not live to see a renewal.
+    tell(contest, Tick{}, now);
+    if (phase(contest) != Phase::kGranted) return;
     if (!has_command()) return tell(contest, JobStarted{}, now);
     const Contest& c = session_.at(contest);
     try {
       job_.start({options_.command,
-                  lease_environment(options_, c.name, c.own, c.supervisor.token()),
-                  duty_.inherited, duty_.terminal_group});
+                  lease_environment(options_, c.name, c.own, c.supervisor.token()), duty_.inherited,
+                  duty_.terminal_group});
     } catch (const std::system_error&) {
       return tell(contest, StartFailed{}, BootClock::now());
     }
@@ -143,9 +141,7 @@ class KeeperLoop {
     tell(contest, JobStarted{}, BootClock::now());
   }
 
-  bool is_killing() const {
-    return job_.is_there() && phase(kContestOfJob) == Phase::kKilling;
-  }
+  bool is_killing() const { return job_.is_there() && phase(kContestOfJob) == Phase::kKilling; }
 
   void look_at_children(Time now) {
     while (signals_.next()) {
@@ -181,9 +177,9 @@ class KeeperLoop {
     if (said_why_ && has_command()) return;
     said_why_ = true;
     const Contest& c = session_.at(contest);
-    const std::string what_we_do = !has_command()                 ? ""
+    const std::string what_we_do = !has_command()                      ? ""
                                    : phase(contest) == Phase::kKilling ? ", killed the job"
-                                                                  : ", stopping the job";
+                                                                       : ", stopping the job";
     std::string text = session_.where(contest) + ": ";
     if (c.supervisor.state().lease_sent_at) {
       text += "the lease could not be renewed in time" + what_we_do;
@@ -354,9 +350,9 @@ class KeeperLoop {
   void say_last_word() {
     const Contest& c = session_.at(kContestOfJob);
     if (!is_elect() && !c.failure.empty() && verdict_ != Outcome::kLost) {
-      reporter_.warning(session_.where(kContestOfJob) +
-                        ": the lease could not be given back, others wait until it expires: " +
-                        c.failure);
+      reporter_.warning(
+          session_.where(kContestOfJob) +
+          ": the lease could not be given back, others wait until it expires: " + c.failure);
     }
     tell_standings();
     LinkMessage word{LinkMessage::Kind::kFinished, static_cast<std::int32_t>(trouble_),

@@ -37,10 +37,10 @@ Supervisor make_supervisor(const Options& options, std::size_t contest, Time beg
 
 /// The keeper's life: starts the job, renews its lease, kills the whole tree when the lease slips
 /// away or the front dies, releases when nothing of it is alive, and tells the front how it ended.
-/// For `run` that is all: the session comes with one contest that was granted the lease. For `elect`
-/// it is one term of many: the session comes with candidates, each change of leadership is told to
-/// the front, and what ended is stood for again; without a command, leading is only told. Runs in
-/// the process that fork_keeper made; returns its exit status.
+/// For `run` that is all: the session comes with one contest that was granted the lease. For
+/// `elect` it is one term of many: the session comes with candidates, each change of leadership is
+/// told to the front, and what ended is stood for again; without a command, leading is only told.
+/// Runs in the process that fork_keeper made; returns its exit status.
 int keep(Session& session, const KeeperDuty& duty, Poller& poller, KeeperLink& link,
          SignalReader& signals, int front_pidfd, Reporter& reporter);
 

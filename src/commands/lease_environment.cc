@@ -12,9 +12,9 @@ namespace cluster_leader {
 
 namespace {
 
-constexpr std::array kNames = {"CLUSTER_LEADER_KEY",  "CLUSTER_LEADER_HOLDER",
+constexpr std::array kNames = {"CLUSTER_LEADER_KEY",   "CLUSTER_LEADER_HOLDER",
                                "CLUSTER_LEADER_TOKEN", "CLUSTER_LEADER_TTL_MS",
-                               "CLUSTER_LEADER_NODE", "CLUSTER_LEADER_STATE"};
+                               "CLUSTER_LEADER_NODE",  "CLUSTER_LEADER_STATE"};
 
 }  // namespace
 
@@ -24,9 +24,8 @@ std::vector<std::string> lease_environment(const Options& options, const std::st
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
     const std::string_view name = text.substr(0, text.find('='));
-    const bool is_ours =
-        std::find(kNames.begin(), kNames.end(), name) != kNames.end() ||
-        (options.verb == Options::Verb::kElect && is_of_service_manager(name));
+    const bool is_ours = std::find(kNames.begin(), kNames.end(), name) != kNames.end() ||
+                         (options.verb == Options::Verb::kElect && is_of_service_manager(name));
     if (!is_ours) environment.emplace_back(text);
   }
   const auto set = [&](std::string_view name, const std::string& value) {

@@ -115,8 +115,8 @@ Duration between(std::int64_t begin_ms, std::int64_t end_ms) {
 class MetricsText {
  public:
   MetricsText(const Options& options, std::string_view old_text)
-      : labels_("key=\"" + label_value(options.keys.front()) + "\",node=\"" + label_value(options.node) +
-                '"'),
+      : labels_("key=\"" + label_value(options.keys.front()) + "\",node=\"" +
+                label_value(options.node) + '"'),
         old_(old_text) {}
 
   std::string take(const RunEnding& ending) {

@@ -220,8 +220,8 @@ class Run {
         break;
     }
     reporter_.error(failure() + "; running WITHOUT a lease (--if-unavailable run)");
-    open_session(nullptr, Supervisor::without_lease(options_.timeline, options_.policy,
-                                                    BootClock::now()));
+    open_session(nullptr,
+                 Supervisor::without_lease(options_.timeline, options_.policy, BootClock::now()));
     return supervise();
   }
 

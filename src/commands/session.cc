@@ -11,7 +11,7 @@ Session::Session(std::unique_ptr<Store> store, std::string place, Reporter& repo
 
 std::size_t Session::add(Key key, std::string name, const Supervisor& supervisor, HolderId holder) {
   const std::size_t contest = contests_.size();
-  contests_.push_back({std::move(name), supervisor, std::move(holder), {}});
+  contests_.push_back({std::move(name), supervisor, std::move(holder), {}, {}});
   if (store_) {
     [[maybe_unused]] const std::size_t claim = store_->add(std::move(key));
     assert(claim == contest);
@@ -25,7 +25,7 @@ void Session::stand(std::size_t contest, const Supervisor& supervisor, HolderId 
   Contest& c = contests_[contest];
   assert(c.supervisor.phase() == Phase::kDone);
   c.supervisor = supervisor;
-  c.own = std::move(holder);
+  c.last_own = std::exchange(c.own, std::move(holder));
   c.renewals = 0;
   c.slowest_renewal = {};
   store_->set_holder(contest, c.own);
@@ -66,9 +66,11 @@ void Session::carry_out(std::size_t contest, const Actions& actions, Time now, T
 
 void Session::see(std::size_t contest, Leadership leadership) {
   Contest& c = contests_[contest];
-  if (leadership == c.leadership) return;
+  // A token that is only learned later is no change for anybody.
+  const bool is_news =
+      leadership.standing != c.leadership.standing || leadership.holder != c.leadership.holder;
   c.leadership = std::move(leadership);
-  if (c.has_changed) return;
+  if (!is_news || c.has_changed) return;
   c.has_changed = true;
   changed_.push_back(contest);
 }
@@ -132,7 +134,12 @@ void Session::take_answer(std::size_t contest, const Answer& answer, Time now, T
   const bool is_news = busy != nullptr && busy->holder != c.other;
   note(contest, answer, now);
   tell(contest, Answered{c.supervisor.state().last_attempt, answer}, now, rest);
-  see(contest, after_answer(c.leadership, c.supervisor, c.own, answer));
+  if (busy != nullptr && busy->holder == c.last_own) {
+    // A lease that has slipped away from us still stands there for a moment, and nobody leads.
+    see(contest, after_answer(c.leadership, c.supervisor, c.own, Busy{{}, busy->retry_after, {}}));
+  } else {
+    see(contest, after_answer(c.leadership, c.supervisor, c.own, answer));
+  }
   if (is_news && c.supervisor.phase() == Phase::kCandidate) {
     reporter_.info(where(contest) + ": waiting; it is held by " + c.leader());
   }
@@ -141,12 +148,12 @@ void Session::take_answer(std::size_t contest, const Answer& answer, Time now, T
 void Session::take_notice(std::size_t contest, const Notice& notice, Time now, ToDos& rest) {
   Contest& c = contests_[contest];
   if (notice.kind == Notice::Kind::kTaken) {
-    see(contest, after_taken(c.leadership, c.supervisor, c.own, notice.holder));
+    see(contest, after_taken(c.leadership, c.supervisor, c.own, notice.holder, notice.token));
   }
   // That a key is free is news for candidates, and that somebody else has taken it for its holder.
   const bool is_candidate = c.supervisor.phase() == Phase::kCandidate;
-  const bool is_news = notice.kind == Notice::Kind::kBroken ||
-                       is_candidate == (notice.kind == Notice::Kind::kFree);
+  const bool is_news =
+      notice.kind == Notice::Kind::kBroken || is_candidate == (notice.kind == Notice::Kind::kFree);
   if (is_news) tell(contest, Hinted{}, now, rest);
 }
 

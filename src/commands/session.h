@@ -22,6 +22,7 @@ struct Contest {
   Supervisor supervisor;
   HolderId own;  ///< of the present term
   Leadership leadership;
+  HolderId last_own{};  ///< of the term before
   /// What stood at the key instead of our lease when the last answer told; may be empty.
   HolderId other{};
   /// Why there is no answer, for people. Empty if the last request was answered.

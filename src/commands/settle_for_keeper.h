@@ -14,8 +14,8 @@ struct LeftLease {
 };
 
 /// Gives leases back in the place of a keeper that died; nothing of their jobs is alive. Takes at
-/// most `patience`. Whatever goes wrong, the server forgets the leases by itself at the end of their
-/// ttl.
+/// most `patience`. Whatever goes wrong, the server forgets the leases by itself at the end of
+/// their ttl.
 void settle_for_keeper(const Location& location, const Candidate& candidate,
                        const std::vector<LeftLease>& leases, Duration patience);
 

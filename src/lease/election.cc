@@ -80,12 +80,12 @@ Leadership after_step(const Leadership& before, const Supervisor& supervisor, co
 }
 
 Leadership after_taken(const Leadership& before, const Supervisor& supervisor, const HolderId& own,
-                       const HolderId& taker) {
+                       const HolderId& taker, Token token) {
   Leadership now = after_step(before, supervisor, own);
   const bool has_lease = supervisor.state().lease_sent_at && supervisor.phase() < Phase::kReleasing;
   if (has_lease || supervisor.contact() == Contact::kNone) return now;
   if (taker == own || taker == now.holder) return now;
-  return led_by(taker, {});
+  return led_by(taker, token);
 }
 
 Duration rest_after(Outcome outcome, const Timeline& timeline, Backoff& backoff) {

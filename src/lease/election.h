@@ -45,10 +45,11 @@ Leadership after_answer(const Leadership& before, const Supervisor& supervisor, 
 /// came in time (kDown). Cheap, and without effect where nothing has changed.
 Leadership after_step(const Leadership& before, const Supervisor& supervisor, const HolderId& own);
 
-/// The same when others are heard of: `taker` has acquired the key. That is a hint, so whoever has
-/// the lease waits for what its next renewal says, and whoever finds no server for an answer.
+/// The same when others are heard of: `taker` has acquired the key, with `token` (0: not known).
+/// That is a hint, so whoever has the lease waits for what its next renewal says, and whoever finds
+/// no server for an answer.
 Leadership after_taken(const Leadership& before, const Supervisor& supervisor, const HolderId& own,
-                       const HolderId& taker);
+                       const HolderId& taker, Token token);
 
 /// How long a candidate that stands for ever stays out after a term with this outcome. A short
 /// pause from `backoff` where the lease was lost, which nobody wanted; otherwise a ttl, so that the

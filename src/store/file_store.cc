@@ -153,7 +153,7 @@ void FileStore::hear(std::size_t but) {
   for (const std::size_t claim : ear_.hear()) {
     if (claim == but) continue;
     Notice notice = look_at(claim);
-    reports_.notice(claim, notice.kind, std::move(notice.holder));
+    reports_.notice(claim, std::move(notice));
   }
 }
 
@@ -171,7 +171,7 @@ Notice FileStore::look_at(std::size_t number) {
   const auto* record = found != nullptr ? std::get_if<FileRecord>(found) : nullptr;
   if (record == nullptr || time_left(*record, moment) <= Duration::zero()) return {};
   if (is_settled(record->holder) || record->holder == claim.holder) return {};
-  return {Notice::Kind::kTaken, record->holder};
+  return {Notice::Kind::kTaken, record->holder, record->fence};
 }
 
 std::string FileStore::lock_path(const Key& key) const {

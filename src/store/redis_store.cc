@@ -49,6 +49,18 @@ class Digits {
 
 std::size_t hash_of(std::string_view holder) { return std::hash<std::string_view>()(holder); }
 
+/// Takes the number off the end of "HOLDER TOKEN"; 0 if there is none.
+Token split_token(std::string_view& holder) {
+  const std::size_t space = holder.rfind(' ');
+  if (space == holder.npos) return {};
+  Token token;
+  const char* const end = holder.data() + holder.size();
+  const auto [rest, error] = std::from_chars(holder.data() + space + 1, end, token.value);
+  if (error != std::errc() || rest != end) return {};
+  holder.remove_suffix(holder.size() - space);
+  return token;
+}
+
 }  // namespace
 
 RedisStore::RedisStore(RedisLocation location, Candidate candidate)
@@ -320,7 +332,7 @@ void RedisStore::set_aside(std::uint32_t claim) {
 
 void RedisStore::handle_message(const redisReply& reply) {
   // ["message", channel, event]; the event is what happened and the holder id of whom it happened
-  // to, which older versions leave out.
+  // to, which may have blanks in it; of an acquisition, the token as well.
   if (reply.elements != 3 || text_of(*reply.element[0]) != "message") return;
   const auto found = claim_of_key_.find(key_of_channel(text_of(*reply.element[1])));
   if (found == claim_of_key_.end()) return;
@@ -328,13 +340,14 @@ void RedisStore::handle_message(const redisReply& reply) {
   const std::string_view event = text_of(*reply.element[2]);
   const std::size_t space = std::min(event.find(' '), event.size());
   const std::string_view what = event.substr(0, space);
-  const std::string_view holder = event.substr(std::min(space + 1, event.size()));
-  if (what == "broken") return reports_.notice(claim, Notice::Kind::kBroken);
+  std::string_view holder = event.substr(std::min(space + 1, event.size()));
+  const Token token = what == "acquired" ? split_token(holder) : Token{};
+  if (what == "broken") return reports_.notice(claim, {Notice::Kind::kBroken});
   // We are told of what we do ourselves as well.
   if (is_own(claims_[claim], holder)) return;
-  if (what == "released" || what == "parked") reports_.notice(claim, Notice::Kind::kFree);
+  if (what == "released" || what == "parked") reports_.notice(claim, {Notice::Kind::kFree});
   if (what == "acquired" && !holder.empty()) {
-    reports_.notice(claim, Notice::Kind::kTaken, {std::string(holder)});
+    reports_.notice(claim, {Notice::Kind::kTaken, {std::string(holder)}, token});
   }
 }
 
@@ -422,7 +435,7 @@ void RedisStore::close() {
     Entry& entry = claims_[claim];
     if (entry.listening_on != connection_number_ || entry.in_flight) continue;
     entry.listening_on = 0;
-    reports_.notice(claim, Notice::Kind::kFree);
+    reports_.notice(claim, {Notice::Kind::kFree});
   }
   connection_.reset();
   spoiled_ = false;

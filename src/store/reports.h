@@ -17,8 +17,8 @@ class Reports {
   void answer(std::size_t claim, std::uint32_t serial, Answer answer) {
     queue_.push_back({{claim, std::move(answer)}, serial});
   }
-  void notice(std::size_t claim, Notice::Kind kind, HolderId holder = {}) {
-    queue_.push_back({{claim, Notice{kind, std::move(holder)}}, 0});
+  void notice(std::size_t claim, Notice notice) {
+    queue_.push_back({{claim, std::move(notice)}, 0});
   }
 
   /// An answer that was given up counts until next() has passed it over.

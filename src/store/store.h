@@ -23,6 +23,7 @@ struct Notice {
   };
   Kind kind = Kind::kFree;
   HolderId holder{};  ///< for kTaken
+  Token token{};      ///< of that lease; 0: not known
 };
 
 /// What has happened to one claim.

@@ -47,7 +47,9 @@ class ElectionTest : public WaitingSupervisorTest {
     view = after_answer(view, *supervisor, kOwn, what);
   }
 
-  void hears_of(const HolderId& taker) { view = after_taken(view, *supervisor, kOwn, taker); }
+  void hears_of(const HolderId& taker, Token token = {}) {
+    view = after_taken(view, *supervisor, kOwn, taker, token);
+  }
 
   /// Turns the clock on until the next request is sent.
   void wait_for_request() {

@@ -103,5 +103,5 @@ if is_refusal(written) then
   redis.call('DEL', lock)
   return written
 end
-redis.pcall('PUBLISH', ARGV[3], 'acquired ' .. id)
+redis.pcall('PUBLISH', ARGV[3], 'acquired ' .. id .. ' ' .. token)
 return {'granted', token}
