@@ -17,7 +17,8 @@ Failed too_late(const std::string& stage) {
 
 }  // namespace
 
-RedisCaller::RedisCaller(const RedisLocation& location) : location_(location), login_(location) {}
+RedisCaller::RedisCaller(const RedisLocation& location, Role role)
+    : location_(location), role_(role), login_(location) {}
 
 std::variant<RedisCaller::Replies, Failed> RedisCaller::call(std::span<const Command> commands,
                                                              Time deadline) {
@@ -44,15 +45,15 @@ std::variant<RedisCaller::Replies, Failed> RedisCaller::call(std::span<const Com
 }
 
 std::optional<Failed> RedisCaller::connect(Time deadline) {
-  std::optional<Failed> failed = connect_to_any(deadline);
-  if (!failed) failed = login_.failure();
+  std::optional<Failed> failed;
+  if (!connection_ || !is_alive()) failed = connect_anew(deadline);
+  if (!failed && role_ == Role::kPrimary) failed = login_.failure();
   // Nothing was asked for yet.
   if (failed) failed->unknown = false;
   return failed;
 }
 
-std::optional<Failed> RedisCaller::connect_to_any(Time deadline) {
-  if (connection_ && is_alive()) return std::nullopt;
+std::optional<Failed> RedisCaller::connect_anew(Time deadline) {
   std::optional<Failed> failed;
   // Twice, if the server does not understand our first words.
   do {
@@ -60,7 +61,10 @@ std::optional<Failed> RedisCaller::connect_to_any(Time deadline) {
     failed = dial(deadline);
     if (!failed) failed = log_in(deadline);
   } while (!failed && login_.must_begin_again());
-  if (!failed) failed = login_.refusal();
+  if (!failed && login_.refusal()) {
+    failed = login_.refusal();
+    steps_.login.reset();
+  }
   if (failed) connection_.reset();
   return failed;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -25,7 +26,11 @@ class RedisCaller {
   using Command = std::vector<std::string>;
   using Replies = std::vector<ReplyPtr>;
 
-  explicit RedisCaller(const RedisLocation& location);
+  /// Which servers are good enough to be asked: those that keep leases, or a replica or a Sentinel
+  /// as well.
+  enum class Role : std::uint8_t { kPrimary, kAny };
+
+  explicit RedisCaller(const RedisLocation& location, Role role = Role::kPrimary);
 
   /// Sends `commands` as one packet, and returns a reply to each of them, in order; what the server
   /// refuses is a reply too. After a Failed that is `unknown` they may have been executed.
@@ -33,9 +38,6 @@ class RedisCaller {
 
   /// Connects and logs in, unless that was done. Returns why not, if it fails.
   std::optional<Failed> connect(Time deadline);
-
-  /// As connect(), but a replica or a Sentinel is as good as any other server.
-  std::optional<Failed> connect_to_any(Time deadline);
 
   /// How long the parts of the last connect() took; nothing for what was not finished.
   struct Steps {
@@ -50,11 +52,13 @@ class RedisCaller {
 
  private:
   bool is_alive();
+  std::optional<Failed> connect_anew(Time deadline);
   std::optional<Failed> dial(Time deadline);
   std::optional<Failed> log_in(Time deadline);
   std::optional<RedisConnection::Received> receive(Time deadline, Failed& failure);
 
   const RedisLocation location_;
+  const Role role_;
   Poller poller_;
   RedisLogin login_;
   std::unique_ptr<RedisConnection> connection_;

@@ -1,0 +1,46 @@
+#include "commands/doctor.h"
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "commands/candidate.h"
+#include "commands/diagnosis.h"
+#include "commands/looking.h"
+#include "commands/place.h"
+#include "commands/reporter.h"
+#include "commands/table.h"
+#include "exit_code.h"
+#include "store/checkup.h"
+
+namespace cluster_leader {
+
+int doctor(const Options& options) {
+  prepare_to_look();
+  Reporter reporter(options);
+  std::string fault;
+  const std::optional<Location> location = make_location(options, fault);
+  if (!location) {
+    reporter.error(fault);
+    return kExitConfig;
+  }
+  Candidate candidate = make_candidate(options);
+  candidate.command = "cluster-leader doctor";
+  const Duration patience = options.timeline.connect;
+  reporter.info("examining " + describe(*location));
+  std::vector<Finding> findings;
+  if (const auto* file = std::get_if<FileLocation>(&*location)) {
+    findings = diagnose(check_up(*file, options.prefix, candidate, patience), options.timeline);
+  } else {
+    const auto& redis = std::get<RedisLocation>(*location);
+    findings =
+        diagnose(check_up(redis, options.prefix, candidate, patience), redis, options.timeline);
+  }
+  const std::string report = options.output == Options::Output::kJson
+                                 ? report_as_json(findings)
+                                 : report_of(findings, wants_colour());
+  return say(report, reporter) ? exit_status_of(findings) : kExitOs;
+}
+
+}  // namespace cluster_leader

@@ -1,0 +1,88 @@
+#include "store/lease_trial.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "base/poller.h"
+#include "base/random.h"
+
+namespace cluster_leader {
+
+namespace {
+
+/// One claim of a store, with a loop that waits for each answer.
+class Trial {
+ public:
+  Trial(Store& store, const Key& key, const std::string& node, Duration patience)
+      : store_(store), patience_(patience), claim_(store.add(key)) {
+    store_.set_holder(claim_, {node + '/' + random_hex_128()});
+  }
+
+  Answer ask(RequestKind kind, Token token) {
+    const Time begin = BootClock::now();
+    const Time end = begin + patience_;
+    store_.send(claim_, {kind, ++attempt_, token, {}, {}}, begin);
+    for (Time now = begin; now < end;) {
+      store_.watch(poller_);
+      now = poller_.wait(std::min(end, store_.wake_at()));
+      store_.advance(poller_, now);
+      while (auto event = store_.next()) {
+        if (const auto* answer = std::get_if<Answer>(&event->what)) {
+          took_ = BootClock::now() - begin;
+          return *answer;
+        }
+      }
+    }
+    const std::string stage = store_.stage(claim_);
+    store_.cancel(claim_);
+    return Failed{Trouble::kUnreachable, "no answer in time (" + stage + ")", true, {}};
+  }
+
+  /// How long the last answer took.
+  Duration took() const { return took_; }
+
+ private:
+  Store& store_;
+  Poller poller_;
+  const Duration patience_;
+  const std::size_t claim_;
+  std::uint64_t attempt_ = 0;
+  Duration took_{};
+};
+
+std::optional<Failed> failure_in(const Answer& answer) {
+  if (const auto* failed = std::get_if<Failed>(&answer)) return *failed;
+  if (std::holds_alternative<Granted>(answer) || std::holds_alternative<Renewed>(answer) ||
+      std::holds_alternative<Released>(answer)) {
+    return std::nullopt;
+  }
+  return Failed{
+      Trouble::kNotServing, "a key that is nobody else's was said to be taken", false, {}};
+}
+
+}  // namespace
+
+LeaseTrial try_lease(Store& store, const Key& key, const std::string& node, Duration patience) {
+  constexpr int kRenewals = 20;
+  LeaseTrial result;
+  Trial trial(store, key, node, patience);
+  const Answer acquired = trial.ask(RequestKind::kAcquire, {});
+  result.not_granted = failure_in(acquired);
+  // Where nothing is granted yet, a renewal sets the lease all the same, as it would that of a
+  // holder whom the server has forgotten.
+  const auto* granted = std::get_if<Granted>(&acquired);
+  const Token token = granted != nullptr ? granted->token : Token{wall_clock_ms()};
+  // The first one may have to tell the server the script.
+  for (int i = 0; i <= kRenewals && !result.not_kept; ++i) {
+    result.not_kept = failure_in(trial.ask(RequestKind::kRenew, token));
+    if (i > 0 && !result.not_kept) result.round_trips.push_back(trial.took());
+  }
+  const auto not_released = failure_in(trial.ask(RequestKind::kRelease, token));
+  if (!result.not_kept) result.not_kept = not_released;
+  return result;
+}
+
+}  // namespace cluster_leader

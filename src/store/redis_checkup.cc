@@ -1,0 +1,211 @@
+#include <algorithm>
+#include <charconv>
+#include <initializer_list>
+#include <utility>
+#include <variant>
+
+#include "base/random.h"
+#include "store/checkup.h"
+#include "store/redis_names.h"
+#include "store/redis_replies.h"
+#include "store/redis_store.h"
+
+namespace cluster_leader {
+
+namespace {
+
+using Command = RedisCaller::Command;
+using Replies = RedisCaller::Replies;
+using std::chrono::milliseconds;
+
+/// The rest of the line that begins with `name` and a colon; nothing if there is none.
+std::optional<std::string_view> line_in(std::string_view info, std::string_view name) {
+  while (!info.empty()) {
+    std::string_view line = info.substr(0, info.find('\n'));
+    info.remove_prefix(std::min(info.size(), line.size() + 1));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.size() > name.size() && line.starts_with(name) && line[name.size()] == ':') {
+      return line.substr(name.size() + 1);
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> number_in(std::string_view info, std::string_view name) {
+  const auto text = line_in(info, name);
+  if (!text) return std::nullopt;
+  std::int64_t number = 0;
+  const char* const last = text->data() + text->size();
+  const auto [end, error] = std::from_chars(text->data(), last, number);
+  if (error != std::errc() || end != last || number < 0) return std::nullopt;
+  return number;
+}
+
+std::string text_in(std::string_view info, std::string_view name) {
+  return std::string(line_in(info, name).value_or(""));
+}
+
+/// What the server thinks of a command as such; other errors are not about our rights.
+std::optional<Refusal> refusal_in(const redisReply& reply, std::string_view right) {
+  if (reply.type != REDIS_REPLY_ERROR) return std::nullopt;
+  const std::string_view error = text_of(reply);
+  const auto says = [&](std::string_view words) { return error.find(words) != error.npos; };
+  const std::string name(right);
+  // Some servers have commands renamed or taken away instead.
+  if (says("unknown command")) return Refusal{name, Refusal::Cause::kCommand};
+  if (!error.starts_with("NOPERM")) return std::nullopt;
+  if (says("to run the")) return Refusal{name, Refusal::Cause::kCommand};
+  return Refusal{name, says("channel") ? Refusal::Cause::kChannel : Refusal::Cause::kKey};
+}
+
+class Examination {
+ public:
+  Examination(const RedisLocation& location, const std::string& prefix, const Candidate& candidate,
+              Duration patience)
+      : location_(location),
+        candidate_(candidate),
+        patience_(patience),
+        key_{prefix + "cluster-leader:doctor:" + random_hex_128()},
+        record_(record_name(key_)),
+        caller_(location, RedisCaller::Role::kAny) {}
+
+  RedisCheckup operator()() {
+    result_.failure = caller_.connect(deadline());
+    result_.steps = caller_.steps();
+    if (result_.failure) return std::move(result_);
+    result_.speaks_resp2 = caller_.login().speaks_resp2();
+    result_.version = caller_.login().version();
+    result_.wrong_role = caller_.login().failure();
+    read_facts();
+    if (!result_.failure) read_clock();
+    if (!result_.failure && !result_.wrong_role) {
+      try_rights();
+      RedisStore store(location_, candidate_);
+      result_.lease = try_lease(store, key_, candidate_.node, patience_);
+      call({{"DEL", key_.value}, {"DEL", record_}});
+    }
+    return std::move(result_);
+  }
+
+ private:
+  Time deadline() const { return BootClock::now() + patience_; }
+
+  /// The replies, or none at all; then the failure is the result's.
+  Replies call(const std::vector<Command>& commands) {
+    auto answered = caller_.call(commands, deadline());
+    if (auto* failed = std::get_if<Failed>(&answered)) {
+      result_.failure = std::move(*failed);
+      return {};
+    }
+    return std::get<Replies>(std::move(answered));
+  }
+
+  void read_facts() {
+    const Replies replies = call({{"INFO"}});
+    if (replies.empty() || replies[0]->type == REDIS_REPLY_ERROR) return;
+    result_.facts = facts_in(text_of(*replies[0]));
+    if (!result_.facts->has_append_file) return;
+    const bool appends = *result_.facts->has_append_file;
+    const Replies settings = call({{"CONFIG", "GET", appends ? "appendfsync" : "save"}});
+    if (settings.empty() || settings[0]->elements != 2) return;
+    (appends ? result_.append_fsync : result_.snapshots) = text_of(*settings[0]->element[1]);
+  }
+
+  /// The quickest of some answers says most about what the clock was when it was given.
+  void read_clock() {
+    constexpr int kTries = 5;
+    Duration quickest = Duration::max();
+    for (int i = 0; i < kTries; ++i) {
+      const Time begin = BootClock::now();
+      const std::int64_t ours_ms = wall_clock_ms();
+      const Replies replies = call({{"TIME"}});
+      const Duration took = BootClock::now() - begin;
+      if (replies.empty() || replies[0]->elements != 2) return;
+      const auto theirs_ms = milliseconds_of(*replies[0]);
+      if (!theirs_ms || took >= quickest) continue;
+      quickest = took;
+      result_.clock_ahead = milliseconds(*theirs_ms - ours_ms) - took / 2;
+    }
+  }
+
+  /// TIME's reply in ms since 1970, if it can be one.
+  static std::optional<std::int64_t> milliseconds_of(const redisReply& reply) {
+    std::int64_t parts[2] = {};
+    constexpr std::int64_t kLargest[2] = {std::int64_t{1} << 36U, 999'999};
+    for (std::size_t i = 0; i < 2; ++i) {
+      const std::string_view text = text_of(*reply.element[i]);
+      const auto error = std::from_chars(text.data(), text.data() + text.size(), parts[i]).ec;
+      if (error != std::errc() || parts[i] < 0 || parts[i] > kLargest[i]) return std::nullopt;
+    }
+    return parts[0] * 1000 + parts[1] / 1000;
+  }
+
+  /// Each command that our scripts, or the verbs for people, use, on its own: inside a script some
+  /// servers do not say which one they refuse.
+  void try_rights() {
+    const std::string channel = events_channel(key_);
+    const std::string none(40, '0');
+    const std::vector<std::pair<const char*, Command>> trials = {
+        {"eval", {"EVAL", "return 1", "0"}},
+        {"evalsha", {"EVALSHA", none, "0"}},
+        {"set", {"SET", key_.value, "x", "PX", "1000"}},
+        {"get", {"GET", key_.value}},
+        {"pttl", {"PTTL", key_.value}},
+        {"pexpire", {"PEXPIRE", key_.value, "1000"}},
+        {"hset", {"HSET", record_, "doctor", "x"}},
+        {"pexpire", {"PEXPIRE", record_, "1000"}},
+        {"hmget", {"HMGET", record_, "doctor"}},
+        {"hdel", {"HDEL", record_, "doctor"}},
+        {"del", {"DEL", key_.value}},
+        {"time", {"TIME"}},
+        {"info", {"INFO", "server"}},
+        {"publish", {"PUBLISH", channel, "doctor"}},
+        {"scan", {"SCAN", "0", "MATCH", record_, "COUNT", "1"}},
+        {"pubsub|numsub", {"PUBSUB", "NUMSUB", channel}},
+        {"subscribe", {"SUBSCRIBE", channel}},
+    };
+    // The last one would leave a connection in the old protocol good for nothing else.
+    std::vector<Command> commands;
+    for (const auto& trial : trials) commands.push_back(trial.second);
+    if (result_.speaks_resp2) commands.pop_back();
+    const Replies replies = call(commands);
+    for (std::size_t i = 0; i < replies.size(); ++i) {
+      auto refusal = refusal_in(*replies[i], trials[i].first);
+      auto& known = result_.refusals;
+      if (refusal && std::find(known.begin(), known.end(), *refusal) == known.end()) {
+        known.push_back(std::move(*refusal));
+      }
+    }
+  }
+
+  const RedisLocation& location_;
+  const Candidate& candidate_;
+  const Duration patience_;
+  const Key key_;
+  const std::string record_;
+  RedisCaller caller_;
+  RedisCheckup result_;
+};
+
+}  // namespace
+
+ServerFacts facts_in(std::string_view info) {
+  ServerFacts facts;
+  facts.version = text_in(info, "valkey_version");
+  if (facts.version.empty()) facts.version = text_in(info, "redis_version");
+  facts.role = text_in(info, "role");
+  facts.uptime_s = number_in(info, "uptime_in_seconds");
+  if (const auto on = number_in(info, "aof_enabled")) facts.has_append_file = *on != 0;
+  facts.eviction = text_in(info, "maxmemory_policy");
+  facts.max_memory = number_in(info, "maxmemory");
+  facts.replicas = number_in(info, "connected_slaves");
+  facts.good_replicas = number_in(info, "min_slaves_good_slaves");
+  return facts;
+}
+
+RedisCheckup check_up(const RedisLocation& location, const std::string& prefix,
+                      const Candidate& candidate, Duration patience) {
+  return Examination(location, prefix, candidate, patience)();
+}
+
+}  // namespace cluster_leader
