@@ -97,7 +97,7 @@ class KeeperLoop {
       promise(one.contest);
       switch (one.kind) {
         case Action::Kind::kStartJob:
-          start_job(one.contest, now);
+          start_job(one.contest);
           break;
         case Action::Kind::kStopJob:
           stop_job(one.contest, now);
@@ -118,14 +118,16 @@ class KeeperLoop {
 
   /// For `run`, whose front was granted the lease.
   void start_granted_job() {
-    start_job(0, BootClock::now());
+    start_job(0);
     // Too late. Only the front stands for leases.
     if (phase(0) == Phase::kCandidate) tell(0, AbortAsked{}, BootClock::now());
   }
 
-  void start_job(std::size_t contest, Time now) {
+  void start_job(std::size_t contest) {
     said_why_ = false;
-    // The time may have come in which a job could not live to see a renewal.
+    // The time may have come in which a job could not live to see a renewal, and another contest
+    // may have ended them all.
+    const Time now = BootClock::now();
     tell(contest, Tick{}, now);
     if (phase(contest) != Phase::kGranted) return;
     if (!has_command()) return tell(contest, JobStarted{}, now);
@@ -221,12 +223,11 @@ class KeeperLoop {
       }
       return;
     }
+    if (order == Order::kStop || !is_elect()) return stop_standing(now);
     if (order == Order::kRest) resting_ = true;
-    if (order == Order::kStop || !is_elect()) stopping_ = true;
     for (std::size_t i = 0; i < session_.size(); ++i) {
       if (phase(i) != Phase::kDone) tell(i, ResignAsked{}, now);
     }
-    if (stopping_) end_if_all_are_done();
   }
 
   /// Sends what the front does not know yet, as far as the link takes it; of several changes of one
@@ -237,7 +238,8 @@ class KeeperLoop {
       if (!untold_) return;
       const Contest& c = session_.at(*untold_);
       if (is_answer(c.leadership.standing)) is_known_ = true;
-      note_outage(*untold_);
+      // Where this is the end, nobody tries on.
+      if (!stopping_) note_outage(*untold_);
       const auto& sent_at = c.supervisor.state().lease_sent_at;
       const Time good_until = sent_at ? options_.timeline.stop_at(*sent_at) : kNever;
       if (!link_.send(standing_message(*untold_, c.leadership, good_until))) return;
@@ -270,16 +272,26 @@ class KeeperLoop {
     ++done_;
     const Contest& c = session_.at(contest);
     const Outcome outcome = c.supervisor.outcome();
-    if (!is_elect() || (stopping_ && done_ == session_.size()) || ends_for_good(contest)) {
+    if (!is_elect() || (!stopping_ && ends_for_good(contest))) {
       verdict_ = outcome;
       trouble_ = c.supervisor.trouble();
-      finished_ = true;
+      stop_standing(now);
       return;
     }
-    if (stopping_ || resting_) return;
+    if (stopping_) return end_if_all_are_done();
+    if (resting_) return;
     const Duration rest = rest_after(outcome, options_.timeline, backoff_);
     // It was resigned because of what the others get in the meantime.
     stand(contest, now + rest);
+  }
+
+  /// Gives up all that is still stood for.
+  void stop_standing(Time now) {
+    stopping_ = true;
+    for (std::size_t i = 0; i < session_.size(); ++i) {
+      if (phase(i) != Phase::kDone) tell(i, ResignAsked{}, now);
+    }
+    end_if_all_are_done();
   }
 
   /// Whether standing again makes no sense: the user has said so, or it cannot ever work. Once a

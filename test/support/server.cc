@@ -144,7 +144,7 @@ std::string Server::text(std::initializer_list<std::string> words) const {
   const ReplyPtr reply = command(words);
   if (reply->type == REDIS_REPLY_NIL) return "(nil)";
   if (reply->type == REDIS_REPLY_INTEGER) return std::to_string(reply->integer);
-  return std::string(text_of(*reply));
+  return reply->str != nullptr ? std::string(reply->str, reply->len) : std::string();
 }
 
 long long Server::integer(std::initializer_list<std::string> words) const {
