@@ -9,6 +9,7 @@
 #include "commands/looking.h"
 #include "commands/table.h"
 #include "exit_code.h"
+#include "store/resolver.h"
 
 namespace cluster_leader {
 
@@ -32,11 +33,11 @@ Finding unknown(const char* check) {
   return warning(check, "not known: the server does not let us run INFO", "ACL SETUSER: +info");
 }
 
-/// "0.12 ms", "3.4 ms", "1250 ms"
+/// "0.012 ms", "3.4 ms", "1250 ms"
 std::string in_ms(Duration duration) {
   const auto us = std::chrono::duration_cast<microseconds>(duration).count();
   std::string text = std::to_string(us / 1000);
-  if (us < 100'000) text += '.' + std::to_string(1000 + us % 1000).substr(1, us < 1000 ? 2 : 1);
+  if (us < 100'000) text += '.' + std::to_string(1000 + us % 1000).substr(1, us < 1000 ? 3 : 1);
   return text + " ms";
 }
 
@@ -73,6 +74,9 @@ Finding name_of(const RedisCheckup& checkup, const RedisLocation& location) {
   if (!location.socket_path.empty()) return ok("name", "a Unix socket: nothing to look up");
   if (!checkup.steps.lookup) {
     return failed("name", *checkup.failure, "check --server or --host, /etc/hosts and DNS");
+  }
+  if (numeric_address(location.host, location.port)) {
+    return ok("name", location.host + " is an address: nothing to look up");
   }
   const Duration took = *checkup.steps.lookup;
   const std::string detail = location.host + " in " + in_ms(took);
@@ -286,7 +290,7 @@ Finding timing_of(const std::vector<Duration>& times, const Timeline& timeline) 
   const Duration worst = worst_of(times);
   const std::string detail = "ttl " + in_s(timeline.ttl) + ", heartbeat " +
                              in_s(timeline.heartbeat) + ": an attempt is given " +
-                             in_ms(timeline.attempt);
+                             in_s(timeline.attempt);
   // Four times the worst that was seen, and an attempt is a sixth of the ttl and 1 s at most.
   const Duration wanted = 4 * worst;
   if (wanted <= timeline.attempt) return ok("timing", detail);

@@ -11,6 +11,7 @@
 #include "lease/claim.h"
 #include "store/lease_trial.h"
 #include "store/location.h"
+#include "store/record_file.h"
 #include "store/redis_caller.h"
 
 namespace cluster_leader {
@@ -71,6 +72,7 @@ struct FileCheckup {
 
 /// Examines a directory, without making it.
 FileCheckup check_up(const FileLocation& location, const std::string& prefix,
-                     const Candidate& candidate, Duration patience);
+                     const Candidate& candidate, Duration patience,
+                     bool (*is_shared)(int fd) = is_shared_file_system);
 
 }  // namespace cluster_leader

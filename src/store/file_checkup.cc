@@ -13,7 +13,6 @@
 #include "base/unique_fd.h"
 #include "store/checkup.h"
 #include "store/file_store.h"
-#include "store/record_file.h"
 
 namespace cluster_leader {
 
@@ -43,7 +42,7 @@ std::optional<std::string> fault_of_ear(const std::string& path) {
 }  // namespace
 
 FileCheckup check_up(const FileLocation& location, const std::string& prefix,
-                     const Candidate& candidate, Duration patience) {
+                     const Candidate& candidate, Duration patience, bool (*is_shared)(int fd)) {
   FileCheckup result;
   const UniqueFd folder(::open(location.directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!folder) {
@@ -51,7 +50,7 @@ FileCheckup check_up(const FileLocation& location, const std::string& prefix,
     if (result.exists) result.failure = refused(errno, "open the directory");
     return result;
   }
-  result.is_shared = is_shared_file_system(folder.get());
+  result.is_shared = is_shared(folder.get());
   if (result.is_shared) return result;
 
   const std::string path = location.directory + "/.cluster-leader-" + random_hex_128();
@@ -64,7 +63,7 @@ FileCheckup check_up(const FileLocation& location, const std::string& prefix,
   ::unlink(path.c_str());
 
   const Key key{prefix + "cluster-leader:doctor:" + random_hex_128()};
-  FileStore store(location, candidate);
+  FileStore store(location, candidate, is_shared);
   result.lease = try_lease(store, key, candidate.node, patience);
   const std::string record = location.directory + '/' + file_name_of(key);
   for (const char* suffix : {".lease", ".lock"}) ::unlink((record + suffix).c_str());

@@ -1,0 +1,247 @@
+// What check, status and release say about leases.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "commands/check.h"
+#include "commands/looking.h"
+#include "commands/status.h"
+
+namespace cluster_leader {
+namespace {
+
+using namespace std::chrono_literals;
+using Json = nlohmann::ordered_json;
+using State = LeaseView::State;
+using testing::HasSubstr;
+
+const Eviction kUs = {"web-1", "host-1", "web-1/boot:1", false};
+
+LeaseView held() {
+  LeaseView view;
+  view.key = {"job-a"};
+  view.state = State::kHeld;
+  view.holder = {"web-1/0123456789abcdef0123456789abcdef"};
+  view.node = "web-1";
+  view.host = "host-1";
+  view.pid = 4711;
+  view.command = "./report -v";
+  view.identity = "web-1/boot:1";
+  view.since_ms = 1'795'417'200'123;
+  view.token = {1764};
+  view.ttl = 10s;
+  view.remaining = 8250ms;
+  view.waiters = 2;
+  return view;
+}
+
+LeaseView of_others() {
+  LeaseView view = held();
+  view.node = "web-2";
+  view.host = "host-2";
+  view.identity = "web-2/boot:1";
+  return view;
+}
+
+LeaseView in(State state) {
+  LeaseView view = held();
+  view.state = state;
+  return view;
+}
+
+Options asking(Options::Output output) {
+  Options options;
+  options.keys = {"job-a"};
+  options.output = output;
+  return options;
+}
+
+std::string check_text(const LeaseView& view) {
+  return check_line(asking(Options::Output::kText), view, kUs);
+}
+Json check_json(const LeaseView& view) {
+  return Json::parse(check_line(asking(Options::Output::kJson), view, kUs));
+}
+
+TEST(CheckLineTest, SaysNothingUnlessAsked) {
+  EXPECT_EQ(check_line(asking(Options::Output::kNothing), held(), kUs), "");
+}
+
+TEST(CheckLineTest, NamesWhoHoldsTheKey) {
+  EXPECT_EQ(check_text(held()),
+            "leader: job-a is held by web-1 (host-1:4711), which is this node\n");
+  EXPECT_EQ(check_text(of_others()), "follower: job-a is held by web-2 (host-2:4711)\n");
+  LeaseView node_red = of_others();
+  node_red.host.clear();
+  EXPECT_EQ(check_text(node_red), "follower: job-a is held by web-2\n");
+}
+
+TEST(CheckLineTest, WithoutAHolderThereIsNoLeader) {
+  EXPECT_EQ(check_text(in(State::kFree)), "none: job-a is free\n");
+  EXPECT_EQ(check_text(in(State::kParked)), "none: job-a is parked for web-1 for 8.2s\n");
+  EXPECT_EQ(check_text(in(State::kResting)),
+            "none: job-a is nobody's for 8.2s after the run of web-1\n");
+  EXPECT_EQ(check_text(in(State::kDone)),
+            "none: job-a has been run and is not repeated for 8.2s\n");
+  EXPECT_EQ(check_text(in(State::kVanished)),
+            "none: job-a has lost its lock, which web-1 (host-1:4711) may set again for 8.2s\n");
+}
+
+TEST(CheckLineTest, IsOneLineForPeopleWhateverTheNames) {
+  Options options = asking(Options::Output::kText);
+  options.keys = {"a\nb\x1b[2J"};
+  LeaseView view = of_others();
+  view.node = "w\n";
+  view.host = "\xff";
+  EXPECT_EQ(check_line(options, view, kUs),
+            "follower: a\\nb\\x1b[2J is held by w\\n (\\xff:4711)\n");
+}
+
+TEST(CheckLineTest, JsonHasTheSameFieldsInEveryState) {
+  EXPECT_EQ(check_line(asking(Options::Output::kJson), held(), kUs),
+            R"({"key":"job-a","state":"leader","node":"web-1","leader":"web-1","host":"host-1",)"
+            R"("pid":4711,"token":1764,"since":"2026-11-23T07:00:00.123Z","ttl_remaining_ms":8250})"
+            "\n");
+  EXPECT_EQ(check_json(of_others())["state"], "follower");
+  EXPECT_EQ(check_json(of_others())["node"], "web-1");
+  EXPECT_EQ(check_json(of_others())["leader"], "web-2");
+  for (const State state :
+       {State::kFree, State::kParked, State::kResting, State::kVanished, State::kDone}) {
+    EXPECT_EQ(check_json(in(state)).dump(),
+              R"({"key":"job-a","state":"none","node":"web-1","leader":null,"host":null,)"
+              R"("pid":null,"token":null,"since":null,"ttl_remaining_ms":null})");
+  }
+}
+
+TEST(CheckLineTest, JsonIsAsciiWhateverTheNames) {
+  LeaseView view = of_others();
+  view.node = "caf\xc3\xa9\xff\x1b";
+  const std::string line = check_line(asking(Options::Output::kJson), view, kUs);
+  EXPECT_TRUE(std::all_of(line.begin(), line.end() - 1, [](char c) { return c >= ' ' && c < 127; }))
+      << line;
+  EXPECT_EQ(Json::parse(line)["leader"], "caf\u00e9\ufffd\x1b");
+}
+
+TEST(CheckLineTest, ANodeIsItsIdentityAndNotItsName) {
+  LeaseView view = held();
+  view.identity = "web-1/another boot:1";
+  EXPECT_EQ(check_json(view)["state"], "follower");
+  view.identity.clear();
+  EXPECT_EQ(check_json(view)["state"], "leader");
+  view.host = "host-2";
+  EXPECT_EQ(check_json(view)["state"], "follower");
+  // The Node-RED node writes a host name and nothing else, which proves nothing.
+  view.host.clear();
+  EXPECT_EQ(check_json(view)["state"], "follower");
+}
+
+Options asking_status() {
+  Options options;
+  options.prefix = "prod:";
+  return options;
+}
+LeaseView with_key(LeaseView view, const std::string& key) {
+  view.key = {"prod:" + key};
+  return view;
+}
+
+TEST(StatusTest, TheTableShowsWhatIsKnown) {
+  LeaseView unknown;
+  unknown.key = {"prod:nodered:leader"};
+  unknown.state = State::kHeld;
+  unknown.node = "web-7";
+  LeaseView free = with_key(held(), "free");
+  free.state = State::kFree;
+  free.remaining.reset();
+  EXPECT_EQ(
+      status_table(asking_status(), {with_key(held(), "job-a"), unknown, free}, false),
+      "KEY             STATE  NODE   HOST:PID     COMMAND      SINCE                 REMAINING"
+      "  TOKEN  WAITERS\n"
+      "job-a           held   web-1  host-1:4711  ./report -v  2026-11-23T07:00:00Z  8.2s     "
+      "  1764   2\n"
+      "nodered:leader  held   web-7  -            -            -                     -        "
+      "  -      -\n"
+      "free            free   -      -            -            -                     -        "
+      "  1764   2\n");
+}
+
+TEST(StatusTest, WithoutKeysThereAreTheTitlesAndAnEmptyArray) {
+  EXPECT_EQ(status_table(asking_status(), {}, false),
+            "KEY  STATE  NODE  HOST:PID  COMMAND  SINCE  REMAINING  TOKEN  WAITERS\n");
+  EXPECT_EQ(status_json(asking_status(), {}), "[]\n");
+}
+
+TEST(StatusTest, GarbageIsToldInItsRow) {
+  LeaseView view;
+  view.key = {"prod:x"};
+  view.state = State::kGarbage;
+  view.fault = "its record is data of another type";
+  const std::string table = status_table(asking_status(), {view}, false);
+  EXPECT_THAT(table,
+              HasSubstr("x    garbage  -     -         (its record is data of another type)"));
+  const Json json = Json::parse(status_json(asking_status(), {view}))[0];
+  EXPECT_EQ(json["state"], "garbage");
+  EXPECT_EQ(json["fault"], "its record is data of another type");
+}
+
+TEST(StatusTest, StatesHaveColoursAndNamesHaveNone) {
+  const std::string table = status_table(
+      asking_status(), {with_key(held(), "\x1b[31m"), with_key(in(State::kGarbage), "b")}, true);
+  EXPECT_THAT(table, HasSubstr("\\x1b[31m"));
+  EXPECT_THAT(table, HasSubstr("\x1b[32mheld\x1b[0m"));
+  EXPECT_THAT(table, HasSubstr("\x1b[31mgarbage\x1b[0m"));
+}
+
+TEST(StatusTest, ALongCommandDoesNotWidenTheTable) {
+  LeaseView view = with_key(held(), "job-a");
+  view.command = std::string(1000, 'x');
+  EXPECT_THAT(status_table(asking_status(), {view}, false),
+              HasSubstr("  " + std::string(37, 'x') + "...  "));
+  EXPECT_EQ(Json::parse(status_json(asking_status(), {view}))[0]["command"], view.command);
+}
+
+TEST(StatusTest, JsonHasAnObjectWithTheSameFieldsForEveryKey) {
+  EXPECT_EQ(status_json(asking_status(), {with_key(held(), "job-a")}),
+            R"([{"key":"job-a","state":"held","node":"web-1","host":"host-1","pid":4711,)"
+            R"("command":"./report -v","since":"2026-11-23T07:00:00.123Z","ttl_ms":10000,)"
+            R"("ttl_remaining_ms":8250,"token":1764,"waiters":2,)"
+            R"("holder":"web-1/0123456789abcdef0123456789abcdef","fault":null}])"
+            "\n");
+  LeaseView empty;
+  empty.key = {"prod:x"};
+  EXPECT_EQ(status_json(asking_status(), {empty}),
+            R"([{"key":"x","state":"free","node":null,"host":null,"pid":null,"command":null,)"
+            R"("since":null,"ttl_ms":null,"ttl_remaining_ms":null,"token":null,"waiters":null,)"
+            R"("holder":null,"fault":null}])"
+            "\n");
+}
+
+TEST(StatusTest, EveryStateHasAWord) {
+  const char* words[] = {"free", "held", "parked", "resting", "vanished", "done", "garbage"};
+  for (int i = 0; i < 7; ++i) EXPECT_STREQ(state_name(static_cast<State>(i)), words[i]);
+}
+
+TEST(ShortDurationTest, IsShort) {
+  EXPECT_EQ(short_duration(0s), "0.0s");
+  EXPECT_EQ(short_duration(-5s), "0.0s");
+  EXPECT_EQ(short_duration(8250ms), "8.2s");
+  EXPECT_EQ(short_duration(59999ms), "59.9s");
+  EXPECT_EQ(short_duration(60s), "1m00s");
+  EXPECT_EQ(short_duration(150s), "2m30s");
+  EXPECT_EQ(short_duration(3600s + 300s), "1h05m");
+  EXPECT_EQ(short_duration(24h * 3 + 4h), "3d04h");
+}
+
+TEST(ExitStatusOfTroubleTest, IsThatOfTheTable) {
+  EXPECT_EQ(exit_status_of(Trouble::kUnreachable), 69);
+  EXPECT_EQ(exit_status_of(Trouble::kNotServing), 69);
+  EXPECT_EQ(exit_status_of(Trouble::kExhausted), 71);
+  EXPECT_EQ(exit_status_of(Trouble::kDenied), 77);
+  EXPECT_EQ(exit_status_of(Trouble::kMisconfigured), 78);
+}
+
+}  // namespace
+}  // namespace cluster_leader

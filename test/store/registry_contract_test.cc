@@ -1,0 +1,244 @@
+// What every Registry shows and ends, on leases that the stores have made.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+
+#include "store/file_store.h"
+#include "store/redis_world.h"
+#include "store/registry.h"
+#include "store/store_contract.h"
+#include "support/command.h"
+
+namespace cluster_leader {
+
+using State = LeaseView::State;
+
+namespace {
+
+template <typename Program>
+struct ServerWorld : WorldOn<Program> {
+  std::unique_ptr<Registry> registry() { return open_registry(this->server.tcp()); }
+};
+using RedisLeases = ServerWorld<Redis>;
+using ValkeyLeases = ServerWorld<Valkey>;
+
+struct DirectoryLeases {
+  std::unique_ptr<Store> open(const Candidate& candidate) {
+    return std::make_unique<FileStore>(FileLocation{folder.path()}, candidate);
+  }
+  std::unique_ptr<Registry> registry() { return open_registry(FileLocation{folder.path()}); }
+
+  TempFolder folder;
+};
+
+}  // namespace
+
+template <typename World>
+class RegistryContractTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { world_ = std::make_unique<World>(); }
+  static void TearDownTestSuite() { world_.reset(); }
+
+  Contender contender(const std::string& node, const Aftermath& aftermath = {}) const {
+    Contender contender = make_contender(key_, node);
+    contender.candidate.identity = node + "/boot:1";
+    contender.candidate.aftermath = aftermath;
+    return contender;
+  }
+  std::unique_ptr<LoopedStore> open(const Contender& contender) {
+    auto store = std::make_unique<LoopedStore>(world_->open(contender.candidate));
+    store->add(contender.claim);
+    return store;
+  }
+  std::unique_ptr<LoopedStore> open(const std::string& node) { return open(contender(node)); }
+  std::unique_ptr<LoopedStore> open_listening(const std::string& node) {
+    Contender listening = contender(node);
+    listening.candidate.listens = true;
+    return open(listening);
+  }
+
+  /// A run of "a" that has ended well.
+  Token run(const Aftermath& aftermath) {
+    auto store = open(contender("a", aftermath));
+    const Token token = expect_granted(*store).token;
+    store->send(Request{RequestKind::kSettle, 1, token, {}, RunResult{0, 1'000, 2'000}});
+    expect<Released>(await_answer(*store));
+    return token;
+  }
+
+  LeaseView look() {
+    const auto looked = registry_->look(key_, 5s);
+    if (const auto* failed = std::get_if<Failed>(&looked)) {
+      ADD_FAILURE() << failed->text;
+      return {};
+    }
+    return std::get<LeaseView>(looked);
+  }
+  bool is_listed() {
+    const auto listed = registry_->list("test-", 5s);
+    const auto* listing = std::get_if<Listing>(&listed);
+    EXPECT_NE(listing, nullptr);
+    return listing != nullptr &&
+           std::any_of(listing->views.begin(), listing->views.end(),
+                       [&](const LeaseView& view) { return view.key.value == key_.value; });
+  }
+  Evicted evict(const Eviction& us) {
+    const auto evicted = registry_->evict(key_, us, 5s);
+    if (const auto* failed = std::get_if<Failed>(&evicted)) {
+      ADD_FAILURE() << failed->text;
+      return {};
+    }
+    return std::get<Evicted>(evicted);
+  }
+  static Eviction node(const std::string& node, bool force = false) {
+    return {node, "host-of-" + node, node + "/boot:1", force};
+  }
+
+  inline static std::unique_ptr<World> world_;
+  const Key key_ = fresh_key();
+  const std::unique_ptr<Registry> registry_ = world_->registry();
+};
+
+TYPED_TEST_SUITE_P(RegistryContractTest);
+
+TYPED_TEST_P(RegistryContractTest, ShowsAHeldKeyAsItsHolderHasTold) {
+  const Contender contender = this->contender("a");
+  auto a = this->open(contender);
+  const Token token = expect_granted(*a).token;
+  const LeaseView view = this->look();
+  EXPECT_EQ(view.state, State::kHeld);
+  EXPECT_EQ(view.holder, contender.claim.holder);
+  EXPECT_EQ(view.node, "a");
+  EXPECT_EQ(view.host, "host-of-a");
+  EXPECT_EQ(view.pid, ::getpid());
+  EXPECT_EQ(view.command, "the job of a");
+  EXPECT_EQ(view.identity, "a/boot:1");
+  EXPECT_NEAR(static_cast<double>(view.since_ms), static_cast<double>(wall_clock_ms()), 5'000);
+  EXPECT_EQ(view.token, token);
+  EXPECT_EQ(view.ttl, 1s);
+  EXPECT_GT(view.remaining, 0s);
+  EXPECT_LE(view.remaining, 1s);
+  EXPECT_EQ(view.fault, "");
+  EXPECT_TRUE(this->is_listed());
+}
+
+TYPED_TEST_P(RegistryContractTest, ShowsAReleasedKeyAsFree) {
+  auto a = this->open("a");
+  const Token token = expect_granted(*a).token;
+  expect_released(*a);
+  EXPECT_EQ(this->look().state, State::kFree);
+  EXPECT_EQ(this->look().token, token);
+  EXPECT_FALSE(this->is_listed());
+}
+
+TYPED_TEST_P(RegistryContractTest, ShowsWhatBecomesOfAKeyAfterItsJob) {
+  Token token = this->run({0s, true, 0s});
+  EXPECT_EQ(this->look().state, State::kParked);
+  EXPECT_EQ(this->look().node, "a");
+  EXPECT_EQ(this->look().identity, "a/boot:1");
+  EXPECT_EQ(this->look().token, token);
+  this->evict(this->node("a"));
+  token = this->run({60s, true, 0s});
+  EXPECT_EQ(this->look().state, State::kResting);
+  EXPECT_EQ(this->look().node, "a");
+  EXPECT_GT(this->look().remaining, 50s);
+  EXPECT_LE(this->look().remaining, 60s);
+  this->evict(this->node("a"));
+  this->run({60s, false, 0s});
+  EXPECT_EQ(this->look().state, State::kResting);
+  EXPECT_EQ(this->look().node, "a");
+  this->evict(this->node("a"));
+  this->run({0s, false, 60s});
+  EXPECT_EQ(this->look().state, State::kDone);
+  EXPECT_GT(this->look().remaining, 50s);
+  EXPECT_TRUE(this->is_listed());
+}
+
+TYPED_TEST_P(RegistryContractTest, WhoIsEvictedHasLostAndStaysSo) {
+  auto a = this->open("a");
+  const Token token = expect_granted(*a).token;
+  const Evicted evicted = this->evict(this->node("a"));
+  EXPECT_EQ(evicted.kind, Evicted::Kind::kReleased);
+  EXPECT_EQ(evicted.before.state, State::kHeld);
+  EXPECT_EQ(evicted.before.token, token);
+  EXPECT_EQ(this->look().state, State::kFree);
+  for (int i = 0; i < 2; ++i) {
+    expect<Lost>(ask(*a, RequestKind::kRenew, token));
+    EXPECT_EQ(this->look().state, State::kFree);
+  }
+  EXPECT_EQ(this->evict(this->node("a")).kind, Evicted::Kind::kNobodys);
+}
+
+TYPED_TEST_P(RegistryContractTest, WhoWaitsIsToldOfAnEvictionAndGetsTheKeyAtOnce) {
+  auto a = this->open("a");
+  auto b = this->open_listening("b");
+  const Token token = expect_granted(*a).token;
+  expect_busy(*b);
+  this->evict(this->node("c", true));
+  EXPECT_TRUE(await_hint(*b));
+  EXPECT_GT(expect_granted(*b).token, token);
+  expect<Lost>(ask(*a, RequestKind::kRenew, token));
+  EXPECT_EQ(this->look().node, "b");
+}
+
+TYPED_TEST_P(RegistryContractTest, AnothersKeyIsLeftAloneUnlessForced) {
+  auto a = this->open("a");
+  const Token token = expect_granted(*a).token;
+  const Evicted evicted = this->evict(this->node("b"));
+  EXPECT_EQ(evicted.kind, Evicted::Kind::kOthers);
+  EXPECT_EQ(evicted.before.node, "a");
+  expect_renewed(*a, token);
+  EXPECT_EQ(this->evict(this->node("b", true)).kind, Evicted::Kind::kReleased);
+  expect<Lost>(ask(*a, RequestKind::kRenew, token));
+}
+
+TYPED_TEST_P(RegistryContractTest, WithoutAnIdentityTheLabelAndTheHostTell) {
+  Contender contender = this->contender("a");
+  contender.candidate.identity.clear();
+  auto a = this->open(contender);
+  expect_granted(*a);
+  Eviction us = this->node("a");
+  us.host = "host-of-b";
+  EXPECT_EQ(this->evict(us).kind, Evicted::Kind::kOthers);
+  us.host = "host-of-a";
+  us.identity = "a/another boot";
+  EXPECT_EQ(this->evict(us).kind, Evicted::Kind::kReleased);
+}
+
+TYPED_TEST_P(RegistryContractTest, AParkedKeyIsEndedByItsNodeAndOpenToAll) {
+  this->run({0s, true, 0s});
+  auto b = this->open_listening("b");
+  expect_busy(*b);
+  EXPECT_EQ(this->evict(this->node("b")).kind, Evicted::Kind::kOthers);
+  EXPECT_EQ(this->evict(this->node("a")).kind, Evicted::Kind::kReleased);
+  EXPECT_TRUE(await_hint(*b));
+  expect_granted(*b);
+}
+
+TYPED_TEST_P(RegistryContractTest, AnEvictionLeavesWhatOnceForbids) {
+  const Token token = this->run({60s, false, 60s});
+  EXPECT_EQ(this->evict(this->node("a")).kind, Evicted::Kind::kReleased);
+  EXPECT_EQ(this->look().state, State::kDone);
+  EXPECT_EQ(this->look().token, token);
+  EXPECT_EQ(this->evict(this->node("a", true)).kind, Evicted::Kind::kNobodys);
+  auto b = this->open("b");
+  expect<Done>(ask(*b, RequestKind::kAcquire));
+}
+
+REGISTER_TYPED_TEST_SUITE_P(RegistryContractTest, ShowsAHeldKeyAsItsHolderHasTold,
+                            ShowsAReleasedKeyAsFree, ShowsWhatBecomesOfAKeyAfterItsJob,
+                            WhoIsEvictedHasLostAndStaysSo,
+                            WhoWaitsIsToldOfAnEvictionAndGetsTheKeyAtOnce,
+                            AnothersKeyIsLeftAloneUnlessForced,
+                            WithoutAnIdentityTheLabelAndTheHostTell,
+                            AParkedKeyIsEndedByItsNodeAndOpenToAll,
+                            AnEvictionLeavesWhatOnceForbids);
+
+INSTANTIATE_TYPED_TEST_SUITE_P(Redis, RegistryContractTest, RedisLeases);
+INSTANTIATE_TYPED_TEST_SUITE_P(Valkey, RegistryContractTest, ValkeyLeases);
+INSTANTIATE_TYPED_TEST_SUITE_P(Directory, RegistryContractTest, DirectoryLeases);
+
+}  // namespace cluster_leader
