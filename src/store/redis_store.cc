@@ -33,6 +33,10 @@ const Script& script_for(RequestKind kind) {
   return kReleaseScript;
 }
 
+/// So many requests of a new connection make it worth while to send the text of their script with
+/// the first of them, rather than to hear from each that the server does not know it.
+constexpr std::size_t kManyRequests = 10;
+
 /// A number in decimal, for as long as the command needs it.
 class Digits {
  public:
@@ -96,7 +100,7 @@ void RedisStore::send(std::size_t claim, const Request& request, Time now) {
   entry.used = true;
   const auto number = static_cast<std::uint32_t>(claim);
   if (connection_ && !is_ending()) {
-    append_request(number);
+    append_request(number, By::kSha1);
   } else {
     waiting_.push_back({number, entry.serial});
   }
@@ -192,19 +196,23 @@ void RedisStore::greet(UniqueFd socket) {
     connection_.reset();
     return fail_waiting(*failed);
   }
-  for (const Waiting& waiting : std::exchange(waiting_, {})) {
-    if (is_present(waiting.claim, waiting.serial)) append_request(waiting.claim);
+  const std::vector<Waiting> waiting = std::exchange(waiting_, {});
+  const bool teaches = waiting.size() >= kManyRequests;
+  for (const Waiting& request : waiting) {
+    if (!is_present(request.claim, request.serial)) continue;
+    const std::size_t kind = static_cast<std::size_t>(claims_[request.claim].request.kind);
+    append_request(request.claim, teaches && taught_at_[kind] == 0 ? By::kText : By::kSha1);
   }
 }
 
-void RedisStore::append_request(std::uint32_t claim) {
+void RedisStore::append_request(std::uint32_t claim, By by) {
   Entry& entry = claims_[claim];
   // In RESP2 a connection that listens can do nothing else; there the timer alone wakes.
   if (candidate_.listens && !login_.speaks_resp2() && entry.listening_on != connection_number_) {
     connection_->append(Purpose::kSubscribe, {"SUBSCRIBE", events_channel(entry.claim.key)});
     entry.listening_on = connection_number_;
   }
-  append_script(claim, entry.request, By::kSha1, Form::kBrief, Purpose::kRequest);
+  append_script(claim, entry.request, by, Form::kBrief, Purpose::kRequest);
 }
 
 /// Sends a request again that the server has not carried out because it did not know the script, or

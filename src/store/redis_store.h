@@ -65,7 +65,7 @@ class RedisStore final : public Store {
 
   void dial(const Poller* poller, Time now);
   void greet(UniqueFd socket);
-  void append_request(std::uint32_t claim);
+  void append_request(std::uint32_t claim, By by);
   void append_again(const Received& refused);
   void append_release(std::uint32_t claim);
   void append_script(std::uint32_t claim, const Request& request, By by, Form form,

@@ -71,6 +71,15 @@ TEST(RedisNamesTest, ARecordSharesTheSlotOfItsKeyWhereAnyNameCan) {
   EXPECT_FALSE(shares_slot({"{}a"}));
 }
 
+TEST(RedisNamesTest, AChannelTellsItsKey) {
+  for (const std::string& key : kKeys) {
+    EXPECT_EQ(key_of_channel(events_channel({key})), key);
+  }
+  for (const char* stranger : {"", "x", "cluster-leader:events:", "cluster-leader:events:{"}) {
+    EXPECT_EQ(key_of_channel(stranger), "") << stranger;
+  }
+}
+
 TEST(RedisNamesTest, DifferentKeysHaveDifferentRecords) {
   std::map<std::string, std::string> owners;
   for (const std::string& key : kKeys) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "base/random.h"
 #include "store/store.h"
@@ -166,6 +167,12 @@ T expect(const std::optional<Answer>& answer) {
   if (answer && std::holds_alternative<T>(*answer)) return std::get<T>(*answer);
   ADD_FAILURE() << "unexpected answer: " << describe(answer);
   return T{};
+}
+
+/// The answer to a request of one of many claims, as a T.
+template <typename T>
+T expect_for(LoopedStore& store, std::size_t claim, RequestKind kind, Token token = {}) {
+  return expect<T>(store.ask(kind, token, 5s, claim));
 }
 
 inline Granted expect_granted(LoopedStore& store) {
@@ -353,13 +360,169 @@ TYPED_TEST_P(StoreContractTest, ACancelledRequestIsNeverReported) {
   expect_released(*a);
 }
 
+TYPED_TEST_P(StoreContractTest, ClaimsOfOneStoreKeepTheirAnswersApart) {
+  auto rival = this->open(make_contender(this->key_, "rival"));
+  expect_granted(*rival);
+  auto a = this->open("a");
+  const std::size_t mine = a->add({fresh_key(), fresh_holder("a")});
+  const std::size_t other = a->add({fresh_key(), fresh_holder("a")});
+  for (const std::size_t claim : {std::size_t{0}, mine, other}) {
+    a->send(RequestKind::kAcquire, {}, claim);
+  }
+  EXPECT_EQ(node_in(expect<Busy>(a->await_answer())), "rival");
+  const Token token = expect<Granted>(a->await_answer(5s, mine)).token;
+  expect<Granted>(a->await_answer(5s, other));
+  a->send(RequestKind::kRenew, token, mine);
+  a->send(RequestKind::kRelease, {}, other);
+  a->send(RequestKind::kAcquire);
+  expect<Renewed>(a->await_answer(5s, mine));
+  expect<Released>(a->await_answer(5s, other));
+  expect<Busy>(a->await_answer());
+}
+
+TYPED_TEST_P(StoreContractTest, AThousandClaimsAreEachGrantedRenewedAndReleased) {
+  constexpr std::size_t kClaims = 1000;
+  auto store = this->open("a");
+  std::vector<Key> keys = {this->key_};
+  while (keys.size() < kClaims) {
+    keys.push_back(fresh_key());
+    EXPECT_EQ(store->add({keys.back(), fresh_holder("a")}), keys.size() - 1);
+  }
+  std::vector<Token> tokens(kClaims);
+  for (std::size_t claim = 0; claim < kClaims; ++claim) {
+    store->send(RequestKind::kAcquire, {}, claim);
+  }
+  for (std::size_t claim = 0; claim < kClaims; ++claim) {
+    tokens[claim] = expect<Granted>(store->await_answer(5s, claim)).token;
+  }
+  for (std::size_t claim = 0; claim < kClaims; ++claim) {
+    store->send(RequestKind::kRenew, tokens[claim], claim);
+  }
+  for (std::size_t claim = 0; claim < kClaims; ++claim) {
+    expect<Renewed>(store->await_answer(5s, claim));
+  }
+  for (const std::size_t claim : {std::size_t{0}, std::size_t{500}, kClaims - 1}) {
+    auto rival = this->open(make_contender(keys[claim], "rival"));
+    // All of them together may have taken a slow machine longer than the ttl.
+    expect_for<Renewed>(*store, claim, RequestKind::kRenew, tokens[claim]);
+    EXPECT_EQ(node_in(expect_busy(*rival)), "a");
+    expect_for<Released>(*store, claim, RequestKind::kRelease);
+    EXPECT_GT(expect_granted(*rival).token, tokens[claim]);
+  }
+}
+
+TYPED_TEST_P(StoreContractTest, AnAbandonedClaimStandsAgainUnderAnotherHolder) {
+  auto a = this->open("a");
+  auto b = this->open("b");
+  const std::size_t beside = a->add({fresh_key(), fresh_holder("a")});
+  const Token kept = expect_for<Granted>(*a, beside, RequestKind::kAcquire).token;
+  // Its answer comes when there is another holder id, if it comes.
+  a->send(RequestKind::kAcquire);
+  a->abandon();
+  const HolderId next = fresh_holder("a");
+  a->set_holder(next);
+  a->send(RequestKind::kAcquire);
+  const Token token = expect<Granted>(a->await_answer()).token;
+  EXPECT_FALSE(a->await_answer(50ms)) << "one request, one answer";
+  EXPECT_EQ(expect_busy(*b).holder, next);
+  expect_renewed(*a, token);
+  expect_for<Renewed>(*a, beside, RequestKind::kRenew, kept);
+}
+
+TYPED_TEST_P(StoreContractTest, AnswersThatAreKnownButNotWantedAreNotReported) {
+  auto a = this->open("a");
+  const std::size_t other = a->add({fresh_key(), fresh_holder("a")});
+  for (int round = 0; round < 3; ++round) {
+    a->send(RequestKind::kAcquire);
+    a->send(RequestKind::kAcquire, {}, other);
+    a->abandon();
+    expect<Granted>(a->await_answer(5s, other));
+    EXPECT_FALSE(a->await_answer(10ms));
+    expect_for<Released>(*a, other, RequestKind::kRelease);
+  }
+}
+
+TYPED_TEST_P(StoreContractTest, NoticesReachTheirClaimOnly) {
+  auto a = this->open("a");
+  const Key second = fresh_key();
+  const std::size_t second_of_a = a->add({second, fresh_holder("a")});
+  expect_granted(*a);
+  expect_for<Granted>(*a, second_of_a, RequestKind::kAcquire);
+  auto b = this->open("b", true);
+  const std::size_t second_of_b = b->add({second, fresh_holder("b")});
+  expect_busy(*b);
+  expect_for<Busy>(*b, second_of_b, RequestKind::kAcquire);
+  expect_for<Released>(*a, second_of_a, RequestKind::kRelease);
+  const auto notice = b->await_notice(2s, second_of_b);
+  ASSERT_TRUE(notice);
+  EXPECT_EQ(notice->kind, Notice::Kind::kFree);
+  EXPECT_FALSE(b->await_notice(20ms));
+  expect_released(*a);
+  ASSERT_TRUE(b->await_notice());
+  EXPECT_FALSE(b->await_notice(20ms, second_of_b));
+}
+
+TYPED_TEST_P(StoreContractTest, WhoListensIsToldWhoHasTakenTheKey) {
+  auto a = this->open("a");
+  auto c = this->open("c", true);
+  expect_granted(*a);
+  expect_busy(*c);
+  expect_released(*a);
+  ASSERT_TRUE(await_hint(*c));
+  const Contender b = make_contender(this->key_, "b");
+  auto taker = this->open(b);
+  const Token token = expect_granted(*taker).token;
+  const auto notice = c->await_notice();
+  ASSERT_TRUE(notice);
+  EXPECT_EQ(notice->kind, Notice::Kind::kTaken);
+  EXPECT_EQ(notice->holder, b.claim.holder);
+  EXPECT_EQ(notice->token, token);
+  // Neither a renewal nor an answer that is asked for twice is news.
+  expect_renewed(*taker, token);
+  expect_granted(*taker);
+  EXPECT_FALSE(c->await_notice(50ms));
+}
+
+TYPED_TEST_P(StoreContractTest, NobodyIsToldOfTheirOwnDoing) {
+  auto a = this->open("a", true);
+  for (int term = 0; term < 3; ++term) {
+    const Token token = expect_granted(*a).token;
+    expect_renewed(*a, token);
+    expect_released(*a);
+    a->set_holder(fresh_holder("a"));
+  }
+  expect_granted(*a);
+  a->abandon();
+  a->set_holder(fresh_holder("a"));
+  expect_granted(*a);
+  EXPECT_FALSE(a->await_notice(50ms));
+}
+
+TYPED_TEST_P(StoreContractTest, AHolderThatListensIsToldOfTheNextOne) {
+  auto a = this->open("a", true);
+  auto b = this->open("b");
+  const Token token = expect_granted(*a).token;
+  expect_renewed(*a, token);
+  expect_released(*a);
+  expect_granted(*b);
+  const auto notice = a->await_notice();
+  ASSERT_TRUE(notice);
+  EXPECT_EQ(notice->kind, Notice::Kind::kTaken);
+  EXPECT_EQ(node_of(notice->holder.value), "b");
+}
+
 REGISTER_TYPED_TEST_SUITE_P(StoreContractTest, GrantsAFreeKey, IsBusyForEverybodyElse,
                             AcquireIsIdempotentForItsOwnId, OtherKeysAreOtherLeases,
                             RenewsWhatItHolds, RenewOfAnothersKeyIsLost, AReleasedKeyIsFreeAtOnce,
                             ReleaseNeverDeletesAnothers, ReleaseOfAStrangerIsReleased,
                             TokensOnlyGrow, ADelayedRenewalDoesNotResurrectAReleasedLease,
                             WaiterGetsAHintOnRelease, AbandonReleases,
-                            ACancelledRequestIsNeverReported);
+                            ACancelledRequestIsNeverReported, ClaimsOfOneStoreKeepTheirAnswersApart,
+                            AThousandClaimsAreEachGrantedRenewedAndReleased,
+                            AnAbandonedClaimStandsAgainUnderAnotherHolder,
+                            AnswersThatAreKnownButNotWantedAreNotReported,
+                            NoticesReachTheirClaimOnly, WhoListensIsToldWhoHasTakenTheKey,
+                            NobodyIsToldOfTheirOwnDoing, AHolderThatListensIsToldOfTheNextOne);
 
 template <typename World>
 class ExpiringStoreContractTest : public StoreContractTest<World> {};
