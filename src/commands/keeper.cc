@@ -330,10 +330,11 @@ class KeeperLoop {
 
   Time deadline_of(std::size_t contest) const {
     const Supervisor::State& state = session_.at(contest).supervisor.state();
-    if (state.phase == Phase::kReleasing) return state.give_up_at;
-    return state.lease_sent_at && state.phase != Phase::kDone
-               ? options_.timeline.kill_at(*state.lease_sent_at)
-               : kNever;
+    if (state.phase == Phase::kDone || !state.lease_sent_at) return kNever;
+    const Time kill_at = options_.timeline.kill_at(*state.lease_sent_at);
+    // Nothing is alive then, so the front, which a promise for an earlier time would wake, may wait
+    // as long as before.
+    return state.phase == Phase::kReleasing ? std::max(kill_at, state.give_up_at) : kill_at;
   }
 
   /// Moves the promise on. One that comes too early is kept as well, so that with many keys it is
