@@ -70,6 +70,8 @@ bool InheritedSignals::blocked(int signo) const { return contains(mask_, signo);
 
 void InheritedSignals::restore() const {
   for (int signo = 1; signo <= kLastSignal; ++signo) {
+    // The others are as they were: a process of ours has no handlers.
+    if (!contains(kIgnoredByUs | set_of(SIGCHLD), signo)) continue;
     set_disposition(signo, ignored(signo) ? SIG_IGN : SIG_DFL);
   }
   // Last: a signal that is pending must find the disposition that the caller wanted.
