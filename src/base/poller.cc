@@ -24,27 +24,34 @@ void Poller::watch(int fd, short events) {
 }
 
 Time Poller::wait(Time deadline) {
-  if (deadline != armed_) {
-    // An all-zero value would disarm the timer, so that a deadline in the past is one nanosecond.
-    const auto at = std::max<Duration::rep>(deadline.time_since_epoch().count(), 1);
-    itimerspec spec{};
-    if (deadline != kNever) spec.it_value = {at / 1'000'000'000, at % 1'000'000'000};
-    check_errno(::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &spec, nullptr),
-                "timerfd_settime");
-    armed_ = deadline;
-  }
   found_.swap(watched_);
   watched_.clear();
   found_.push_back({timer_.get(), POLLIN, 0});
-  if (::poll(found_.data(), found_.size(), -1) < 0) {
-    if (errno != EINTR) throw_errno("poll");
-    for (pollfd& f : found_) f.revents = 0;
+  for (;;) {
+    // A timer that goes off too early is cheaper than one that is set for every wait.
+    if (deadline < armed_) arm(deadline);
+    const int ready = ::poll(found_.data(), found_.size(), -1);
+    if (ready < 0) {
+      if (errno != EINTR) throw_errno("poll");
+      for (pollfd& f : found_) f.revents = 0;
+    }
+    const Time now = BootClock::now();
+    if (found_.back().revents == 0) return now;
+    // It stays readable until it is set again, be it in the next wait.
+    armed_ = kNever;
+    if (ready > 1 || now >= deadline) return now;
+    arm(deadline);
   }
-  if (found_.back().revents != 0) {
-    // The expired timer stays readable until it is set again, which the next wait() does.
-    armed_ = Time::min();
-  }
-  return BootClock::now();
+}
+
+void Poller::arm(Time deadline) {
+  // An all-zero value would disarm the timer, so that a deadline in the past is one nanosecond.
+  const auto at = std::max<Duration::rep>(deadline.time_since_epoch().count(), 1);
+  itimerspec spec{};
+  if (deadline != kNever) spec.it_value = {at / 1'000'000'000, at % 1'000'000'000};
+  check_errno(::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &spec, nullptr),
+              "timerfd_settime");
+  armed_ = deadline;
 }
 
 short Poller::ready(int fd) const {

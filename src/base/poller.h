@@ -31,8 +31,10 @@ class Poller {
   short ready(int fd) const;
 
  private:
+  void arm(Time deadline);
+
   UniqueFd timer_;
-  Time armed_ = kNever;
+  Time armed_ = kNever;  ///< never later than the deadline of the wait
   std::vector<pollfd> watched_;
   std::vector<pollfd> found_;
 };

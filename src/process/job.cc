@@ -2,8 +2,8 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,18 +25,43 @@ struct Report {
 /// Only seen where the one who should read the status has read the report, or is dead.
 constexpr int kStartFailed = 127;
 
+/// The stack of a process that shares our memory.
+class Stack {
+ public:
+  /// execvp(3) copies the arguments of a script that names no interpreter to the stack.
+  explicit Stack(std::size_t arguments)
+      : size_(64 * 1024 + (arguments + 2) * sizeof(char*)),
+        begin_(::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {
+    if (begin_ == MAP_FAILED) throw_errno("mmap");
+  }
+  ~Stack() { ::munmap(begin_, size_); }
+  Stack(const Stack&) = delete;
+  Stack& operator=(const Stack&) = delete;
+
+  void* top() const {
+    constexpr std::size_t kAlignment = 16;
+    return static_cast<char*>(begin_) + size_ / kAlignment * kAlignment;
+  }
+
+ private:
+  std::size_t size_;
+  void* begin_;
+};
+
 /// Everything that a new process needs, made ready before the fork.
 struct Plan {
   explicit Plan(const JobSpec& spec)
       : signals(spec.signals),
         terminal_group(spec.terminal_group),
         supervisor(::getpid()),
-        program(spec.argv, spec.environment) {}
+        program(spec.argv, spec.environment),
+        stack(spec.argv.size()) {}
 
   const InheritedSignals& signals;
   pid_t terminal_group;
   pid_t supervisor;
   Program program;
+  Stack stack;
   int report = -1;
   /// With a terminal: a pipe that the supervisor shuts when it has left the group.
   int gate = -1;
@@ -49,7 +74,8 @@ void tell(const Plan& plan, Report::Kind kind, int value) {
   [[maybe_unused]] const ssize_t written = ::write(plan.report, &report, sizeof report);
 }
 
-[[noreturn]] void become_job(const Plan& plan) {
+// A sanitizer would wonder about the stack that it has where it shares our memory.
+[[noreturn]] __attribute__((no_sanitize("address"))) void become_job(const Plan& plan) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   // The supervisor may have died before the line above, and then nothing would ever kill us.
   if (::getppid() != plan.supervisor) ::_exit(kStartFailed);
@@ -69,13 +95,30 @@ void tell(const Plan& plan, Report::Kind kind, int value) {
   ::_exit(kStartFailed);
 }
 
-[[noreturn]] void lead_session(const Plan& plan) {
+__attribute__((no_sanitize("address"))) int become_job(void* plan) {
+  become_job(*static_cast<const Plan*>(plan));
+}
+
+[[noreturn]] void lead_session(Plan& plan) {
   ::setsid();
-  // No stack of its own, as with fork(2), which cannot make a sibling.
-  const long child = ::syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
-  if (child == 0) become_job(plan);
+  const int child = ::clone(become_job, plan.stack.top(),
+                            CLONE_PARENT | CLONE_VM | CLONE_VFORK | SIGCHLD, &plan);
   if (child < 0) tell(plan, Report::Kind::kNotStarted, errno);
   ::_exit(0);
+}
+
+/// Makes the job a child of a session's leader that is gone when this returns, and returns the
+/// leader's pid. Neither of the two gets a copy of us, which would take longer than all the rest:
+/// they borrow our memory while we wait, until the job has been executed. Should the file system
+/// that it is on hang, we hang with it; then the front, which waits for us to keep our promise,
+/// kills both.
+pid_t start_in_own_session(Plan& plan) {
+  char** const own_environment = environ;
+  const pid_t leader = check_errno(::vfork(), "vfork");
+  if (leader == 0) lead_session(plan);
+  // The job has set its own there.
+  environ = own_environment;
+  return leader;
 }
 
 }  // namespace
@@ -98,15 +141,12 @@ Job Job::start(const JobSpec& spec) {
     plan.gate = gate.get();
     plan.gate_of_supervisor = own_gate.get();
   }
-  // The intermediate is gone after two system calls, for which it need not have a copy of us; the
-  // job, which it clones, gets one.
-  const pid_t child =
-      plan.terminal_group != 0 ? check_errno(::fork(), "fork") : check_errno(::vfork(), "vfork");
-  if (child == 0) {
-    if (plan.terminal_group != 0) become_job(plan);
-    lead_session(plan);
+  if (plan.terminal_group == 0) {
+    job.group_ = start_in_own_session(plan);
+  } else {
+    job.pid_ = check_errno(::fork(), "fork");
+    if (job.pid_ == 0) become_job(plan);
   }
-  (plan.terminal_group != 0 ? job.pid_ : job.group_) = child;
   if (plan.terminal_group != 0) {
     // Those that came before the job was there. One that came since is pending for the job already,
     // so that it makes no difference to send it again: the job has all of them blocked until the
