@@ -78,7 +78,7 @@ class FrontDuty {
   /// A message of the keeper that is not about the job (kStanding).
   virtual void hear(const LinkMessage&) {}
   /// A child of the front has ended and was reaped: not the keeper, but whoever else, such as a
-  /// stranger, or what a child of the duty had started and left behind.
+  /// stranger, what a child of the duty had left behind, or the job's when the keeper is dead.
   virtual void hear(const ChildChange&) {}
 };
 

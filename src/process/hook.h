@@ -29,6 +29,8 @@ class Hook {
   /// std::system_error where the kernel refuses.
   explicit Hook(const HookSpec& spec);
   ~Hook();
+  Hook(const Hook&) = delete;
+  Hook& operator=(const Hook&) = delete;
   Hook(Hook&& other) noexcept;
   Hook& operator=(Hook&& other) noexcept;
 

@@ -22,9 +22,11 @@ HookSpec spec(std::vector<std::string> argv) {
 /// descriptors; that is on both of its outputs, until nobody has them any more.
 std::string said_by(
     const std::vector<std::string>& argv, const std::function<void()>& before = [] {}) {
+  Pipe in;
   Pipe out;
   const pid_t front = ::fork();
   if (front == 0) {
+    ::dup2(in.read.get(), 0);
     ::dup2(out.write.get(), 2);
     before();
     HookSpec hook_spec = spec(argv);

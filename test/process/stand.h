@@ -132,6 +132,7 @@ struct Plan {
   /// What the front does besides; in its own process, so that a test sees nothing of it but what it
   /// writes.
   std::shared_ptr<FrontDuty> duty = std::make_shared<FrontDuty>();
+  std::function<void(SignalReader&)> at_the_end = [](SignalReader&) {};  ///< in the front
 };
 
 /// What front, keeper and shell tell the test.
@@ -358,6 +359,7 @@ class Stand {
         link, terminal, [&](int front_pidfd) { return keep(spec, link, signals, front_pidfd); });
     let_go_of_caller();
     const KeeperEnd end = stand_guard(keeper, link, signals, terminal, plan_.grace, *plan_.duty);
+    plan_.at_the_end(signals);
     if (!end.last_word) ::_exit(kLostStatus);
     const JobStatus status = end.last_word->status;
     note(Note::kEnd, static_cast<int>(status.kind), status.value);
