@@ -68,6 +68,13 @@ std::string advice_for(const Failed& failure) {
   return "check --server";
 }
 
+/// The same where connecting failed, for which there is a time.
+std::string advice_for_connecting(const Failed& failure) {
+  std::string advice = advice_for(failure);
+  if (failure.trouble != Trouble::kUnreachable) return advice;
+  return advice + "; or give a longer --connect-timeout, which is at most a third of the --ttl";
+}
+
 // The connection.
 
 Finding name_of(const RedisCheckup& checkup, const RedisLocation& location) {
@@ -88,7 +95,7 @@ Finding name_of(const RedisCheckup& checkup, const RedisLocation& location) {
 
 Finding login_of(const RedisCheckup& checkup, const RedisLocation& location) {
   if (!checkup.steps.login) {
-    return failed("login", *checkup.failure, advice_for(*checkup.failure));
+    return failed("login", *checkup.failure, advice_for_connecting(*checkup.failure));
   }
   const Credentials& credentials = location.credentials;
   const bool has_password = !credentials.password.empty() || !credentials.password_file.empty();
@@ -339,7 +346,8 @@ std::vector<Finding> diagnose(const RedisCheckup& checkup, const RedisLocation& 
   std::vector<Finding> findings = {name_of(checkup, location)};
   if (findings.back().result == Result::kFailed) return findings;
   if (!checkup.steps.connect) {
-    findings.push_back(failed("connect", *checkup.failure, advice_for(*checkup.failure)));
+    findings.push_back(
+        failed("connect", *checkup.failure, advice_for_connecting(*checkup.failure)));
     return findings;
   }
   findings.push_back(ok("connect", in_ms(*checkup.steps.connect)));

@@ -27,15 +27,14 @@ int doctor(const Options& options) {
   }
   Candidate candidate = make_candidate(options);
   candidate.command = "cluster-leader doctor";
-  const Duration patience = options.timeline.connect;
   reporter.info("examining " + describe(*location));
   std::vector<Finding> findings;
   if (const auto* file = std::get_if<FileLocation>(&*location)) {
-    findings = diagnose(check_up(*file, options.prefix, candidate, patience), options.timeline);
+    findings = diagnose(check_up(*file, options.prefix, candidate), options.timeline);
   } else {
     const auto& redis = std::get<RedisLocation>(*location);
-    findings =
-        diagnose(check_up(redis, options.prefix, candidate, patience), redis, options.timeline);
+    findings = diagnose(check_up(redis, options.prefix, candidate, options.timeline.connect), redis,
+                        options.timeline);
   }
   const std::string report = options.output == Options::Output::kJson
                                  ? report_as_json(findings)

@@ -68,12 +68,13 @@ std::string second_of(std::int64_t ms) {
 
 std::vector<Cell> row_of(const Options& options, const LeaseView& view) {
   const bool held = has_holder(view);
-  const std::string about = view.fault.empty() ? view.command : '(' + view.fault + ')';
+  const std::string about =
+      view.fault.empty() ? shortened(view.command, kWidestCommand) : '(' + view.fault + ')';
   return {{name_of(options, view)},
           {state_name(view.state), paint_of(view.state)},
           {held ? view.node : ""},
           {process_of(view)},
-          {held ? shortened(about, kWidestCommand) : ""},
+          {held ? about : ""},
           {held ? second_of(view.since_ms) : ""},
           {view.remaining ? short_duration(*view.remaining) : ""},
           {view.token == Token{} ? "" : std::to_string(view.token.value)},

@@ -56,8 +56,12 @@ struct RedisCheckup {
   std::optional<LeaseTrial> lease;      ///< nothing on a server of the wrong role
 };
 
-/// Examines a server. `candidate` is who asks, with the ttl that is to be used; no answer is waited
-/// for longer than `patience`.
+/// How long an answer is waited for at least once we are connected: what is too slow for a lease
+/// shall be measured all the same.
+inline constexpr Duration kLeastPatience = std::chrono::seconds(5);
+
+/// Examines a server. `candidate` is who asks, with the ttl that is to be used; connecting may take
+/// as long as `patience`.
 RedisCheckup check_up(const RedisLocation& location, const std::string& prefix,
                       const Candidate& candidate, Duration patience);
 
@@ -72,7 +76,6 @@ struct FileCheckup {
 
 /// Examines a directory, without making it.
 FileCheckup check_up(const FileLocation& location, const std::string& prefix,
-                     const Candidate& candidate, Duration patience,
-                     bool (*is_shared)(int fd) = is_shared_file_system);
+                     const Candidate& candidate, bool (*is_shared)(int fd) = is_shared_file_system);
 
 }  // namespace cluster_leader

@@ -42,7 +42,7 @@ std::optional<std::string> fault_of_ear(const std::string& path) {
 }  // namespace
 
 FileCheckup check_up(const FileLocation& location, const std::string& prefix,
-                     const Candidate& candidate, Duration patience, bool (*is_shared)(int fd)) {
+                     const Candidate& candidate, bool (*is_shared)(int fd)) {
   FileCheckup result;
   const UniqueFd folder(::open(location.directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!folder) {
@@ -64,7 +64,7 @@ FileCheckup check_up(const FileLocation& location, const std::string& prefix,
 
   const Key key{prefix + "cluster-leader:doctor:" + random_hex_128()};
   FileStore store(location, candidate, is_shared);
-  result.lease = try_lease(store, key, candidate.node, patience);
+  result.lease = try_lease(store, key, candidate.node, kLeastPatience);
   const std::string record = location.directory + '/' + file_name_of(key);
   for (const char* suffix : {".lease", ".lock"}) ::unlink((record + suffix).c_str());
   return result;

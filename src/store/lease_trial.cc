@@ -63,6 +63,10 @@ std::optional<Failed> failure_in(const Answer& answer) {
       Trouble::kNotServing, "a key that is nobody else's was said to be taken", false, {}};
 }
 
+bool is_silent(const std::optional<Failed>& failure) {
+  return failure && failure->trouble == Trouble::kUnreachable;
+}
+
 }  // namespace
 
 LeaseTrial try_lease(Store& store, const Key& key, const std::string& node, Duration patience) {
@@ -71,6 +75,8 @@ LeaseTrial try_lease(Store& store, const Key& key, const std::string& node, Dura
   Trial trial(store, key, node, patience);
   const Answer acquired = trial.ask(RequestKind::kAcquire, {});
   result.not_granted = failure_in(acquired);
+  // Who does not answer is not asked again.
+  if (is_silent(result.not_granted)) result.not_kept = result.not_granted;
   // Where nothing is granted yet, a renewal sets the lease all the same, as it would that of a
   // holder whom the server has forgotten.
   const auto* granted = std::get_if<Granted>(&acquired);
@@ -80,6 +86,7 @@ LeaseTrial try_lease(Store& store, const Key& key, const std::string& node, Dura
     result.not_kept = failure_in(trial.ask(RequestKind::kRenew, token));
     if (i > 0 && !result.not_kept) result.round_trips.push_back(trial.took());
   }
+  if (is_silent(result.not_kept)) return result;
   const auto not_released = failure_in(trial.ask(RequestKind::kRelease, token));
   if (!result.not_kept) result.not_kept = not_released;
   return result;

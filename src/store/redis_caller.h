@@ -39,6 +39,9 @@ class RedisCaller {
   /// Connects and logs in, unless that was done. Returns why not, if it fails.
   std::optional<Failed> connect(Time deadline);
 
+  /// Closes the connection; the next call makes one.
+  void disconnect() { connection_.reset(); }
+
   /// How long the parts of the last connect() took; nothing for what was not finished.
   struct Steps {
     std::optional<Duration> lookup;  ///< of the name, also if there was none to look up

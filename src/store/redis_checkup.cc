@@ -70,7 +70,7 @@ class Examination {
         caller_(location, RedisCaller::Role::kAny) {}
 
   RedisCheckup operator()() {
-    result_.failure = caller_.connect(deadline());
+    result_.failure = caller_.connect(BootClock::now() + patience_);
     result_.steps = caller_.steps();
     if (result_.failure) return std::move(result_);
     result_.speaks_resp2 = caller_.login().speaks_resp2();
@@ -80,19 +80,19 @@ class Examination {
     if (!result_.failure) read_clock();
     if (!result_.failure && !result_.wrong_role) {
       try_rights();
+      // What follows has a connection of its own, and may not find room for two.
+      caller_.disconnect();
       RedisStore store(location_, candidate_);
-      result_.lease = try_lease(store, key_, candidate_.node, patience_);
+      result_.lease = try_lease(store, key_, candidate_.node, kLeastPatience);
       call({{"DEL", key_.value}, {"DEL", record_}});
     }
     return std::move(result_);
   }
 
  private:
-  Time deadline() const { return BootClock::now() + patience_; }
-
   /// The replies, or none at all; then the failure is the result's.
   Replies call(const std::vector<Command>& commands) {
-    auto answered = caller_.call(commands, deadline());
+    auto answered = caller_.call(commands, BootClock::now() + kLeastPatience);
     if (auto* failed = std::get_if<Failed>(&answered)) {
       result_.failure = std::move(*failed);
       return {};

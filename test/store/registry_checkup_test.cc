@@ -316,8 +316,7 @@ TEST(HostileCheckupTest, ASilentServerFailsInTime) {
 class FileCheckupTest : public testing::Test {
  protected:
   FileCheckup check_up_here(const std::string& prefix = "") const {
-    return check_up(FileLocation{folder_.path()}, prefix, candidate(), 5s,
-                    [](int) { return false; });
+    return check_up(FileLocation{folder_.path()}, prefix, candidate(), [](int) { return false; });
   }
   bool is_empty() const { return std::filesystem::is_empty(folder_.path()); }
 
@@ -340,18 +339,18 @@ TEST_F(FileCheckupTest, AHealthyDirectoryIsMeasuredAndNothingStays) {
 
 TEST_F(FileCheckupTest, WhatCannotServeIsTold) {
   const std::string nowhere = folder_.file("nowhere");
-  EXPECT_FALSE(check_up(FileLocation{nowhere}, "", candidate(), 5s).exists);
+  EXPECT_FALSE(check_up(FileLocation{nowhere}, "", candidate()).exists);
   EXPECT_TRUE(is_empty());
   const std::string file = folder_.write("file", "x");
-  EXPECT_EQ(check_up(FileLocation{file}, "", candidate(), 5s).failure->trouble,
+  EXPECT_EQ(check_up(FileLocation{file}, "", candidate()).failure->trouble,
             Trouble::kMisconfigured);
   const FileCheckup shared =
-      check_up(FileLocation{folder_.path()}, "", candidate(), 5s, [](int) { return true; });
+      check_up(FileLocation{folder_.path()}, "", candidate(), [](int) { return true; });
   EXPECT_TRUE(shared.is_shared);
   EXPECT_FALSE(shared.lease);
   // Where not even the superuser makes files.
   const FileCheckup proc =
-      check_up(FileLocation{"/proc/self"}, "", candidate(), 5s, [](int) { return false; });
+      check_up(FileLocation{"/proc/self"}, "", candidate(), [](int) { return false; });
   EXPECT_TRUE(proc.failure);
 }
 

@@ -1,0 +1,164 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <thread>
+#include <vector>
+
+#include "support/fake_server.h"
+#include "support/look_world.h"
+
+namespace cluster_leader {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using Json = nlohmann::ordered_json;
+
+class DoctorTest : public CliTest {
+ protected:
+  static Ended doctor(const Words& options) {
+    return Command(joined({CLUSTER_LEADER_BINARY, "doctor"}, options)).run();
+  }
+  static Json json(const Words& options, int status = 0) {
+    const Ended ended = doctor(joined(options, {"--json"}));
+    EXPECT_EQ(ended.status(), status) << ended;
+    EXPECT_EQ(ended.err, "");
+    return Json::parse(ended.out);
+  }
+  static std::string result_of(const Json& findings, const std::string& check) {
+    for (const Json& finding : findings) {
+      if (finding["check"] == check) return finding["result"];
+    }
+    return "nothing about " + check;
+  }
+};
+
+TEST_F(DoctorTest, AServerThatSuitsIsALineOfOkForEachCheck) {
+  GrownServer server({"--appendonly", "yes"});
+  const Ended ended = doctor(on(server));
+  EXPECT_EQ(ended.status(), 0) << ended;
+  EXPECT_EQ(std::count(ended.out.begin(), ended.out.end(), '\n'), 15) << ended.out;
+  for (std::size_t at = 0; at != ended.out.size(); at = ended.out.find('\n', at) + 1) {
+    EXPECT_EQ(ended.out.substr(at, 4), "ok  ") << ended.out;
+  }
+  EXPECT_EQ(ended.err, "");
+  EXPECT_EQ(server.text({"DBSIZE"}), "0");
+}
+
+TEST_F(DoctorTest, JsonHasAnObjectForEachCheck) {
+  GrownServer server;
+  const Json findings = json(on(server));
+  ASSERT_EQ(findings.size(), 15U);
+  for (const Json& finding : findings) {
+    EXPECT_EQ(finding.size(), 4U);
+    EXPECT_TRUE(finding["detail"].is_string());
+    EXPECT_EQ(finding["advice"].is_null(), finding["result"] == "ok") << finding;
+  }
+  EXPECT_EQ(result_of(findings, "persistence"), "warning");
+  EXPECT_EQ(result_of(findings, "lease"), "ok");
+}
+
+TEST_F(DoctorTest, AYoungServerIsAWarningAndNoFailure) {
+  Server server(REDIS_SERVER);
+  const Json findings = json(on(server, {"--ttl", "60"}));
+  EXPECT_EQ(result_of(findings, "uptime"), "warning");
+  EXPECT_EQ(result_of(findings, "lease"), "ok");
+}
+
+TEST_F(DoctorTest, TheFirstFailureIsTheStatus) {
+  GrownServer server;
+  server.command({"ACL", "SETUSER", "job", "reset", "on", ">p", "~*", "&*", "+@all", "-hdel"});
+  const Ended denied =
+      Command(joined({CLUSTER_LEADER_BINARY, "doctor", "--user", "job"}, on(server)))
+          .with("REDIS_PASSWORD", "p")
+          .run();
+  EXPECT_EQ(denied.status(), 77) << denied;
+  EXPECT_THAT(denied.out, HasSubstr("failed   rights       no hdel; ACL SETUSER job +hdel\n"));
+  server.command({"CONFIG", "SET", "requirepass", "s3cret"});
+  EXPECT_EQ(result_of(json(on(server), 77), "login"), "failed");
+  server.kill();
+  EXPECT_EQ(result_of(json(on(server), 69), "connect"), "failed");
+  expect_failure(doctor({"--server", "nonsense"}), 78, {"URL"});
+}
+
+TEST_F(DoctorTest, TheRightsOfTheManualForRunSuffice) {
+  GrownServer server;
+  std::ifstream manual(PROJECT_SOURCE_DIR "/man/cluster-leader.1");
+  bool given = false;
+  for (std::string line, rules; std::getline(manual, line);) {
+    if (line.starts_with("ACL SETUSER job "))
+      rules = line.substr(16);
+    else if (!rules.empty() && line != ".Ed")
+      rules += line;
+    if (rules.empty() || line != ".Ed") continue;
+    std::istringstream words(rules);
+    for (std::string word; words >> word;) server.command({"ACL", "SETUSER", "job", word});
+    given = true;
+    break;
+  }
+  ASSERT_TRUE(given);
+  const Ended ended = Command(joined({CLUSTER_LEADER_BINARY, "doctor", "--user", "job", "--prefix",
+                                      "job-", "--json"},
+                                     on(server)))
+                          .with("REDIS_PASSWORD", "PASSWORD")
+                          .run();
+  EXPECT_EQ(ended.status(), 0) << ended;
+  EXPECT_EQ(result_of(Json::parse(ended.out), "lease"), "ok");
+}
+
+/// Hands on what comes from either side, the server's answers after a while.
+void relay(const UniqueFd& client, std::uint16_t port, Duration pause) {
+  const UniqueFd server(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  ::connect(server.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
+  char buffer[65536];
+  for (;;) {
+    pollfd ends[] = {{client.get(), POLLIN, 0}, {server.get(), POLLIN, 0}};
+    ::poll(ends, 2, -1);
+    const bool is_answer = ends[1].revents != 0;
+    if (is_answer) std::this_thread::sleep_for(pause);
+    const UniqueFd& from = is_answer ? server : client;
+    const ssize_t got = ::recv(from.get(), buffer, sizeof buffer, 0);
+    if (got <= 0) return;
+    ::send((is_answer ? client : server).get(), buffer, static_cast<std::size_t>(got),
+           MSG_NOSIGNAL);
+  }
+}
+
+TEST_F(DoctorTest, ASlowServerDoesNotSuitAShortTtl) {
+  GrownServer server;
+  std::vector<std::jthread> relays;
+  FakeServer slow([&](int fd) {
+    relays.emplace_back([client = UniqueFd(::dup(fd)), port = server.port()] {
+      // An attempt on a ttl of 1 s is given 166 ms.
+      relay(client, port, 180ms);
+    });
+  });
+  const std::string url = "redis://127.0.0.1:" + std::to_string(slow.location().port);
+  const Json findings = json({"--server", url, "--ttl", "1", "--connect-timeout", "300ms"}, 78);
+  EXPECT_EQ(result_of(findings, "timing"), "failed");
+  EXPECT_EQ(result_of(findings, "lease"), "ok");
+}
+
+TEST_F(DoctorTest, ADirectoryIsExaminedAndLeftAsItWas) {
+  Json findings = json(on_file());
+  EXPECT_EQ(result_of(findings, "directory"), "warning");
+  EXPECT_FALSE(exists("leases"));
+  ASSERT_EQ(::mkdir(path("leases").c_str(), 0755), 0);
+  findings = json(on_file());
+  EXPECT_EQ(findings.size(), 7U);
+  for (const Json& finding : findings) EXPECT_EQ(finding["result"], "ok") << finding;
+  EXPECT_EQ(::rmdir(path("leases").c_str()), 0);
+}
+
+}  // namespace
+}  // namespace cluster_leader

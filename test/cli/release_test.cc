@@ -1,0 +1,161 @@
+#include <signal.h>
+
+#include "support/elector.h"
+#include "support/look_world.h"
+
+namespace cluster_leader {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class ReleaseTest : public LookTest {
+ protected:
+  Ended release(const std::string& node, const Words& more = {}) const {
+    return say("release", joined({"--key", "job-a", "--node", node}, more));
+  }
+  bool is_free() const {
+    return say("check", {"--key", "job-a", "--output", "text"}).out == "none: job-a is free\n";
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Place, ReleaseTest, ::testing::Values("File", "Redis"),
+                         [](const auto& place) { return std::string(place.param); });
+
+TEST_P(ReleaseTest, NothingToReleaseIsAsGoodAndSaidOnlyIfAsked) {
+  const Ended quiet = release("web-1");
+  EXPECT_EQ(quiet.status(), 0) << quiet;
+  EXPECT_EQ(quiet.out + quiet.err, "");
+  const Ended verbose = release("web-1", {"-v", "--force"});
+  EXPECT_EQ(verbose.status(), 0);
+  expect_one_line(verbose.err, {"key job-a at ", "nothing to release", "is free"});
+}
+
+TEST_P(ReleaseTest, EndsWhatThisNodeHoldsAndItsJobIsStopped) {
+  Process holder = hold("web-1", {"--heartbeat", "200ms"});
+  const Ended ended = release("web-1");
+  EXPECT_EQ(ended.status(), 0) << ended;
+  EXPECT_THAT(ended.out, StartsWith("released job-a: it was held by web-1 ("));
+  EXPECT_THAT(ended.out, HasSubstr(":" + std::to_string(holder.pid()) +
+                                   "), command sh -c echo runs; exec sleep 1000\n"));
+  EXPECT_EQ(ended.err, "");
+  EXPECT_TRUE(is_free());
+  const Ended loser = holder.wait();
+  EXPECT_EQ(loser.status(), 79) << loser;
+  EXPECT_TRUE(is_free());
+}
+
+TEST_P(ReleaseTest, AnothersKeyIsLeftAloneAndItsHolderNamed) {
+  Process holder = hold("web-1");
+  const Ended ended = release("web-2");
+  EXPECT_EQ(ended.status(), 75) << ended;
+  EXPECT_EQ(ended.out, "");
+  expect_one_line(ended.err, {"key job-a at ", "is held by web-1 (", "--force"});
+  EXPECT_FALSE(is_free());
+  EXPECT_TRUE(holder.running());
+}
+
+TEST_P(ReleaseTest, ForceEndsWhoeverHoldsItAndNamesThem) {
+  Process holder = hold("web-1", {"--heartbeat", "200ms"});
+  const Ended ended = release("web-2", {"--force"});
+  EXPECT_EQ(ended.status(), 0) << ended;
+  EXPECT_THAT(ended.out, StartsWith("released job-a: it was held by web-1 ("));
+  EXPECT_EQ(holder.wait().status(), 79);
+}
+
+TEST_P(ReleaseTest, AParkedKeyIsOpenToAllAgain) {
+  const auto run_on = [&](const std::string& node) {
+    return run_under_lease(here({"--key", "job-a", "--node", node, "--ttl", "60", "--sticky"}),
+                           {"true"})
+        .with("PATH", "/usr/bin:/bin")
+        .run()
+        .status();
+  };
+  EXPECT_EQ(run_on("web-1"), 0);
+  EXPECT_EQ(run_on("web-2"), 75);
+  EXPECT_EQ(release("web-2").status(), 75);
+  const Ended ended = release("web-1");
+  EXPECT_EQ(ended.status(), 0) << ended;
+  EXPECT_EQ(ended.out, "released job-a: it was parked for web-1, command true\n");
+  EXPECT_EQ(run_on("web-2"), 0);
+}
+
+TEST_P(ReleaseTest, WhoWaitsTakesOverAtOnce) {
+  Process holder = hold("web-1");
+  Process waiter =
+      run_under_lease(here({"--key", "job-a", "--node", "web-2", "--ttl", "60", "--wait", "inf"}),
+                      {"sh", "-c", "echo took over"})
+          .with("PATH", "/usr/bin:/bin")
+          .start();
+  ASSERT_TRUE(eventually([&] {
+    if (!is_on_server()) return watches_a_file(waiter.pid());
+    return server_->command({"PUBSUB", "NUMSUB", "cluster-leader:events:{job-a}"})
+               ->element[1]
+               ->integer == 1;
+  }));
+  const Time begin = BootClock::now();
+  EXPECT_EQ(release("web-3", {"--force"}).status(), 0);
+  const Ended ended = waiter.wait();
+  EXPECT_EQ(ended.status(), 0) << ended;
+  EXPECT_EQ(ended.out, "took over\n");
+  // Long before the lease would have ended.
+  EXPECT_LT(BootClock::now() - begin, 10s);
+}
+
+class ReleaseFailureTest : public CliTest {};
+
+TEST_F(ReleaseFailureTest, WhatIsNoLeaseIsNotReleased) {
+  GrownServer server;
+  server.command({"LPUSH", "job-a", "x"});
+  const Words release = {CLUSTER_LEADER_BINARY, "release", "--force", "--key", "job-a"};
+  expect_failure(Command(joined(release, on(server))).run(), 78,
+                 {"key job-a at ", "data of another type", "no lease to release"});
+  EXPECT_EQ(server.text({"TYPE", "job-a"}), "list");
+  server.kill();
+  expect_failure(Command(joined(release, on(server))).run(), 69, {"key job-a at ", "refused"});
+}
+
+TEST_F(ReleaseFailureTest, OnlyRunsRightsAreNeeded) {
+  GrownServer server;
+  server.command({"SET", "job-a", "web-1"});
+  server.command({"ACL", "SETUSER", "job", "reset", "on", ">p", "~job-*",
+                  "~cluster-leader:record:{job-*", "+eval", "+get", "+del", "+pttl", "+hmget",
+                  "+hdel", "+time"});
+  const Ended ended = Command(joined({CLUSTER_LEADER_BINARY, "release", "--force", "--key", "job-a",
+                                      "--user", "job"},
+                                     on(server)))
+                          .with("REDIS_PASSWORD", "p")
+                          .run();
+  EXPECT_EQ(ended.status(), 0) << ended;
+  EXPECT_EQ(ended.out, "released job-a: it was held by web-1\n");
+  EXPECT_EQ(server.text({"GET", "job-a"}), "(nil)");
+}
+
+TEST_F(ReleaseFailureTest, AnElectorThatWasEvictedSaysSoAndAnotherOneLeads) {
+  GrownServer server;
+  const auto standing = [&](const std::string& node) {
+    return on(server, {"--key", "job-a", "--node", node, "--ttl", "60"});
+  };
+  Elector first(standing("web-1"));
+  ASSERT_TRUE(first.is("leader")) << first.transcript();
+  Elector second(standing("web-2"));
+  ASSERT_TRUE(second.is("follower")) << second.transcript();
+  ASSERT_TRUE(eventually([&] {
+    return server.command({"PUBSUB", "NUMSUB", "cluster-leader:events:{job-a}"})
+               ->element[1]
+               ->integer == 2;
+  }));
+  EXPECT_EQ(
+      Command(joined({CLUSTER_LEADER_BINARY, "release", "--key", "job-a", "--force"}, on(server)))
+          .run()
+          .status(),
+      0);
+  EXPECT_TRUE(second.is("leader")) << first.transcript() << second.transcript();
+  EXPECT_TRUE(first.is("follower")) << first.transcript();
+  first.stop();
+  second.stop();
+}
+
+}  // namespace
+}  // namespace cluster_leader
