@@ -80,16 +80,20 @@ class Examination {
     if (!result_.failure) read_clock();
     if (!result_.failure && !result_.wrong_role) {
       try_rights();
-      // What follows has a connection of its own, and may not find room for two.
+      // There may not be room for two connections.
       caller_.disconnect();
-      RedisStore store(location_, candidate_);
-      result_.lease = try_lease(store, key_, candidate_.node, kLeastPatience);
+      result_.lease = try_lease_there();
       call({{"DEL", key_.value}, {"DEL", record_}});
     }
     return std::move(result_);
   }
 
  private:
+  LeaseTrial try_lease_there() const {
+    RedisStore store(location_, candidate_);
+    return try_lease(store, key_, candidate_.node, kLeastPatience);
+  }
+
   /// The replies, or none at all; then the failure is the result's.
   Replies call(const std::vector<Command>& commands) {
     auto answered = caller_.call(commands, BootClock::now() + kLeastPatience);
