@@ -18,8 +18,8 @@ void put_null_on(int fd);
 /// all of ours have it.
 void close_inherited_descriptors();
 
-/// Both, for stdin and stdout: whatever the caller handed us is the job's alone from then on, but
-/// for stderr, where we have something to say.
+/// Lets go of stdin and stdout, and closes the inherited ones: whatever the caller handed us is the
+/// job's alone from then on, but for stderr, where we have something to say.
 void let_go_of_caller();
 
 /// True if this process has a controlling terminal, which is when /dev/tty opens.

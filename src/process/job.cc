@@ -101,8 +101,8 @@ __attribute__((no_sanitize("address"))) int become_job(void* plan) {
 
 [[noreturn]] void lead_session(Plan& plan) {
   ::setsid();
-  const int child = ::clone(become_job, plan.stack.top(),
-                            CLONE_PARENT | CLONE_VM | CLONE_VFORK | SIGCHLD, &plan);
+  const int child =
+      ::clone(become_job, plan.stack.top(), CLONE_PARENT | CLONE_VM | CLONE_VFORK | SIGCHLD, &plan);
   if (child < 0) tell(plan, Report::Kind::kNotStarted, errno);
   ::_exit(0);
 }
