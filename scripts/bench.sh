@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures build/cluster-leader beside what people use in its place, in one run of one or two
+# Measures build/cluster-leader beside what people use in its place, in one run of some
 # minutes, and prints a Markdown table.
 #
 # usage: scripts/bench.sh [--write]
@@ -13,6 +13,8 @@ unset REDIS_USERNAME REDIS_PASSWORD REDISCLI_AUTH CLUSTER_LEADER_LOG CLUSTER_LEA
 
 rounds=300
 handovers=50
+failovers=30
+many=10000
 readme=$root/README.md
 begin_mark='<!-- bench:begin -->'
 end_mark='<!-- bench:end -->'
@@ -308,6 +310,67 @@ measure_memory() {
   row "memory of both processes while a job runs (PSS)" "$median MiB" "" 5 "$(target "$median" 4)"
 }
 
+# From the end of a leader to the line that says who leads now.
+measure_failover() {
+  local how=$1 what=$2 most=$3 times=$dir/failover.$1 median worst
+  "$dir/failover" "$failovers" "$how" "$binary" elect --server "$tcp" --key "failover-$how" \
+    --ttl 60 >"$times" 2>>"$dir/output" || die "failover ($how): $(tail -n 1 "$dir/output")"
+  sort -n "$times" -o "$times"
+  median=$(calculate "$(sed -n "$(((failovers + 1) / 2))p" "$times") / 1e6")
+  worst=$(calculate "$(tail -n 1 "$times") / 1e6")
+  row "$what, to the next leader's line" "$(printf '%.2f ms' "$median")" \
+    "worst $(printf '%.2f ms' "$worst")" "$failovers" "$(target "$median" "$most")"
+}
+
+# processor_time PID... prints the seconds of processor that they have used.
+processor_time() {
+  local process sum=0 fields
+  for process in "$@"; do
+    read -ra fields <"/proc/$process/stat"
+    sum=$((sum + fields[13] + fields[14]))
+  done
+  calculate "$sum / $(getconf CLK_TCK)"
+}
+
+# The shortest rest of all leases, in ms; -2 if one is gone.
+shortest_rest() {
+  "${redis[@]}" EVAL "local least = 1e9
+    for i = 1, ARGV[1] do least = math.min(least, redis.call('PTTL', 'many-' .. i)) end
+    return least" 0 "$many"
+}
+
+# One elect that leads thousands of keys: what it costs, and whether each is renewed in time.
+measure_many_keys() {
+  local keys=() index front keeper begin before share memory rest least=10000 lines=$dir/many
+  for index in $(seq "$many"); do keys+=(--key "many-$index"); done
+  "$binary" elect --server "$tcp" --ttl 10 "${keys[@]}" </dev/null >"$lines" 2>>"$dir/output" &
+  front=$!
+  started+=("$front")
+  until_true leads_all "$lines"
+  keeper=$(tr -d ' ' <"/proc/$front/task/$front/children")
+  # Until each has been renewed once, and its turn come.
+  sleep 4
+  before=$(processor_time "$front" "$keeper") begin=$EPOCHREALTIME
+  for index in $(seq 20); do
+    sleep 1
+    rest=$(shortest_rest)
+    [ "$rest" -ge "$least" ] || least=$rest
+  done
+  share=$(calculate "($(processor_time "$front" "$keeper") - $before) / \
+    ($EPOCHREALTIME - $begin) * 100")
+  memory=$(calculate "($(proportional_size "$front") + $(proportional_size "$keeper")) / 1024")
+  stop "$front"
+  share=$(printf '%.2f' "$share") memory=$(printf '%.1f' "$memory")
+  # With a heartbeat of 2 s nothing has less than 8 s left but for its way to the server.
+  rest=$(printf '%.2f' "$(calculate "(10000 - $least) / 1000")")
+  row "one elect that leads $many keys, ttl 10 s: share of a processor" "$share %" "" "20 s" \
+    "$(target "$share" 3)"
+  row "the same: longest time without a renewal" "$rest s" "" "20 s" "$(target "$rest" 2.2)"
+  row "the same: memory of both processes (PSS)" "$memory MiB" "" 1 "$(target "$memory" 30)"
+}
+
+leads_all() { [ "$(grep -c '"leader","node"' "$1")" -ge "$many" ]; }
+
 describe_machine() {
   local commit
   commit=$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo "unknown commit")
@@ -357,6 +420,11 @@ measure_handover 100 10
 say "watching waiters and memory"
 measure_idle_waiters
 measure_memory
+say "timing elections"
+measure_failover term "SIGTERM to a leading elect" 50
+measure_failover kill "SIGKILL to a leading elect" 300
+measure_failover keeper "SIGKILL to the keeper of a leading elect" 300
+measure_many_keys
 report >"$dir/report"
 cat "$dir/report"
 [ -z "$write" ] || write_readme
