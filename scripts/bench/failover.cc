@@ -1,9 +1,9 @@
-// Two candidates stand in one election; the leader is ended, and the other one takes over. Prints in
-// nanoseconds how long each time takes, from the signal to the line that says so.
+// Two candidates stand in one election; the leader is ended, and the other one takes over. Prints
+// in nanoseconds how long each time takes, from the signal to the line that says so.
 //
 // usage: failover ROUNDS term|kill|keeper COMMAND [ARG]...
-// COMMAND is a `cluster-leader elect` with one key. The leader gets SIGTERM or SIGKILL; with keeper,
-// SIGKILL goes to its child, which has the lease.
+// COMMAND is a `cluster-leader elect` with one key. The leader gets SIGTERM or SIGKILL; with
+// keeper, SIGKILL goes to its child, which has the lease.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
