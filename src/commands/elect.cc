@@ -195,6 +195,7 @@ class Elect : public FrontDuty {
     hooks_.advance(now);
     service_.beat(now);
     if (!stopping_) look_around(poller, now);
+    if (std::exchange(has_old_news_, false)) orders_.push_back(Order::kRepeat);
     while (link_ != nullptr && !orders_.empty() && give_order(*link_, orders_.front())) {
       orders_.pop_front();
     }
@@ -247,9 +248,11 @@ class Elect : public FrontDuty {
   void hear(const LinkMessage& message) override {
     if (message.kind != LinkMessage::Kind::kStanding) return;
     StandingNews news = standing_news(message);
-    // We may have slept, or been stopped, for longer than a leader leads that nobody hears of.
+    // We may have slept, or been stopped, for longer than a leader leads that nobody hears of; or
+    // it leads on, which the keeper then tells once more.
     if (news.leadership.standing == Standing::kLeader && BootClock::now() >= news.good_until) {
       news.leadership = {Standing::kNone, {}, {}};
+      has_old_news_ = true;
     }
     learn(news.contest, news.leadership);
   }
@@ -305,9 +308,10 @@ class Elect : public FrontDuty {
   std::vector<Leadership> leaderships_;
   std::size_t known_ = 0;  ///< keys of which something was heard
   std::size_t leading_ = 0;
-  Time alive_at_;          ///< when the last SIGUSR1 came
-  bool is_hung_ = false;   ///< none has come in time
-  bool stop_key_ = false;  ///< we are to stop as a terminal's key stops a process
+  Time alive_at_;              ///< when the last SIGUSR1 came
+  bool has_old_news_ = false;  ///< of a leadership that may have ended since
+  bool is_hung_ = false;       ///< none has come in time
+  bool stop_key_ = false;      ///< we are to stop as a terminal's key stops a process
   bool stopping_ = false;
   int status_ = kExitOk;
   int dies_of_ = 0;

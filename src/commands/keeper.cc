@@ -216,6 +216,7 @@ class KeeperLoop {
   }
 
   void obey(Order order, Time now) {
+    if (order == Order::kRepeat) return session_.repeat_led();
     if (order == Order::kStand) {
       if (!std::exchange(resting_, false)) return;
       for (std::size_t i = 0; i < session_.size(); ++i) {

@@ -19,6 +19,7 @@ enum class Order : std::int32_t {
   kResign,  ///< give up what is led, and stand again after a ttl; for `run` the same as kStop
   kRest,    ///< give up everything, and stand for nothing until kStand
   kStand,   ///< stand again
+  kRepeat,  ///< tell once more what is led
 };
 
 /// False if the link has no room now.

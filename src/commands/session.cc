@@ -70,9 +70,18 @@ void Session::see(std::size_t contest, Leadership leadership) {
   const bool is_news =
       leadership.standing != c.leadership.standing || leadership.holder != c.leadership.holder;
   c.leadership = std::move(leadership);
-  if (!is_news || c.has_changed) return;
-  c.has_changed = true;
+  if (is_news) note_change(contest);
+}
+
+void Session::note_change(std::size_t contest) {
+  if (std::exchange(contests_[contest].has_changed, true)) return;
   changed_.push_back(contest);
+}
+
+void Session::repeat_led() {
+  for (std::size_t i = 0; i < contests_.size(); ++i) {
+    if (contests_[i].leadership.standing == Standing::kLeader) note_change(i);
+  }
 }
 
 std::optional<std::size_t> Session::next_change() {

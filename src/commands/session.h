@@ -81,6 +81,8 @@ class Session {
   const Contest& at(std::size_t contest) const { return contests_[contest]; }
   /// A contest whose leadership has changed since it was last returned here, or nothing.
   std::optional<std::size_t> next_change();
+  /// Lets next_change() return all that are led once more.
+  void repeat_led();
 
   /// The key and its server, for people.
   std::string where(std::size_t contest) const;
@@ -94,6 +96,7 @@ class Session {
 
   void carry_out(std::size_t contest, const Actions& actions, Time now, ToDos& rest);
   void see(std::size_t contest, Leadership leadership);
+  void note_change(std::size_t contest);
   void arm(std::size_t contest);
   void take_answer(std::size_t contest, const Answer& answer, Time now, ToDos& rest);
   void take_notice(std::size_t contest, const Notice& notice, Time now, ToDos& rest);
