@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "support/cli_world.h"
@@ -30,6 +31,25 @@ class ElectTest : public CliTest {
     return words;
   }
 
+  /// A leader on web-1, and a follower on web-2 that has heard of it, each with one line to begin
+  /// with. False if they do not come to that.
+  bool start_two(const std::string& ttl) {
+    return start_two(Elector::command(standing("web-1", ttl)),
+                     Elector::command(standing("web-2", ttl)));
+  }
+  bool start_two(const Command& first, const Command& second) {
+    leader_.emplace(first);
+    const bool leads = leader_->is("leader");
+    follower_.emplace(second);
+    const bool follows = leads && follower_->follows(leader_->last().holder);
+    leader_->forget();
+    follower_->forget();
+    return follows;
+  }
+
+  /// What both of them have said, for a test that has failed.
+  std::string transcript() const { return leader_->transcript() + follower_->transcript(); }
+
   /// What stands at a key on the server.
   std::string value(const std::string& key = Elector::kKey) const {
     return server_.text({"GET", key});
@@ -46,6 +66,8 @@ class ElectTest : public CliTest {
   static bool is_gone(pid_t pid) { return state_of(pid) == '\0' || state_of(pid) == 'Z'; }
 
   GrownServer server_;
+  std::optional<Elector> leader_;
+  std::optional<Elector> follower_;
 };
 
 }  // namespace cluster_leader

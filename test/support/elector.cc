@@ -90,6 +90,10 @@ pid_t Elector::keeper() const {
   return keeper;
 }
 
+void Elector::forget() {
+  if (!lines().empty()) lines_.erase(lines_.begin(), lines_.end() - 1);
+}
+
 const std::vector<StateLine>& Elector::lines() const {
   const std::string out = process_.out();
   for (std::size_t end = 0; (end = out.find('\n', read_)) != out.npos; read_ = end + 1) {

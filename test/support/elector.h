@@ -49,6 +49,10 @@ class Elector {
   /// Its keeper, as soon as there is one.
   pid_t keeper() const;
 
+  /// Only the last line counts from now on: a machine that is slow may have made more of them at
+  /// the start.
+  void forget();
+
   /// All whole lines until now.
   const std::vector<StateLine>& lines() const;
   /// The states of one key, in order.
