@@ -193,7 +193,7 @@ class Elect : public FrontDuty {
   void advance(const Poller& poller, Time now) override {
     lines_.advance(poller);
     hooks_.advance(now);
-    service_.beat(now);
+    tell_service_manager(now);
     if (!stopping_) look_around(poller, now);
     if (std::exchange(has_old_news_, false)) orders_.push_back(Order::kRepeat);
     while (link_ != nullptr && !orders_.empty() && give_order(*link_, orders_.front())) {
@@ -269,10 +269,15 @@ class Elect : public FrontDuty {
     known = leadership;
     lines_.say(index, leadership);
     hooks_.say(index, leadership);
-    if (!service_.is_there()) return;
-    service_.status("leader of " + std::to_string(leading_) + " of " +
-                    std::to_string(leaderships_.size()) + " keys");
-    if (known_ == leaderships_.size()) service_.ready();
+  }
+
+  void tell_service_manager(Time now) {
+    if (service_.is_there()) {
+      service_.status("leader of " + std::to_string(leading_) + " of " +
+                      std::to_string(leaderships_.size()) + " keys");
+      if (known_ == leaderships_.size()) service_.ready();
+    }
+    service_.beat(now);
   }
 
   /// Ends the election; `signo` is what we die of then, 0: nothing.
