@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -85,7 +86,6 @@ class Elect : public FrontDuty {
   bool keep_once() {
     KeeperLink link;
     link_ = &link;
-    if (is_hung_) orders_.push_back(Order::kRest);
     const Keeper keeper = fork_keeper(link, /*terminal=*/false,
                                       [&](int front_pidfd) { return be_keeper(front_pidfd); });
     const KeeperEnd end = stand_guard(keeper, link, signals_, /*terminal=*/false,
@@ -110,21 +110,22 @@ class Elect : public FrontDuty {
       session.add(full_key(options_, options_.keys[i]), options_.keys[i],
                   make_supervisor(options_, i, begin), new_holder(options_.node));
     }
-    const KeeperDuty duty{options_, inherited_};
+    KeeperDuty duty{options_, inherited_};
+    duty.rests = is_hung_;
     return keep(session, duty, poller, *link_, signals_, front_pidfd, reporter_);
   }
 
   /// What the keeper had is nobody's any more; nothing of the job is alive.
   void give_back() {
-    std::vector<LeftLease> leases;
     for (std::size_t i = 0; i < leaderships_.size(); ++i) {
-      const Leadership& had = leaderships_[i];
-      if (had.standing == Standing::kLeader) {
-        leases.push_back({{full_key(options_, options_.keys[i]), had.holder}, had.token});
-        learn(i, {Standing::kNone, {}, {}});
-      }
+      if (leaderships_[i].standing == Standing::kLeader) learn(i, {Standing::kNone, {}, {}});
     }
     lines_.write();
+    std::vector<LeftLease> leases;
+    for (auto& [index, had] : not_seen_released_) {
+      leases.push_back({{full_key(options_, options_.keys[index]), had.holder}, had.token});
+    }
+    not_seen_released_.clear();
     settle_for_keeper(location_, candidate_, leases, options_.timeline.connect);
   }
 
@@ -247,12 +248,14 @@ class Elect : public FrontDuty {
 
   void hear(const LinkMessage& message) override {
     if (message.kind != LinkMessage::Kind::kStanding) return;
-    StandingNews news = standing_news(message);
+    const StandingNews news = standing_news(message);
     // We may have slept, or been stopped, for longer than a leader leads that nobody hears of; or
     // it leads on, which the keeper then tells once more.
     if (news.leadership.standing == Standing::kLeader && BootClock::now() >= news.good_until) {
-      news.leadership = {Standing::kNone, {}, {}};
+      learn(news.contest, {Standing::kNone, {}, {}});
+      not_seen_released_[news.contest] = news.leadership;
       has_old_news_ = true;
+      return;
     }
     learn(news.contest, news.leadership);
   }
@@ -266,6 +269,7 @@ class Elect : public FrontDuty {
     known_ += known.standing == Standing::kUnknown ? 1 : 0;
     leading_ -= known.standing == Standing::kLeader ? 1 : 0;
     leading_ += leadership.standing == Standing::kLeader ? 1 : 0;
+    note_lease(index, known, leadership);
     known = leadership;
     lines_.say(index, leadership);
     hooks_.say(index, leadership);
@@ -278,6 +282,17 @@ class Elect : public FrontDuty {
       if (known_ == leaderships_.size()) service_.ready();
     }
     service_.beat(now);
+  }
+
+  /// Who leads no more gives its lease back only then, and may be killed before.
+  void note_lease(std::size_t index, const Leadership& before, const Leadership& now) {
+    const bool is_led_by_anybody =
+        now.standing == Standing::kLeader || now.standing == Standing::kFollower;
+    if (is_led_by_anybody) {
+      not_seen_released_.erase(index);
+    } else if (before.standing == Standing::kLeader) {
+      not_seen_released_[index] = before;
+    }
   }
 
   /// Ends the election; `signo` is what we die of then, 0: nothing.
@@ -311,6 +326,9 @@ class Elect : public FrontDuty {
   KeeperLink* link_ = nullptr;  ///< to the present keeper
   std::deque<Order> orders_;    ///< that the link had no room for yet
   std::vector<Leadership> leaderships_;
+  /// By key: what its keeper has led last, where that may still have the lease though it leads no
+  /// more.
+  std::map<std::size_t, Leadership> not_seen_released_;
   std::size_t known_ = 0;  ///< keys of which something was heard
   std::size_t leading_ = 0;
   Time alive_at_;              ///< when the last SIGUSR1 came

@@ -41,6 +41,7 @@ class KeeperLoop {
       // Each job gets what the caller handed us; without one, nobody else does.
       if (!has_command()) let_go_of_caller();
       stay_in_memory();
+      if (duty_.rests) obey(Order::kRest, now_);
     } else {
       start_granted_job();
     }

@@ -30,6 +30,7 @@ struct KeeperDuty {
   const Options& options;
   InheritedSignals inherited;  ///< restored in the job
   pid_t terminal_group = 0;    ///< JobSpec::terminal_group
+  bool rests = false;          ///< as after Order::kRest
 };
 
 /// The rules of one term for the key with number `contest`, from `begin` on. Where there are many

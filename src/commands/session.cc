@@ -164,6 +164,9 @@ void Session::take_notice(std::size_t contest, const Notice& notice, Time now, T
   const bool is_news =
       notice.kind == Notice::Kind::kBroken || is_candidate == (notice.kind == Notice::Kind::kFree);
   if (is_news) tell(contest, Hinted{}, now, rest);
+  if (notice.kind == Notice::Kind::kFree) {
+    see(contest, after_given_back(c.leadership, c.supervisor, c.own, notice.holder));
+  }
 }
 
 void Session::note(std::size_t contest, const Answer& answer, Time now) {

@@ -3,7 +3,9 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -77,7 +79,7 @@ void StateLines::advance(const Poller& poller) {
 }
 
 void StateLines::write() {
-  while (!reader_gone_ && has_unwritten()) {
+  while (!reader_gone_ && has_unwritten() && has_room()) {
     if (rest_.empty()) {
       rest_ = std::exchange(unwritten_[order_.front()], {});
       order_.pop_front();
@@ -86,16 +88,20 @@ void StateLines::write() {
   }
 }
 
-/// False if the reader does not take all of it now. This does not block: stdout is shared with
-/// others and is never made non-blocking, but a pipe or socket that has room has enough for a line.
-bool StateLines::write_rest() {
+bool StateLines::has_room() const {
   pollfd room{fd_, POLLOUT, 0};
-  if (::poll(&room, 1, 0) != 1 || (room.revents & POLLOUT) == 0) return false;
-  const ssize_t written = ::write(fd_, rest_.data(), rest_.size());
+  return ::poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) != 0;
+}
+
+/// False if the reader does not take all of it now. This does not block: stdout is shared with
+/// others and is never made non-blocking, but a pipe that has room takes as much as this at once,
+/// which is every line but those of absurdly long names.
+bool StateLines::write_rest() {
+  const ssize_t written = ::write(fd_, rest_.data(), std::min<std::size_t>(rest_.size(), PIPE_BUF));
   if (written < 0 && errno != EINTR && errno != EAGAIN) reader_gone_ = true;
   if (written < 0) return false;
   rest_.erase(0, static_cast<std::size_t>(written));
-  return rest_.empty();
+  return true;
 }
 
 }  // namespace cluster_leader

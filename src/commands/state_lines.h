@@ -33,6 +33,7 @@ class StateLines {
 
  private:
   std::string line(std::size_t index, const Leadership& leadership) const;
+  bool has_room() const;
   bool write_rest();
 
   const Options& options_;

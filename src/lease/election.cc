@@ -88,6 +88,14 @@ Leadership after_taken(const Leadership& before, const Supervisor& supervisor, c
   return led_by(taker, token);
 }
 
+Leadership after_given_back(const Leadership& before, const Supervisor& supervisor,
+                            const HolderId& own, const HolderId& giver) {
+  Leadership now = after_step(before, supervisor, own);
+  const bool was_followed = now.standing == Standing::kFollower && now.holder == giver;
+  if (!was_followed || supervisor.state().in_flight) return now;
+  return {Standing::kNone, {}, {}};
+}
+
 Duration rest_after(Outcome outcome, const Timeline& timeline, Backoff& backoff) {
   if (outcome == Outcome::kLost) return backoff.next(timeline.retry_min, timeline.retry_max);
   backoff.reset();

@@ -51,6 +51,11 @@ Leadership after_step(const Leadership& before, const Supervisor& supervisor, co
 Leadership after_taken(const Leadership& before, const Supervisor& supervisor, const HolderId& own,
                        const HolderId& taker, Token token);
 
+/// The same when `giver` has given the key back, once the supervisor knows of it: nobody leads, as
+/// far as a candidate knows that does not ask at once.
+Leadership after_given_back(const Leadership& before, const Supervisor& supervisor,
+                            const HolderId& own, const HolderId& giver);
+
 /// How long a candidate that stands for ever stays out after a term with this outcome. A short
 /// pause from `backoff` where the lease was lost, which nobody wanted; otherwise a ttl, so that the
 /// others get a turn where it has given up by itself, and what failed for good may have been

@@ -353,7 +353,9 @@ void RedisStore::handle_message(const redisReply& reply) {
   if (what == "broken") return reports_.notice(claim, {Notice::Kind::kBroken});
   // We are told of what we do ourselves as well.
   if (is_own(claims_[claim], holder)) return;
-  if (what == "released" || what == "parked") reports_.notice(claim, {Notice::Kind::kFree});
+  if (what == "released" || what == "parked") {
+    reports_.notice(claim, {Notice::Kind::kFree, {std::string(holder)}});
+  }
   if (what == "acquired" && !holder.empty()) {
     reports_.notice(claim, {Notice::Kind::kTaken, {std::string(holder)}, token});
   }

@@ -22,8 +22,8 @@ struct Notice {
     kBroken,  ///< somebody has ended a lease that was not theirs; its holder may not know yet
   };
   Kind kind = Kind::kFree;
-  HolderId holder{};  ///< for kTaken
-  Token token{};      ///< of that lease; 0: not known
+  HolderId holder{};  ///< for kTaken; for kFree whose lease it was, empty if that is not known
+  Token token{};      ///< of the lease of kTaken; 0: not known
 };
 
 /// What has happened to one claim.

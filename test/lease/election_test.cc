@@ -51,6 +51,11 @@ class ElectionTest : public WaitingSupervisorTest {
     view = after_taken(view, *supervisor, kOwn, taker, token);
   }
 
+  void hears_of_release_by(const HolderId& giver) {
+    happens(Hinted{});
+    view = after_given_back(view, *supervisor, kOwn, giver);
+  }
+
   /// Turns the clock on until the next request is sent.
   void wait_for_request() {
     while (!supervisor->state().in_flight) {
@@ -322,6 +327,28 @@ TEST_F(ElectionTest, RestingCandidateHearsWhoLeads) {
   EXPECT_EQ(view, follower(kOther));
   happens(Hinted{});
   EXPECT_EQ(view, follower(kOther));
+}
+
+TEST_F(ElectionTest, RestingCandidateHearsThatTheLeaderHasGone) {
+  begin();
+  supervisor.emplace(timeline, policy, 7, kNever);
+  happens(Tick{});
+  hears_of(kOther);
+  hears_of_release_by(kThird);
+  EXPECT_EQ(view, follower(kOther)) << "that was another lease";
+  hears_of_release_by({});
+  EXPECT_EQ(view, follower(kOther)) << "whose it was is not known";
+  hears_of_release_by(kOther);
+  EXPECT_EQ(view, kNobody);
+}
+
+TEST_F(ElectionTest, CandidateThatAsksAtOnceWaitsForTheAnswer) {
+  follow();
+  hears_of_release_by(kOther);
+  EXPECT_EQ(view.standing, Standing::kFollower);
+  lead();
+  hears_of_release_by(kOwn);
+  EXPECT_EQ(view, kUs);
 }
 
 TEST_F(ElectionTest, WhatWasSaidOutlivesTheTerm) {
