@@ -35,6 +35,7 @@ std::size_t FileStore::add(Key key) {
 
 void FileStore::set_holder(std::size_t claim, HolderId holder) {
   claims_[claim].claim.holder = std::move(holder);
+  claims_[claim].holds = false;
 }
 
 void FileStore::send(std::size_t claim, const Request& request, Time now) {
@@ -89,10 +90,12 @@ std::optional<Answer> FileStore::attempt(std::size_t number, const Request& requ
       hear(number);
     }
   }
+  const bool is_renewed = std::holds_alternative<Renewed>(decision.answer);
+  claims_[number].holds = is_renewed || std::holds_alternative<Granted>(decision.answer);
   // Still under the lock, so that nothing can be announced before the ear is there.
-  const bool goes_on = std::holds_alternative<Busy>(decision.answer) ||
-                       std::holds_alternative<Renewed>(decision.answer);
-  if (candidate_.listens && goes_on) ear_.listen(number, lock_path(claim.key));
+  if (candidate_.listens && (is_renewed || std::holds_alternative<Busy>(decision.answer))) {
+    ear_.listen(number, lock_path(claim.key));
+  }
   return decision.answer;
 }
 
@@ -160,17 +163,18 @@ void FileStore::hear(std::size_t but) {
 /// Whoever cannot be told who has the key now finds out by asking for it.
 Notice FileStore::look_at(std::size_t number) {
   const Claim& claim = claims_[number].claim;
-  auto opened = RecordFile::open(location_.directory, claim.key, false, is_shared_);
+  const Notice ask_again{claims_[number].holds ? Notice::Kind::kBroken : Notice::Kind::kFree};
+  auto opened = RecordFile::open_to_look(location_.directory, claim.key, is_shared_);
   auto* file = std::get_if<RecordFile>(&opened);
-  if (file == nullptr) return {};
+  if (file == nullptr || !file->is_locked()) return ask_again;
   // If the lock file was deleted, this is another one.
   ear_.listen(number, lock_path(claim.key));
   const Moment moment{BootClock::now(), wall_clock_ms(), boot_id_};
   const auto read = file->read(moment);
   const auto* found = std::get_if<FoundRecord>(&read);
   const auto* record = found != nullptr ? std::get_if<FileRecord>(found) : nullptr;
-  if (record == nullptr || time_left(*record, moment) <= Duration::zero()) return {};
-  if (is_settled(record->holder) || record->holder == claim.holder) return {};
+  if (record == nullptr || time_left(*record, moment) <= Duration::zero()) return ask_again;
+  if (is_settled(record->holder) || record->holder == claim.holder) return ask_again;
   return {Notice::Kind::kTaken, record->holder, record->fence};
 }
 

@@ -48,9 +48,10 @@ class FileStore final : public Store {
     Request request;           ///< the last one
     std::uint32_t serial = 0;  ///< of it; counts on when it is given up
     bool in_flight = false;
-    bool used = false;  ///< something was sent since it was last abandoned
-    Time retry_at;      ///< when another process has the lock of its record
-    Duration pause{};   ///< before the lock is tried once more
+    bool used = false;   ///< something was sent since it was last abandoned
+    bool holds = false;  ///< the last answer was that it has the lease
+    Time retry_at;       ///< when another process has the lock of its record
+    Duration pause{};    ///< before the lock is tried once more
   };
   /// A request that waits for the lock of its record.
   struct Waiting {

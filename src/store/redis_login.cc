@@ -42,7 +42,8 @@ std::optional<std::string> read_secret(const std::string& path, int& error) {
 }
 
 Failed unreadable_secret(const std::string& path, int error) {
-  return {Trouble::kMisconfigured,
+  const bool is_exhausted = error == EMFILE || error == ENFILE || error == ENOMEM;
+  return {is_exhausted ? Trouble::kExhausted : Trouble::kMisconfigured,
           "cannot read the password file " + path + ": " +
               (error == kNotAFile
                    ? "it must be a regular file, since it is read anew for every connection"

@@ -251,6 +251,9 @@ TEST(FileRecordTest, AllTextsOfALeaseHaveOneLength) {
   const FileRecord held = held_by(contender("a"), at(60s));
   FileRecord later = held;
   later.until += std::chrono::years(50);
+  later.result_token = held.fence;
+  later.result_node = "a";
+  later.result = {0, 1'795'000'000'000, 1'795'000'000'000};
   EXPECT_EQ(format_record(later).size(), format_record(held).size());
   EXPECT_EQ(format_record(released_by(contender("a"), at(60s))).size(), format_record(held).size());
 }

@@ -73,6 +73,23 @@ TEST(RedisRepliesTest, AMissingRightIsNamed) {
               HasSubstr("pexpire"));
 }
 
+TEST(RedisRepliesTest, AConnectionIsGivenUpForWhatConcernsItAsAWhole) {
+  for (const char* error :
+       {"READONLY You can't write against a read only replica.", "MASTERDOWN Link with MASTER",
+        "NOAUTH Authentication required.", "WRONGPASS invalid username-password pair",
+        "NOPERM User a has no permissions to run the 'evalsha' command",
+        "ERR max number of clients reached"}) {
+    EXPECT_TRUE(spoils_connection(error)) << error;
+  }
+  for (const char* error :
+       {"NOPERM No permissions to access a key",
+        "NOPERM this user has no permissions to access one of the keys used as arguments",
+        "LOADING Redis is loading", "OOM command not allowed",
+        "WRONGTYPE Operation against a key"}) {
+    EXPECT_FALSE(spoils_connection(error)) << error;
+  }
+}
+
 TEST(RedisRepliesTest, AServerThatIsLoadingIsAskedAgainSoonButNotByAllAtOnce) {
   const Duration first = failure_of_request("LOADING Redis is loading").retry_after;
   bool differs = false;

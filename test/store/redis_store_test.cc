@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
@@ -354,6 +356,17 @@ TYPED_TEST(RedisStoreTest, ThePasswordFileIsReadForEveryConnection) {
   const Failed missing = expect_failed(*a);
   EXPECT_EQ(missing.trouble, Trouble::kMisconfigured);
   EXPECT_THAT(missing.text, HasSubstr("No such file"));
+  rlimit old{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &old), 0);
+  // The socket gets the last descriptor.
+  const int next = ::dup(0);
+  ::close(next);
+  const rlimit few{static_cast<rlim_t>(next) + 1, old.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  const Failed exhausted = expect_failed(*a);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &old), 0);
+  EXPECT_EQ(exhausted.trouble, Trouble::kExhausted);
+  EXPECT_THAT(exhausted.text, HasSubstr("Too many open files"));
   write_file(location.credentials.password_file, "two\n");
   EXPECT_EQ(expect_failed(*a).trouble, Trouble::kDenied);
   write_file(location.credentials.password_file, "one\n");
