@@ -163,7 +163,7 @@ void FileStore::hear(std::size_t but) {
 /// Whoever cannot be told who has the key now finds out by asking for it.
 Notice FileStore::look_at(std::size_t number) {
   const Claim& claim = claims_[number].claim;
-  const Notice ask_again{claims_[number].holds ? Notice::Kind::kBroken : Notice::Kind::kFree};
+  Notice ask_again{claims_[number].holds ? Notice::Kind::kBroken : Notice::Kind::kFree};
   auto opened = RecordFile::open_to_look(location_.directory, claim.key, is_shared_);
   auto* file = std::get_if<RecordFile>(&opened);
   if (file == nullptr || !file->is_locked()) return ask_again;

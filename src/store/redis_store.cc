@@ -37,20 +37,6 @@ const Script& script_for(RequestKind kind) {
 /// the first of them, rather than to hear from each that the server does not know it.
 constexpr std::size_t kManyRequests = 10;
 
-/// A number in decimal, for as long as the command needs it.
-class Digits {
- public:
-  explicit Digits(std::int64_t number)
-      : end_(std::to_chars(text_.data(), text_.data() + text_.size(), number).ptr) {}
-  Digits(const Digits&) = delete;
-  Digits& operator=(const Digits&) = delete;
-  operator std::string_view() const { return {text_.data(), end_}; }  // NOLINT: as a string has it
-
- private:
-  std::array<char, 20> text_;
-  const char* end_;
-};
-
 std::size_t hash_of(std::string_view holder) { return std::hash<std::string_view>()(holder); }
 
 /// Takes the number off the end of "HOLDER TOKEN"; 0 if there is none.
@@ -250,7 +236,7 @@ void RedisStore::append_script(std::uint32_t claim, const Request& request, By b
     connection_->append(purpose, words_, claim, entry.serial);
   };
   const std::string_view listens = candidate_.listens && !login_.speaks_resp2() ? "1" : "";
-  const Digits token(request.token.value);
+  const std::string token = std::to_string(request.token.value);
   if (request.kind == RequestKind::kRenew) {
     add({ttl_ms_, token});
     if (form == Form::kWhole) {
@@ -261,23 +247,24 @@ void RedisStore::append_script(std::uint32_t claim, const Request& request, By b
   }
   const std::string channel = events_channel(entry.claim.key);
   if (request.kind == RequestKind::kAcquire) {
-    const Digits awaited(request.awaited.value);
+    const std::string awaited =
+        candidate_.joins ? std::to_string(request.awaited.value) : std::string();
     add({ttl_ms_, channel, candidate_.node, candidate_.host, pid_, candidate_.command,
-         candidate_.identity, candidate_.joins ? std::string_view(awaited) : "", listens});
+         candidate_.identity, awaited, listens});
     return queue();
   }
   add({channel});
   if (request.kind == RequestKind::kRelease) return queue();
   const Aftermath& after = candidate_.aftermath;
   const RunResult result = request.result.value_or(RunResult{});
-  const Digits hold(ceil_ms(after.hold));
-  const Digits once(ceil_ms(after.once));
-  const Digits status(result.status);
-  const Digits started(result.started_ms);
-  const Digits finished(result.finished_ms);
-  add({token, hold, parks(candidate_, request) ? std::string_view(candidate_.identity) : "",
-       ttl_ms_, once, request.result ? std::string_view(status) : "", started, finished,
-       candidate_.node});
+  const std::string hold = std::to_string(ceil_ms(after.hold));
+  const std::string once = std::to_string(ceil_ms(after.once));
+  const std::string status = request.result ? std::to_string(result.status) : std::string();
+  const std::string started = std::to_string(result.started_ms);
+  const std::string finished = std::to_string(result.finished_ms);
+  add({token, hold,
+       parks(candidate_, request) ? std::string_view(candidate_.identity) : std::string_view(),
+       ttl_ms_, once, status, started, finished, candidate_.node});
   queue();
 }
 
