@@ -291,8 +291,9 @@ TYPED_TEST(RedisRegistryTest, ARecordThatIsNoRecordIsTold) {
 TYPED_TEST(RedisRegistryTest, ARecordWhoseNumbersAreNoneIsTold) {
   for (const std::string field :
        {"fence", "until", "ttl", "pid", "since", "hold_until", "once_until"}) {
-    for (const std::string value : {"x", "-1", "1e12", "nan", "99999999999999999999", "", "12 ",
-                                    std::string(5000, '9').c_str(), "\xff\xfe"}) {
+    for (const auto& value :
+         std::vector<std::string>{"x", "-1", "1e12", "nan", "99999999999999999999", "", "12 ",
+                                  std::string(5000, '9'), "\xff\xfe"}) {
       this->server().command({"FLUSHALL"});
       this->set(field, value);
       LeaseView view = this->look();
