@@ -1,18 +1,14 @@
 // Holds the manual against the program: what the one says, the other must say as well.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdio.h>
-#include <sys/wait.h>
 
-#include <cstdlib>
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
-#include <map>
-#include <set>
+#include <optional>
 #include <sstream>
 #include <string>
-
-#include "exit_code.h"
 
 // With sanitizers GCC 12 takes members of the library's own temporaries for uninitialized (GCC bug
 // 105616).
@@ -23,105 +19,75 @@
 #include <regex>
 #pragma GCC diagnostic pop
 
+#include "exit_code.h"
+#include "support/command.h"
+#include "support/manual.h"
+
 namespace cluster_leader {
 namespace {
 
 using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
+using testing::UnorderedElementsAre;
 
-using Names = std::set<std::string>;
-
-const std::string kManual = PROJECT_SOURCE_DIR "/man/cluster-leader.1";
 const std::string kBinary = "'" CLUSTER_LEADER_BINARY "'";
 
-/// All that a shell command writes, stderr included. A command that fails fails the test: a program
-/// that is missing must not look like one that has nothing to say.
-std::string output_of(const std::string& command) {
-  FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
-  if (pipe == nullptr) {
-    ADD_FAILURE() << "cannot run " << command;
-    return {};
-  }
-  std::string text;
-  char part[4096];
-  while (const std::size_t got = ::fread(part, 1, sizeof part, pipe)) text.append(part, got);
-  const int status = ::pclose(pipe);
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << command << ": " << text;
-  return text;
+/// What is shown for `--help` behind `verb`, or instead of one.
+std::string help_of(const std::string& verb) { return output_of(kBinary + ' ' + verb + " --help"); }
+
+/// The verbs, as the help without one lists them.
+Names verbs() {
+  const std::string help = help_of("");
+  const std::size_t begin = help.find("\nVerbs:\n");
+  return all(help.substr(begin, help.find("\n\n", begin + 1) - begin), "\n  ([a-z]+) ");
 }
 
-/// The sections of the manual as a reader sees them: plain text, each paragraph one line.
-std::map<std::string, std::string> sections_of_manual() {
-  // A terminal's bold and underlined letters are a letter, a backspace and a letter.
-  const std::string text = std::regex_replace(
-      output_of("mandoc -T ascii -O width=1000 '" + kManual + "'"), std::regex("[^\n]\b"), "");
-  std::map<std::string, std::string> sections;
-  std::istringstream lines(text);
-  std::string section;
-  for (std::string line; std::getline(lines, line);) {
-    if (!line.empty() && line[0] != ' ') {
-      section = line;
-    } else {
-      sections[section] += line + '\n';
-    }
-  }
-  return sections;
+/// The name of the section about a verb.
+std::string section_of(std::string verb) {
+  std::transform(verb.begin(), verb.end(), verb.begin(),
+                 [](unsigned char letter) { return std::toupper(letter); });
+  return section(verb);
 }
 
-std::string section(const std::string& name) {
-  const auto sections = sections_of_manual();
-  const auto found = sections.find(name);
-  if (found == sections.end()) {
-    ADD_FAILURE() << "the manual has no section " << name;
-    return {};
-  }
-  return found->second;
+/// What a subsection of OPTIONS is about: the verbs behind the colon of its title; none where there
+/// is no colon.
+Names verbs_of(const Subsection& part) {
+  const std::size_t colon = part.title.find(": ");
+  if (colon == std::string::npos) return {};
+  if (part.title.substr(colon) == ": all verbs") return verbs();
+  Names words = all(part.title.substr(colon), "([a-z]+)");
+  words.erase("and");
+  return words;
 }
 
-/// Every part of `text` that the first group of `pattern` matches.
-Names all(const std::string& text, const std::string& pattern) {
-  const std::regex regex(pattern);
-  Names names;
-  for (std::sregex_iterator at(text.begin(), text.end(), regex), end; at != end; ++at) {
-    names.insert((*at)[1]);
-  }
-  return names;
-}
-
-/// The options in the lines of `text` that begin with one, as a list of options does.
-Names options_in(const std::string& text) {
-  Names options;
-  // Some versions of CLI11 put the short and the long names into columns of their own.
-  std::istringstream lines(std::regex_replace(text, std::regex(", +-"), ",-"));
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t begin = line.find_first_not_of(' ');
-    if (begin == std::string::npos || line[begin] != '-') continue;
-    // The text about an option is two blanks or more behind its names.
-    const std::string names = line.substr(begin, line.find("  ", begin) - begin);
-    options.merge(all(names, "(?:^|[ ,])(--?[a-zA-Z][a-z-]*)"));
+/// The options that the manual says `verb` has.
+Names options_in_manual(const std::string& verb) {
+  Names options = options_in(section_of(verb));
+  for (const Subsection& part : subsections("OPTIONS")) {
+    if (verbs_of(part).contains(verb)) options.merge(options_in(part.text));
   }
   return options;
 }
 
-std::string sources() {
+/// The whole of all sources in a folder.
+std::string sources(const std::string& folder) {
   std::string text;
   for (const auto& entry :
-       std::filesystem::recursive_directory_iterator(PROJECT_SOURCE_DIR "/src")) {
+       std::filesystem::recursive_directory_iterator(PROJECT_SOURCE_DIR "/" + folder)) {
     const std::string extension = entry.path().extension();
-    if (extension != ".cc" && extension != ".h") continue;
-    std::ifstream file(entry.path());
-    text += std::string(std::istreambuf_iterator<char>(file), {});
+    if (extension == ".cc" || extension == ".h") text += content_of(entry.path());
   }
   EXPECT_FALSE(text.empty());
   return text;
 }
 
-/// The environment variables that the sources name: those with our or Redis' prefix, and whatever
-/// is looked up.
-Names variables_in_sources() {
-  const std::string text = sources();
+/// The environment variables that `text` names: those with our or Redis' prefix, constants that
+/// look like one, and whatever is looked up.
+Names variables_in(const std::string& text) {
   Names variables = all(text, "\"((?:CLUSTER_LEADER|REDIS|REDISCLI)_[A-Z_]+)\"");
+  variables.merge(all(text, "const char\\* k[A-Za-z]+ = \"([A-Z]+_[A-Z]+)\";"));
   const std::regex calls("(?:from_environment|first_set|getenv)\\(([^;]*?)\\)");
   for (std::sregex_iterator at(text.begin(), text.end(), calls), end; at != end; ++at) {
     variables.merge(all((*at)[1], "\"([A-Z][A-Z0-9_]*)\""));
@@ -129,23 +95,49 @@ Names variables_in_sources() {
   return variables;
 }
 
+/// Every word that a function which names states may return.
+Names words_of(const std::string& file, const std::string& function) {
+  const std::string text = content_of(PROJECT_SOURCE_DIR "/src/" + file);
+  const std::size_t begin = text.find("const char* " + function + "(");
+  EXPECT_NE(begin, std::string::npos);
+  return all(text.substr(begin, text.find("\n}\n", begin) - begin), "return \"([a-z]+)\"");
+}
+
 TEST(ManualTest, HasNoErrorsOfMarkup) {
   EXPECT_EQ(output_of("mandoc -T lint -W warning '" + kManual + "'"), "");
   EXPECT_EQ(output_of("groff -mandoc -ww -z '" + kManual + "'"), "");
 }
 
-TEST(ManualTest, HasTheOptionsOfTheHelpAndNoOthers) {
-  Names in_help = options_in(output_of(kBinary + " --help"));
-  in_help.merge(options_in(output_of(kBinary + " run --help")));
-  EXPECT_THAT(in_help, Contains("--key"));
-  EXPECT_THAT(in_help, Contains("-k"));
-  EXPECT_EQ(options_in(section("OPTIONS")), in_help);
+TEST(ManualTest, IsAboutEveryVerbAndNoOthers) {
+  EXPECT_THAT(verbs(),
+              UnorderedElementsAre("run", "elect", "check", "status", "release", "doctor"));
+  EXPECT_EQ(all(section("SYNOPSIS"), "cluster-leader ([a-z]+) "), verbs());
+  for (const Subsection& part : subsections("OPTIONS")) {
+    for (const std::string& verb : verbs_of(part)) EXPECT_THAT(verbs(), Contains(verb));
+  }
+}
+
+TEST(ManualTest, HasTheOptionsOfTheHelpOfEachVerbAndNoOthers) {
+  for (const std::string& verb : verbs()) {
+    const Names in_help = options_in(help_of(verb));
+    EXPECT_THAT(in_help, Contains("--server"));
+    EXPECT_EQ(options_in_manual(verb), in_help) << verb;
+  }
+}
+
+TEST(ManualTest, HasTheOptionsThatStandInsteadOfAVerb) {
+  Names options = {"-h", "--help"};
+  for (const Subsection& part : subsections("OPTIONS")) {
+    if (part.title == "Instead of a verb") options.merge(options_in(part.text));
+  }
+  EXPECT_EQ(options, options_in(help_of("")));
 }
 
 TEST(ManualTest, SaysWhatEveryOptionWithAValueDefaultsTo) {
+  std::string text = section("OPTIONS");
+  for (const std::string& verb : verbs()) text += section_of(verb);
   // An option stands at the beginning of its block, five blanks from the margin.
-  const std::string text = section("OPTIONS");
-  const std::regex begins("\n {5}(--?[a-zA-Z-]+)( [^ ,])?");
+  const std::regex begins("\n {5}(--?[a-zA-Z-]+)( [^ ,]|\\[=)?");
   int with_value = 0;
   for (std::sregex_iterator at(text.begin(), text.end(), begins), end; at != end; ++at) {
     if (!(*at)[2].matched) continue;
@@ -155,13 +147,14 @@ TEST(ManualTest, SaysWhatEveryOptionWithAValueDefaultsTo) {
     const std::size_t size = next == end ? text.npos : next->position() - begin;
     EXPECT_THAT(text.substr(begin, size), HasSubstr("Default: ")) << (*at)[1];
   }
-  EXPECT_GT(with_value, 15);
+  EXPECT_GT(with_value, 25);
 }
 
 TEST(ManualTest, HasEveryVariableThatTheProgramReadsOrSetsAndNoOthers) {
-  Names in_sources = variables_in_sources();
+  Names in_sources = variables_in(sources("src"));
   EXPECT_THAT(in_sources, Contains("HOSTNAME"));
   EXPECT_THAT(in_sources, Contains("CLUSTER_LEADER_TOKEN"));
+  EXPECT_THAT(in_sources, Contains("NOTIFY_SOCKET"));
   // Read by execvp(3).
   in_sources.insert("PATH");
   EXPECT_EQ(all(section("ENVIRONMENT"), "\n {5}([A-Z][A-Z0-9_]+)(?= *\n|  )"), in_sources);
@@ -179,65 +172,96 @@ TEST(ManualTest, HasEveryExitStatusWithItsSentenceAndNoOthers) {
   EXPECT_EQ(all(text, "\n {5}([0-9]+) "), statuses);
 }
 
+TEST(ManualTest, SaysHowEachVerbEndsAsItsHelpDoes) {
+  for (const std::string& verb : verbs()) {
+    const Names in_manual = all(section("EXIT STATUS"), "\n {5}" + verb + " +(.*)\n");
+    EXPECT_EQ(in_manual, all(help_of(verb), "\nExit status: (.*), or\n")) << verb;
+  }
+}
+
+TEST(ManualTest, HasEveryStateAndNoOthers) {
+  const std::string kDefined = "\n {5}([a-z]+) {2,}";
+  for (const Subsection& part : subsections("ELECT")) {
+    if (part.title != "States") continue;
+    EXPECT_EQ(all(part.text, kDefined), words_of("commands/state_lines.cc", "standing_name"));
+  }
+  const std::string status = section("STATUS");
+  const Names in_program = words_of("commands/looking.cc", "state_name");
+  EXPECT_THAT(in_program, Contains("vanished"));
+  EXPECT_EQ(all(status, kDefined), in_program);
+}
+
 /// Both files of one run.
 class ManualOnFilesTest : public testing::Test {
  protected:
-  void SetUp() override {
-    char pattern[] = "/tmp/cluster-leader-manual-XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern), nullptr);
-    folder_ = pattern;
-    output_of(kBinary + " run --server file://" + folder_ + " --result-file " + folder_ +
-              "/result --metrics-file " + folder_ + "/metrics -- true");
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  std::string content_of(const std::string& name) const {
-    std::ifstream file(folder_ + '/' + name);
-    return {std::istreambuf_iterator<char>(file), {}};
+  ManualOnFilesTest() {
+    const std::string path = folder_.path();
+    output_of(kBinary + " run --server file://" + path + " --result-file " + path +
+              "/result --metrics-file " + path + "/metrics -- true");
   }
 
-  std::string folder_;
+  TempFolder folder_;
 };
 
 TEST_F(ManualOnFilesTest, HasEveryFieldOfTheResultFileAndNoOthers) {
-  Names fields = all(content_of("result"), "[{,]\"([a-z]+)\":");
+  Names fields = all(content_of(folder_.file("result")), "[{,]\"([a-z]+)\":");
   EXPECT_THAT(fields, Contains("outcome"));
   EXPECT_EQ(all(section("RESULT FILE"), "\n {5}([a-z]+)(?= *\n|  )"), fields);
 }
 
 TEST_F(ManualOnFilesTest, HasEveryMetricAndNoOthers) {
-  const Names metrics = all(content_of("metrics"), "# TYPE ([a-z_]+) ");
+  const Names metrics = all(content_of(folder_.file("metrics")), "# TYPE ([a-z_]+) ");
   EXPECT_THAT(metrics, Contains("cluster_leader_runs_total"));
   EXPECT_EQ(all(section("METRICS FILE"), "\n {5}(cluster_leader_[a-z_]+)"), metrics);
 }
 
 TEST(ReadmeTest, HasEveryExitStatusWithItsSentence) {
-  std::ifstream file(PROJECT_SOURCE_DIR "/README.md");
-  const std::string text(std::istreambuf_iterator<char>(file), {});
+  const std::string text = content_of(PROJECT_SOURCE_DIR "/README.md");
   for (const ExitStatus& row : kExitStatuses) {
     EXPECT_THAT(text, HasSubstr("| " + std::to_string(row.code) + " | " + row.meaning));
   }
 }
 
-TEST(HelpTest, HasEveryExitStatusWithItsSentence) {
-  const std::string help = output_of(kBinary + " run --help");
-  for (const ExitStatus& row : kExitStatuses) EXPECT_THAT(help, HasSubstr(row.meaning));
+TEST(ReadmeTest, SaysHowEachVerbEndsAsItsHelpDoes) {
+  const std::string text =
+      std::regex_replace(content_of(PROJECT_SOURCE_DIR "/README.md"), std::regex("`"), "");
+  for (const std::string& verb : verbs()) {
+    for (const std::string& how : all(help_of(verb), "\nExit status: (.*), or\n")) {
+      EXPECT_THAT(text, HasSubstr(verb + " | " + how));
+    }
+  }
 }
 
-TEST(HelpTest, NamesEveryVariableThatIsRead) {
-  const std::string help = output_of(kBinary + " run --help");
-  Names read = variables_in_sources();
-  for (const char* name : {"KEY", "HOLDER", "TOKEN", "TTL_MS"}) {
-    // They are set for the job.
-    EXPECT_EQ(read.erase(std::string("CLUSTER_LEADER_") + name), 1U);
+TEST(HelpTest, HasEveryExitStatusWithItsSentence) {
+  std::string helps;
+  for (const std::string& verb : verbs()) helps += help_of(verb);
+  Names rows;
+  for (const ExitStatus& row : kExitStatuses) {
+    rows.insert(row.meaning);
+    EXPECT_THAT(help_of("run"), HasSubstr(row.meaning));
   }
-  for (const std::string& name : read) EXPECT_THAT(help, HasSubstr(name));
+  EXPECT_EQ(all(helps, "\n  [0-9]+ +(.*)"), rows);
+}
+
+TEST(HelpTest, NamesEveryVariableThatStandsForAnOption) {
+  const Names variables = variables_in(sources("src/options"));
+  EXPECT_THAT(variables, Contains("REDIS_URL"));
+  for (const std::string& verb : verbs()) {
+    const std::string help = help_of(verb);
+    for (const std::string& variable : variables) {
+      const bool counts = variable != "CLUSTER_LEADER_DIE_WITH_PARENT" ||
+                          options_in(help).contains("--die-with-parent");
+      if (counts) EXPECT_THAT(help, HasSubstr(variable)) << verb;
+    }
+  }
 }
 
 TEST(HelpTest, IsShownOnStdoutAndIsReadable) {
-  for (const std::string arguments : {" --help", " run --help", " --version"}) {
-    const std::string shown = output_of(kBinary + arguments + " 2>/dev/null");
-    EXPECT_THAT(shown, testing::Not(IsEmpty()));
+  Names wanted = {"--help", "--version"};
+  for (const std::string& verb : verbs()) wanted.insert(verb + " --help");
+  for (const std::string& arguments : wanted) {
+    const std::string shown = output_of(kBinary + ' ' + arguments + " 2>/dev/null");
+    EXPECT_THAT(shown, Not(IsEmpty()));
     EXPECT_EQ(shown.back(), '\n');
   }
   EXPECT_THAT(output_of(kBinary + " --version"), testing::StartsWith("cluster-leader "));

@@ -1,0 +1,103 @@
+#include "support/manual.h"
+
+#include <gtest/gtest.h>
+#include <stdio.h>
+#include <sys/wait.h>
+
+#include <map>
+#include <sstream>
+
+// With sanitizers GCC 12 takes members of the library's own temporaries for uninitialized (GCC bug
+// 105616).
+#pragma GCC diagnostic push
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#include <regex>
+#pragma GCC diagnostic pop
+
+namespace cluster_leader {
+
+namespace {
+
+std::map<std::string, std::string> sections_of_manual() {
+  // A terminal's bold and underlined letters are a letter, a backspace and a letter.
+  const std::string text = std::regex_replace(
+      output_of("mandoc -T ascii -O width=1000 '" + kManual + "'"), std::regex("[^\n]\b"), "");
+  std::map<std::string, std::string> sections;
+  std::istringstream lines(text);
+  std::string section;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.empty() && line[0] != ' ') {
+      section = line;
+    } else {
+      sections[section] += line + '\n';
+    }
+  }
+  return sections;
+}
+
+}  // namespace
+
+std::string output_of(const std::string& command) {
+  FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
+  if (pipe == nullptr) {
+    ADD_FAILURE() << "cannot run " << command;
+    return {};
+  }
+  std::string text;
+  char part[4096];
+  while (const std::size_t got = ::fread(part, 1, sizeof part, pipe)) text.append(part, got);
+  const int status = ::pclose(pipe);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << command << ": " << text;
+  return text;
+}
+
+std::string section(const std::string& name) {
+  static const auto sections = sections_of_manual();
+  const auto found = sections.find(name);
+  if (found == sections.end()) {
+    ADD_FAILURE() << "the manual has no section " << name;
+    return {};
+  }
+  return found->second;
+}
+
+std::vector<Subsection> subsections(const std::string& section_name) {
+  std::vector<Subsection> parts;
+  std::istringstream lines(section(section_name));
+  for (std::string line; std::getline(lines, line);) {
+    // A title stands three blanks from the margin, and the text five.
+    if (line.size() > 3 && line.find_first_not_of(' ') == 3) {
+      parts.push_back({line.substr(3), "\n"});
+    } else if (!parts.empty()) {
+      parts.back().text += line + '\n';
+    }
+  }
+  return parts;
+}
+
+Names all(const std::string& text, const std::string& pattern) {
+  const std::regex regex(pattern);
+  Names names;
+  for (std::sregex_iterator at(text.begin(), text.end(), regex), end; at != end; ++at) {
+    names.insert((*at)[1]);
+  }
+  return names;
+}
+
+Names options_in(const std::string& text) {
+  Names options;
+  // Some versions of CLI11 put the short and the long names into columns of their own.
+  std::istringstream lines(std::regex_replace(text, std::regex(", +-"), ",-"));
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t begin = line.find_first_not_of(' ');
+    if (begin == std::string::npos || line[begin] != '-') continue;
+    // The text about an option is two blanks or more behind its names.
+    const std::string names = line.substr(begin, line.find("  ", begin) - begin);
+    options.merge(all(names, "(?:^|[ ,])(--?[a-zA-Z][a-z-]*)"));
+  }
+  return options;
+}
+
+}  // namespace cluster_leader
