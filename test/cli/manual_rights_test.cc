@@ -3,11 +3,14 @@
 #include <sstream>
 
 #include "support/cli_world.h"
+#include "support/elector.h"
 
 namespace cluster_leader {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::Contains;
+using testing::SizeIs;
 
 class ManualRightsTest : public CliTest, public testing::WithParamInterface<const char*> {
  protected:
@@ -15,28 +18,58 @@ class ManualRightsTest : public CliTest, public testing::WithParamInterface<cons
     server_.grow_up(kTtl);
   }
 
-  /// The words behind `ACL SETUSER job` in the manual.
-  static Words rules() {
+  /// The words behind each `ACL SETUSER` in the manual: the user, and what it is given.
+  static std::vector<Words> grants_in_manual() {
     std::ifstream manual(PROJECT_SOURCE_DIR "/man/cluster-leader.1");
-    Words rules;
+    const std::string kBegin = "ACL SETUSER ";
+    std::vector<Words> grants;
+    bool goes_on = false;
     for (std::string line; std::getline(manual, line);) {
-      const bool begins = line.starts_with("ACL SETUSER job ");
-      if (begins) line.erase(0, std::string("ACL SETUSER job ").size());
-      if (!begins && rules.empty()) continue;
-      if (line == ".Ed") break;
-      std::istringstream words(line);
-      for (std::string word; words >> word;) rules.push_back(word);
+      const bool begins = line.starts_with(kBegin);
+      if (begins) grants.emplace_back();
+      goes_on = begins || (goes_on && line != ".Ed");
+      if (!goes_on) continue;
+      std::istringstream words(begins ? line.substr(kBegin.size()) : line);
+      for (std::string word; words >> word;) grants.back().push_back(word);
     }
-    return rules;
+    return grants;
   }
 
-  void give(const std::string& rule) { server_.text({"ACL", "SETUSER", "job", rule}); }
+  void give(const std::string& user, const std::string& rule) {
+    server_.text({"ACL", "SETUSER", user, rule});
+  }
+  /// Gives a user what the manual says, and returns the rights to commands among that.
+  Words give(const Words& grant) {
+    Words rights;
+    for (std::size_t i = 1; i < grant.size(); ++i) {
+      give(grant[0], grant[i]);
+      if (grant[i][0] == '+') rights.push_back(grant[i].substr(1));
+    }
+    return rights;
+  }
 
-  Command run(Words more, const Words& job) const {
-    const Words options = {"--server", url_of(server_) + "/1", "--key", "job-a", "--ttl", "1"};
-    return run_under_lease(joined(options, more), job)
-        .with("REDIS_USERNAME", "job")
-        .with("REDIS_PASSWORD", "PASSWORD");
+  Command as(const std::string& user, Words words) const {
+    words.insert(words.begin(), CLUSTER_LEADER_BINARY);
+    const auto end_of_options = std::find(words.begin(), words.end(), "--");
+    words.insert(end_of_options, {"--server", url_of(server_) + "/1"});
+    return Command(words).with("REDIS_USERNAME", user).with("REDIS_PASSWORD", "PASSWORD");
+  }
+  Command run(const Words& more, const Words& job) const {
+    const Words options = {"run", "--key", "job-a", "--ttl", "1"};
+    return as("job", joined(joined(options, more), joined({"--"}, job)));
+  }
+
+  void begin_anew() {
+    server_.text({"SCRIPT", "FLUSH"});
+    server_.text({"FLUSHALL"});
+    server_.text({"ACL", "LOG", "RESET"});
+  }
+
+  /// Runs a command in the database that our leases are in.
+  void in_database(const std::string& command, const Words& arguments) {
+    std::string script = "redis.call('SELECT', 1) return redis.call('" + command + "'";
+    for (const std::string& argument : arguments) script += ", '" + argument + "'";
+    server_.text({"EVAL", script + ")", "0"});
   }
 
   struct Statuses {
@@ -45,14 +78,33 @@ class ManualRightsTest : public CliTest, public testing::WithParamInterface<cons
   /// Everything that a run can ask of a server: it takes the lease, renews it, releases it, finds
   /// it taken, and waits for it.
   Statuses ask_for_everything() {
-    server_.text({"SCRIPT", "FLUSH"});
-    server_.text({"FLUSHALL"});
-    server_.text({"ACL", "LOG", "RESET"});
+    begin_anew();
     Process holder = run({}, {"sh", "-c", "echo runs; sleep 0.5"}).start();
     EXPECT_TRUE(eventually([&] { return !holder.running() || !holder.out().empty(); }));
     const int follower = run({}, {"true"}).run().status();
     const int waiter = run({"--wait", "10"}, {"true"}).run().status();
     return {holder.wait().status(), follower, waiter};
+  }
+
+  /// The statuses of `check` and `status`. For the second of several keys, the server knows the
+  /// script.
+  std::vector<int> look_at_everything() {
+    begin_anew();
+    for (const char* key : {"job-a", "job-b"}) {
+      in_database("HSET", {std::string("cluster-leader:record:{") + key + "}", "fence", "7"});
+    }
+    return {as("look", {"check", "--key", "job-a"}).run().status(),
+            as("look", {"status", "--prefix", "job-"}).run().status()};
+  }
+
+  /// The statuses of what `job` can do besides, of somebody else's lease.
+  std::vector<int> do_everything_else() {
+    begin_anew();
+    // As the Node-RED node writes it: a lease without a record.
+    in_database("SET", {"job-b", "web-9"});
+    const int release = as("job", {"release", "--key", "job-b", "--force"}).run().status();
+    return {as("job", {"status", "--prefix", "job-"}).run().status(), release,
+            as("job", {"doctor", "--prefix", "job-", "--ttl", "1"}).run().status()};
   }
 
   std::size_t refusals() const { return server_.command({"ACL", "LOG"})->elements; }
@@ -61,9 +113,9 @@ class ManualRightsTest : public CliTest, public testing::WithParamInterface<cons
   Server server_;
 };
 
-TEST_P(ManualRightsTest, Suffice) {
-  ASSERT_THAT(rules(), testing::Contains("+eval"));
-  for (const std::string& rule : rules()) give(rule);
+TEST_P(ManualRightsTest, SufficeForRun) {
+  ASSERT_THAT(grants_in_manual(), SizeIs(3));
+  EXPECT_THAT(give(grants_in_manual()[0]), Contains("eval"));
   const Statuses statuses = ask_for_everything();
   EXPECT_EQ(statuses.holder, 0);
   EXPECT_EQ(statuses.follower, 75);
@@ -71,14 +123,51 @@ TEST_P(ManualRightsTest, Suffice) {
   EXPECT_EQ(refusals(), 0U);
 }
 
+TEST_P(ManualRightsTest, SufficeForElect) {
+  give(grants_in_manual()[0]);
+  begin_anew();
+  const Words words = {"elect", "--key", "job-a", "--ttl", "1"};
+  Elector one(as("job", words));
+  ASSERT_TRUE(one.is("leader"));
+  Elector other(as("job", words));
+  ASSERT_TRUE(other.is("follower"));
+  EXPECT_EQ(one.stop().status(), 0);
+  EXPECT_TRUE(other.is("leader"));
+  EXPECT_EQ(other.stop().status(), 0);
+  EXPECT_EQ(refusals(), 0U);
+}
+
 TEST_P(ManualRightsTest, NoneOfThemCanBeLeftOut) {
-  for (const std::string& rule : rules()) give(rule);
-  for (const std::string& rule : rules()) {
-    if (rule[0] != '+') continue;
-    give("-" + rule.substr(1));
+  for (const std::string& right : give(grants_in_manual()[0])) {
+    give("job", "-" + right);
     ask_for_everything();
-    EXPECT_GT(refusals(), 0U) << rule;
-    give(rule);
+    EXPECT_GT(refusals(), 0U) << right;
+    give("job", "+" + right);
+  }
+}
+
+TEST_P(ManualRightsTest, SufficeForTheOtherVerbsWithThoseBesides) {
+  give(grants_in_manual()[0]);
+  const Words rights = give(grants_in_manual()[1]);
+  EXPECT_THAT(do_everything_else(), testing::Each(0));
+  EXPECT_EQ(refusals(), 0U);
+  for (const std::string& right : rights) {
+    give("job", "-" + right);
+    do_everything_else();
+    EXPECT_GT(refusals(), 0U) << right;
+    give("job", "+" + right);
+  }
+}
+
+TEST_P(ManualRightsTest, SufficeForLooking) {
+  const Words rights = give(grants_in_manual()[2]);
+  EXPECT_THAT(look_at_everything(), testing::ElementsAre(75, 0));
+  EXPECT_EQ(refusals(), 0U);
+  for (const std::string& right : rights) {
+    give("look", "-" + right);
+    look_at_everything();
+    EXPECT_GT(refusals(), 0U) << right;
+    give("look", "+" + right);
   }
 }
 

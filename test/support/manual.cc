@@ -30,6 +30,7 @@ std::map<std::string, std::string> sections_of_manual() {
   for (std::string line; std::getline(lines, line);) {
     if (!line.empty() && line[0] != ' ') {
       section = line;
+      sections[section] = '\n';
     } else {
       sections[section] += line + '\n';
     }
