@@ -231,8 +231,8 @@ Finding eviction_of(const RedisCheckup& checkup) {
   const std::string& policy = checkup.facts->eviction;
   const std::int64_t limit = *checkup.facts->max_memory;
   if (limit == 0) return ok("eviction", "none: there is no maxmemory");
-  const std::string detail =
-      policy + " at a maxmemory of " + std::to_string(limit / (1024 * 1024)) + " MiB";
+  constexpr std::int64_t kMiB = std::int64_t{1} << 20U;
+  const std::string detail = policy + " at a maxmemory of " + std::to_string(limit / kMiB) + " MiB";
   if (policy == "noeviction") return ok("eviction", detail);
   return warning("eviction", detail + " may evict leases and records, since they expire",
                  "maxmemory-policy noeviction");

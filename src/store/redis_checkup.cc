@@ -170,6 +170,7 @@ class Examination {
     };
     // The last one would leave a connection in the old protocol good for nothing else.
     std::vector<Command> commands;
+    commands.reserve(trials.size());
     for (const auto& trial : trials) commands.push_back(trial.second);
     if (result_.speaks_resp2) commands.pop_back();
     const Replies replies = call(commands);

@@ -111,6 +111,7 @@ std::variant<std::vector<Key>, Failed> RedisRegistry::scan(const std::string& pr
     }
   } while (cursor != "0");
   std::vector<Key> keys;
+  keys.reserve(names.size());
   for (const std::string& name : names) keys.push_back({name});
   return keys;
 }
