@@ -133,7 +133,8 @@ class Election {
     this.rest = '';
     this.complaint = '';
     this.looks = 0;
-    this.show(GREY, 'starting');
+    // Whatever went wrong before stands there until there is news.
+    if (!this.word) this.show(GREY, 'starting');
     this.send([null, null, { payload: this.line, mark: this.mark }]);
   }
 
@@ -200,7 +201,7 @@ class Election {
     // Of the exec node, for what the system calls ENOENT.
     if (code === -2) how = 'the program cluster-leader was not found';
     node.warn(`${how}; starting it again in ${this.pause / 1000} s`);
-    const why = this.complaint.replace(/^cluster-leader: /, '') || how;
+    const why = code > 0 && this.complaint ? this.complaint.replace(/^cluster-leader: /, '') : how;
     this.tell({ state: 'failed', why, node: this.word?.node });
     setTimeout(() => this.start(), this.pause);
     this.pause = Math.min(2 * this.pause, LONGEST_PAUSE_MS);

@@ -45,10 +45,10 @@ function flows() {
     ...answer('led', 'main', 1),
     ...answer('followed', 'main', 2),
     ...work.nodes,
-    // The same key once more, and another key with characters that a command line may stumble on,
+    // The same key once more, with another ttl, and another key with characters that a command line may stumble on,
     // and all the ways to give a property.
     ...request('second', '/twin', 'twin'),
-    gate('twin', 'second', properties, [['twin-led'], ['twin-followed']]),
+    gate('twin', 'second', { ...properties, ttl: String(TTL + 1) }, [['twin-led'], ['twin-followed']]),
     ...answer('twin-led', 'second', 1),
     ...answer('twin-followed', 'second', 2),
     ...request('second', '/other', 'other'),

@@ -87,7 +87,7 @@ test('with --die-with-parent no shape of command line leaves a process behind', 
 });
 
 test('three replicas whose timers are not aligned run a sticky job once in each tick', async (t) => {
-  const period = 3, ttl = 4;
+  const period = 3, ttl = 5;
   await redis.ripen(ttl);
   const log = path.join(dir, 'ticks');
   fs.writeFileSync(log, '');
