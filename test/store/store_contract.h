@@ -425,6 +425,7 @@ TYPED_TEST_P(StoreContractTest, AnAbandonedClaimStandsAgainUnderAnotherHolder) {
   const Token token = expect<Granted>(a->await_answer()).token;
   EXPECT_FALSE(a->await_answer(50ms)) << "one request, one answer";
   EXPECT_EQ(expect_busy(*b).holder, next);
+  EXPECT_EQ(expect_granted(*a).token, token) << "it was the answer of the earlier term";
   expect_renewed(*a, token);
   expect_for<Renewed>(*a, beside, RequestKind::kRenew, kept);
 }
