@@ -318,6 +318,8 @@ TEST_F(ElectReaderTest, SlowReaderHoldsNothingUpAndReadsNothingThatIsOver) {
       Elector::command(joined(on(server_, {"--ttl", kLong, "--node", "web-1"}), many_keys(kKeys)))
           .give(pipe.write_end.get(), 1));
   pipe.write_end.reset();
+  // A lock and a record for each key.
+  ASSERT_TRUE(eventually([&] { return server_.integer({"DBSIZE"}) == 2 * kKeys; }));
   Elector other(joined(on(server_, {"--ttl", kLong, "--node", "web-2"}), many_keys(kKeys)));
   ASSERT_TRUE(eventually([&] { return other.count("follower") == kKeys; }));
   slow.signal(SIGUSR2);
