@@ -10,6 +10,7 @@
 #include "commands/candidate.h"
 #include "commands/held_job.h"
 #include "commands/lease_environment.h"
+#include "commands/promise.h"
 #include "commands/standing_message.h"
 #include "process/descriptors.h"
 #include "process/front.h"
@@ -33,6 +34,7 @@ class KeeperLoop {
         signals_(signals),
         front_pidfd_(front_pidfd),
         reporter_(reporter),
+        promise_(session, duty.options.timeline, link),
         backoff_(random_u64()) {}
 
   int run() {
@@ -56,14 +58,14 @@ class KeeperLoop {
   Phase phase(std::size_t contest) const { return session_.at(contest).supervisor.phase(); }
 
   void turn() {
-    refresh_promise();
+    promise_.refresh(now_);
     session_.watch(poller_);
     const bool has_news = untold_.has_value();
     poller_.watch(link_.closed() ? -1 : link_.fd(), has_news ? POLLIN | POLLOUT : POLLIN);
     poller_.watch(front_gone_ ? -1 : front_pidfd_, POLLIN);
     poller_.watch(signals_.fd(), POLLIN);
     if (job_.is_there()) job_.watch(poller_);
-    Time wake_at = std::min(session_.wake_at(), refresh_at_);
+    Time wake_at = std::min(session_.wake_at(), promise_.wake_at());
     if (is_killing()) wake_at = std::min(wake_at, now_ + kSweepPause);
     const Time now = now_ = poller_.wait(wake_at);
 
@@ -95,7 +97,7 @@ class KeeperLoop {
 
   void carry_out(const ToDos& todo, Time now) {
     for (const ToDo& one : todo) {
-      promise(one.contest);
+      promise_.lower(one.contest, now_);
       switch (one.kind) {
         case Action::Kind::kStartJob:
           start_job(one.contest);
@@ -319,49 +321,6 @@ class KeeperLoop {
     if (done_ == session_.size()) finished_ = true;
   }
 
-  // --- What the front knows of us ---
-
-  /// Tells the front by when it must have heard of us, or kill us and the job in our place.
-  void promise(std::size_t contest) {
-    const Time deadline = deadline_of(contest);
-    if (deadline >= promised_) return;
-    promised_ = deadline;
-    link_.set_deadline(promised_);
-    refresh_at_ = std::min(refresh_at_, refresh_due());
-  }
-
-  Time deadline_of(std::size_t contest) const {
-    const Supervisor::State& state = session_.at(contest).supervisor.state();
-    if (state.phase == Phase::kDone || !state.lease_sent_at) return kNever;
-    const Time kill_at = options_.timeline.kill_at(*state.lease_sent_at);
-    // Nothing is alive then, so the front, which a promise for an earlier time would wake, may wait
-    // as long as before.
-    return state.phase == Phase::kReleasing ? std::max(kill_at, state.give_up_at) : kill_at;
-  }
-
-  /// Moves the promise on. One that comes too early is kept as well, so that with many keys it is
-  /// enough to look at all of them when it comes near.
-  void refresh_promise() {
-    constexpr std::size_t kFew = 16;
-    if (session_.size() > kFew && now_ < refresh_at_) return;
-    promised_ = kNever;
-    for (std::size_t i = 0; i < session_.size(); ++i) {
-      promised_ = std::min(promised_, deadline_of(i));
-    }
-    link_.set_deadline(promised_);
-    refresh_at_ = session_.size() > kFew ? refresh_due() : kNever;
-  }
-
-  /// When the promise is near: half the time before it, but not at every turn while no renewal
-  /// succeeds.
-  Time refresh_due() const {
-    if (promised_ == kNever) return kNever;
-    const Timeline& timeline = options_.timeline;
-    const Time half_way = promised_ - (timeline.ttl - timeline.margin) / 2;
-    const Time due = std::min(promised_, std::max(half_way, now_ + timeline.heartbeat / 2));
-    return std::max(due, now_ + kSweepPause);
-  }
-
   void say_last_word() {
     const Contest& c = session_.at(kContestOfJob);
     if (!is_elect() && !c.failure.empty() && verdict_ != Outcome::kLost) {
@@ -392,6 +351,7 @@ class KeeperLoop {
   Reporter& reporter_;
 
   HeldJob job_;
+  Promise promise_;
   Time now_ = BootClock::now();        ///< when the poller last returned
   Backoff backoff_;                    ///< for terms that were lost
   std::size_t done_ = 0;               ///< contests whose term is done
@@ -401,8 +361,6 @@ class KeeperLoop {
   std::optional<std::size_t> untold_;  ///< whose change the link had no room for
   std::vector<bool> is_down_;
   int down_ = 0;
-  Time promised_ = kNever;
-  Time refresh_at_ = kNever;
   Outcome verdict_ = Outcome::kAborted;
   Trouble trouble_{};
   bool front_gone_ = false;

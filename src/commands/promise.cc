@@ -1,0 +1,56 @@
+#include "commands/promise.h"
+
+#include <algorithm>
+
+namespace cluster_leader {
+
+namespace {
+
+/// So few keys that all of them can be looked at in every turn.
+constexpr std::size_t kFew = 16;
+
+/// What is due is not looked at more often than that.
+constexpr Duration kShortestPause = std::chrono::milliseconds(5);
+
+}  // namespace
+
+Promise::Promise(const Session& session, const Timeline& timeline, KeeperLink& link)
+    : session_(session), timeline_(timeline), link_(link) {}
+
+void Promise::lower(std::size_t contest, Time now) {
+  const Time deadline = deadline_of(contest);
+  if (deadline >= promised_) return;
+  promised_ = deadline;
+  link_.set_deadline(promised_);
+  if (session_.size() > kFew) refresh_at_ = std::min(refresh_at_, refresh_due(now));
+}
+
+void Promise::refresh(Time now) {
+  if (session_.size() > kFew && now < refresh_at_) return;
+  promised_ = kNever;
+  for (std::size_t i = 0; i < session_.size(); ++i) {
+    promised_ = std::min(promised_, deadline_of(i));
+  }
+  link_.set_deadline(promised_);
+  refresh_at_ = session_.size() > kFew ? refresh_due(now) : kNever;
+}
+
+Time Promise::deadline_of(std::size_t contest) const {
+  const Supervisor::State& state = session_.at(contest).supervisor.state();
+  if (state.phase == Phase::kDone || !state.lease_sent_at) return kNever;
+  const Time kill_at = timeline_.kill_at(*state.lease_sent_at);
+  // Nothing is alive then, so the front, which a promise for an earlier time would wake, may wait
+  // as long as before.
+  return state.phase == Phase::kReleasing ? std::max(kill_at, state.give_up_at) : kill_at;
+}
+
+/// When the promise is near: half the time before it, but not at every turn while no renewal
+/// succeeds.
+Time Promise::refresh_due(Time now) const {
+  if (promised_ == kNever) return kNever;
+  const Time half_way = promised_ - (timeline_.ttl - timeline_.margin) / 2;
+  const Time due = std::min(promised_, std::max(half_way, now + timeline_.heartbeat / 2));
+  return std::max(due, now + kShortestPause);
+}
+
+}  // namespace cluster_leader
