@@ -222,6 +222,8 @@ class KeeperLoop {
     if (order == Order::kRepeat) return session_.repeat_led();
     if (order == Order::kStand) {
       if (!std::exchange(resting_, false)) return;
+      // Those that are not done yet are still giving up what they had.
+      comes_back_.assign(session_.size(), true);
       for (std::size_t i = 0; i < session_.size(); ++i) {
         if (phase(i) == Phase::kDone) stand(i, now);
       }
@@ -284,9 +286,9 @@ class KeeperLoop {
     }
     if (stopping_) return end_if_all_are_done();
     if (resting_) return;
-    const Duration rest = rest_after(outcome, options_.timeline, backoff_);
-    // It was resigned because of what the others get in the meantime.
-    stand(contest, now + rest);
+    if (!comes_back_.empty() && comes_back_[contest]) return stand(contest, now);
+    // Where it was resigned, that was for what the others get in the meantime.
+    stand(contest, now + rest_after(outcome, options_.timeline, backoff_));
   }
 
   /// Gives up all that is still stood for.
@@ -314,6 +316,7 @@ class KeeperLoop {
 
   void stand(std::size_t contest, Time begin) {
     --done_;
+    if (!comes_back_.empty()) comes_back_[contest] = false;
     session_.stand(contest, make_supervisor(options_, contest, begin), new_holder(options_.node));
   }
 
@@ -358,6 +361,7 @@ class KeeperLoop {
   bool is_known_ = false;              ///< a server has accepted us
   bool stopping_ = false;              ///< no term is stood for any more
   bool resting_ = false;               ///< nor now, until kStand
+  std::vector<bool> comes_back_;       ///< by contest: it stands at once when it is done
   std::optional<std::size_t> untold_;  ///< whose change the link had no room for
   std::vector<bool> is_down_;
   int down_ = 0;

@@ -60,6 +60,11 @@ bool leads(const Supervisor& supervisor) {
       return true;
     case Phase::kGranted:
       return supervisor.state().job_ran;
+    case Phase::kStopping:
+    case Phase::kKilling:
+      // What a job that is to be started again has left behind.
+      return supervisor.outcome() == Outcome::kNone && supervisor.state().lease_sent_at &&
+             !supervisor.state().stop_forwarded;
     default:
       return false;
   }

@@ -175,6 +175,28 @@ TEST_F(ElectionTest, JobThatIsToBeStartedAgainStillLeads) {
   EXPECT_EQ(view, kNobody);
 }
 
+TEST_F(ElectionTest, WhatAJobLeavesBehindThatIsToBeStartedAgainChangesNothing) {
+  policy.restarts = true;
+  lead();
+  happens(JobExited{});
+  ASSERT_EQ(supervisor->phase(), Phase::kStopping);
+  EXPECT_EQ(view, kUs);
+  happens(ResignAsked{});
+  EXPECT_EQ(view, kNobody);
+  lead();
+  happens(JobExited{});
+  now += timeline.kill_after;
+  happens(Tick{});
+  ASSERT_EQ(supervisor->phase(), Phase::kKilling);
+  EXPECT_EQ(view, kUs);
+  happens(StopForwarded{});
+  EXPECT_EQ(view, kNobody) << "it will not be started again";
+  lead();
+  happens(JobExited{});
+  hears(Lost{kOther});
+  EXPECT_EQ(view, follower(kOther));
+}
+
 TEST_F(ElectionTest, TroubleChangesNothingForALeaderUntilItsJobIsStopped) {
   lead();
   let_slip();
