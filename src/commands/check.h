@@ -11,7 +11,10 @@ namespace cluster_leader {
 /// does as --output wants it.
 int check(const Options& options);
 
-/// What `check` says on stdout about `view`: one line, or nothing.
+/// What `check` says on stdout about `view`: one line, or nothing. As JSON it is an object with
+/// `key`, `state` (leader: this node; follower: another one; none: nobody runs a job under it),
+/// `node` (this one), and of the holder, null if there is none or it is not known, `leader`,
+/// `host`, `pid`, `token`, `since` and `ttl_remaining_ms`.
 std::string check_line(const Options& options, const LeaseView& view, const Eviction& us);
 
 }  // namespace cluster_leader

@@ -34,13 +34,6 @@ bool is_missing_script(const redisReply& reply) {
   return reply.type == REDIS_REPLY_ERROR && error_code(text_of(reply)) == "NOSCRIPT";
 }
 
-Failed makes_no_sense() {
-  return {Trouble::kMisconfigured,
-          "the server gave an answer that makes no sense: is it Redis 6 or newer, or Valkey?",
-          false,
-          {}};
-}
-
 std::variant<LeaseView, Failed> view_of(Finding finding) {
   if (auto* failed = std::get_if<Failed>(&finding)) return std::move(*failed);
   return std::get<Inspected>(std::move(finding)).view;
@@ -99,7 +92,7 @@ std::variant<std::vector<Key>, Failed> RedisRegistry::scan(const std::string& pr
     const redisReply& reply = *std::get<Replies>(answered).front();
     if (reply.type == REDIS_REPLY_ERROR) return failure_of_request(text_of(reply));
     const auto next = cursor_of(reply);
-    if (!next) return makes_no_sense();
+    if (!next) return not_understood();
     cursor = *next;
     const redisReply& found = *reply.element[1];
     for (std::size_t i = 0; i < found.elements; ++i) {
@@ -182,7 +175,7 @@ std::variant<Evicted, Failed> RedisRegistry::evict(const Key& key, const Evictio
     const std::string_view verdict =
         reply.elements == 1 ? text_of(*reply.element[0]) : std::string_view();
     if (verdict == "released") return Evicted{kind, std::move(seen.view)};
-    if (verdict != "changed") return makes_no_sense();
+    if (verdict != "changed") return not_understood();
   }
   return Failed{Trouble::kNotServing, "its holder changes all the time: try again", false, {}};
 }

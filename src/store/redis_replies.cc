@@ -170,13 +170,6 @@ Failed too_young(const redisReply& reply) {
           false, milliseconds(rest + 2)};
 }
 
-Failed not_understood() {
-  return {Trouble::kMisconfigured,
-          "the server gave an answer that makes no sense: is it Redis 6 or newer, or Valkey?",
-          true,
-          {}};
-}
-
 }  // namespace
 
 std::string_view text_of(const redisReply& reply) {
@@ -208,6 +201,13 @@ Failed failure_of_request(std::string_view error) {
           "the server refused: " + quoted(without_frame(error)) +
               " (is it Redis 6 or newer, or Valkey?)",
           false,
+          {}};
+}
+
+Failed not_understood() {
+  return {Trouble::kMisconfigured,
+          "the server gave an answer that makes no sense: is it Redis 6 or newer, or Valkey?",
+          true,
           {}};
 }
 

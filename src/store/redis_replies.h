@@ -24,6 +24,9 @@ std::string_view error_code(std::string_view error);
 /// What an error in reply to a script means.
 Failed failure_of_request(std::string_view error);
 
+/// What to say of a reply that none of our scripts gives.
+Failed not_understood();
+
 /// What an error in reply to HELLO or AUTH means. Never quotes the server: one that does not know
 /// the command repeats its arguments, the password among them.
 Failed failure_of_login(std::string_view error);

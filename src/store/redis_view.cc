@@ -49,13 +49,6 @@ constexpr std::int64_t kLongestRestMs = std::int64_t{1} << 40U;
 
 constexpr std::string_view kParked = "parked:";
 
-Failed makes_no_sense() {
-  return {Trouble::kMisconfigured,
-          "the server gave an answer that makes no sense: is it Redis 6 or newer, or Valkey?",
-          false,
-          {}};
-}
-
 Duration rest_of(std::int64_t ms) {
   return milliseconds(std::clamp<std::int64_t>(ms, 0, kLongestRestMs));
 }
@@ -167,10 +160,10 @@ Inspected garbage(const Key& key, std::string value, std::string fault) {
 }
 
 Finding data_of_others(const Key& key, const redisReply& reply) {
-  if (reply.elements < 2) return makes_no_sense();
+  if (reply.elements < 2) return not_understood();
   const std::string_view place = text_of(*reply.element[1]);
   if (place == "key") return garbage(key, "", "the key holds data of another type");
-  if (place != "record") return makes_no_sense();
+  if (place != "record") return not_understood();
   std::string value(reply.elements > 2 ? text_of(*reply.element[2]) : std::string_view());
   if (value.size() > kLongestValue) value.clear();
   return garbage(key, std::move(value), "its record is data of another type");
@@ -180,11 +173,11 @@ Finding data_of_others(const Key& key, const redisReply& reply) {
 
 Finding inspected_of(const Key& key, const redisReply& reply) {
   if (reply.type == REDIS_REPLY_ERROR) return failure_of_request(text_of(reply));
-  if (reply.elements == 0) return makes_no_sense();
+  if (reply.elements == 0) return not_understood();
   const std::string_view verdict = text_of(*reply.element[kVerdict]);
   if (verdict == "other") return data_of_others(key, reply);
   Reading reading(reply);
-  if (verdict != "lease" || !reading.is_sound()) return makes_no_sense();
+  if (verdict != "lease" || !reading.is_sound()) return not_understood();
 
   const bool has_value = reading.has(kValue);
   const std::int64_t length = reading.integer(kLength);

@@ -184,6 +184,15 @@ TYPED_TEST_P(RegistryContractTest, WhoWaitsIsToldOfAnEvictionAndGetsTheKeyAtOnce
   EXPECT_EQ(this->look().node, "b");
 }
 
+TYPED_TEST_P(RegistryContractTest, AHolderThatListensIsNoWaiter) {
+  auto a = this->open_listening("a");
+  auto b = this->open_listening("b");
+  expect_granted(*a);
+  EXPECT_EQ(this->look().waiters.value_or(0), 0);
+  expect_busy(*b);
+  EXPECT_EQ(this->look().waiters.value_or(1), 1);
+}
+
 TYPED_TEST_P(RegistryContractTest, AnothersKeyIsLeftAloneUnlessForced) {
   auto a = this->open("a");
   const Token token = expect_granted(*a).token;
@@ -232,7 +241,7 @@ REGISTER_TYPED_TEST_SUITE_P(RegistryContractTest, ShowsAHeldKeyAsItsHolderHasTol
                             ShowsAReleasedKeyAsFree, ShowsWhatBecomesOfAKeyAfterItsJob,
                             WhoIsEvictedHasLostAndStaysSo,
                             WhoWaitsIsToldOfAnEvictionAndGetsTheKeyAtOnce,
-                            AnothersKeyIsLeftAloneUnlessForced,
+                            AHolderThatListensIsNoWaiter, AnothersKeyIsLeftAloneUnlessForced,
                             WithoutAnIdentityTheLabelAndTheHostTell,
                             AParkedKeyIsEndedByItsNodeAndOpenToAll,
                             AnEvictionLeavesWhatOnceForbids);
