@@ -133,6 +133,8 @@ install_test() {
   apt_install libgtest-dev libgmock-dev redis-tools openssl mandoc groff-base shellcheck debian-archive-keyring
   with_lock unpack redis "" redis-server redis-server redis-tools
   with_lock unpack valkey backports valkey-server valkey-server valkey-tools
+  # For the tests of the completions.
+  apt_install bash-completion zsh fish
   # For the tests in the editor of Node-RED.
   apt_install chromium
   install_node_reds

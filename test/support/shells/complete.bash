@@ -1,0 +1,36 @@
+# shellcheck shell=bash
+# Says what the completion in FILE offers for each LINE when the cursor is at its end: one candidate a
+# line, and then a line "end". The lines are typed, since only readline knows how bash divides them
+# into words.
+#
+# usage: bash complete.bash FILE LINE...
+file=$1
+shift
+
+settings=$(mktemp)
+said=$(mktemp)
+trap 'rm -f "$settings" "$said"' EXIT
+cat >"$settings" <<SETTINGS
+PS1=
+. /usr/share/bash-completion/bash_completion
+. '$file'
+said='$said'
+SETTINGS
+cat >>"$settings" <<'SETTINGS'
+inside=0
+spy() {
+  # A command that is completed in a command line of ours may itself be ours.
+  inside=$((inside + 1))
+  _cluster_leader "$@"
+  inside=$((inside - 1))
+  if [ "$inside" -gt 0 ]; then return; fi
+  for candidate in "${COMPREPLY[@]}"; do printf '%s\n' "$candidate"; done >>"$said"
+  echo end >>"$said"
+  COMPREPLY=()
+}
+complete -F spy cluster-leader
+SETTINGS
+
+# Tab, and ^U to begin anew.
+for line; do printf '%s\t\025' "$line"; done | bash --rcfile "$settings" -i >/dev/null 2>&1
+cat "$said"
