@@ -135,6 +135,8 @@ install_test() {
   with_lock unpack valkey backports valkey-server valkey-server valkey-tools
   # For the tests of the completions.
   apt_install bash-completion zsh fish
+  # Docker's client alone, which can read stack files since version 25.
+  with_lock unpack docker trixie docker docker-cli
   # For the tests in the editor of Node-RED.
   apt_install chromium
   install_node_reds

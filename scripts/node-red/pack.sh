@@ -25,5 +25,8 @@ install --mode 755 --strip "$binary" "$package/bin/cluster-leader"
 version=$("$binary" --version | awk '{ print $2 }')
 grep -qF "\"version\": \"$version\"" "$package/package.json" ||
   die "package.json has another version than cluster-leader $version"
-tarball=$(cd "$package" && npm pack --silent --pack-destination "$folder")
-echo "$folder/$tarball"
+# What `npm pack` would make, but npm need not be there, and the same files are the same tarball.
+tarball=$folder/node-red-contrib-cluster-leader-cli-$version.tgz
+tar --create --gzip --file "$tarball" --directory "$scratch" --sort=name --mtime=@0 \
+  --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX package
+echo "$tarball"

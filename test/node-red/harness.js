@@ -99,7 +99,7 @@ class NodeRed {
 
   /// Makes the user directory.
   prepare() {
-    this.user = userDirectory(this.name);
+    this.user ??= userDirectory(this.name);
     fs.writeFileSync(path.join(this.user, 'flows.json'), JSON.stringify(this.flows));
     fs.writeFileSync(path.join(this.user, 'settings.js'), `module.exports = ${JSON.stringify({
       uiHost: '127.0.0.1',

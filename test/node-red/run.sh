@@ -19,6 +19,10 @@ dir=$(mktemp -d /tmp/cluster-leader-node-red.XXXXXX)
 export npm_config_cache=$dir/npm npm_config_offline=true npm_config_update_notifier=false
 TARBALL=$("$root/scripts/node-red/pack.sh" "$BINARY" "$dir")
 export TARBALL TEST_DIR=$dir
+# Docker's client, which needs no engine to check a file.
+DOCKER=$(PATH=$servers_prefix/docker/usr/bin:$PATH command -v docker) ||
+  die "docker's client is not there; run scripts/install-deps.sh test"
+export DOCKER
 status=0
 "$home/node_modules/.bin/node" --test --test-reporter=spec \
   "$root/test/node-red/$5" || status=$?

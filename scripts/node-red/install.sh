@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# Installs the package for Node-RED, or brings it up to date: into running containers, or into a user
+# directory of this machine.
+#
+# usage: scripts/node-red/install.sh [--package TARBALL] CONTAINER...
+#        scripts/node-red/install.sh [--package TARBALL] --user-dir FOLDER
+#
+# CONTAINER is the name of a container or of a service, or a part of it: each running container of
+# this machine whose name contains it gets the package into /data, and, if it is no task of a Swarm,
+# the program into /usr/local/bin for exec nodes. Those whose /data is read-only must share it with
+# one that may write. Then each is restarted, one after the other, and a service of a Swarm as a whole.
+# FOLDER is the user directory of a Node-RED on this machine, which is for you to restart.
+# Without --package the package is built first, by pack.sh.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+
+package=node-red-contrib-cluster-leader-cli
+npm_install=(npm install --no-audit --no-fund --no-update-notifier)
+
+mistake() { die "$* (--help shows the usage)"; }
+
+tarball=
+user_dir=
+names=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --help)
+      sed -n '/^# usage:/,/^[^#]/ s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+      exit
+      ;;
+    --package | --user-dir)
+      [ -n "${2:-}" ] || mistake "$1 wants a value"
+      if [ "$1" = --package ]; then tarball=$2; else user_dir=$2; fi
+      shift
+      ;;
+    -*) mistake "unknown option '$1'" ;;
+    '') mistake "a name is empty, and would mean every container" ;;
+    *) names+=("$1") ;;
+  esac
+  shift
+done
+
+# Adds to `containers` the ids of those whose names contain NAME, each of them once.
+containers=()
+find_containers() {
+  local id found=
+  while read -r id; do
+    found=yes
+    [[ " ${containers[*]-} " == *" $id "* ]] || containers+=("$id")
+  done < <(docker ps --quiet --filter "name=$1")
+  [ -n "$found" ] || die "no running container has a name with '$1' in it"
+}
+
+# What the tarball must hold, or it is not ours.
+unpack_program() {
+  [ -r "$tarball" ] || die "$tarball cannot be read"
+  tar -xzf "$tarball" -C "$scratch" package/package.json package/bin/cluster-leader 2>/dev/null ||
+    die "$tarball is no package of pack.sh"
+  program=$scratch/package/bin/cluster-leader
+  # The name that npm notes, whatever the file is called.
+  version=$(sed -n 's/.*"version": "\([0-9][^"]*\)".*/\1/p' "$scratch/package/package.json" | sed -n 1p)
+  base=$package-$version.tgz
+}
+
+install_into_folder() {
+  # The tarball stays where npm looks for it when it installs other packages. By a detour, since it
+  # may be that very file.
+  cp "$tarball" "$scratch/$base"
+  cp "$scratch/$base" "$user_dir/$base"
+  (cd "$user_dir" && "${npm_install[@]}" --silent "./$base") || die "npm could not install it into $user_dir"
+  "$user_dir/node_modules/.bin/cluster-leader" --version >/dev/null ||
+    die "$user_dir/node_modules/.bin/cluster-leader does not run on this machine"
+  say "installed $version into $user_dir; restart its Node-RED"
+}
+
+install_package() {
+  docker cp "$tarball" "$1:/data/$base" >/dev/null
+  docker exec --workdir /data "$1" "${npm_install[@]}" --silent "./$base" ||
+    die "npm could not install it into /data of container $1"
+}
+
+service_of() { docker inspect --format '{{index .Config.Labels "com.docker.swarm.service.name"}}' "$1"; }
+
+install_into_containers() {
+  local id service
+  local -a read_only=() services=()
+  for id in "${containers[@]}"; do
+    docker exec "$id" sh -c 'test -d /data && command -v npm >/dev/null' ||
+      die "container $id has no /data or no npm, so it is no Node-RED; nothing was changed"
+  done
+  for id in "${containers[@]}"; do
+    if docker exec "$id" test -w /data; then install_package "$id"; else read_only+=("$id"); fi
+  done
+  for id in "${read_only[@]+"${read_only[@]}"}"; do
+    docker exec "$id" grep -qsF "\"version\": \"$version\"" "/data/node_modules/$package/package.json" ||
+      die "/data of container $id is read-only, and shares the package with none of those named"
+  done
+  for id in "${containers[@]}"; do
+    service=$(service_of "$id")
+    if [ -n "$service" ]; then
+      [[ " ${services[*]-} " == *" $service "* ]] || services+=("$service")
+      continue
+    fi
+    docker cp "$program" "$id:/usr/local/bin/cluster-leader" >/dev/null
+    docker exec "$id" cluster-leader --version >/dev/null ||
+      die "the program does not run in container $id; is it x86-64?"
+    docker restart "$id" >/dev/null
+    say "installed $version into container $id"
+  done
+  # A Swarm puts a new container in the place of one that was stopped.
+  for service in "${services[@]+"${services[@]}"}"; do
+    docker service update --force --detach "$service" >/dev/null ||
+      die "service $service has the package, and wants a restart: docker service update --force $service, on a manager"
+    say "installed $version into service $service"
+  done
+}
+
+if [ -n "$user_dir" ]; then
+  [ ${#names[@]} = 0 ] || mistake "either --user-dir or containers"
+  [ -d "$user_dir" ] || mistake "$user_dir is no folder"
+  [ -w "$user_dir" ] || die "$user_dir cannot be written by $(id -un)"
+  command -v npm >/dev/null || die "npm is needed, which comes with the Node.js of Node-RED"
+else
+  [ ${#names[@]} -gt 0 ] || mistake "neither --user-dir nor a container"
+  command -v docker >/dev/null || die "docker is needed"
+  docker ps --quiet >/dev/null || die "docker cannot be asked for its containers"
+  for name in "${names[@]}"; do find_containers "$name"; done
+fi
+[ -n "$tarball" ] || tarball=$("$root/scripts/node-red/pack.sh")
+unpack_program
+if [ -n "$user_dir" ]; then install_into_folder; else install_into_containers; fi
