@@ -1,0 +1,163 @@
+#!/usr/bin/env bash
+# Builds both images of the Dockerfile and tries what comes out, without a Docker engine: buildah
+# reads the file and executes each of its steps in a chroot. The images that they are built from are
+# made here, of the same distribution's packages and of the Node-RED of the tests, since none is
+# downloaded. So the node-red image is tried on Debian's C library, and not on Alpine's.
+#
+# Takes some minutes and a GB for their time, so that no other test runs it.
+#
+# usage: scripts/check-image.sh
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+[ $# -eq 0 ] || die "takes no arguments"
+[ "$(id -u)" = 0 ] || die "must be root, to make file systems with files of other users"
+suite=bookworm
+npm_version=10.9.4
+
+"$root/scripts/install-deps.sh" test
+apt_install buildah debootstrap debian-archive-keyring
+
+# Images and containers lie beside the cache, not in the store of whoever uses buildah here.
+storage=$scratch/storage
+trap leave EXIT
+leave() {
+  engine umount --all >/dev/null 2>&1 || true
+  umount "$storage/overlay" 2>/dev/null || true
+  rm -rf "$scratch"
+}
+
+engine() {
+  local verb=$1
+  shift
+  buildah --root "$storage" --runroot "$scratch/run" --storage-driver overlay "$verb" "$@"
+}
+
+# image_of FOLDER NAME OPTION... makes an image of a file system.
+image_of() {
+  local folder=$1 name=$2 container
+  shift 2
+  container=$(engine from scratch)
+  engine add --quiet "$container" "$folder" / >/dev/null
+  engine config "$@" "$container"
+  engine commit --quiet --rm "$container" "$name" >/dev/null
+}
+
+# Once for all: what `debian` is, but for a few files.
+bootstrap() {
+  local tree=$cache/debootstrap/$suite mirror
+  if [ -e "$tree/complete" ]; then return; fi
+  mirror=$(debian_mirror)
+  [ -n "$mirror" ] || die "apt is told of no Debian archive here"
+  say "making a root of $suite"
+  rm -rf "$tree"
+  mkdir -p "$cache/debootstrap"
+  debootstrap --variant=minbase --keyring="$keyring" "$suite" "$tree" "$mirror" >"$scratch/debootstrap.log" 2>&1 ||
+    { tail -n 5 "$scratch/debootstrap.log" >&2; die "debootstrap failed"; }
+  rm -rf "$tree"/var/cache/apt/archives/*.deb
+  touch "$tree/complete"
+}
+
+# What the official image is to a Dockerfile: Node-RED in /usr/src/node-red, which is the working
+# folder and belongs to node-red, uid 1000; node and npm on the PATH; /data.
+make_node_red_root() {
+  local tree=$1 source=$node_red_prefix/4 home=$1/usr/src/node-red
+  cp -a "$cache/debootstrap/$suite" "$tree"
+  mkdir -p "$home" "$tree/data"
+  cp -a "$source/node_modules" "$home"
+  cp "$source/node_modules/.bin/node" "$tree/usr/local/bin/node"
+  cat >"$home/package.json" <<JSON
+{ "name": "node-red-docker", "version": "4.1.15", "dependencies": { "node-red": "4.1.15" } }
+JSON
+  npm install --silent --no-audit --no-fund --no-update-notifier --ignore-scripts --cache "$scratch/npm" \
+    --prefix "$tree/usr/local/lib" "npm@$npm_version"
+  ln -s ../lib/node_modules/npm/bin/npm-cli.js "$tree/usr/local/bin/npm"
+  echo 'node-red:x:1000:1000::/usr/src/node-red:/bin/bash' >>"$tree/etc/passwd"
+  echo 'node-red:x:1000:' >>"$tree/etc/group"
+  chown -R 1000:1000 "$home" "$tree/data"
+}
+
+build_target() {
+  say "building the target $1"
+  engine bud --quiet --isolation chroot --pull-never --format docker \
+    --build-arg NODE_RED_IMAGE=localhost/node-red-of-the-tests \
+    --target "$1" --tag "$1" --file "$root/Dockerfile" "$root" >"$scratch/$1.log" 2>&1 || {
+    tail -n 40 "$scratch/$1.log" >&2
+    die "the target $1 cannot be built"
+  }
+}
+
+# in_image NAME OPTION... -- COMMAND... runs a command in a new container.
+in_image() {
+  local container status=0
+  local -a options=()
+  container=$(engine from --pull-never "localhost/$1")
+  shift
+  while [ "$1" != -- ]; do
+    options+=("$1")
+    shift
+  done
+  engine run --isolation chroot "${options[@]}" "$container" "$@" || status=$?
+  engine rm "$container" >/dev/null
+  return "$status"
+}
+
+check_binary() {
+  local container folder files
+  container=$(engine from --pull-never localhost/binary)
+  folder=$(engine mount "$container")
+  files=$(cd "$folder" && find . -type f)
+  [ "$files" = ./cluster-leader ] || die "the target binary holds $files"
+  if readelf --program-headers "$folder/cluster-leader" | grep -q INTERP; then die "its program is not static"; fi
+  engine umount "$container" >/dev/null
+  engine inspect --format '{{.OCIv1.Config.User}} {{.OCIv1.Config.Entrypoint}}' "$container" |
+    grep -qxF '1000:1000 [/cluster-leader]' || die "the target binary has another user or entry point"
+  engine rm "$container" >/dev/null
+  mkdir --mode 777 "$scratch/leases"
+  in_image binary --volume "$scratch/leases:/leases" -- \
+    /cluster-leader run --server file:///leases --key a -- /cluster-leader --version |
+    grep -q '^cluster-leader [0-9]' || die "the program runs nothing in the target binary"
+}
+
+check_node_red() {
+  local look_for_node
+  # shellcheck disable=SC2016
+  look_for_node='
+  const { spawn } = require("node:child_process");
+  const port = 10000 + process.pid % 20000;
+  const red = spawn("node", ["node_modules/node-red/red.js", "--userDir", "/data", "--port", port,
+    "-D", "uiHost=127.0.0.1", "-D", "telemetry.enabled=false"], { stdio: "inherit" });
+  const leave = (text, code) => { console.error(text); red.kill(); process.exit(code); };
+  const end = Date.now() + 120000;
+  const look = () => fetch(`http://127.0.0.1:${port}/nodes`, { headers: { Accept: "application/json" } })
+    .then((answer) => answer.json())
+    .then((sets) => {
+      const set = sets.find(({ types }) => types.includes("cluster-leader-cli"));
+      if (!set?.enabled || set.err) leave("no node: " + JSON.stringify(set), 1);
+      leave(`${set.id} ${set.version} is in the palette`, 0);
+    })
+    .catch((error) => { if (Date.now() > end) leave(error.message, 1); else setTimeout(look, 200); });
+  look();'
+  [ "$(in_image node-red -- id -u)" = 1000 ] || die "the target node-red has another user than its base"
+  in_image node-red -- cluster-leader --version >/dev/null || die "cluster-leader is not on the PATH of the target node-red"
+  in_image node-red -- node -e "$look_for_node" >"$scratch/node-red-runs.log" 2>&1 || {
+    tail -n 20 "$scratch/node-red-runs.log" >&2
+    die "Node-RED of the target node-red lacks the node"
+  }
+  # An image built upon this one installs other packages, which must not remove ours.
+  in_image node-red -- sh -c 'npm ls node-red-contrib-cluster-leader-cli' | grep -q 'cluster-leader-cli@' ||
+    die "npm does not know the package in the target node-red"
+}
+
+with_lock bootstrap
+say "making the images that ours are built from"
+image_of "$cache/debootstrap/$suite" docker.io/library/debian:$suite --cmd /bin/bash
+make_node_red_root "$scratch/node-red-root"
+image_of "$scratch/node-red-root" localhost/node-red-of-the-tests \
+  --workingdir /usr/src/node-red --user node-red --volume /data
+rm -rf "$scratch/node-red-root"
+build_target binary
+check_binary
+build_target node-red
+check_node_red
+say "both images are right"
