@@ -201,8 +201,8 @@ add_mutation(beat_forgotten
 set(mutated election.cc)
 
 add_mutation(leads_while_the_job_is_stopped
-  "case Phase::kRunning:"
-  "case Phase::kRunning: case Phase::kStopping: case Phase::kKilling:"
+  "supervisor.outcome() == Outcome::kNone && supervisor.state().lease_sent_at &&"
+  "true ||"
   "ElectionTest.NobodyLeadsFromTheMomentTheJobIsToldToStop")
 
 add_mutation(leads_until_the_lease_is_back
