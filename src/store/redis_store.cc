@@ -13,6 +13,9 @@ namespace cluster_leader {
 
 namespace {
 
+/// Of several claims, while nobody answers.
+constexpr Duration kPauseBetweenDials = std::chrono::milliseconds(100);
+
 /// How long all addresses of a name may take together before the last one is left to the caller's
 /// patience: an attempt, which is at most a second and a sixth of the ttl.
 Duration patience_of(const Candidate& candidate) {
@@ -134,7 +137,7 @@ Time RedisStore::wake_at() const {
   // What was found without waiting; and watch() has work to do.
   if (!reports_.empty()) return Time::min();
   if (dialer_) return dialer_->wake_at();
-  return !connection_ && !waiting_.empty() ? Time::min() : kNever;
+  return !connection_ && !waiting_.empty() ? dial_at_ : kNever;
 }
 
 void RedisStore::advance(const Poller& poller, Time now) {
@@ -165,11 +168,16 @@ std::string RedisStore::stage(std::size_t /*claim*/) const {
 }
 
 void RedisStore::dial(const Poller* poller, Time now) {
+  if (!dialer_ && now < dial_at_) return;
   if (!dialer_) dialer_ = std::make_unique<RedisDialer>(location_, patience_of(candidate_), now);
   auto result = dialer_->advance(poller, now);
   if (!result) return;
   dialer_.reset();
-  if (const auto* failed = std::get_if<Failed>(&*result)) return fail_waiting(*failed);
+  if (const auto* failed = std::get_if<Failed>(&*result)) {
+    // Each claim has pauses of its own, which for thousands are no pause at all.
+    if (claims_.size() > 1) dial_at_ = now + kPauseBetweenDials;
+    return fail_waiting(*failed);
+  }
   greet(std::get<UniqueFd>(std::move(*result)));
 }
 

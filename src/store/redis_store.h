@@ -101,6 +101,7 @@ class RedisStore final : public Store {
 
   RedisLogin login_;
   std::unique_ptr<RedisDialer> dialer_;  ///< while there is no connection yet
+  Time dial_at_ = Time::min();           ///< not before then
   std::unique_ptr<RedisConnection> connection_;
   std::uint32_t connection_number_ = 0;
   bool spoiled_ = false;  ///< no request must be made on this connection any more

@@ -528,6 +528,18 @@ TEST(RedisClaimsFaultTest, AFailureThatIsThereAtOnceIsToldToAllThatWait) {
   EXPECT_FALSE(crowd.store.await_answer(0s, 5));
 }
 
+TEST(RedisClaimsFaultTest, WhileNobodyAnswersItIsNotDialedAnewForEachClaim) {
+  RedisLocation location;
+  location.socket_path = "/nowhere/at/all";
+  Crowd crowd(location, make_candidate("a"), 3);
+  const Time begin = BootClock::now();
+  for (std::size_t claim = 0; claim < 3; ++claim) {
+    crowd.store.send(RequestKind::kAcquire, {}, claim);
+    expect<Failed>(crowd.store.await_answer(5s, claim));
+  }
+  EXPECT_GE(BootClock::now() - begin, 200ms);
+}
+
 TEST(RedisClaimsFaultTest, WithoutDescriptorsAllAreToldThatTheMachineIsExhausted) {
   RedisLocation location;
   location.host = "127.0.0.1";
