@@ -1,5 +1,4 @@
 // The completions for shells, asked by the shells themselves.
-#include <algorithm>
 #include <filesystem>
 #include <sstream>
 
@@ -105,20 +104,23 @@ TEST_P(CompletionsTest, OfferTheEndOfTheOptionsWhereACommandFollows) {
 }
 
 TEST_P(CompletionsTest, OfferWhatTheHelpSaysIsToBeChosenFrom) {
-  int chosen_from = 0;
+  Words lines;
+  std::vector<Names> choices;
   for (const std::string& verb : verbs()) {
     // A name and its choices, as in "--output json|text|none".
     for (const std::string& row : all(help_of(verb), "(--[a-z-]+ [a-z]+(?:\\|[a-z]+)+)")) {
       const std::string name = row.substr(0, row.find(' '));
-      const Names choices = all(row.substr(name.size()), "([a-z]+)");
-      const auto offered = offers({"cluster-leader " + verb + ' ' + name + ' ',
-                                   "cluster-leader " + verb + ' ' + name + '=' + *choices.begin()});
-      EXPECT_EQ(offered[0], choices) << row;
-      EXPECT_THAT(offered[1], ElementsAre(EndsWith(*choices.begin()))) << row;
-      ++chosen_from;
+      choices.push_back(all(row.substr(name.size()), "([a-z]+)"));
+      lines.push_back("cluster-leader " + verb + ' ' + name + ' ');
+      lines.push_back("cluster-leader " + verb + ' ' + name + '=' + *choices.back().begin());
     }
   }
-  EXPECT_GT(chosen_from, 4);
+  EXPECT_GT(choices.size(), 4U);
+  const std::vector<Names> offered = offers(lines);
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    EXPECT_EQ(offered[2 * i], choices[i]) << lines[2 * i];
+    EXPECT_THAT(offered[2 * i + 1], ElementsAre(EndsWith(*choices[i].begin()))) << lines[2 * i + 1];
+  }
 }
 
 TEST_P(CompletionsTest, OfferSignals) {
@@ -168,7 +170,7 @@ TEST_F(CliTest, CompletionsAreInstalledWhereTheShellsLookForThem) {
   // Each shell by itself, which knows nothing but the folder.
   const auto finds = [&](const std::string& shell, const std::string& script) {
     const Ended ended = Command({shell, "-c", script})
-                            .with("PATH", "/usr/bin:/bin")
+                            .with("PATH", path("usr/bin") + ":/usr/bin:/bin")
                             .with("HOME", folder_.path())
                             .with("XDG_DATA_DIRS", share + ":/usr/share")
                             .run();
