@@ -165,20 +165,10 @@ class Status {
   std::variant<Listing, Failed> read() {
     const Duration patience = options_.timeline.connect;
     if (options_.keys.empty()) return registry_->list(options_.prefix, patience);
-    Listing listing;
-    for (const std::string& key : options_.keys) {
-      auto looked = registry_->look({options_.prefix + key}, patience);
-      const auto* failed = std::get_if<Failed>(&looked);
-      // Not again for every key.
-      if (failed != nullptr && !is_permanent(failed->trouble)) return *failed;
-      if (failed != nullptr) {
-        ++listing.unread;
-        if (!listing.failure) listing.failure = *failed;
-      } else {
-        listing.views.push_back(std::get<LeaseView>(std::move(looked)));
-      }
-    }
-    return listing;
+    std::vector<Key> keys;
+    keys.reserve(options_.keys.size());
+    for (const std::string& key : options_.keys) keys.push_back({options_.prefix + key});
+    return registry_->show(keys, patience);
   }
 
   const Options& options_;

@@ -145,6 +145,13 @@ std::variant<Listing, Failed> FileRegistry::list(const std::string& prefix, Dura
     if (!key.starts_with(prefix)) continue;
     add_to(listing, look_until({key}, std::min(deadline, BootClock::now() + patience)));
   }
+  drop_free_keys(listing);
+  return listing;
+}
+
+std::variant<Listing, Failed> FileRegistry::show(std::span<const Key> keys, Duration patience) {
+  Listing listing;
+  for (const Key& key : keys) add_to(listing, look(key, patience));
   return listing;
 }
 
@@ -212,7 +219,7 @@ std::optional<std::variant<Evicted, Failed>> FileRegistry::try_to_evict(const Ke
   if (kind == Evicted::Kind::kReleased) {
     FileRecord released = std::get<FileRecord>(std::get<FoundRecord>(found));
     released.holder = {};
-    released.until = released.hold_until = {};
+    released.until = {};
     if (!file->still_locked()) return std::nullopt;
     if (auto failed = file->write(released)) return std::move(*failed);
     file->announce();

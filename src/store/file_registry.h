@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -19,6 +20,7 @@ class FileRegistry final : public Registry {
       : location_(std::move(location)), is_shared_(is_shared) {}
 
   std::variant<Listing, Failed> list(const std::string& prefix, Duration patience) override;
+  std::variant<Listing, Failed> show(std::span<const Key> keys, Duration patience) override;
   std::variant<LeaseView, Failed> look(const Key& key, Duration patience) override;
   std::variant<Evicted, Failed> evict(const Key& key, const Eviction& us,
                                       Duration patience) override;

@@ -64,12 +64,23 @@ std::vector<std::optional<std::int64_t>> listeners_of(const redisReply& reply, s
 
 std::variant<Listing, Failed> RedisRegistry::list(const std::string& prefix, Duration patience) {
   const Time deadline = BootClock::now() + kLongestList * patience;
-  auto scanned = scan(prefix, patience, deadline);
-  if (auto* failed = std::get_if<Failed>(&scanned)) return std::move(*failed);
-  const auto& keys = std::get<std::vector<Key>>(scanned);
+  const auto keys = scan(prefix, patience, deadline);
+  if (const auto* failed = std::get_if<Failed>(&keys)) return *failed;
+  auto shown = show_until(std::get<std::vector<Key>>(keys), patience, deadline);
+  if (auto* listing = std::get_if<Listing>(&shown)) drop_free_keys(*listing);
+  return shown;
+}
+
+std::variant<Listing, Failed> RedisRegistry::show(std::span<const Key> keys, Duration patience) {
+  return show_until(keys, patience, BootClock::now() + kLongestList * patience);
+}
+
+std::variant<Listing, Failed> RedisRegistry::show_until(std::span<const Key> keys,
+                                                        Duration patience, Time deadline) {
   Listing listing;
-  for (std::size_t i = 0; i < keys.size(); i += kBatch) {
-    const std::span batch(&keys[i], std::min(kBatch, keys.size() - i));
+  while (!keys.empty()) {
+    const auto batch = keys.first(std::min(kBatch, keys.size()));
+    keys = keys.subspan(batch.size());
     auto inspected = inspect(batch, std::min(deadline, BootClock::now() + patience));
     if (auto* failed = std::get_if<Failed>(&inspected)) return std::move(*failed);
     for (Finding& finding : std::get<std::vector<Finding>>(inspected)) {
@@ -87,7 +98,10 @@ std::variant<std::vector<Key>, Failed> RedisRegistry::scan(const std::string& pr
   do {
     const Command command = {"SCAN", cursor, "MATCH", records_pattern(prefix), "COUNT", kScanCount};
     const Time now = BootClock::now();
-    auto answered = caller_.call(std::span(&command, 1), std::min(deadline, now + patience));
+    if (now > deadline - patience) {
+      return Failed{Trouble::kUnreachable, "looking through its keys takes too long", false, {}};
+    }
+    auto answered = caller_.call(std::span(&command, 1), now + patience);
     if (auto* failed = std::get_if<Failed>(&answered)) return std::move(*failed);
     const redisReply& reply = *std::get<Replies>(answered).front();
     if (reply.type == REDIS_REPLY_ERROR) return failure_of_request(text_of(reply));
@@ -99,9 +113,6 @@ std::variant<std::vector<Key>, Failed> RedisRegistry::scan(const std::string& pr
       const auto key = key_of_record(text_of(*found.element[i]));
       if (key && key->value.starts_with(prefix)) names.insert(key->value);
     }
-    if (now >= deadline) {
-      return Failed{Trouble::kUnreachable, "looking through its keys takes too long", false, {}};
-    }
   } while (cursor != "0");
   std::vector<Key> keys;
   keys.reserve(names.size());
@@ -109,7 +120,7 @@ std::variant<std::vector<Key>, Failed> RedisRegistry::scan(const std::string& pr
   return keys;
 }
 
-/// What stands at each of `keys`, in one packet.
+/// What stands at each of `keys`, and who waits for it, in one packet.
 std::variant<std::vector<Finding>, Failed> RedisRegistry::inspect(std::span<const Key> keys,
                                                                   Time deadline) {
   std::vector<Command> commands;
@@ -143,10 +154,13 @@ std::variant<std::vector<Finding>, Failed> RedisRegistry::inspect(std::span<cons
   return findings;
 }
 
+/// What stands at `key`, without those who wait: asking for them wants a right of its own, and a
+/// refusal stands in the server's ACL LOG.
 Finding RedisRegistry::inspect(const Key& key, Time deadline) {
-  auto inspected = inspect(std::span(&key, 1), deadline);
-  if (auto* failed = std::get_if<Failed>(&inspected)) return std::move(*failed);
-  return std::move(std::get<std::vector<Finding>>(inspected).front());
+  const Command command = inspect_command("EVAL", kInspectScript.text, key);
+  auto answered = caller_.call(std::span(&command, 1), deadline);
+  if (auto* failed = std::get_if<Failed>(&answered)) return std::move(*failed);
+  return inspected_of(key, *std::get<Replies>(answered).front());
 }
 
 std::variant<LeaseView, Failed> RedisRegistry::look(const Key& key, Duration patience) {

@@ -18,6 +18,7 @@ class RedisRegistry final : public Registry {
   explicit RedisRegistry(const RedisLocation& location) : caller_(location) {}
 
   std::variant<Listing, Failed> list(const std::string& prefix, Duration patience) override;
+  std::variant<Listing, Failed> show(std::span<const Key> keys, Duration patience) override;
   std::variant<LeaseView, Failed> look(const Key& key, Duration patience) override;
   std::variant<Evicted, Failed> evict(const Key& key, const Eviction& us,
                                       Duration patience) override;
@@ -25,6 +26,8 @@ class RedisRegistry final : public Registry {
  private:
   std::variant<std::vector<Key>, Failed> scan(const std::string& prefix, Duration patience,
                                               Time deadline);
+  std::variant<Listing, Failed> show_until(std::span<const Key> keys, Duration patience,
+                                           Time deadline);
   std::variant<std::vector<Finding>, Failed> inspect(std::span<const Key> keys, Time deadline);
   Finding inspect(const Key& key, Time deadline);
 

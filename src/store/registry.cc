@@ -8,9 +8,14 @@ void add_to(Listing& listing, std::variant<LeaseView, Failed> looked) {
   if (auto* failed = std::get_if<Failed>(&looked)) {
     ++listing.unread;
     if (!listing.failure) listing.failure = std::move(*failed);
-  } else if (auto& view = std::get<LeaseView>(looked); view.state != LeaseView::State::kFree) {
-    listing.views.push_back(std::move(view));
+  } else {
+    listing.views.push_back(std::get<LeaseView>(std::move(looked)));
   }
+}
+
+void drop_free_keys(Listing& listing) {
+  std::erase_if(listing.views,
+                [](const LeaseView& view) { return view.state == LeaseView::State::kFree; });
 }
 
 bool belongs_to(const LeaseView& view, const Eviction& us) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -64,15 +65,18 @@ struct Evicted {
   LeaseView before;
 };
 
-/// The keys in use at one place.
+/// Several keys of one place.
 struct Listing {
-  std::vector<LeaseView> views;     ///< in the order of their keys
+  std::vector<LeaseView> views;
   std::size_t unread = 0;           ///< keys that are missing there,
   std::optional<Failed> failure{};  ///< and why, for the first of them
 };
 
-/// Adds what stands at one key, unless that is free, or why it could not be read.
+/// Adds what stands at one key, or why it could not be read.
 void add_to(Listing& listing, std::variant<LeaseView, Failed> looked);
+
+/// Leaves those in use.
+void drop_free_keys(Listing& listing);
 
 /// True if the lease that `view` describes is the node's that `us` names: where the record has an
 /// identity, by that, else by label and host name. Nodes may share a label, or a host name, but no
@@ -90,14 +94,17 @@ class Registry {
  public:
   virtual ~Registry() = default;
 
-  /// Every key in use whose name begins with `prefix`: all but those that are free. A key that
-  /// never had a record, such as one that only the Node-RED node has used, is not found; one that
-  /// we have no right to read is not in the way of the others. Takes at most kLongestList
+  /// Every key in use whose name begins with `prefix`, in order: all but those that are free. A key
+  /// that never had a record, such as one that only the Node-RED node has used, is not found; one
+  /// that we have no right to read is not in the way of the others. Takes at most kLongestList
   /// patiences.
   virtual std::variant<Listing, Failed> list(const std::string& prefix, Duration patience) = 0;
   static constexpr int kLongestList = 100;
 
-  /// What stands at `key`.
+  /// What stands at each of `keys`, also at those that are free.
+  virtual std::variant<Listing, Failed> show(std::span<const Key> keys, Duration patience) = 0;
+
+  /// What stands at `key`, but for who waits for it.
   virtual std::variant<LeaseView, Failed> look(const Key& key, Duration patience) = 0;
 
   /// Frees `key` if that is allowed and it is still what was looked at: a lease that is held is

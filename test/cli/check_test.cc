@@ -97,6 +97,19 @@ TEST_F(CheckFailureTest, AServerThatAcceptsAndSaysNothingFailsWithinTheTimeoutFo
   EXPECT_LT(ended.took, 2s);
 }
 
+TEST_F(CheckFailureTest, FewRightsSufficeAndNoOthersAreTried) {
+  GrownServer server;
+  server.command({"ACL", "SETUSER", "job", "reset", "on", ">p", "~job-*",
+                  "~cluster-leader:record:{job-*", "+eval", "+get", "+pttl", "+hmget", "+time"});
+  const Ended ended =
+      Command(
+          joined({CLUSTER_LEADER_BINARY, "check", "--key", "job-a", "--user", "job"}, on(server)))
+          .with("REDIS_PASSWORD", "p")
+          .run();
+  EXPECT_EQ(ended.status(), 75) << ended;
+  EXPECT_EQ(server.command({"ACL", "LOG"})->elements, 0U);
+}
+
 TEST_F(CheckFailureTest, WhatCannotBeSaidIsAFailure) {
   const Ended ended =
       Command({CLUSTER_LEADER_BINARY, "check", "--server", file_url(), "--output", "json"})
