@@ -111,7 +111,7 @@ Value value_of(const OptionRow& row) {
 }
 
 std::string bash_action(const Value& value) {
-  const std::string words = "_cluster_leader_words '" + joined(value.words) + '\'';
+  std::string words = "_cluster_leader_words '" + joined(value.words) + '\'';
   switch (value.kind) {
     case Value::Kind::kAnything:
       return ":";
@@ -149,7 +149,7 @@ Places for_bash() {
     Words patterns;
     for (const std::string& verb : verbs_of(row)) {
       for (const std::string& name : names_of(row)) {
-        patterns.push_back('\'' + verb + ' ' + name + '\'');
+        patterns.push_back(joined({"'", verb, " ", name, "'"}, ""));
       }
     }
     places["values"].push_back(joined(patterns, " | ") + ") " + bash_action(value_of(row)) + " ;;");
@@ -242,38 +242,39 @@ std::string fish_action(const Value& value) {
 Places for_fish() {
   Places places;
   Words& rules = places["rules"];
-  const std::string kRule = "complete -c cluster-leader -n ";
+  const std::string begin = "complete -c cluster-leader -n ";
   Words with_command;
   for (const VerbRow& verb : verb_rows()) {
-    rules.push_back(kRule + "__cluster_leader_has_no_verb -a " + verb.name + " -d " +
+    rules.push_back(begin + "__cluster_leader_has_no_verb -a " + verb.name + " -d " +
                     fish_quoted(verb.summary));
     if (verb.command != VerbRow::Command::kNone) with_command.emplace_back(verb.name);
   }
   for (const OptionRow& row : option_rows()) {
-    std::string rule = kRule + fish_quoted("__cluster_leader_at " + joined(verbs_of(row)));
+    std::string rule = begin + fish_quoted("__cluster_leader_at " + joined(verbs_of(row)));
     for (const std::string& name : names_of(row)) {
       rule += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
     }
     if (row.wants_word()) rule += ' ' + fish_action(value_of(row));
     rules.push_back(rule + " -d " + fish_quoted(row.help));
   }
-  rules.push_back(kRule + fish_quoted("__cluster_leader_at " + joined(with_command)) +
+  rules.push_back(begin + fish_quoted("__cluster_leader_at " + joined(with_command)) +
                   " -a -- -d 'the command follows'");
   return places;
 }
 
 /// A line of a template with what belongs there.
-std::string filled(std::string line, const Places& places) {
+std::string filled(const std::string& line, const Places& places) {
   for (const auto& [name, lines] : places) {
     const std::string mark = '@' + name + '@';
     const std::size_t at = line.find(mark);
     if (at == line.npos) continue;
-    const std::string indentation(line.find_first_not_of(' '), ' ');
-    if (line != indentation + "# " + mark) {
-      line.replace(at, mark.size(), joined(lines));
-    } else {
-      line = indentation + joined(lines, '\n' + indentation);
+    const std::size_t indentation = line.find_first_not_of(' ');
+    if (line.substr(indentation) != "# " + mark) {
+      return line.substr(0, at) + joined(lines) + line.substr(at + mark.size()) + '\n';
     }
+    std::string text;
+    for (const std::string& each : lines) text.append(indentation, ' ').append(each) += '\n';
+    return text;
   }
   return line + '\n';
 }
