@@ -218,6 +218,8 @@ class Elect : public FrontDuty {
     }
   }
 
+  bool has_job() const override { return has_command(); }
+
   bool take(const SignalArrival& signal) override {
     switch (signal.signo) {
       case SIGTERM:

@@ -179,9 +179,11 @@ class KeeperLoop {
   }
 
   void say_why_lost(std::size_t contest) {
-    if (said_why_ && has_command()) return;
-    said_why_ = true;
+    if (said_why_) return;
     const Contest& c = session_.at(contest);
+    // Of an outage that many leases do not outlive, one line is enough (note_outage).
+    if (!has_command() && c.supervisor.state().lease_sent_at) return;
+    said_why_ = has_command();
     const std::string what_we_do = !has_command()                      ? ""
                                    : phase(contest) == Phase::kKilling ? ", killed the job"
                                                                        : ", stopping the job";
@@ -232,7 +234,10 @@ class KeeperLoop {
     if (order == Order::kStop || !is_elect()) return stop_standing(now);
     if (order == Order::kRest) resting_ = true;
     for (std::size_t i = 0; i < session_.size(); ++i) {
-      if (phase(i) != Phase::kDone) tell(i, ResignAsked{}, now);
+      // Who rests from the last time goes on resting, and no longer for being asked again.
+      const bool has_begun = session_.at(i).supervisor.state().last_attempt > 0;
+      const bool gives_up = order == Order::kRest || has_begun;
+      if (phase(i) != Phase::kDone && gives_up) tell(i, ResignAsked{}, now);
     }
   }
 
@@ -304,7 +309,7 @@ class KeeperLoop {
   /// server has accepted us, what it refuses later may be mended there.
   bool ends_for_good(std::size_t contest) {
     const Contest& c = session_.at(contest);
-    if (c.supervisor.outcome() == Outcome::kFailed && !is_known_) {
+    if (c.supervisor.outcome() == Outcome::kFailed && !is_known()) {
       reporter_.error(session_.where(contest) + ": " + c.failure);
       return true;
     }
@@ -312,6 +317,14 @@ class KeeperLoop {
     return c.supervisor.outcome() == Outcome::kNotStarted ||
            (c.supervisor.outcome() == Outcome::kJobEnded &&
             (options_.on_exit == Options::OnExit::kExit || job == JobStatus::Kind::kNotExecuted));
+  }
+
+  /// Whether a server has ever accepted us, be it with an answer that is only being looked at.
+  bool is_known() {
+    for (std::size_t i = 0; i < session_.size() && !is_known_; ++i) {
+      is_known_ = session_.at(i).supervisor.state().connected;
+    }
+    return is_known_;
   }
 
   void stand(std::size_t contest, Time begin) {
@@ -331,14 +344,24 @@ class KeeperLoop {
           session_.where(kContestOfJob) +
           ": the lease could not be given back, others wait until it expires: " + c.failure);
     }
-    tell_standings();
     LinkMessage word{LinkMessage::Kind::kFinished, static_cast<std::int32_t>(trouble_),
                      static_cast<std::uint32_t>(verdict_), job_.status()};
     word.started_ms = job_.started_ms();
     word.finished_ms = job_.finished_ms();
     word.renewals = c.renewals;
     word.slowest_renewal = c.slowest_renewal;
-    link_.send(word);
+    // A front that was stopped has not read what there is to read before it.
+    while (!has_sent(word) && !link_.closed() && !front_gone_) {
+      poller_.watch(link_.fd(), POLLOUT);
+      poller_.watch(front_pidfd_, POLLIN);
+      poller_.wait(kNever);
+      front_gone_ = poller_.ready(front_pidfd_) != 0;
+    }
+  }
+
+  bool has_sent(const LinkMessage& word) {
+    tell_standings();
+    return !untold_ && link_.send(word);
   }
 
   /// With a command there is one key (options.h).

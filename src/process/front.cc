@@ -87,8 +87,9 @@ class Guard {
     ::syscall(SYS_pidfd_send_signal, keeper_.pidfd.get(), SIGKILL, nullptr, 0);
     // A tree that the keeper has seen to its end leaves nothing; what we may have adopted by now,
     // as a container's first process does, is not ours to kill.
-    if (end_.last_word) {
+    if (end_.last_word || !duty_.has_job()) {
       collect_keeper();
+      listen();
       return;
     }
     for (;;) {

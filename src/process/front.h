@@ -75,6 +75,9 @@ class FrontDuty {
   /// and what the front has brought on itself are left out. True: it is not for the job, and is not
   /// handed on. False: the rules for the job's signals apply to it.
   virtual bool take(const SignalArrival&) { return false; }
+  /// Whether the keeper has a job. If not, nothing is killed with a keeper that has died: what else
+  /// is below us was started by the duty.
+  virtual bool has_job() const { return true; }
   /// A message of the keeper that is not about the job (kStanding).
   virtual void hear(const LinkMessage&) {}
   /// A child of the front has ended and was reaped: not the keeper, but whoever else, such as a
