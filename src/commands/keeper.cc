@@ -309,7 +309,7 @@ class KeeperLoop {
   /// server has accepted us, what it refuses later may be mended there.
   bool ends_for_good(std::size_t contest) {
     const Contest& c = session_.at(contest);
-    if (c.supervisor.outcome() == Outcome::kFailed && !is_known()) {
+    if (c.supervisor.outcome() == Outcome::kFailed && !is_known_) {
       reporter_.error(session_.where(contest) + ": " + c.failure);
       return true;
     }
@@ -317,14 +317,6 @@ class KeeperLoop {
     return c.supervisor.outcome() == Outcome::kNotStarted ||
            (c.supervisor.outcome() == Outcome::kJobEnded &&
             (options_.on_exit == Options::OnExit::kExit || job == JobStatus::Kind::kNotExecuted));
-  }
-
-  /// Whether a server has ever accepted us, be it with an answer that is only being looked at.
-  bool is_known() {
-    for (std::size_t i = 0; i < session_.size() && !is_known_; ++i) {
-      is_known_ = session_.at(i).supervisor.state().connected;
-    }
-    return is_known_;
   }
 
   void stand(std::size_t contest, Time begin) {
