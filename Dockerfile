@@ -16,7 +16,7 @@ COPY CMakeLists.txt CMakePresets.json LICENSE ./
 COPY src src
 COPY man man
 COPY scripts scripts
-RUN scripts/build.sh release cluster-leader
+RUN scripts/build.sh release
 RUN cmake --install build --strip --prefix /out
 RUN scripts/node-red/pack.sh /out/bin/cluster-leader /out
 

@@ -38,7 +38,9 @@ image_of() {
   local folder=$1 name=$2 container
   shift 2
   container=$(engine from scratch)
-  engine add --quiet "$container" "$folder" / >/dev/null
+  # `add` would make root the owner of everything.
+  cp -a "$folder/." "$(engine mount "$container")"
+  engine umount "$container" >/dev/null
   engine config "$@" "$container"
   engine commit --quiet --rm "$container" "$name" >/dev/null
 }
@@ -79,7 +81,7 @@ JSON
 
 build_target() {
   say "building the target $1"
-  engine bud --quiet --isolation chroot --pull-never --format docker \
+  engine bud --quiet --layers --isolation chroot --pull-never --format docker \
     --build-arg NODE_RED_IMAGE=localhost/node-red-of-the-tests \
     --target "$1" --tag "$1" --file "$root/Dockerfile" "$root" >"$scratch/$1.log" 2>&1 || {
     tail -n 40 "$scratch/$1.log" >&2
