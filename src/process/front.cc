@@ -1,5 +1,6 @@
 #include "process/front.h"
 
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -76,9 +77,9 @@ class Guard {
       // again: while we slept or were stopped, the keeper may have moved it.
       const bool dead = poller_.ready(keeper_.pidfd.get()) != 0;
       const bool job_stopped = listen();
-      if (dead || now >= latest_deadline(grace)) return;
+      if (dead || end_.last_word || now >= latest_deadline(grace)) return;
       duty_.advance(poller_, now);
-      if (job_stopped && terminal_ && !end_.last_word) stop_with_the_job();
+      if (job_stopped && terminal_) stop_with_the_job();
     }
   }
 
@@ -236,6 +237,8 @@ Keeper fork_keeper(KeeperLink& link, bool terminal,
   keeper.pidfd = open_pidfd(::getpid());
   keeper.pid = check_errno(::fork(), "fork");
   if (keeper.pid == 0) be_the_keeper(link, front.get(), body);
+  // The keeper may have been put behind us on our processor, and it has a job to start.
+  ::sched_yield();
   for (const int key : kTerminalKeys) {
     if (terminal && is_pending(key)) keeper.early_keys.push_back(key);
   }
