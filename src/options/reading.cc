@@ -159,6 +159,10 @@ void read_aftermath(const RawOptions& raw, Options& options) {
   }
   options.result_file = raw.result_file;
   options.metrics_file = raw.metrics_file;
+  if (!raw.result_file.empty() && raw.result_file == raw.metrics_file) {
+    throw UsageError{
+        "--result-file and --metrics-file name the same file, and the one would replace the other"};
+  }
 }
 
 /// elect and status are there for any number of keys.

@@ -309,6 +309,7 @@ TEST_F(VerbsTest, OfRunSayWhatBecomesOfTheKey) {
   EXPECT_EQ(options.metrics_file, "/m");
   EXPECT_THAT(refusal({"--min-hold", "31d"}), HasSubstr("at most 30d"));
   EXPECT_THAT(refusal({"--sticky", "--join"}), HasSubstr("choose one"));
+  EXPECT_THAT(refusal({"--result-file", "/r", "--metrics-file", "/r"}), HasSubstr("same file"));
 }
 
 TEST_F(VerbsTest, OfRunThatJoinWaitForEverUnlessToldOtherwise) {
