@@ -154,6 +154,7 @@ class Elect : public FrontDuty {
     hooks_.advance(BootClock::now());
     wait_until([&] { return !hooks_.is_busy() && !lines_.has_unwritten(); },
                BootClock::now() + (hooks_.is_busy() ? options_.timeline.ttl : kLastWords));
+    hooks_.give_up();
   }
 
   /// Goes on with our own duties while there is no keeper, until `done` or `latest`.

@@ -100,6 +100,19 @@ void Hooks::hear(const ChildChange& change) {
   running_.erase(found);
 }
 
+void Hooks::give_up() {
+  const auto alive = std::count_if(running_.begin(), running_.end(),
+                                   [](const auto& entry) { return !entry.second.was_killed; });
+  if (alive > 0 || !waiting_.empty()) {
+    reporter_.warning("the time for the last hooks is over: killed " + std::to_string(alive) +
+                      " that had not ended, and " + std::to_string(waiting_.size()) +
+                      " were not started");
+  }
+  running_.clear();
+  waiting_.clear();
+  next_.clear();
+}
+
 void Hooks::say_why_not(std::size_t index, int error) {
   reporter_.error("cannot execute the hook of key " + name(index) + ": " +
                   std::generic_category().message(error));

@@ -31,6 +31,9 @@ class Hooks {
   void advance(Time now);
   /// A child of this process has ended.
   void hear(const ChildChange& change);
+  /// For when nobody waits any longer: kills those that run, forgets those whose turn has not come,
+  /// and says how many they are.
+  void give_up();
   /// Whether one runs or is still to run.
   bool is_busy() const { return !running_.empty() || !waiting_.empty(); }
 

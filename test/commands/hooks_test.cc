@@ -237,6 +237,31 @@ TEST_F(HooksTest, WithoutAProgramThereIsNothingToDo) {
   EXPECT_EQ(hooks().wake_at(), kNever);
 }
 
+TEST_F(HooksTest, ThoseThatAreGivenUpAreKilledAndCounted) {
+  options_.on_leader = {"sleep", "1000"};
+  for (std::size_t key = 0; key < 20; ++key) say(key, kLeading);
+  advance();
+  ASSERT_EQ(children(), 16U);
+  ::testing::internal::CaptureStderr();
+  hooks().give_up();
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              HasSubstr("killed 16 that had not ended, and 4 were not started"));
+  EXPECT_FALSE(hooks().is_busy());
+  for (int i = 0; i < 16; ++i) {
+    int status = 0;
+    ASSERT_GT(::waitpid(-1, &status, 0), 0);
+    EXPECT_EQ(WTERMSIG(status), SIGKILL);
+  }
+}
+
+TEST_F(HooksTest, NobodyIsToldOfGivingUpNothing) {
+  say(0, kLeading);
+  run_all();
+  ::testing::internal::CaptureStderr();
+  hooks().give_up();
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+}
+
 TEST_F(HooksTest, TheyDieWithTheirOwner) {
   options_.on_leader = {"sleep", "1000"};
   say(0, kLeading);
