@@ -133,6 +133,9 @@ install_test() {
   apt_install libgtest-dev libgmock-dev redis-tools openssl mandoc groff-base shellcheck debian-archive-keyring
   with_lock unpack redis "" redis-server redis-server redis-tools
   with_lock unpack valkey backports valkey-server valkey-server valkey-tools
+  # For the tests of the examples: systemd-analyze, of a systemd that nothing starts, and a reader of
+  # YAML.
+  apt_install systemd libyaml-cpp-dev
   # For the tests of the completions.
   apt_install bash-completion zsh fish
   # Docker's client alone, which can read stack files since version 25.

@@ -62,7 +62,11 @@ std::vector<std::vector<std::string>> command_lines(std::string text) {
   std::vector<std::vector<std::string>> lines;
   for (std::size_t at = 0; (at = text.find(kName, at)) != text.npos;) {
     at += kName.size();
-    const std::string rest = text.substr(at);
+    std::string rest = text.substr(at);
+    // A Jenkinsfile has the whole command in quotes.
+    if (std::string_view(text).substr(0, at).ends_with("sh 'exec " + kName)) {
+      rest.erase(std::min(rest.find('\''), rest.size()));
+    }
     if (find_verb(rest.substr(0, rest.find_first_of(" \n`"))) == nullptr) continue;
     lines.push_back(words_in(rest.substr(0, end_of_command(rest))));
   }
@@ -125,11 +129,13 @@ TEST_F(DocumentsTest, ACommandLineEndsWhereTheShellEndsIt) {
       "see `cluster-leader check --key a`, or\n"
       "cd /srv; exec cluster-leader run --key \"b;c\" -- ./it | tee log\n"
       "cluster-leader elect --key d \\\n  --key e; true\n"
+      "  sh 'exec cluster-leader run --key f -- ./it'\n"
       "cluster-leader is no verb\n");
   using Lines = std::vector<std::vector<std::string>>;
   EXPECT_EQ(lines, (Lines{{"check", "--key", "a"},
                           {"run", "--key", "b;c", "--", "./it"},
-                          {"elect", "--key", "d", "--key", "e"}}));
+                          {"elect", "--key", "d", "--key", "e"},
+                          {"run", "--key", "f", "--", "./it"}}));
 }
 
 }  // namespace
