@@ -39,7 +39,7 @@ int say(const NothingToRun& nothing) {
 int dispatch(const Options& options) {
   switch (options.verb) {
     case Options::Verb::kRun:
-      return run(options);
+      run(options);
     case Options::Verb::kElect:
       return elect(options);
     case Options::Verb::kCheck:

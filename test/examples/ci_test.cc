@@ -126,7 +126,8 @@ class CiTest : public ExampleTest, public testing::WithParamInterface<const char
                   "trap 'rmdir busy; echo cancelled >>log; exit 4' TERM INT\n"
                   "mkdir busy || exit 5\n"
                   "echo begun >>log\n"
-                  "while [ ! -e go ]; do sleep 0.02; done\n"
+                  // Not longer than the test, should that die.
+                  "while [ ! -e go ]; do sleep 0.02; [ -d busy ] || exit 6; done\n"
                   "rmdir busy\n"
                   "echo ended >>log\n"
                   "exit \"$(cat go)\"\n",
