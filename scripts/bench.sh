@@ -7,7 +7,9 @@
 # 0 if everything could be measured: a target that is missed is said in the table.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-export LC_ALL=C
+# Debian's default, which cron and services have: programs that speak several languages look it up.
+# Numbers are written as in C.
+export LC_ALL=C.UTF-8
 # What the shell of the caller says about servers is not meant for the ones that are started here.
 unset REDIS_USERNAME REDIS_PASSWORD REDISCLI_AUTH CLUSTER_LEADER_LOG CLUSTER_LEADER_PREFIX
 
@@ -174,7 +176,7 @@ compare() {
 # Backticks are Markdown here.
 # shellcheck disable=SC2016
 measure_commands() {
-  local lease=$dir/lease.sh holder index=0 median ratio base cell
+  local lease=$dir/lease.sh holder
   # What people write: SET NX, the job, and a DEL that deletes no other's lease.
   cat >"$lease" <<EOT
 id=\$\$
@@ -202,19 +204,32 @@ EOT
   compare '`cluster-leader run -n …`, held by another' $redis_cli 0.5 75 \
     "$binary" run -n --server "$tcp" --key held -- true
   compare 'shell script with redis-cli, held by another' $redis_cli "" 75 sh "$lease" held
-  "$dir/compare" "$rounds" "${words[@]}" >"$dir/times"
+  time_them
   stop "$holder"
 
+  compare '`flock FILE true` with `LC_ALL=C`, where it reads no locale' $flock "" 0 \
+    flock "$dir/flock" true
+  compare "$run by TCP, beside that" $flock "" 0 "$binary" run --server "$tcp" --key job -- true
+  compare "$run by Unix socket, beside that" $flock "" 0 \
+    "$binary" run --server "$unix" --key job -- true
+  LC_ALL=C time_them
+}
+
+# Times what `compare` has added, and makes the rows.
+time_them() {
+  local index=0 median ratio base cell
+  "$dir/compare" "$rounds" "${words[@]}" >"$dir/times"
   while read -r median ratio; do
     base=${bases[index]}
     cell=
     if [ "$base" != $((index + 1)) ]; then
-      cell="$ratio x $([ "$base" = $flock ] && echo flock || echo redis-cli)"
+      cell="$ratio x $([ "$base" = 1 ] && echo flock || echo redis-cli)"
     fi
     row "${names[index]}" "$(printf '%.2f ms' "$(calculate "$median / 1e6")")" "$cell" "$rounds" \
       "$([ -z "${limits[index]}" ] || target "$ratio" "${limits[index]}")"
     index=$((index + 1))
   done <"$dir/times"
+  names=() bases=() limits=() words=()
 }
 
 # The round trips of a run that finds the key free, counted by a proxy before the server.
@@ -392,7 +407,7 @@ $(describe_machine)
 $table
 Servers and clients share this one machine. Commands are timed side by side, from before their start
 until they are waited for, in $rounds rounds that run each of them once in random order; a ratio is
-the median of the ratios of each round. Of an idle waiter EVALSHA and EVAL count, less what the
+the median of the ratios of each round. The locale is C.UTF-8 but where it is named. Of an idle waiter EVALSHA and EVAL count, less what the
 holder alone sends; nothing else is sent after the first try. Of a job the clock is read in its
 first and last instructions, so that a hand-over includes its exit, the release, and the start of
 the next.
