@@ -47,7 +47,7 @@ class HooksTest : public ::testing::Test {
   }
 
   Hooks& hooks() {
-    if (!hooks_) hooks_.emplace(options_, InheritedSignals{}, reporter_);
+    if (!hooks_) hooks_.emplace(options_, inherited_, reporter_);
     return *hooks_;
   }
 
@@ -87,6 +87,7 @@ class HooksTest : public ::testing::Test {
 
   TempFolder folder_;
   Options options_;
+  InheritedSignals inherited_;
   Reporter reporter_{Options{}};
   Time now_{1000s};
   std::optional<Hooks> hooks_;
