@@ -44,12 +44,8 @@ std::string escaped(std::string_view text, std::string_view special) {
 }
 
 Words names_of(const OptionRow& row) {
-  Words names;
-  row.has_name([&](std::string_view name) {
-    names.emplace_back(name);
-    return false;
-  });
-  return names;
+  const auto names = row.names();
+  return {names.begin(), names.end()};
 }
 
 Words verbs_of(const OptionRow& row) {

@@ -8,13 +8,10 @@
 
 namespace cluster_leader {
 
-/// The options in `words`, which are those between the verb and "--". Throws UsageError about what
-/// cannot be read. Where help is asked for, that is all that it tells, and it does not look for
-/// options that the verb does not have.
+/// The options in `words`, which are the verb and what stands between it and "--", written as
+/// getopt_long(3) has them, but not abbreviated. Throws UsageError about the first word that cannot
+/// be read, unless help is asked for anywhere: then that is all that counts. Not for two threads at
+/// a time.
 RawOptions read_command_line(const VerbRow& verb, std::span<const char* const> words);
-
-/// What `cluster-leader --help` shows, and `cluster-leader VERB --help`.
-std::string help();
-std::string help_of(const VerbRow& verb);
 
 }  // namespace cluster_leader

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -38,10 +38,13 @@ struct OptionRow {
   /// A flag; an option that has one value; one that may be given again and again.
   using Target = std::variant<bool RawOptions::*, std::string RawOptions::*,
                               std::vector<std::string> RawOptions::*>;
+  /// Its names with their dashes, the short one first: "-w", "--wait", "--timeout". What is left
+  /// is nullptr.
+  using Spellings = std::array<const char*, 3>;
 
   Verbs verbs;
-  std::string_view names;  ///< with their dashes, the short one first: "-w,--wait,--timeout"
-  const char* value;       ///< stands for it in help: "D", "text|json"; empty for a flag
+  Spellings spellings;
+  const char* value;  ///< stands for it in help: "D", "text|json"; empty for a flag
   Target target;
   const char* group;           ///< under which help shows it
   const char* help;            ///< what it does, its default, and its variables in brackets
@@ -51,16 +54,8 @@ struct OptionRow {
   bool is_flag() const { return std::holds_alternative<bool RawOptions::*>(target); }
   /// Whether the next word is its value, unless that stands in the same word.
   bool wants_word() const { return !is_flag() && bare == nullptr; }
-  /// Whether `fits(name)` is true of one of the names.
-  template <typename Fits>
-  bool has_name(const Fits& fits) const {
-    for (std::size_t at = 0; at < names.size();) {
-      const std::size_t end = std::min(names.find(',', at), names.size());
-      if (fits(names.substr(at, end - at))) return true;
-      at = end + 1;
-    }
-    return false;
-  }
+  /// All of its names.
+  std::span<const char* const> names() const;
   /// The long name that stands first: what messages call it.
   std::string name() const;
 };

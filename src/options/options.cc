@@ -8,6 +8,7 @@
 #include "base/one_line.h"
 #include "exit_code.h"
 #include "options/command_line.h"
+#include "options/help.h"
 #include "options/mistakes.h"
 #include "options/option_table.h"
 #include "options/reading.h"
@@ -38,7 +39,7 @@ std::variant<Options, NothingToRun> parse(Words words) {
     }
     throw UsageError{about_missing_verb(ours)};
   }
-  const RawOptions raw = read_command_line(*verb, ours.subspan(1));
+  const RawOptions raw = read_command_line(*verb, ours);
   if (raw.help) return NothingToRun{kExitOk, help_of(*verb)};
   return read_options(*verb, raw, command);
 }

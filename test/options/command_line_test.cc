@@ -98,6 +98,14 @@ TEST_F(CommandLineTest, HelpAndVersionAreShown) {
 TEST_F(CommandLineTest, HelpIsShownWhateverElseIsWrong) {
   EXPECT_THAT(shown({"run", "--ttl", "x", "-h"}), HasSubstr("--heartbeat"));
   EXPECT_THAT(shown({"run", "--unknown", "--help", "--", "true"}), HasSubstr("--heartbeat"));
+  EXPECT_THAT(shown({"run", "extra", "--help", "--key"}), HasSubstr("--heartbeat"));
+  EXPECT_THAT(shown({"run", "-x", "-h"}), HasSubstr("--heartbeat"));
+}
+
+TEST_F(CommandLineTest, HelpIsNotShownForAWordThatIsAValue) {
+  EXPECT_THAT(run({"--key", "--help"}).keys, ElementsAre("--help"));
+  EXPECT_THAT(run({"--node", "-h"}).node, "-h");
+  EXPECT_THAT(refusal({"-kh"}), HasSubstr("--kill-after: 'h'"));
 }
 
 TEST_F(CommandLineTest, HelpShowsTheExitStatuses) {
@@ -213,6 +221,13 @@ TEST_F(CommandLineTest, AnEmptyOptionLeavesTheVariableStanding) {
 TEST_F(CommandLineTest, AValueThatIsMissingIsSaidSo) {
   EXPECT_EQ(refusal({"--key"}), "--key lacks its value");
   EXPECT_EQ(refusal({"--ttl", "5", "-k"}), "-k lacks its value");
+  EXPECT_EQ(refusal({"-nqk"}), "-k lacks its value");
+}
+
+TEST_F(CommandLineTest, OfTwoMistakesTheFirstIsNamed) {
+  EXPECT_THAT(refusal({"--unknown", "extra", "--quiet=x"}), HasSubstr("'--unknown'"));
+  EXPECT_THAT(refusal({"extra", "--unknown"}), HasSubstr("'extra'"));
+  EXPECT_THAT(refusal({"-xy", "--key"}), HasSubstr("'-x'"));
 }
 
 TEST_F(CommandLineTest, NoOptionIsGivenTwice) {
@@ -244,8 +259,9 @@ TEST_F(CommandLineTest, AnUnknownOptionIsNamedWithoutItsValue) {
 }
 
 TEST_F(CommandLineTest, OptionsAreNotAbbreviatedAndKnowTheirCase) {
-  for (const std::string word : {"--serve", "--KEY", "--t", "-K5", "-Q"}) {
-    EXPECT_THAT(refusal({word}), HasSubstr("run has no option"));
+  for (const std::string word :
+       {"--serve", "--serve=x", "--kill-afte", "--KEY", "--t", "--quie", "--hel", "-K5", "-Q"}) {
+    EXPECT_THAT(refusal({word}), testing::StartsWith("run has no option '" + word.substr(0, 2)));
   }
 }
 

@@ -117,10 +117,7 @@ std::set<std::string> names_in_table(const VerbRow* verb = nullptr) {
   std::set<std::string> names;
   for (const OptionRow& row : option_rows()) {
     if (verb != nullptr && !row.is_of(verb->verb)) continue;
-    row.has_name([&](std::string_view name) {
-      names.emplace(name);
-      return false;
-    });
+    names.insert(row.names().begin(), row.names().end());
   }
   return names;
 }
@@ -162,11 +159,7 @@ TEST_F(VerbsTest, HaveNoTwoOptionsOfOneName) {
   for (const VerbRow& verb : verb_rows()) {
     std::size_t count = 0;
     for (const OptionRow& row : option_rows()) {
-      if (!row.is_of(verb.verb)) continue;
-      row.has_name([&](std::string_view) {
-        ++count;
-        return false;
-      });
+      if (row.is_of(verb.verb)) count += row.names().size();
     }
     EXPECT_EQ(names_in_table(&verb).size(), count) << verb.name;
   }
@@ -195,7 +188,9 @@ TEST_F(VerbsTest, ShowTheirHelp) {
     for (const OptionRow& row : option_rows()) {
       // Another verb may have a row of the same name.
       const bool has = find_option(verb.verb, row.name()) != nullptr;
-      const std::string entry = "\n  " + std::string(row.names);
+      std::string entry = "\n  ";
+      for (const char* name : row.names())
+        entry += (entry.back() == ' ' ? "" : ",") + std::string(name);
       const bool stands =
           help.find(entry + ' ') != help.npos || help.find(entry + '[') != help.npos;
       EXPECT_EQ(stands, has) << entry;

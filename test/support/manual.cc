@@ -89,8 +89,7 @@ Names all(const std::string& text, const std::string& pattern) {
 
 Names options_in(const std::string& text) {
   Names options;
-  // Some versions of CLI11 put the short and the long names into columns of their own.
-  std::istringstream lines(std::regex_replace(text, std::regex(", +-"), ",-"));
+  std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     const std::size_t begin = line.find_first_not_of(' ');
     if (begin == std::string::npos || line[begin] != '-') continue;
