@@ -400,9 +400,11 @@ bool give_order(KeeperLink& link, Order order) {
 Supervisor make_supervisor(const Options& options, std::size_t contest, Time begin) {
   Policy policy = options.policy;
   if (options.keys.size() > 1) {
-    // A hundred moments in a heartbeat: few enough that one packet renews many leases.
+    // A hundred moments in a heartbeat: few enough that one packet renews many leases, which are
+    // neighbours in memory as well.
     constexpr std::size_t kMoments = 100;
-    policy.beat = options.timeline.heartbeat / kMoments * (contest % kMoments);
+    policy.beat =
+        options.timeline.heartbeat / kMoments * (contest * kMoments / options.keys.size());
   }
   return {options.timeline, policy, random_u64(), begin};
 }

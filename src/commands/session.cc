@@ -120,7 +120,11 @@ void Session::tick(Time now, ToDos& rest) {
     Contest& c = contests_[wake.contest];
     if (wake.at != c.armed) continue;
     c.armed = kNever;
-    tell(wake.contest, Tick{}, now, rest);
+    if (c.supervisor.wake_at() <= now) {
+      tell(wake.contest, Tick{}, now, rest);
+    } else {
+      arm(wake.contest);
+    }
   }
 }
 
