@@ -407,10 +407,10 @@ $(describe_machine)
 $table
 Servers and clients share this one machine. Commands are timed side by side, from before their start
 until they are waited for, in $rounds rounds that run each of them once in random order; a ratio is
-the median of the ratios of each round. The locale is C.UTF-8 but where it is named. Of an idle waiter EVALSHA and EVAL count, less what the
-holder alone sends; nothing else is sent after the first try. Of a job the clock is read in its
-first and last instructions, so that a hand-over includes its exit, the release, and the start of
-the next.
+the median of the ratios of each round. The locale is C.UTF-8 but where it is named. Of an idle
+waiter EVALSHA and EVAL count, less what the holder alone sends; nothing else is sent after the first
+try. Of a job the clock is read in its first and last instructions, so that a hand-over includes its
+exit, the release, and the start of the next.
 EOT
 }
 

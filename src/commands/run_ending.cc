@@ -34,12 +34,12 @@ int shell_status(const JobStatus& status) {
 }
 
 std::optional<std::string> why_not_run(const JobStatus& status, const std::string& program) {
-  const std::string reason = std::generic_category().message(status.value);
+  const auto reason = [&] { return std::generic_category().message(status.value); };
   if (status.kind == JobStatus::Kind::kNotExecuted) {
-    return "cannot execute " + program + ": " + reason;
+    return "cannot execute " + program + ": " + reason();
   }
   if (status.kind == JobStatus::Kind::kNotStarted) {
-    return "the job could not be started: " + reason;
+    return "the job could not be started: " + reason();
   }
   return std::nullopt;
 }
