@@ -89,7 +89,7 @@ class Reader {
     if (found == kNoValue) throw UsageError{name + " lacks its value"};
     if (found == kWrong) throw UsageError{name + " takes no value"};
     const bool is_again = std::find(given_.begin(), given_.end(), row) != given_.end();
-    given_.push_back(row);
+    if (!is_again) given_.push_back(row);
     std::visit(Keep{*row, optarg != nullptr ? optarg : row->bare, is_again, raw_}, row->target);
   }
 
