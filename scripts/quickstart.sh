@@ -12,7 +12,7 @@ follower=75
 "$root/scripts/install-deps.sh" build
 configure release
 cd "$root"
-cmake --build --preset release --target cluster-leader
+cmake --build --preset release --target cluster-leader completions
 binary=build/cluster-leader
 
 # A folder stands in for the server here, so that nothing else has to be installed or started.

@@ -2,6 +2,8 @@
 // into a status. Every status stands in exit_code.h.
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <exception>
 #include <string>
 #include <system_error>
@@ -23,14 +25,19 @@ namespace {
 /// Says what parse_options found, on the stream that it belongs to.
 int say(const NothingToRun& nothing) {
   if (nothing.status != kExitOk) {
-    Reporter({}).error(nothing.text);
+    Options how;
+    how.log_format = nothing.log_format;
+    Reporter(how).error(nothing.text);
     return nothing.status;
   }
   const char* at = nothing.text.data();
   const char* const end = at + nothing.text.size();
   while (at != end) {
     const ssize_t written = ::write(STDOUT_FILENO, at, static_cast<std::size_t>(end - at));
-    if (written < 0) return kExitOs;
+    if (written < 0) {
+      Reporter({}).error(std::string("cannot write to stdout: ") + std::strerror(errno));
+      return kExitOs;
+    }
     at += written;
   }
   return kExitOk;

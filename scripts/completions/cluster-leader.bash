@@ -42,7 +42,7 @@ _cluster_leader_command() {
 }
 
 _cluster_leader() {
-  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]} i
+  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]} i has_equals=
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; ++i)); do
     if [ "${COMP_WORDS[i]}" = -- ]; then
@@ -52,14 +52,14 @@ _cluster_leader() {
   done
   # An equals sign is a word of its own here.
   if [ "$word" = = ]; then
-    word=
+    word='' has_equals=yes
   elif [ "$before" = = ]; then
-    before=${COMP_WORDS[COMP_CWORD - 2]}
+    before=${COMP_WORDS[COMP_CWORD - 2]} has_equals=yes
   fi
   if ((COMP_CWORD == 1)); then
     _cluster_leader_words '@verbs@ --help --version'
   else
-    _cluster_leader_value "$verb" "$before" || _cluster_leader_option "$verb"
+    _cluster_leader_value "$verb" "$before" || [ -n "$has_equals" ] || _cluster_leader_option "$verb"
   fi
 }
 

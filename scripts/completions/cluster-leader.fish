@@ -20,7 +20,7 @@ function __cluster_leader_command
     set -l words (commandline -opc)
     set -l begin (math (contains -i -- -- $words) + 1)
     set -l command (string escape -- $words[$begin..-1]) (commandline -ct)
-    complete -C (string join ' ' -- $command)
+    complete --do-complete=(string join ' ' -- $command)
 end
 
 complete -c cluster-leader -f

@@ -179,7 +179,10 @@ std::string zsh_action(const Value& value) {
 
 /// What _arguments wants to hear of one name of an option.
 std::string zsh_spec(const OptionRow& row, const std::string& name) {
-  const bool again = std::holds_alternative<std::vector<std::string> RawOptions::*>(row.target);
+  const bool again = std::holds_alternative<std::vector<std::string> RawOptions::*>(row.target) &&
+                     std::any_of(verb_rows().begin(), verb_rows().end(), [&](const VerbRow& verb) {
+                       return row.is_of(verb.verb) && takes_many_keys(verb.verb);
+                     });
   const bool is_long = name.starts_with("--");
   std::string spec = again ? "*" : '(' + joined(names_of(row)) + ')';
   spec += name;

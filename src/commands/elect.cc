@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/poller.h"
+#include "commands/advice.h"
 #include "commands/candidate.h"
 #include "commands/hooks.h"
 #include "commands/keeper.h"
@@ -71,6 +72,7 @@ class Elect : public FrontDuty {
       return kExitOs;
     }
     location_ = *location;
+    advise_on_ttl(options_.timeline, reporter_);
     while (!stopping_ && !keep_once()) pause();
     take_leave();
     if (dies_of_ != 0) die_of(dies_of_);

@@ -7,6 +7,13 @@ namespace cluster_leader {
 std::optional<Location> make_location(const Options& options, std::string& fault) {
   const Credentials given{options.user, options.password, options.password_file};
   if (options.server.empty()) {
+    if (!is_host(options.host)) {
+      // It is not shown: it may be a URL with a password.
+      fault =
+          "the host (--host, REDIS_HOST) is neither a name of letters, digits and . - _ nor an "
+          "IPv6 address; what takes a URL is --server";
+      return std::nullopt;
+    }
     return RedisLocation{options.host, options.port, "", options.db, given};
   }
   std::optional<Location> location = parse_location(options.server, fault);

@@ -10,6 +10,7 @@
 
 #include "base/poller.h"
 #include "base/random.h"
+#include "commands/advice.h"
 #include "commands/candidate.h"
 #include "commands/keeper.h"
 #include "commands/metrics_file.h"
@@ -128,11 +129,7 @@ class Run {
   }
 
   void advise() {
-    if (options_.timeline.ttl < std::chrono::seconds(5)) {
-      reporter_.info("a ttl below 5 s loses leases on short hiccups of the network");
-    } else if (options_.timeline.ttl > std::chrono::minutes(1)) {
-      reporter_.info("a ttl above 60 s makes a failover slow when a machine dies");
-    }
+    advise_on_ttl(options_.timeline, reporter_);
     if (options_.aftermath.park) {
       reporter_.info("the key stays parked to this node for a ttl after the job (" +
                      std::to_string(ceil_ms(options_.timeline.ttl)) +

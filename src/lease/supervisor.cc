@@ -16,7 +16,7 @@ Time after(Time now, Duration d) { return d >= kNever - now ? kNever : now + d; 
 
 Supervisor::Supervisor(const Timeline& timeline, const Policy& policy, std::uint64_t seed,
                        Time begin)
-    : timeline_(timeline), policy_(policy), leased_(true), backoff_(seed) {
+    : timeline_(timeline), policy_(policy), begin_(begin), leased_(true), backoff_(seed) {
   state_.next_send_at = begin;
   state_.give_up_at = after(begin, policy.patience);
 }
@@ -201,6 +201,7 @@ void Supervisor::accept(const Busy& answer, const State::InFlight& request, Time
     give_up_candidacy(Outcome::kFollower, out);
     return;
   }
+  state_.give_up_at = std::min(state_.give_up_at, after(begin_, policy_.busy_patience));
   // A hint that came while the answer was under way may be newer than the answer.
   state_.next_send_at = state_.hinted ? now : after(now, answer.retry_after);
   // One last look before patience ends, since the hint that the key is free may have been lost.

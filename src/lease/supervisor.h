@@ -87,6 +87,8 @@ struct Action {
 };
 using Actions = std::vector<Action>;
 
+inline constexpr Duration kForever = Duration::max();
+
 /// What a user may choose about one term of leadership.
 struct Policy {
   /// How long to stand as a candidate while the key is busy or no server answers; at least
@@ -107,8 +109,10 @@ struct Policy {
   /// many leases of one process are not all renewed at once; each comes at most a heartbeat after
   /// the last one. Nothing: each comes a heartbeat after the last one.
   std::optional<Duration> beat{};
+  /// `patience` once it is known that somebody else has the key, where that is less. Both count
+  /// from the beginning.
+  Duration busy_patience = kForever;
 };
-inline constexpr Duration kForever = Duration::max();
 
 /// The rules of one lease, from candidate to release: the same events at the same times give the
 /// same actions. No I/O, no clock, no log. The promise that it keeps (design.md): while the job
@@ -225,6 +229,7 @@ class Supervisor {
 
   Timeline timeline_;
   Policy policy_;
+  Time begin_;
   bool leased_;
   Backoff backoff_;
   State state_;

@@ -127,6 +127,8 @@ RawOptions read_command_line(const VerbRow& verb, std::span<const char* const> w
     } catch (const UsageError& error) {
       if (!mistake) mistake = error;
       mistaken = at;
+      // Behind a command that lacks its "--" stand the options of that command.
+      if (found == kNoOption) break;
     }
   }
   if (mistake && !reader.raw().help) throw *mistake;

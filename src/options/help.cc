@@ -34,6 +34,9 @@ bool may_end_with(const VerbRow& verb, ExitCode code) {
     case kExitLost:
       // elect stands again, and check has a sentence of its own.
       return verb.command == Command::kMust;
+    case kExitUnavailable:
+      // elect goes on without a server.
+      return verb.command != Command::kMay;
     case kExitNotExecutable:
     case kExitNotFound:
       return verb.command != Command::kNone;

@@ -64,6 +64,11 @@ struct OptionRow {
 std::span<const VerbRow> verb_rows();
 std::span<const OptionRow> option_rows();
 
+/// Whether a verb is there for any number of keys.
+constexpr bool takes_many_keys(Options::Verb verb) {
+  return verb == Options::Verb::kElect || verb == Options::Verb::kStatus;
+}
+
 /// The verb of that name; nullptr if there is none.
 const VerbRow* find_verb(std::string_view name);
 

@@ -78,6 +78,7 @@ struct Options {
 struct NothingToRun {
   int status = 0;
   std::string text;  ///< for stdout if status is 0, else one line for stderr
+  Options::LogFormat log_format = Options::LogFormat::kText;  ///< of that line
 };
 
 /// Reads the command line and the environment. The command is split off at the first "--" before

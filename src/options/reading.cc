@@ -6,7 +6,9 @@
 #include <charconv>
 #include <climits>
 #include <cstdlib>
+#include <filesystem>
 #include <initializer_list>
+#include <system_error>
 #include <unordered_set>
 #include <utility>
 
@@ -142,7 +144,14 @@ void read_patience(const RawOptions& raw, Options& options) {
         "--join waits for the run that holds the key, so it cannot go with --nonblock"};
   }
   policy.wait_while_busy = wait != Duration::zero();
+  policy.busy_patience = wait;
   policy.patience = std::max(wait, options.timeline.connect);
+}
+
+/// The path from the root on, without "." and ".."; links are not looked at.
+std::filesystem::path plain_path(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::absolute(path, error).lexically_normal();
 }
 
 void read_aftermath(const RawOptions& raw, Options& options) {
@@ -159,14 +168,12 @@ void read_aftermath(const RawOptions& raw, Options& options) {
   }
   options.result_file = raw.result_file;
   options.metrics_file = raw.metrics_file;
-  if (!raw.result_file.empty() && raw.result_file == raw.metrics_file) {
+  if (!raw.result_file.empty() && !raw.metrics_file.empty() &&
+      plain_path(raw.result_file) == plain_path(raw.metrics_file)) {
     throw UsageError{
         "--result-file and --metrics-file name the same file, and the one would replace the other"};
   }
 }
-
-/// elect and status are there for any number of keys.
-bool takes_many_keys(Verb verb) { return verb == Verb::kElect || verb == Verb::kStatus; }
 
 void read_keys(const RawOptions& raw, Options& options) {
   options.keys = raw.keys;
@@ -194,7 +201,10 @@ void read_node(const RawOptions& raw, Options& options) {
     char name[HOST_NAME_MAX + 1] = {};
     if (::gethostname(name, sizeof name - 1) == 0) options.node = name;
   }
-  if (options.node.size() > 255) throw UsageError{"--node: at most 255 bytes are allowed"};
+  if (options.node.size() > 255) {
+    throw UsageError{"the label of this node has " + std::to_string(options.node.size()) +
+                     " bytes; at most 255 are allowed"};
+  }
 }
 
 void read_job(const RawOptions& raw, Options& options) {
@@ -322,6 +332,16 @@ void read_log(const RawOptions& raw, Options& options) {
 }
 
 }  // namespace
+
+Options::LogFormat log_format_of(const RawOptions& raw) {
+  Options options;
+  try {
+    read_log(raw, options);
+  } catch (const UsageError&) {
+    // Then as far as it went.
+  }
+  return options.log_format;
+}
 
 Options read_options(const VerbRow& verb, const RawOptions& raw,
                      std::optional<std::span<const char* const>> command) {

@@ -108,6 +108,18 @@ bool read_db(std::string_view text, int& db, std::string& fault) {
   return true;
 }
 
+/// Whether another URL of a server follows the first, behind a comma or a blank.
+bool names_several(std::string_view text) {
+  for (std::size_t at = 0; (at = text.find_first_of(", ", at)) != text.npos;) {
+    const std::string_view rest = text.substr(++at);
+    if (rest.starts_with("redis://") || rest.starts_with("rediss://") ||
+        rest.starts_with("unix://")) {
+      return true;
+    }
+  }
+  return false;
+}
+
 bool is_host_name(std::string_view host) {
   return host.size() <= kLongestHost && std::all_of(host.begin(), host.end(), [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -202,6 +214,10 @@ std::string describe(const Credentials& credentials) {
 }  // namespace
 
 std::optional<Location> parse_location(const std::string& url, std::string& fault) {
+  if (names_several(url)) {
+    refuse(fault, "names several servers, which this version cannot use");
+    return std::nullopt;
+  }
   Parts parts;
   if (!split(url, parts, fault)) return std::nullopt;
   const std::string scheme = lower(parts.scheme);
@@ -228,6 +244,11 @@ std::optional<Location> parse_location(const std::string& url, std::string& faul
   }
   refuse(fault, "is of an unknown kind; known are redis://, unix:// and file://");
   return std::nullopt;
+}
+
+bool is_host(const std::string& host) {
+  in6_addr address{};
+  return is_host_name(host) || ::inet_pton(AF_INET6, host.c_str(), &address) == 1;
 }
 
 std::string describe(const Location& location) {

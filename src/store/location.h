@@ -43,6 +43,9 @@ using Location = std::variant<RedisLocation, FileLocation>;
 /// line for people that does not contain the password.
 std::optional<Location> parse_location(const std::string& url, std::string& fault);
 
+/// Whether `host` may name a host: letters, digits and . - _ as in a URL, or an IPv6 address.
+bool is_host(const std::string& host);
+
 /// The location as a URL for messages, without any secret.
 std::string describe(const Location& location);
 

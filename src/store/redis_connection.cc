@@ -8,6 +8,10 @@ namespace cluster_leader {
 
 namespace {
 
+/// What may lie unread: far more than the longest reply to anything that is asked here. Whatever
+/// goes on sending is no server, and must take neither our memory nor our time.
+constexpr std::size_t kLongestUnread = 16 << 20;
+
 /// The confirmation of SUBSCRIBE: pushed in RESP3, a plain array in RESP2.
 bool is_confirmation(const redisReply& reply) {
   return reply.elements > 0 && text_of(*reply.element[0]) == "subscribe";
@@ -82,7 +86,11 @@ void RedisConnection::advance(const Poller& poller) {
 
 void RedisConnection::read() {
   if (fault_ != Fault::kNone) return;
-  if (redisBufferRead(context_.get()) != REDIS_OK) fault_ = Fault::kClosed;
+  if (redisBufferRead(context_.get()) != REDIS_OK) {
+    fault_ = Fault::kClosed;
+  } else if (context_->reader->len > kLongestUnread) {
+    fault_ = Fault::kNotRedis;
+  }
 }
 
 void RedisConnection::drain() {

@@ -81,7 +81,7 @@ std::optional<Failed> RedisLogin::begin(RedisConnection& connection) {
     int error = 0;
     auto read = read_secret(credentials.password_file, error);
     if (!read) return unreadable_secret(credentials.password_file, error);
-    secret = std::move(*read);
+    if (!read->empty()) secret = std::move(*read);
   }
   const std::string& user = credentials.user;
   const bool has_login = !user.empty() || !secret.empty();

@@ -135,22 +135,30 @@ TEST_P(CompletionsTest, OfferWhatAnOptionsNameStandsFor) {
   const auto offered =
       offers({"cluster-leader run --result-file " + path("resu"),
               "cluster-leader elect --on-leader marvel", "cluster-leader status --server f",
-              "cluster-leader run --key ", "cluster-leader run --key a --wait 1h --"});
+              "cluster-leader run --key ", "cluster-leader run --key a --wait 1h --",
+              "cluster-leader status --watch=", "cluster-leader run --key a --",
+              "cluster-leader elect --key a --"});
   EXPECT_THAT(offered[0], ElementsAre(EndsWith("result.json")));
   EXPECT_THAT(offered[1], ElementsAre("marvellous-hook"));
   EXPECT_THAT(offered[2], ElementsAre("file:///"));
   EXPECT_THAT(offered[3], IsEmpty());
   EXPECT_THAT(offered[4], Contains("--sticky"));
+  EXPECT_THAT(offered[5], IsEmpty());
+  // Only zsh keeps count of what is there.
+  EXPECT_EQ(offered[6].contains("--key"), GetParam().name != "zsh");
+  EXPECT_THAT(offered[7], Contains("--key"));
 }
 
 TEST_P(CompletionsTest, CompleteTheCommandAsWithoutClusterLeader) {
   folder_.write("marvellous-job", "#!/bin/sh\n", 0755);
   const auto offered = offers({"cluster-leader run --key a -- marvel",
                                "cluster-leader run --key a -- cat " + path("marvel"),
-                               "cluster-leader run --key a -- cluster-leader elect --on-e"});
+                               "cluster-leader run --key a -- cluster-leader elect --on-e",
+                               "cluster-leader run --key a -- --zqxj"});
   EXPECT_THAT(offered[0], ElementsAre("marvellous-job"));
   EXPECT_THAT(offered[1], ElementsAre(EndsWith("marvellous-job")));
   EXPECT_THAT(offered[2], ElementsAre("--on-exit"));
+  EXPECT_THAT(offered[3], IsEmpty());
 }
 
 TEST_P(CompletionsTest, HaveNoPlaceThatIsNotFilled) {

@@ -143,6 +143,61 @@ TEST_F(ExitStatusTest, UnknownHostIs69) {
   EXPECT_LT(ended.took, 2s + 1s);
 }
 
+TEST_F(ExitStatusTest, HostThatIsAUrlIs78WithoutItsPassword) {
+  for (const std::string verb : {"run", "elect", "check"}) {
+    std::vector<std::string> words = {CLUSTER_LEADER_BINARY, verb, "--host",
+                                      "redis://:s3cret@127.0.0.1:6379"};
+    if (verb == "run") words.insert(words.end(), {"--", "true"});
+    const Ended ended = Command(words).run();
+    expect_failure(ended, 78, {"--host", "--server"});
+    EXPECT_THAT(ended.err, Not(HasSubstr("s3cret")));
+  }
+}
+
+TEST_F(ExitStatusTest, FloodIs78AndTakesNeitherMemoryNorTime) {
+  FakeServer flood([](int fd) {
+    const std::string begin = "$999999999999\r\n";
+    const std::string more(1 << 16, 'x');
+    ssize_t sent = ::send(fd, begin.data(), begin.size(), MSG_NOSIGNAL);
+    while (sent > 0) sent = ::send(fd, more.data(), more.size(), MSG_NOSIGNAL);
+  });
+  const std::string url = url_of_port(flood.location().port);
+  const Ended ended = run_under_lease({"--server", url, "--key", "job-a"}, {"echo", "no"}).run();
+  expect_failure(ended, 78, {url, "job-a"});
+}
+
+TEST_F(ExitStatusTest, HelpThatCannotBeWrittenIs71) {
+  for (const std::string words : {"--help", "run --help", "--version"}) {
+    const Ended ended =
+        Command({"/bin/sh", "-c", "'" CLUSTER_LEADER_BINARY "' " + words + " >/dev/full"}).run();
+    expect_failure(ended, 71, {"stdout", "No space left"});
+  }
+}
+
+TEST_F(ExitStatusTest, UsageErrorIsAJsonObjectIfAsked) {
+  const std::string json = R"(","level":"error","message":"--ttl)";
+  EXPECT_THAT(
+      Command({CLUSTER_LEADER_BINARY, "run", "--log-format", "json", "--ttl", "x", "--", "a"})
+          .run()
+          .err,
+      HasSubstr(json));
+  EXPECT_THAT(Command({CLUSTER_LEADER_BINARY, "run", "--ttl", "x", "--", "a"})
+                  .with("CLUSTER_LEADER_LOG", "json")
+                  .run()
+                  .err,
+              HasSubstr(json));
+}
+
+TEST_F(ExitStatusTest, EmptyPasswordFileLeavesTheVariableStanding) {
+  const Server server(REDIS_SERVER, {"--requirepass", "hush"});
+  const UniqueFd empty(::open(path("empty").c_str(), O_CREAT | O_CLOEXEC, 0600));
+  const Words words = {CLUSTER_LEADER_BINARY, "check",      "--server",
+                       url_of(server),        "--key",      "job-a",
+                       "--password-file",     path("empty")};
+  expect_failure(Command(words).run(), 77, {"password"});
+  EXPECT_EQ(Command(words).with("REDIS_PASSWORD", "hush").run().status(), 75);
+}
+
 TEST_F(ExitStatusTest, MissingSocketIs69) {
   const std::string url = "unix://" + path("no-such-socket");
   const Ended ended = run_under_lease({"--server", url, "--key", "job-a"}, {"echo", "no"}).run();

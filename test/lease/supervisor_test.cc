@@ -299,6 +299,29 @@ TEST_F(WaitingSupervisorTest, IsAFollowerWhenPatienceEnds) {
   EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
 }
 
+TEST_F(WaitingSupervisorTest, PatienceWithAHolderMayBeShorterThanThatWithTheServer) {
+  policy.busy_patience = milliseconds(300);
+  stand();
+  pass(milliseconds(299));
+  EXPECT_EQ(supervisor->phase(), Phase::kCandidate) << "the server may still answer";
+  pass(milliseconds(200));
+  EXPECT_EQ(take_did(), "a");
+  answer(Busy{{"web-2/1"}, seconds(8), {}});
+  EXPECT_EQ(take_did(), ".");
+  EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
+}
+
+TEST_F(WaitingSupervisorTest, PatienceWithAHolderCountsFromTheBeginning) {
+  policy.busy_patience = milliseconds(300);
+  stand();
+  pass(milliseconds(100));
+  answer(Busy{{"web-2/1"}, seconds(8), {}});
+  pass(milliseconds(199));
+  EXPECT_EQ(supervisor->phase(), Phase::kCandidate);
+  pass(milliseconds(1));
+  EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
+}
+
 TEST_F(WaitingSupervisorTest, NamesTheTroubleWhenPatienceEndsWithoutAServer) {
   stand();
   answer(Busy{{"web-2/1"}, seconds(9), {}});

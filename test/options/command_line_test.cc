@@ -98,8 +98,21 @@ TEST_F(CommandLineTest, HelpAndVersionAreShown) {
 TEST_F(CommandLineTest, HelpIsShownWhateverElseIsWrong) {
   EXPECT_THAT(shown({"run", "--ttl", "x", "-h"}), HasSubstr("--heartbeat"));
   EXPECT_THAT(shown({"run", "--unknown", "--help", "--", "true"}), HasSubstr("--heartbeat"));
-  EXPECT_THAT(shown({"run", "extra", "--help", "--key"}), HasSubstr("--heartbeat"));
+  EXPECT_THAT(shown({"run", "--help", "extra", "--key"}), HasSubstr("--heartbeat"));
   EXPECT_THAT(shown({"run", "-x", "-h"}), HasSubstr("--heartbeat"));
+}
+
+TEST_F(CommandLineTest, OptionsOfACommandWithoutTwoDashesAreNotOurs) {
+  // Whoever sees a status of 0 takes the backup for made.
+  for (const std::string option : {"-h", "--help", "--version"}) {
+    EXPECT_THAT(refusal({"--key", "a", "pg_dump", option, "db"}),
+                testing::StartsWith("'pg_dump' is no option; the command must stand after '--'"));
+    EXPECT_THAT(usage_error({"check", "--key", "a", "x", option}),
+                testing::StartsWith("'x' is no option"));
+    EXPECT_THAT(usage_error({"pg_dump", option, "db"}), HasSubstr("there is no verb 'pg_dump'"));
+    EXPECT_THAT(usage_error({"--key", "run", "pg_dump", option}),
+                HasSubstr("'--key' stands before the verb"));
+  }
 }
 
 TEST_F(CommandLineTest, HelpIsNotShownForAWordThatIsAValue) {
@@ -256,6 +269,27 @@ TEST_F(CommandLineTest, AnUnknownOptionIsNamedWithoutItsValue) {
   EXPECT_THAT(refusal({"-phush"}), Not(HasSubstr("hush")));
   EXPECT_THAT(usage_error({"--password=hush", "run"}), Not(HasSubstr("hush")));
   EXPECT_THAT(usage_error({"-phush", "run"}), Not(HasSubstr("hush")));
+}
+
+TEST_F(CommandLineTest, APasswordInAUrlIsNotShownWhereverItStands) {
+  const std::string url = "redis://:hu@s h@h:1";
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"run", url, "--", "true"},
+                                             {"run", "--port", url, "--", "true"},
+                                             {"run", "--db", url, "--", "true"},
+                                             {"check", "--ttl", url},
+                                             {url}}) {
+    EXPECT_THAT(usage_error(words), testing::AllOf(Not(HasSubstr("hu")), Not(HasSubstr("s h"))));
+  }
+  EXPECT_THAT(refusal({}, {{"REDIS_PORT", url}}), HasSubstr("'redis://***@h:1'"));
+}
+
+TEST_F(CommandLineTest, AMessageThatQuotesMuchLosesItsMiddle) {
+  const std::string text = refusal({"--ttl", std::string(100'000, 'z')});
+  EXPECT_LT(text.size(), 4000U);
+  EXPECT_THAT(text, testing::StartsWith("--ttl: 'zzz"));
+  EXPECT_THAT(text, HasSubstr("z [...] z"));
+  EXPECT_THAT(text, HasSubstr("z' is no duration; "));
 }
 
 TEST_F(CommandLineTest, OptionsAreNotAbbreviatedAndKnowTheirCase) {

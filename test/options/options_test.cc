@@ -158,7 +158,7 @@ TEST_F(OptionsTest, TheNodeIsOptionVariableHostnameOrTheMachine) {
   EXPECT_EQ(run({}, {{"HOSTNAME", "host"}}).node, "host");
   EXPECT_EQ(run({}).node, name);
   EXPECT_EQ(run({"--node", std::string(255, 'n')}).node.size(), 255U);
-  EXPECT_THAT(refusal({"--node", std::string(256, 'n')}), HasSubstr("--node"));
+  EXPECT_THAT(refusal({"--node", std::string(256, 'n')}), HasSubstr("label of this node"));
 }
 
 // The lease.
@@ -238,6 +238,9 @@ TEST_F(OptionsTest, WaitingIsBoundedOrForEver) {
   EXPECT_EQ(run({"-winf"}).policy.patience, kForever);
   // A server that can be reached is never given up before it could answer.
   EXPECT_EQ(run({"-w", "1ms"}).policy.patience, seconds(2));
+  EXPECT_EQ(run({"-w", "1ms"}).policy.busy_patience, std::chrono::milliseconds(1));
+  EXPECT_EQ(run({"-w", "1m"}).policy.busy_patience, seconds(60));
+  EXPECT_EQ(run({"--join"}).policy.busy_patience, kForever);
   EXPECT_THAT(refusal({"-w", "-1"}), HasSubstr("--wait"));
   EXPECT_THAT(refusal({"-w", "for ever"}), HasSubstr("--wait"));
 }

@@ -182,7 +182,7 @@ TEST_F(VerbsTest, ShowTheirHelp) {
     EXPECT_THAT(shown({"--help"}), HasSubstr(std::string("\n  ") + verb.name + ' '));
     const std::string help = shown({verb.name, "--help"});
     EXPECT_EQ(shown({verb.name, "-h"}), help);
-    EXPECT_EQ(shown({verb.name, "--key", "a", "-qh"}), help);
+    EXPECT_EQ(shown({verb.name, "--server", "a", "-qh"}), help);
     EXPECT_THAT(help, HasSubstr(std::string("Usage: cluster-leader ") + verb.name + ' '));
     EXPECT_THAT(help, HasSubstr("\nExit status: "));
     for (const OptionRow& row : option_rows()) {
@@ -304,7 +304,9 @@ TEST_F(VerbsTest, OfRunSayWhatBecomesOfTheKey) {
   EXPECT_EQ(options.metrics_file, "/m");
   EXPECT_THAT(refusal({"--min-hold", "31d"}), HasSubstr("at most 30d"));
   EXPECT_THAT(refusal({"--sticky", "--join"}), HasSubstr("choose one"));
-  EXPECT_THAT(refusal({"--result-file", "/r", "--metrics-file", "/r"}), HasSubstr("same file"));
+  for (const std::string other : {"/r", "/./r", "//r", "/a/../r"}) {
+    EXPECT_THAT(refusal({"--result-file", "/r", "--metrics-file", other}), HasSubstr("same file"));
+  }
 }
 
 TEST_F(VerbsTest, OfRunThatJoinWaitForEverUnlessToldOtherwise) {

@@ -1,5 +1,6 @@
 #include "store/location.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <random>
@@ -37,6 +38,24 @@ std::string fault_of(const std::string& url) {
   EXPECT_FALSE(fault.empty()) << url;
   EXPECT_EQ(fault.find('\n'), std::string::npos) << url;
   return fault;
+}
+
+TEST(LocationTest, SeveralServersAreToldApartFromOneThatIsWrong) {
+  for (const char* url : {"redis://a,redis://b", "redis://:p@a,redis://:p@b:7",
+                          "redis://a redis://b", "redis://a, rediss://b", "unix:///a,unix:///b"}) {
+    EXPECT_THAT(fault_of(url), testing::HasSubstr("several servers")) << url;
+  }
+  EXPECT_EQ(redis("redis://:a,b@h").host, "h");
+}
+
+TEST(LocationTest, AHostIsANameOrAnAddress) {
+  for (const char* host : {"redis", "cache-1.example_net", "127.0.0.1", "::1", "fe80::1"}) {
+    EXPECT_TRUE(is_host(host)) << host;
+  }
+  for (const char* host : {"redis://h", "h:6379", "[::1]", "a b", "h/1", "\xff"}) {
+    EXPECT_FALSE(is_host(host)) << host;
+  }
+  EXPECT_FALSE(is_host(std::string(254, 'h')));
 }
 
 TEST(LocationTest, AHostIsEnough) {
