@@ -28,7 +28,7 @@ Candidate make_candidate(const Options& options) {
   }
   candidate.aftermath = options.aftermath;
   candidate.joins = options.policy.join;
-  candidate.listens = options.policy.wait_while_busy;
+  candidate.listens = options.policy.waits_while_busy();
   return candidate;
 }
 

@@ -189,18 +189,13 @@ void Supervisor::accept(const Granted& answer, const State::InFlight& request, T
   out.push_back({Kind::kStartJob, {}});
 }
 
-void Supervisor::accept(const Busy& answer, const State::InFlight& request, Time now,
-                        Actions& out) {
+void Supervisor::accept(const Busy& answer, const State::InFlight& request, Time now, Actions&) {
   assert(request.kind == RequestKind::kAcquire && state_.phase == Phase::kCandidate);
   static_cast<void>(request);
   state_.busy = true;
   // The first run that was seen is the one to wait for; if it vanishes without a result, that of a
   // later one is as good.
   if (policy_.join && state_.awaited == Token{}) state_.awaited = answer.token;
-  if (!policy_.wait_while_busy) {
-    give_up_candidacy(Outcome::kFollower, out);
-    return;
-  }
   state_.give_up_at = std::min(state_.give_up_at, after(begin_, policy_.busy_patience));
   // A hint that came while the answer was under way may be newer than the answer.
   state_.next_send_at = state_.hinted ? now : after(now, answer.retry_after);

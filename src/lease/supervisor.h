@@ -94,8 +94,9 @@ struct Policy {
   /// How long to stand as a candidate while the key is busy or no server answers; at least
   /// Timeline::connect. kForever: for ever.
   Duration patience{};
-  /// Whether to go on standing while somebody else has the key.
-  bool wait_while_busy = false;
+  /// The same once it is known that somebody else has the key, where that is less; 0: not at all.
+  /// Both count from the beginning.
+  Duration busy_patience{};
   /// Whether kill_after also counts after a signal that was only passed on.
   bool kill_after_forwarded = false;
   /// Whether the result of somebody else's run is as good as a lease.
@@ -109,9 +110,8 @@ struct Policy {
   /// many leases of one process are not all renewed at once; each comes at most a heartbeat after
   /// the last one. Nothing: each comes a heartbeat after the last one.
   std::optional<Duration> beat{};
-  /// `patience` once it is known that somebody else has the key, where that is less. Both count
-  /// from the beginning.
-  Duration busy_patience = kForever;
+
+  bool waits_while_busy() const { return busy_patience > Duration::zero(); }
 };
 
 /// The rules of one lease, from candidate to release: the same events at the same times give the

@@ -143,7 +143,6 @@ void read_patience(const RawOptions& raw, Options& options) {
     throw UsageError{
         "--join waits for the run that holds the key, so it cannot go with --nonblock"};
   }
-  policy.wait_while_busy = wait != Duration::zero();
   policy.busy_patience = wait;
   policy.patience = std::max(wait, options.timeline.connect);
 }

@@ -26,7 +26,7 @@ class SessionTest : public ::testing::Test {
  protected:
   SessionTest() {
     policy_.patience = kForever;
-    policy_.wait_while_busy = true;
+    policy_.busy_patience = kForever;
     open(Options::LogLevel::kQuiet);
   }
 

@@ -19,7 +19,7 @@ inline constexpr RunResult kWell{0, 100, 200};
 class SupervisorTest : public ::testing::Test {
  protected:
   Timeline timeline = Timeline::of(std::chrono::seconds(10));
-  Policy policy{timeline.connect, false, false};
+  Policy policy{timeline.connect, {}, false};
   Time now{std::chrono::seconds(1000)};
   std::optional<Supervisor> supervisor;
   std::string did;  ///< the actions since the last look, one letter each
@@ -89,7 +89,7 @@ class SupervisorTest : public ::testing::Test {
 /// One that waits for the key.
 class WaitingSupervisorTest : public SupervisorTest {
  protected:
-  WaitingSupervisorTest() { policy = {std::chrono::seconds(60), true, false}; }
+  WaitingSupervisorTest() { policy = {std::chrono::seconds(60), kForever, false}; }
 };
 
 }  // namespace cluster_leader

@@ -505,8 +505,8 @@ SearchResult search(const Policy& policy, const Misfortunes& misfortunes) {
   return result;
 }
 
-Policy waiting() { return {4 * kTick, true, true}; }
-Policy trying_once() { return {2 * kTick, false, false}; }
+Policy waiting() { return {4 * kTick, kForever, true}; }
+Policy trying_once() { return {2 * kTick, {}, false}; }
 Policy restarting() {
   Policy policy = trying_once();
   policy.kill_after_forwarded = true;

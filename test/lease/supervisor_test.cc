@@ -526,7 +526,7 @@ class JoiningSupervisorTest : public SupervisorTest {
  protected:
   JoiningSupervisorTest() {
     policy.patience = seconds(60);
-    policy.wait_while_busy = true;
+    policy.busy_patience = kForever;
     policy.join = true;
   }
 };

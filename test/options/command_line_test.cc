@@ -216,7 +216,7 @@ TEST_F(CommandLineTest, AnEmptyValueCountsAsUnset) {
       EXPECT_EQ(options.timeline.kill_after, seconds(2));
       EXPECT_EQ(options.timeline.connect, seconds(2));
       EXPECT_FALSE(options.policy.kill_after_forwarded);
-      EXPECT_FALSE(options.policy.wait_while_busy);
+      EXPECT_FALSE(options.policy.waits_while_busy());
       EXPECT_EQ(options.stop_signal, 15);
       EXPECT_EQ(options.follower_status, 75);
       EXPECT_EQ(options.if_unavailable, Options::IfUnavailable::kFail);

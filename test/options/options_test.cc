@@ -223,7 +223,7 @@ TEST_F(OptionsTest, TryingOnceIsTheDefault) {
                                                 {"-n", "-w0"},
                                                 {"-w0ms"}}) {
     const Policy policy = run(words).policy;
-    EXPECT_FALSE(policy.wait_while_busy);
+    EXPECT_FALSE(policy.waits_while_busy());
     EXPECT_EQ(policy.patience, seconds(2));
   }
 }
@@ -231,7 +231,7 @@ TEST_F(OptionsTest, TryingOnceIsTheDefault) {
 TEST_F(OptionsTest, WaitingIsBoundedOrForEver) {
   for (const std::string name : {"-w", "--wait", "--timeout"}) {
     const Policy policy = run({name, "1m"}).policy;
-    EXPECT_TRUE(policy.wait_while_busy);
+    EXPECT_TRUE(policy.waits_while_busy());
     EXPECT_EQ(policy.patience, seconds(60));
   }
   EXPECT_EQ(run({"-w", "inf"}).policy.patience, kForever);

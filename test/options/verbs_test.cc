@@ -330,7 +330,7 @@ class ElectOptionsTest : public VerbsTest {
 TEST_F(ElectOptionsTest, StandsForEver) {
   const Policy policy = elect({}).policy;
   EXPECT_EQ(policy.patience, kForever);
-  EXPECT_TRUE(policy.wait_while_busy);
+  EXPECT_TRUE(policy.waits_while_busy());
   EXPECT_FALSE(policy.join);
   EXPECT_FALSE(policy.restarts);
 }
