@@ -1,23 +1,25 @@
-# add_mutation(NAME ORIGINAL REPLACEMENT FILTER) breaks one rule of src/lease/${mutated} and expects
-# the lease tests that FILTER (of GoogleTest) selects to notice. ORIGINAL must occur exactly once in
-# the file, or the build stops. The ctest mutation.NAME passes only if the tests fail.
+# add_mutation(NAME ORIGINAL REPLACEMENT FILTER) breaks one rule in the file ${mutated} of the
+# project and expects the lease tests that FILTER (of GoogleTest) selects to notice. ORIGINAL must
+# occur exactly once in the file, or the build stops. The ctest mutation.NAME passes only if the
+# tests fail.
 #
 # The executable is the object files of lease_tests, linked with the mutated file in front of the
-# library's.
+# library that it belongs to.
 function(add_mutation name original replacement filter)
-  set(source ${PROJECT_SOURCE_DIR}/src/lease/${mutated})
+  set(source ${PROJECT_SOURCE_DIR}/${mutated})
+  cmake_path(GET mutated FILENAME file)
   set(mutator ${PROJECT_SOURCE_DIR}/scripts/cmake/mutate.cmake)
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/mutants/${name})
   # Texts of code travel in files: command lines would have to survive the quoting of two languages.
   file(CONFIGURE OUTPUT ${folder}/original.txt CONTENT "\${original}")
   file(CONFIGURE OUTPUT ${folder}/replacement.txt CONTENT "\${replacement}")
   add_custom_command(
-    OUTPUT ${folder}/${mutated}
+    OUTPUT ${folder}/${file}
     COMMAND ${CMAKE_COMMAND} -P ${mutator} ${source} ${folder} ${name}
     DEPENDS ${source} ${mutator} ${folder}/original.txt ${folder}/replacement.txt
     COMMENT "Mutating ${mutated}: ${name}"
     VERBATIM)
-  add_executable(mutant_${name} ${folder}/${mutated} $<TARGET_OBJECTS:lease_tests>)
+  add_executable(mutant_${name} ${folder}/${file} $<TARGET_OBJECTS:lease_tests>)
   target_link_libraries(mutant_${name} PRIVATE lease test_support GTest::gmock_main)
   # A broken rule may leave something unused, and that is not what is tested here.
   target_compile_options(mutant_${name} PRIVATE -w)

@@ -105,12 +105,14 @@ class Elect : public FrontDuty {
 
   int be_keeper(int front_pidfd) {
     Poller poller;
-    Session session(open_store(location_, candidate_), describe(location_), reporter_);
+    Session session(
+        open_store(location_, candidate_), describe(location_),
+        [this] { return new_holder(options_.node); }, reporter_);
     const Time now = BootClock::now();
     for (std::size_t i = 0; i < options_.keys.size(); ++i) {
       const Time begin = now + kBeginPause * (i / kBeginTogether);
       session.add(full_key(options_, options_.keys[i]), options_.keys[i],
-                  make_supervisor(options_, i, begin), new_holder(options_.node));
+                  make_supervisor(options_, i, begin));
     }
     KeeperDuty duty{options_, inherited_};
     duty.rests = is_hung_;

@@ -235,7 +235,7 @@ class KeeperLoop {
     if (order == Order::kRest) resting_ = true;
     for (std::size_t i = 0; i < session_.size(); ++i) {
       // Who rests from the last time goes on resting, and no longer for being asked again.
-      const bool has_begun = session_.at(i).supervisor.state().last_attempt > 0;
+      const bool has_begun = session_.at(i).supervisor.has_asked();
       const bool gives_up = order == Order::kRest || has_begun;
       if (phase(i) != Phase::kDone && gives_up) tell(i, ResignAsked{}, now);
     }
@@ -322,7 +322,7 @@ class KeeperLoop {
   void stand(std::size_t contest, Time begin) {
     --done_;
     if (!comes_back_.empty()) comes_back_[contest] = false;
-    session_.stand(contest, make_supervisor(options_, contest, begin), new_holder(options_.node));
+    session_.stand(contest, make_supervisor(options_, contest, begin));
   }
 
   void end_if_all_are_done() {

@@ -59,7 +59,7 @@ class Run {
         signals_(inherited_),
         terminal_(has_terminal()),
         candidate_(make_candidate(options)),
-        claim_{full_key(options, key()), new_holder(options.node)} {
+        claim_{full_key(options, key()), {}} {
     if (options.die_with_parent) parent_.emplace();
   }
 
@@ -95,6 +95,7 @@ class Run {
     open_session(open_store(location_, candidate_),
                  Supervisor(options_.timeline, options_.policy, random_u64(), BootClock::now()));
     const bool granted = stand();
+    claim_.holder = session_->at(0).own;
     ending_.decided_ms = wall_clock_ms();
     ending_.leader = session_->at(0).leader();
     if (granted) return supervise();
@@ -111,8 +112,10 @@ class Run {
   }
 
   void open_session(std::unique_ptr<Store> store, const Supervisor& supervisor) {
-    session_.emplace(std::move(store), describe(location_), reporter_);
-    session_->add(claim_.key, key(), supervisor, claim_.holder);
+    session_.emplace(
+        std::move(store), describe(location_), [this] { return new_holder(options_.node); },
+        reporter_);
+    session_->add(claim_.key, key(), supervisor);
   }
 
   /// Tells the supervisor of `event`. What is left to do then shows in its phase.
@@ -321,7 +324,7 @@ class Run {
   SignalReader signals_;
   bool terminal_;
   Candidate candidate_;
-  Claim claim_;
+  Claim claim_;                        ///< under the holder id of the last acquisition
   std::optional<ParentWatch> parent_;  ///< for --die-with-parent
   Location location_;
   std::string where_;

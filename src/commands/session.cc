@@ -6,12 +6,27 @@
 
 namespace cluster_leader {
 
-Session::Session(std::unique_ptr<Store> store, std::string place, Reporter& reporter)
-    : store_(std::move(store)), place_(std::move(place)), reporter_(reporter) {}
+namespace {
 
-std::size_t Session::add(Key key, std::string name, const Supervisor& supervisor, HolderId holder) {
+/// Why `answer` says nothing about the lease, for people; empty if it does.
+std::string failure_in(const Answer& answer) {
+  if (const auto* young = std::get_if<Young>(&answer)) return describe(*young);
+  const auto* failed = std::get_if<Failed>(&answer);
+  return failed != nullptr ? failed->text : "";
+}
+
+}  // namespace
+
+Session::Session(std::unique_ptr<Store> store, std::string place,
+                 std::function<HolderId()> new_holder, Reporter& reporter)
+    : store_(std::move(store)),
+      place_(std::move(place)),
+      new_holder_(std::move(new_holder)),
+      reporter_(reporter) {}
+
+std::size_t Session::add(Key key, std::string name, const Supervisor& supervisor) {
   const std::size_t contest = contests_.size();
-  contests_.push_back({std::move(name), supervisor, std::move(holder), {}, {}});
+  contests_.push_back({std::move(name), supervisor, new_holder_(), {}, {}});
   if (store_) {
     [[maybe_unused]] const std::size_t claim = store_->add(std::move(key));
     assert(claim == contest);
@@ -21,15 +36,21 @@ std::size_t Session::add(Key key, std::string name, const Supervisor& supervisor
   return contest;
 }
 
-void Session::stand(std::size_t contest, const Supervisor& supervisor, HolderId holder) {
+void Session::stand(std::size_t contest, const Supervisor& supervisor) {
   Contest& c = contests_[contest];
   assert(c.supervisor.phase() == Phase::kDone);
-  c.supervisor = supervisor;
-  c.last_own = std::exchange(c.own, std::move(holder));
+  const Supervisor earlier = std::exchange(c.supervisor, supervisor);
+  c.supervisor.number_on_from(earlier);
   c.renewals = 0;
   c.slowest_renewal = {};
-  store_->set_holder(contest, c.own);
+  take_new_id(contest);
   arm(contest);
+}
+
+void Session::take_new_id(std::size_t contest) {
+  Contest& c = contests_[contest];
+  c.last_own = std::exchange(c.own, new_holder_());
+  store_->set_holder(contest, c.own);
 }
 
 void Session::tell(std::size_t contest, const Event& event, Time now, ToDos& rest) {
@@ -53,6 +74,9 @@ void Session::carry_out(std::size_t contest, const Actions& actions, Time now, T
       case Action::Kind::kAbandon:
         note_no_answer(contest);
         store_->abandon(contest);
+        break;
+      case Action::Kind::kNewId:
+        take_new_id(contest);
         break;
       case Action::Kind::kStartJob:
       case Action::Kind::kStopJob:
@@ -133,20 +157,22 @@ void Session::advance(const Poller& poller, Time now, ToDos& rest) {
   if (!store_) return;
   store_->advance(poller, now);
   while (const std::optional<StoreEvent> event = store_->next()) {
-    if (const auto* answer = std::get_if<Answer>(&event->what)) {
-      take_answer(event->claim, *answer, now, rest);
+    if (const auto* answered = std::get_if<Answered>(&event->what)) {
+      take_answer(event->claim, *answered, now, rest);
     } else {
       take_notice(event->claim, std::get<Notice>(event->what), now, rest);
     }
   }
 }
 
-void Session::take_answer(std::size_t contest, const Answer& answer, Time now, ToDos& rest) {
+void Session::take_answer(std::size_t contest, const Answered& answered, Time now, ToDos& rest) {
   Contest& c = contests_[contest];
+  if (!c.supervisor.awaits(answered.attempt)) return;
+  const Answer& answer = answered.answer;
   const auto* busy = std::get_if<Busy>(&answer);
   const bool is_news = busy != nullptr && busy->holder != c.other;
   note(contest, answer, now);
-  tell(contest, Answered{c.supervisor.state().last_attempt, answer}, now, rest);
+  tell(contest, answered, now, rest);
   if (busy != nullptr && busy->holder == c.last_own) {
     // A lease that has slipped away from us still stands there for a moment, and nobody leads.
     see(contest, after_answer(c.leadership, c.supervisor, c.own, Busy{{}, busy->retry_after, {}}));
@@ -163,10 +189,13 @@ void Session::take_notice(std::size_t contest, const Notice& notice, Time now, T
   if (notice.kind == Notice::Kind::kTaken) {
     see(contest, after_taken(c.leadership, c.supervisor, c.own, notice.holder, notice.token));
   }
-  // That a key is free is news for candidates, and that somebody else has taken it for its holder.
+  // That a key is free is news for candidates, and that somebody else has taken it for its holder;
+  // also for a candidate that nobody could tell who has it, as when the server is young.
+  const bool is_free = notice.kind == Notice::Kind::kFree;
   const bool is_candidate = c.supervisor.phase() == Phase::kCandidate;
+  const bool is_in_the_dark = is_candidate && c.supervisor.contact() == Contact::kNone;
   const bool is_news =
-      notice.kind == Notice::Kind::kBroken || is_candidate == (notice.kind == Notice::Kind::kFree);
+      notice.kind == Notice::Kind::kBroken || is_candidate == is_free || is_in_the_dark;
   if (is_news) tell(contest, Hinted{}, now, rest);
   if (notice.kind == Notice::Kind::kFree) {
     see(contest, after_given_back(c.leadership, c.supervisor, c.own, notice.holder));
@@ -175,12 +204,9 @@ void Session::take_notice(std::size_t contest, const Notice& notice, Time now, T
 
 void Session::note(std::size_t contest, const Answer& answer, Time now) {
   Contest& c = contests_[contest];
-  if (const auto* failed = std::get_if<Failed>(&answer)) {
-    if (c.failure != failed->text) reporter_.info(where(contest) + ": " + failed->text);
-    c.failure = failed->text;
-    return;
-  }
-  c.failure.clear();
+  const std::string failure = failure_in(answer);
+  if (!failure.empty() && c.failure != failure) reporter_.info(where(contest) + ": " + failure);
+  c.failure = failure;
   if (const auto* busy = std::get_if<Busy>(&answer)) {
     c.other = busy->holder;
   } else if (const auto* lost = std::get_if<Lost>(&answer)) {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <queue>
@@ -20,9 +21,9 @@ namespace cluster_leader {
 struct Contest {
   std::string name;  ///< the key as the user wrote it
   Supervisor supervisor;
-  HolderId own;  ///< of the present term
+  HolderId own;  ///< the present holder id
   Leadership leadership;
-  HolderId last_own{};  ///< of the term before
+  HolderId last_own{};  ///< the one before
   /// What stood at the key instead of our lease when the last answer told; may be empty.
   HolderId other{};
   /// Why there is no answer, for people. Empty if the last request was answered.
@@ -56,13 +57,15 @@ using ToDos = std::vector<ToDo>;
 class Session {
  public:
   /// `store` is null where there is no lease to ask for. `place` names it in messages.
-  Session(std::unique_ptr<Store> store, std::string place, Reporter& reporter);
+  /// `new_holder` makes a holder id that was never used before; each acquisition takes one.
+  Session(std::unique_ptr<Store> store, std::string place, std::function<HolderId()> new_holder,
+          Reporter& reporter);
 
   /// Adds a contest for `key`, called `name` in messages, and returns its number: 0, 1, 2, ...
-  std::size_t add(Key key, std::string name, const Supervisor& supervisor, HolderId holder);
+  std::size_t add(Key key, std::string name, const Supervisor& supervisor);
 
   /// A further term. REQUIRES: the last one is done.
-  void stand(std::size_t contest, const Supervisor& supervisor, HolderId holder);
+  void stand(std::size_t contest, const Supervisor& supervisor);
 
   /// Tells a supervisor of `event`; what is left to do is added to `rest`.
   void tell(std::size_t contest, const Event& event, Time now, ToDos& rest);
@@ -98,13 +101,15 @@ class Session {
   void see(std::size_t contest, Leadership leadership);
   void note_change(std::size_t contest);
   void arm(std::size_t contest);
-  void take_answer(std::size_t contest, const Answer& answer, Time now, ToDos& rest);
+  void take_new_id(std::size_t contest);
+  void take_answer(std::size_t contest, const Answered& answered, Time now, ToDos& rest);
   void take_notice(std::size_t contest, const Notice& notice, Time now, ToDos& rest);
   void note(std::size_t contest, const Answer& answer, Time now);
   void note_no_answer(std::size_t contest);
 
   std::unique_ptr<Store> store_;
   std::string place_;
+  std::function<HolderId()> new_holder_;
   Reporter& reporter_;
   std::vector<Contest> contests_;
   std::priority_queue<Wake, std::vector<Wake>, std::greater<>> queue_;

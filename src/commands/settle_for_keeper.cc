@@ -28,7 +28,7 @@ void settle_for_keeper(const Location& location, const Candidate& candidate,
       now = poller.wait(std::min(latest, store->wake_at()));
       store->advance(poller, now);
       while (const auto event = store->next()) {
-        if (std::holds_alternative<Answer>(event->what)) --open;
+        if (std::holds_alternative<Answered>(event->what)) --open;
       }
     }
   } catch (const std::system_error&) {

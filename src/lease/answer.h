@@ -82,6 +82,13 @@ struct Lost {
 /// Nothing of this claim stands on the server (any more).
 struct Released {};
 
+/// The server has been up for less than a ttl and 1 s, so it may have forgotten a lease whose job
+/// is still running. It grants nothing but a lease that is the candidate's own already.
+struct Young {
+  Duration age{};   ///< how long it has been up, in whole seconds
+  Duration rest{};  ///< until it grants leases with the candidate's ttl; more than zero
+};
+
 /// Why there is no answer about the lease. Each is one exit status.
 enum class Trouble : std::uint8_t {
   kUnreachable,    ///< name, network or peer: nobody answered, or the connection broke
@@ -105,8 +112,20 @@ struct Failed {
   bool unknown = false;
   /// When asking again is worth while; zero if the store does not know.
   Duration retry_after{};
+  /// True if a release of the holder id may still be on its way to the server, so that the id must
+  /// never acquire again: that release would delete the lease that it gets.
+  bool id_spent = false;
 };
 
-using Answer = std::variant<Granted, Busy, Done, Renewed, Lost, Released, Failed>;
+using Answer = std::variant<Granted, Busy, Done, Renewed, Lost, Released, Young, Failed>;
+
+/// Why nothing is granted yet, as one line for people.
+std::string describe(const Young& answer);
+
+/// An answer with the number of the request that it belongs to (Request::attempt).
+struct Answered {
+  std::uint64_t attempt = 0;
+  Answer answer;
+};
 
 }  // namespace cluster_leader

@@ -44,7 +44,8 @@ class Reading {
     return is_taken ? before_ : Leadership{Standing::kNone, {}, {}};
   }
 
-  // The supervisor counts those.
+  // The supervisor's contact says what these mean.
+  Leadership operator()(const Young&) const { return before_; }
   Leadership operator()(const Failed&) const { return before_; }
 
  private:

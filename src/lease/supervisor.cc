@@ -29,6 +29,11 @@ Supervisor Supervisor::without_lease(const Timeline& timeline, const Policy& pol
   return supervisor;
 }
 
+void Supervisor::number_on_from(const Supervisor& earlier) {
+  assert(!has_asked());
+  state_.last_attempt = first_attempt_ = earlier.state_.last_attempt;
+}
+
 Actions Supervisor::step(const Event& event, Time now) {
   Actions out;
   // Twice: whatever has arrived, a kill that is due comes first; and what arrived may be a reason.
@@ -119,7 +124,7 @@ void Supervisor::make_requests(Time now, Actions& out) {
     state_.in_flight.reset();
     state_.connected = false;
     state_.contact = Contact::kNone;
-    state_.busy = false;
+    state_.busy = state_.young = false;
     state_.trouble = Trouble::kUnreachable;
     out.push_back({Kind::kCancel, {}});
     retry(Duration::zero(), now);
@@ -160,14 +165,13 @@ void Supervisor::on(const Tick&, Time now, Actions& out) {
 }
 
 void Supervisor::on(const Answered& event, Time now, Actions& out) {
-  // An answer to anything but the request in flight is about a moment that has passed.
-  if (!state_.in_flight || event.attempt != state_.in_flight->attempt) return;
+  if (!awaits(event.attempt)) return;
   const State::InFlight request = *state_.in_flight;
   state_.in_flight.reset();
   if (!std::holds_alternative<Failed>(event.answer)) {
     state_.connected = true;
     state_.contact = Contact::kAnswered;
-    state_.busy = false;
+    state_.busy = state_.young = false;
     backoff_.reset();
   }
   std::visit([&](const auto& answer) { accept(answer, request, now, out); }, event.answer);
@@ -243,8 +247,20 @@ void Supervisor::accept(const Released&, const State::InFlight& request, Time no
     finish(out);
     return;
   }
-  state_.handing_back = false;
+  take_new_id(out);
   retry(Duration::zero(), now);
+}
+
+void Supervisor::accept(const Young& answer, const State::InFlight& request, Time now,
+                        Actions& out) {
+  assert(request.kind == RequestKind::kAcquire && state_.phase == Phase::kCandidate);
+  static_cast<void>(request);
+  state_.contact = Contact::kNone;
+  state_.trouble = Trouble::kNotServing;
+  state_.young = true;
+  // A hint that came while the answer was under way may be newer than the answer.
+  state_.next_send_at = state_.hinted ? now : after(now, answer.rest);
+  if (state_.next_send_at >= state_.give_up_at) give_up_candidacy(Outcome::kFailed, out);
 }
 
 void Supervisor::accept(const Failed& answer, const State::InFlight& request, Time now,
@@ -253,9 +269,10 @@ void Supervisor::accept(const Failed& answer, const State::InFlight& request, Ti
   // What else is in the way leaves the connection, if there was one, as it is.
   state_.connected = state_.connected && answer.trouble != Trouble::kUnreachable;
   state_.contact = Contact::kNone;
-  state_.busy = false;
+  state_.busy = state_.young = false;
   state_.trouble = answer.trouble;
   if (request.kind == RequestKind::kAcquire && answer.unknown) state_.acquire_unknown = true;
+  if (state_.phase == Phase::kCandidate && answer.id_spent) take_new_id(out);
   if (state_.phase == Phase::kReleasing && is_permanent(answer.trouble)) {
     finish(out);
     return;
@@ -282,7 +299,7 @@ void Supervisor::on(const Hinted&, Time now, Actions&) {
   if (!is_candidate && !holds) return;
   if (state_.in_flight) {
     state_.hinted = true;
-  } else if (is_candidate ? state_.busy : state_.contact == Contact::kAnswered) {
+  } else if (is_candidate ? state_.busy || state_.young : state_.contact == Contact::kAnswered) {
     state_.next_send_at = now;
   }
 }
@@ -386,6 +403,12 @@ void Supervisor::hand_back(Time now) {
   state_.handing_back = true;
   state_.trouble = Trouble::kUnreachable;
   state_.next_send_at = now;
+}
+
+void Supervisor::take_new_id(Actions& out) {
+  // Nothing was ever sent under the new one.
+  state_.handing_back = state_.acquire_unknown = false;
+  out.push_back({Kind::kNewId, {}});
 }
 
 void Supervisor::stop_job(Time now, Actions& out) {

@@ -46,14 +46,10 @@ enum class Contact : std::uint8_t {
 
 // What can happen. Each is told to Supervisor::step with the time at which it was noticed.
 struct Tick {};  ///< nothing but the passing of time
-struct Answered {
-  std::uint64_t attempt = 0;
-  Answer answer;
-};
-/// Asking again may be worth while (Notice): a candidate that waits for a busy key tries at once,
-/// and a holder makes sure at once that it still is one. Never more than one request at a time, and
-/// no shorter pause after a request that brought no answer: a storm of hints goes at the pace of
-/// the server's answers. A candidate that has not begun yet stays out.
+/// Asking again may be worth while (Notice): a candidate that waits for a busy key, or for a young
+/// server, tries at once, and a holder makes sure at once that it still is one. Never more than one
+/// request at a time, and no shorter pause after a request that brought no answer: a storm of hints
+/// goes at the pace of the server's answers. A candidate that has not begun yet stays out.
 struct Hinted {};
 struct AbortAsked {};  ///< a signal that ends us, while there is no job
 /// The term is to end, whatever phase it is in: a running job is stopped politely, killed after
@@ -76,6 +72,7 @@ struct Action {
     kSend,      ///< send `request` to the store
     kCancel,    ///< Store::cancel
     kAbandon,   ///< Store::abandon
+    kNewId,     ///< take a new holder id before the next request is sent (Store::set_holder)
     kStartJob,  ///< look at the clock once more (Tick); if the phase is still kGranted, start the
                 ///< job, then tell JobStarted or StartFailed
     kStopJob,   ///< the stop signal to the job, and survey the tree for the kill that may follow
@@ -119,6 +116,8 @@ struct Policy {
 /// lives, the server has the key for us. Therefore
 ///  - a lease counts from before the request that took or renewed it was sent;
 ///  - only an answer to the request in flight counts, and no answer is never taken for an answer;
+///  - an id that may have been released never acquires again: the release may still be on its way,
+///    on a connection that was given up, and would delete the later lease;
 ///  - when several things are due in one turn, the kill deadline goes before what has just arrived;
 ///  - the lease is given back only when nothing of the job is alive.
 class Supervisor {
@@ -136,6 +135,10 @@ class Supervisor {
   /// for the first time, nothing is under way.
   Actions step(const Event& event, Time now);
 
+  /// Numbers the requests on from those of `earlier`, so that a late answer to one of those is
+  /// not taken for an answer to one of ours. REQUIRES: !has_asked().
+  void number_on_from(const Supervisor& earlier);
+
   /// When step() must be called next, if nothing happens before; kNever if only events matter.
   Time wake_at() const;
 
@@ -145,6 +148,13 @@ class Supervisor {
   Phase phase() const { return state_.phase; }
   Outcome outcome() const { return state_.outcome; }
   Trouble trouble() const { return state_.trouble; }
+  /// Whether the answer to the request with this number is still to come. Any other answer is about
+  /// a moment that has passed, and is ignored.
+  bool awaits(std::uint64_t attempt) const {
+    return state_.in_flight && state_.in_flight->attempt == attempt;
+  }
+  /// Whether a request has been sent.
+  bool has_asked() const { return state_.last_attempt > first_attempt_; }
   Contact contact() const { return state_.contact; }
   Token token() const { return state_.token; }
 
@@ -178,6 +188,7 @@ class Supervisor {
     Time start_at = kNever;        ///< when it is to start again; kNever: no start is to come
     Duration restart_pause{};      ///< the last one
     bool busy = false;             ///< the last answer was that somebody else has the key
+    bool young = false;            ///< the last answer was that the server is young
     bool hinted = false;           ///< a hint came while a request was in flight
     bool connected = false;        ///< the last request was answered
     bool acquire_unknown = false;  ///< an acquire may have been executed without our hearing of it
@@ -208,6 +219,7 @@ class Supervisor {
   void accept(const Renewed& answer, const State::InFlight& request, Time now, Actions& out);
   void accept(const Lost& answer, const State::InFlight& request, Time now, Actions& out);
   void accept(const Released& answer, const State::InFlight& request, Time now, Actions& out);
+  void accept(const Young& answer, const State::InFlight& request, Time now, Actions& out);
   void accept(const Failed& answer, const State::InFlight& request, Time now, Actions& out);
 
   bool job_alive() const;
@@ -220,6 +232,7 @@ class Supervisor {
   void make_requests(Time now, Actions& out);
   void give_up_candidacy(Outcome outcome, Actions& out);
   void hand_back(Time now);
+  void take_new_id(Actions& out);
   void stop_job(Time now, Actions& out);
   void kill_job(Actions& out);
   void restart_job(Time now, Actions& out);
@@ -232,6 +245,7 @@ class Supervisor {
   Time begin_;
   bool leased_;
   Backoff backoff_;
+  std::uint64_t first_attempt_ = 0;  ///< the last one of earlier terms
   State state_;
 };
 

@@ -43,7 +43,6 @@ void FileStore::send(std::size_t claim, const Request& request, Time now) {
   assert(!entry.in_flight);
   entry.request = request;
   entry.in_flight = entry.used = true;
-  ++entry.serial;
   entry.pause = kFirstPause;
   try_request(claim, now);
 }
@@ -52,12 +51,12 @@ void FileStore::try_request(std::size_t claim, Time now) {
   Entry& entry = claims_[claim];
   if (auto answer = attempt(claim, entry.request)) {
     entry.in_flight = false;
-    reports_.answer(claim, entry.serial, std::move(*answer));
+    reports_.answer(claim, entry.request.attempt, std::move(*answer));
     return;
   }
   entry.retry_at = now + entry.pause;
   entry.pause = std::min(entry.pause * 2, kLongestPause);
-  waiting_.push_back({claim, entry.serial});
+  waiting_.push_back({claim, entry.request.attempt});
 }
 
 /// Nothing if another process has the lock of the record.
@@ -107,11 +106,11 @@ std::optional<Failed> FileStore::read_boot_id() {
   return refused(errno, "tell one boot of the machine from another");
 }
 
-void FileStore::cancel(std::size_t claim) { forget_request(claims_[claim]); }
+void FileStore::cancel(std::size_t claim) { claims_[claim].in_flight = false; }
 
 void FileStore::abandon(std::size_t claim) {
   Entry& entry = claims_[claim];
-  forget_request(entry);
+  entry.in_flight = false;
   if (!std::exchange(entry.used, false)) return;
   // Another process needs the lock for microseconds only, so that a few tries are no wait.
   for (int tries = 0; tries < 10 && !attempt(claim, {RequestKind::kRelease, 0, {}, {}, {}});
@@ -142,9 +141,7 @@ void FileStore::advance(const Poller& poller, Time now) {
   }
 }
 
-std::optional<StoreEvent> FileStore::next() {
-  return reports_.next([this](std::size_t claim) { return claims_[claim].serial; });
-}
+std::optional<StoreEvent> FileStore::next() { return reports_.next(); }
 
 std::string FileStore::stage(std::size_t claim) const {
   if (!claims_[claim].in_flight) return "waiting for an answer";
@@ -184,12 +181,7 @@ std::string FileStore::lock_path(const Key& key) const {
 
 bool FileStore::is_present(const Waiting& waiting) const {
   const Entry& entry = claims_[waiting.claim];
-  return entry.in_flight && entry.serial == waiting.serial;
-}
-
-void FileStore::forget_request(Entry& entry) {
-  entry.in_flight = false;
-  ++entry.serial;
+  return entry.in_flight && entry.request.attempt == waiting.attempt;
 }
 
 }  // namespace cluster_leader

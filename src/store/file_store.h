@@ -45,8 +45,7 @@ class FileStore final : public Store {
  private:
   struct Entry {
     Claim claim;
-    Request request;           ///< the last one
-    std::uint32_t serial = 0;  ///< of it; counts on when it is given up
+    Request request;  ///< the last one
     bool in_flight = false;
     bool used = false;   ///< something was sent since it was last abandoned
     bool holds = false;  ///< the last answer was that it has the lease
@@ -56,7 +55,7 @@ class FileStore final : public Store {
   /// A request that waits for the lock of its record.
   struct Waiting {
     std::size_t claim = 0;
-    std::uint32_t serial = 0;
+    std::uint64_t attempt = 0;
   };
   static constexpr std::size_t kNobody = std::numeric_limits<std::size_t>::max();
 
@@ -67,7 +66,6 @@ class FileStore final : public Store {
   Notice look_at(std::size_t claim);
   std::string lock_path(const Key& key) const;
   bool is_present(const Waiting& waiting) const;
-  void forget_request(Entry& entry);
 
   const FileLocation location_;
   const Candidate candidate_;

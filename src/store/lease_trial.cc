@@ -30,9 +30,10 @@ class Trial {
       now = poller_.wait(std::min(end, store_.wake_at()));
       store_.advance(poller_, now);
       while (auto event = store_.next()) {
-        if (const auto* answer = std::get_if<Answer>(&event->what)) {
+        const auto* answered = std::get_if<Answered>(&event->what);
+        if (answered != nullptr && answered->attempt == attempt_) {
           took_ = BootClock::now() - begin;
-          return *answer;
+          return answered->answer;
         }
       }
     }
@@ -55,6 +56,9 @@ class Trial {
 
 std::optional<Failed> failure_in(const Answer& answer) {
   if (const auto* failed = std::get_if<Failed>(&answer)) return *failed;
+  if (const auto* young = std::get_if<Young>(&answer)) {
+    return Failed{Trouble::kNotServing, describe(*young), false, young->rest};
+  }
   if (std::holds_alternative<Granted>(answer) || std::holds_alternative<Renewed>(answer) ||
       std::holds_alternative<Released>(answer)) {
     return std::nullopt;

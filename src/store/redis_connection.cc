@@ -41,7 +41,7 @@ RedisConnection::RedisConnection(UniqueFd socket) {
 }
 
 void RedisConnection::append(Purpose purpose, std::span<const std::string_view> words,
-                             std::uint32_t claim, std::uint32_t serial) {
+                             std::uint32_t claim, std::uint64_t attempt) {
   // hiredis would print each number with sprintf(3), and thousands of leases are a lot of numbers.
   command_.clear();
   append_count(command_, '*', words.size());
@@ -53,7 +53,7 @@ void RedisConnection::append(Purpose purpose, std::span<const std::string_view> 
   if (redisAppendFormattedCommand(context_.get(), command_.data(), command_.size()) != REDIS_OK) {
     throw std::bad_alloc();
   }
-  expected_.push_back({purpose, claim, serial, queued_});
+  expected_.push_back({purpose, claim, attempt, queued_});
   queued_ += command_.size();
 }
 

@@ -39,7 +39,7 @@ class RedisConnection {
     Purpose purpose;  ///< kMessage: none, the server has pushed it
     /// Whose it was, in the words of whoever sent it.
     std::uint32_t claim = 0;
-    std::uint32_t serial = 0;
+    std::uint64_t attempt = 0;
     /// How much was queued before it, in bytes since the connection was made.
     std::uint64_t begin = 0;
   };
@@ -56,10 +56,10 @@ class RedisConnection {
 
   /// Queues a command. Nothing is written before flush(), so that several make one packet.
   void append(Purpose purpose, std::span<const std::string_view> words, std::uint32_t claim = 0,
-              std::uint32_t serial = 0);
+              std::uint64_t attempt = 0);
   void append(Purpose purpose, std::initializer_list<std::string_view> words,
-              std::uint32_t claim = 0, std::uint32_t serial = 0) {
-    append(purpose, std::span(words.begin(), words.size()), claim, serial);
+              std::uint32_t claim = 0, std::uint64_t attempt = 0) {
+    append(purpose, std::span(words.begin(), words.size()), claim, attempt);
   }
 
   /// Writes what the kernel takes at once.

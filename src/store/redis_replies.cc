@@ -160,14 +160,10 @@ Duration retry_after(long long rest_ms, long long holder_ttl_ms, Duration ttl) {
   return milliseconds(rest_ms + 2) + std::min<Duration>(behind_renewal, milliseconds(50));
 }
 
-Failed too_young(const redisReply& reply) {
-  const long long age = std::max(integer_at(reply, 1), 0LL);
+Young young(const redisReply& reply) {
+  const long long age_s = std::max(integer_at(reply, 1), 0LL);
   const long long rest = std::max(integer_at(reply, 2), 1LL);
-  return {Trouble::kNotServing,
-          "the server started " + std::to_string(age) +
-              " s ago, and an earlier holder may still be running its job; ready in " +
-              std::to_string((rest + 999) / 1000) + " s",
-          false, milliseconds(rest + 2)};
+  return {std::chrono::seconds(age_s), milliseconds(rest + 2)};
 }
 
 }  // namespace
@@ -296,7 +292,7 @@ Answer answer_of(RequestKind kind, const redisReply& reply, Duration ttl) {
         const RunResult result{static_cast<int>(status), time_at(reply, 4), time_at(reply, 5)};
         return Done{result, std::string(text_at(reply, 3)), {number_at(reply, 2)}};
       }
-      if (verdict == "young") return too_young(reply);
+      if (verdict == "young") return young(reply);
       break;
     case RequestKind::kRenew:
       if (verdict == "renewed") return Renewed{};

@@ -77,6 +77,7 @@ void RedisStore::set_holder(std::size_t claim, HolderId holder) {
   Entry& entry = claims_[claim];
   entry.former_holder = hash_of(entry.claim.holder.value);
   entry.claim.holder = std::move(holder);
+  entry.id_spent = false;
 }
 
 void RedisStore::send(std::size_t claim, const Request& request, Time now) {
@@ -84,14 +85,19 @@ void RedisStore::send(std::size_t claim, const Request& request, Time now) {
   Entry& entry = claims_[claim];
   entry.request = request;
   entry.in_flight = true;
-  ++entry.serial;
   if (!entry.used) ++used_;
   entry.used = true;
   const auto number = static_cast<std::uint32_t>(claim);
-  if (connection_ && !is_ending()) {
+  if (request.kind == RequestKind::kAcquire && entry.id_spent) {
+    finish(number, Failed{Trouble::kUnreachable,
+                          "an earlier attempt is still being taken back",
+                          false,
+                          {},
+                          true});
+  } else if (connection_ && !is_ending()) {
     append_request(number, By::kSha1);
   } else {
-    waiting_.push_back({number, entry.serial});
+    waiting_.push_back({number, request.attempt});
   }
 }
 
@@ -158,9 +164,7 @@ void RedisStore::advance(const Poller& poller, Time now) {
   }
 }
 
-std::optional<StoreEvent> RedisStore::next() {
-  return reports_.next([this](std::size_t claim) { return claims_[claim].serial; });
-}
+std::optional<StoreEvent> RedisStore::next() { return reports_.next(); }
 
 std::string RedisStore::stage(std::size_t /*claim*/) const {
   if (!dialer_) return "waiting for an answer";
@@ -193,7 +197,7 @@ void RedisStore::greet(UniqueFd socket) {
   const std::vector<Waiting> waiting = std::exchange(waiting_, {});
   const bool teaches = waiting.size() >= kManyRequests;
   for (const Waiting& request : waiting) {
-    if (!is_present(request.claim, request.serial)) continue;
+    if (!is_present(request.claim, request.attempt)) continue;
     const std::size_t kind = static_cast<std::size_t>(claims_[request.claim].request.kind);
     append_request(request.claim, teaches && taught_at_[kind] == 0 ? By::kText : By::kSha1);
   }
@@ -222,6 +226,7 @@ void RedisStore::append_again(const Received& refused) {
 
 /// By its text, since nobody may be there to send it again.
 void RedisStore::append_release(std::uint32_t claim) {
+  claims_[claim].id_spent = true;
   append_script(claim, {RequestKind::kRelease, 0, {}, {}, {}}, By::kText, Form::kWhole,
                 Purpose::kUndo);
 }
@@ -241,7 +246,7 @@ void RedisStore::append_script(std::uint32_t claim, const Request& request, By b
     if (by == By::kText) {
       taught_at_[static_cast<std::size_t>(request.kind)] = connection_->queued();
     }
-    connection_->append(purpose, words_, claim, entry.serial);
+    connection_->append(purpose, words_, claim, entry.request.attempt);
   };
   const std::string_view listens = candidate_.listens && !login_.speaks_resp2() ? "1" : "";
   const std::string token = std::to_string(request.token.value);
@@ -298,8 +303,9 @@ void RedisStore::handle(const Received& received) {
 }
 
 void RedisStore::handle_request(const Received& received) {
-  if (!is_present(received.claim, received.serial)) return;
+  if (!is_present(received.claim, received.attempt)) return;
   Entry& entry = claims_[received.claim];
+  if (received.purpose == Purpose::kUndo) entry.id_spent = false;
   const RequestKind kind = entry.request.kind;
   const redisReply& reply = *received.reply;
   if (login_.failure() || login_.must_begin_again()) {
@@ -325,7 +331,7 @@ void RedisStore::set_aside(std::uint32_t claim) {
   Entry& entry = claims_[claim];
   entry.listening_on = 0;
   if (login_.must_begin_again()) {
-    waiting_.push_back({claim, entry.serial});
+    waiting_.push_back({claim, entry.request.attempt});
     return;
   }
   Failed failure = *login_.failure();
@@ -372,16 +378,16 @@ bool RedisStore::is_ending() const {
 
 /// Whether a request waits for a connection.
 bool RedisStore::has_waiting() {
-  while (!waiting_.empty() && !is_present(waiting_.back().claim, waiting_.back().serial)) {
+  while (!waiting_.empty() && !is_present(waiting_.back().claim, waiting_.back().attempt)) {
     waiting_.pop_back();
   }
   return !waiting_.empty();
 }
 
 /// Whether the request with this number is still in flight.
-bool RedisStore::is_present(std::uint32_t claim, std::uint32_t serial) const {
+bool RedisStore::is_present(std::uint32_t claim, std::uint64_t attempt) const {
   const Entry& entry = claims_[claim];
-  return entry.in_flight && entry.serial == serial;
+  return entry.in_flight && entry.request.attempt == attempt;
 }
 
 bool RedisStore::is_own(const Entry& entry, std::string_view holder) const {
@@ -391,19 +397,18 @@ bool RedisStore::is_own(const Entry& entry, std::string_view holder) const {
 
 void RedisStore::finish(std::uint32_t claim, Answer answer) {
   claims_[claim].in_flight = false;
-  reports_.answer(claim, claims_[claim].serial, std::move(answer));
+  reports_.answer(claim, claims_[claim].request.attempt, std::move(answer));
 }
 
-/// Its answer will not be reported, even if it is known already.
+/// What arrives for it from now on is not reported.
 void RedisStore::forget_request(Entry& entry) {
   entry.in_flight = false;
-  ++entry.serial;
   entry.listening_on = 0;
 }
 
 void RedisStore::fail_waiting(const Failed& failure) {
   for (const Waiting& waiting : std::exchange(waiting_, {})) {
-    if (is_present(waiting.claim, waiting.serial)) finish(waiting.claim, failure);
+    if (is_present(waiting.claim, waiting.attempt)) finish(waiting.claim, failure);
   }
 }
 
@@ -420,7 +425,7 @@ void RedisStore::lose_connection(Failed failure) {
   for (const RedisConnection::Expected& expected : connection_->expected()) {
     const bool is_request =
         expected.purpose == Purpose::kRequest || expected.purpose == Purpose::kUndo;
-    if (!is_request || !is_present(expected.claim, expected.serial)) continue;
+    if (!is_request || !is_present(expected.claim, expected.attempt)) continue;
     // What was to be undone has been executed.
     const bool is_out =
         expected.purpose == Purpose::kUndo || connection_->has_written(expected.begin);
@@ -429,6 +434,7 @@ void RedisStore::lose_connection(Failed failure) {
   close();
   for (const auto& [claim, is_unknown] : lost) {
     failure.unknown = is_unknown;
+    failure.id_spent = claims_[claim].id_spent;
     finish(claim, failure);
   }
 }

@@ -47,16 +47,16 @@ class RedisStore final : public Store {
     Claim claim;
     Request request;                 ///< the last one
     std::size_t former_holder = 0;   ///< hash of the holder id of its last term
-    std::uint32_t serial = 0;        ///< of the last request; counts on when that is given up
     std::uint32_t listening_on = 0;  ///< the number of the connection that tells of its key; or 0
     bool in_flight = false;
-    bool used = false;  ///< something was sent since it was last abandoned
+    bool used = false;      ///< something was sent since it was last abandoned
+    bool id_spent = false;  ///< a release of the present holder id may be on its way
   };
 
   /// A request that waits for a connection.
   struct Waiting {
     std::uint32_t claim = 0;
-    std::uint32_t serial = 0;
+    std::uint64_t attempt = 0;
   };
 
   enum class By : std::uint8_t { kSha1, kText };
@@ -79,7 +79,7 @@ class RedisStore final : public Store {
 
   bool is_ending() const;
   bool has_waiting();
-  bool is_present(std::uint32_t claim, std::uint32_t serial) const;
+  bool is_present(std::uint32_t claim, std::uint64_t attempt) const;
   bool is_own(const Entry& entry, std::string_view holder) const;
   void finish(std::uint32_t claim, Answer answer);
   void forget_request(Entry& entry);

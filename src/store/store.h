@@ -26,10 +26,11 @@ struct Notice {
   Token token{};      ///< of the lease of kTaken; 0: not known
 };
 
-/// What has happened to one claim.
+/// What has happened to one claim. An answer names its request: one that was cancelled may still
+/// come, when another request of the claim is already in flight.
 struct StoreEvent {
   std::size_t claim = 0;
-  std::variant<Answer, Notice> what;
+  std::variant<Answered, Notice> what;
 };
 
 /// Where leases live: the claims of one candidate to any number of keys, over one connection. A
@@ -48,16 +49,18 @@ class Store {
   virtual std::size_t add(Key key) = 0;
 
   /// From now on `claim` is made under `holder`. REQUIRES: no request of it is in flight. To be
-  /// called before its first request, and again for every further term.
+  /// called before its first request, and again before it acquires after a release, whose copies on
+  /// connections that were given up may be executed later. Where the store itself has taken back an
+  /// acquire, it refuses another one under the same id (Failed::id_spent).
   virtual void set_holder(std::size_t claim, HolderId holder) = 0;
 
   /// Begins `request`, connecting first where there is no connection. What is sent between two
   /// waits is written as one packet, by watch(). REQUIRES: none of this claim is in flight.
   virtual void send(std::size_t claim, const Request& request, Time now) = 0;
 
-  /// Gives up the request of `claim` that is in flight, if there is one: its answer will never be
-  /// reported, and the connection that it could come on, which has been silent for too long, is
-  /// closed. Other claims that wait on it get a Failed. The server may still execute all of them.
+  /// Gives up the request of `claim` that is in flight, if there is one, with the connection that
+  /// its answer could come on, which has been silent for too long. Other claims that wait on it get
+  /// a Failed. The server may still execute all of them, at any later time.
   virtual void cancel(std::size_t claim) = 0;
 
   /// Gives up the claim under its present holder id for good without waiting for anybody: a release
@@ -73,7 +76,7 @@ class Store {
   /// Goes on with what is ready. `poller` has waited since watch().
   virtual void advance(const Poller& poller, Time now) = 0;
 
-  /// The next thing that advance() has found, or nothing. A request is answered once at most.
+  /// The next thing that was found, or nothing. A request is answered once at most.
   virtual std::optional<StoreEvent> next() = 0;
 
   /// What a request of `claim` waits for, for people: "looking up redis", "connecting", "waiting

@@ -36,12 +36,13 @@ class SessionTest : public ::testing::Test {
     reporter_.emplace(options);
     auto store = std::make_unique<RecordingStore>();
     store_ = store.get();
-    session_.emplace(std::move(store), "redis://here", *reporter_);
+    made_ = 0;
+    session_.emplace(
+        std::move(store), "redis://here", [this] { return holder(made_++); }, *reporter_);
   }
 
-  static HolderId holder(std::size_t contest, int term = 1) {
-    return {"web-1/" + std::to_string(contest) + '-' + std::to_string(term)};
-  }
+  /// Ids are made in this order, so that contests that are added first have those of their numbers.
+  static HolderId holder(std::size_t number) { return {"web-1/" + std::to_string(number)}; }
 
   Supervisor supervisor(Time begin) { return {timeline_, policy_, 7, begin}; }
 
@@ -49,7 +50,7 @@ class SessionTest : public ::testing::Test {
   void add(std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
       const std::string name = "key-" + std::to_string(session_->size());
-      session_->add({"prefix:" + name}, name, supervisor(now_), holder(session_->size()));
+      session_->add({"prefix:" + name}, name, supervisor(now_));
     }
   }
 
@@ -108,6 +109,7 @@ class SessionTest : public ::testing::Test {
   Poller poller_;
   std::optional<Reporter> reporter_;
   RecordingStore* store_ = nullptr;
+  std::size_t made_ = 0;  ///< holder ids
   std::optional<Session> session_;
   ToDos todo_;
 };
@@ -127,7 +129,7 @@ TEST_F(SessionTest, EachContestHasItsClaimAndItsHolder) {
 
 TEST_F(SessionTest, EachIsWokenAtItsTimeAndNotBefore) {
   for (const int begin : {3, 1, 2}) {
-    session_->add({"k"}, "k", supervisor(now_ + seconds(begin)), holder(0));
+    session_->add({"k"}, "k", supervisor(now_ + seconds(begin)));
   }
   tick();
   EXPECT_THAT(store_->done(), IsEmpty());
@@ -147,7 +149,7 @@ TEST_F(SessionTest, EachIsWokenAtItsTimeAndNotBefore) {
 
 TEST_F(SessionTest, ThoseThatAreDueTogetherComeInTheOrderOfTheirTimes) {
   for (const int begin : {3, 1, 2}) {
-    session_->add({"k"}, "k", supervisor(now_ + seconds(begin)), holder(0));
+    session_->add({"k"}, "k", supervisor(now_ + seconds(begin)));
   }
   now_ += seconds(9);
   tick();
@@ -296,7 +298,7 @@ TEST_F(SessionTest, LeaseThatWasBrokenIsNewsForEverybody) {
 }
 
 TEST_F(SessionTest, WhoeverRestsHearsWhoHasGoneWithoutAskingForTheKey) {
-  session_->add({"k"}, "k", supervisor(now_ + timeline_.ttl), holder(0));
+  session_->add({"k"}, "k", supervisor(now_ + timeline_.ttl));
   tick();
   hears_of(0, {Notice::Kind::kTaken, kOther, Token{6}});
   EXPECT_EQ(view(0), (Leadership{Standing::kFollower, kOther, Token{6}}));
@@ -321,14 +323,74 @@ TEST_F(SessionTest, FurtherTermHasAHolderOfItsOwnAndCountsAnew) {
   tell(0, TreeGone{});
   hears(0, Released{});
   EXPECT_THAT(take_todo(), ElementsAre("stop 0", "finish 0"));
-  session_->stand(0, supervisor(now_ + seconds(1)), holder(0, 2));
-  EXPECT_EQ(store_->claims[0].holder, holder(0, 2));
+  session_->stand(0, supervisor(now_ + seconds(1)));
+  EXPECT_EQ(store_->claims[0].holder, holder(1));
   EXPECT_EQ(session_->at(0).renewals, 0U);
   EXPECT_EQ(session_->at(0).slowest_renewal, Duration::zero());
   store_->done();
   now_ += seconds(1);
   tick();
   EXPECT_THAT(store_->done(), ElementsAre("acquire 0"));
+}
+
+TEST_F(SessionTest, LateAnswerToARequestThatWasGivenUpIsNotForTheNextOne) {
+  add(1);
+  tick();
+  const std::uint64_t first = store_->claims[0].in_flight->attempt;
+  now_ += timeline_.connect;
+  tick();
+  now_ = session_->wake_at();
+  tick();
+  ASSERT_THAT(store_->done(), ElementsAre("acquire 0", "cancel 0", "acquire 0"));
+  store_->answers(0, first, Granted{{5}});
+  advance();
+  EXPECT_THAT(take_todo(), IsEmpty());
+  EXPECT_EQ(session_->at(0).supervisor.phase(), Phase::kCandidate);
+  hears(0, Granted{{6}});
+  EXPECT_EQ(session_->at(0).supervisor.token(), Token{6});
+}
+
+TEST_F(SessionTest, LateAnswerToAnEarlierTermIsNotForTheNextOne) {
+  add(1);
+  tick();
+  const std::uint64_t first = store_->claims[0].in_flight->attempt;
+  tell(0, AbortAsked{});
+  session_->stand(0, supervisor(now_));
+  tick();
+  store_->answers(0, first, Granted{{5}});
+  advance();
+  EXPECT_EQ(session_->at(0).supervisor.phase(), Phase::kCandidate);
+  hears(0, Granted{{6}});
+  EXPECT_EQ(session_->at(0).supervisor.token(), Token{6});
+}
+
+TEST_F(SessionTest, LeaseThatWasHandedBackIsNotAskedForAgainUnderItsId) {
+  add(1);
+  tick();
+  hears(0, Granted{{5}});
+  now_ += timeline_.ttl;  // too late to start a job
+  tell(0, Tick{});
+  hears(0, Released{});
+  now_ = session_->wake_at();
+  tick();
+  EXPECT_THAT(store_->done(), ElementsAre("acquire 0", "release 0", "acquire 0"));
+  EXPECT_EQ(store_->claims[0].holder, holder(1));
+  EXPECT_EQ(session_->at(0).own, holder(1));
+}
+
+TEST_F(SessionTest, CandidateOfAYoungServerAsksAgainWhenSomebodyHasTheKey) {
+  add(1);
+  tick();
+  hears(0, Young{seconds(1), seconds(10)});
+  EXPECT_EQ(view(0).standing, Standing::kDown);
+  EXPECT_EQ(session_->at(0).failure,
+            "the server started 1 s ago, and an earlier holder may still be running its job; "
+            "ready in 10 s");
+  store_->done();
+  hears_of(0, {Notice::Kind::kTaken, kOther, Token{4}});
+  EXPECT_THAT(store_->done(), ElementsAre("acquire 0"));
+  hears(0, Busy{kOther, seconds(8), Token{4}});
+  EXPECT_EQ(view(0), (Leadership{Standing::kFollower, kOther, Token{4}}));
 }
 
 TEST_F(SessionTest, OwnLeaseOfTheLastTermIsNobodysLeadership) {
@@ -342,7 +404,7 @@ TEST_F(SessionTest, OwnLeaseOfTheLastTermIsNobodysLeadership) {
     now_ = session_->wake_at();
     tick();
   }
-  session_->stand(0, supervisor(now_), holder(0, 2));
+  session_->stand(0, supervisor(now_));
   tick();
   hears(0, Busy{holder(0), seconds(8), Token{5}});
   EXPECT_EQ(view(0), (Leadership{Standing::kNone, {}, {}}));
@@ -410,8 +472,9 @@ TEST_F(SessionTest, WhatIsHeardIsToldToPeopleWhoWantToKnow) {
 }
 
 TEST_F(SessionTest, WithoutAStoreThereIsOnlyTheJob) {
-  session_.emplace(nullptr, "nowhere", *reporter_);
-  session_->add({"k"}, "k", Supervisor::without_lease(timeline_, policy_, now_), holder(0));
+  session_.emplace(
+      nullptr, "nowhere", [] { return holder(0); }, *reporter_);
+  session_->add({"k"}, "k", Supervisor::without_lease(timeline_, policy_, now_));
   tell(0, JobStarted{});
   advance();
   session_->watch(poller_);

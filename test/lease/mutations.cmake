@@ -1,7 +1,8 @@
 # Each rule of the supervisor, broken; the search must notice what makes a job live without the key, and a test that is
-# named for the rule must notice the rest. Then those of the beat, and of what an elector says.
+# named for the rule must notice the rest. Then those of the beat, of what an elector says, and of the server, which the
+# search must notice as well.
 set(search "SupervisorSearch.*")
-set(mutated supervisor.cc)
+set(mutated src/lease/supervisor.cc)
 
 add_mutation(lease_counted_from_the_reply
   "const State::InFlight request = *state_.in_flight;"
@@ -39,7 +40,7 @@ add_mutation(timeout_taken_for_success
   "${search}")
 
 add_mutation(stale_answers_accepted
-  "if (!state_.in_flight || event.attempt != state_.in_flight->attempt) return;"
+  "if (!awaits(event.attempt)) return;"
   "if (!state_.in_flight) return;"
   "SupervisorTest.AnswerToAnEarlierRequestIsIgnored")
 
@@ -75,6 +76,26 @@ add_mutation(late_grant_used
   "if (now >= timeline_.start_by(request.sent_at)) {"
   "if (false) {"
   "SupervisorTest.GrantThatLeavesNoRoomForAJobIsHandedBack")
+
+add_mutation(released_id_acquires_again
+  "out.push_back({Kind::kNewId, {}});"
+  ""
+  "SupervisorSearch.JobNeverLivesWithoutTheKeyWhenAnEarlierLeaseWasHandedBack")
+
+add_mutation(spent_id_acquires_again
+  "answer.id_spent)"
+  "false)"
+  "SupervisorTest.IdThatTheStoreHasTakenBackIsNotUsedAgain")
+
+add_mutation(numbers_begin_again_with_each_term
+  "state_.last_attempt = first_attempt_ = earlier.state_.last_attempt;"
+  ""
+  "SupervisorTest.RequestsOfALaterTermHaveOtherNumbers")
+
+add_mutation(young_server_is_not_asked_again
+  "state_.young = true;"
+  ""
+  "WaitingSupervisorTest.AsksAYoungServerAgainWhenItIsHinted")
 
 add_mutation(unanswered_acquire_forgotten
   "const bool may_stand = state_.in_flight || state_.acquire_unknown || state_.handing_back;"
@@ -157,13 +178,13 @@ add_mutation(hint_to_a_holder_forgotten
   "SupervisorTest.HintDuringARenewalIsHeededAfterItsAnswer")
 
 add_mutation(hint_shortens_the_pause_after_a_failure
-  "state_.busy : state_.contact == Contact::kAnswered"
-  "state_.busy : true"
+  ": state_.contact == Contact::kAnswered"
+  ": true"
   "SupervisorTest.HintsDoNotShortenThePauseAfterAFailure")
 
 add_mutation(hint_wakes_a_resting_candidate
-  "is_candidate ? state_.busy :"
-  "is_candidate ? true :"
+  "is_candidate ? state_.busy || state_.young"
+  "is_candidate ? true"
   "WaitingSupervisorTest.RestsUntilItsBeginningWhateverItIsHinted")
 
 add_mutation(begins_at_once
@@ -186,7 +207,7 @@ add_mutation(no_outage_without_silence
   "if (true)"
   "ElectionTest.SecondFailureInARowIsAnOutage")
 
-set(mutated timeline.cc)
+set(mutated src/lease/timeline.cc)
 
 add_mutation(beat_later_than_a_heartbeat
   "return sent_at + heartbeat - since;"
@@ -198,7 +219,7 @@ add_mutation(beat_forgotten
   "return sent_at + heartbeat;"
   "BeatTest.LeasesOfOneBeatAreRenewedTogether")
 
-set(mutated election.cc)
+set(mutated src/lease/election.cc)
 
 add_mutation(leads_while_the_job_is_stopped
   "supervisor.outcome() == Outcome::kNone && supervisor.state().lease_sent_at &&"
@@ -241,3 +262,37 @@ add_mutation(no_turn_for_the_others
   "return timeline.ttl;"
   "return backoff.next(timeline.retry_min, timeline.retry_max);"
   "RestTest.*")
+
+set(mutated test/support/model_server.cc)
+
+add_mutation(young_server_grants
+  "if (!is_own && young_for_ > 0)"
+  "if (false)"
+  "${search}")
+
+add_mutation(young_server_grants_a_parked_key
+  "if (!is_own && young_for_ > 0)"
+  "if (!is_own && young_for_ > 0 && lock_ == kFree)"
+  "SupervisorSearch.*YoungServerHasTheKeyParked*")
+
+add_mutation(release_deletes_anothers_lease
+  "if (lock_ == id || (lock_ == kFree && holder_ == id)) {
+    lock_ = kFree;"
+  "{
+    lock_ = kFree;"
+  "${search}")
+
+add_mutation(vanished_lease_is_free
+  "if (lock_ == kFree && until_in_ > 0 && holder_ != id) return {Verdict::kBusy};"
+  ""
+  "${search}")
+
+add_mutation(renewal_ignores_a_later_lease
+  "if (fence_ > request.token) return {Verdict::kLost};"
+  ""
+  "${search}")
+
+add_mutation(renewal_brings_back_a_released_lease
+  "if (fence_ == request.token && (until_in_ == kReleased || holder_ != id)) {"
+  "if (false) {"
+  "${search}")

@@ -1,13 +1,15 @@
-// Visits every state that supervisor, server, network, job and rival can reach together, and holds
-// each against the promise: while the job lives, the server has the key for us (design.md, "The
-// promise"). What an elector says about itself is held against the same.
+// Visits every state that supervisor, server, network, job and rival can reach together, and checks
+// each against the promise: while the job lives, the server has the key for us, and nobody else
+// runs. What an elector says about itself is checked against the same.
 //
 // Time goes in ticks of one second, in which everything that may happen may happen in any order.
 // The network delays and loses; after a reconnect it reorders, since a request on a connection that
-// we have given up may be executed at any later time. The supervisor is told of each tick: a
-// process that gets no processor at all is the other process's business (process/front.h).
+// we have given up may be executed at any later time, after newer ones as well. The supervisor is
+// told of each tick: a process that gets no processor at all is the other process's business
+// (process/front.h). The server is support/model_server.h.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 #include <string>
 #include <unordered_map>
@@ -15,14 +17,14 @@
 
 #include "lease/election.h"
 #include "lease/supervisor.h"
+#include "support/model_server.h"
 
 namespace cluster_leader {
 namespace {
 
 constexpr Duration kTick = std::chrono::seconds(1);
-constexpr int kTtl = 6;
+constexpr int kTtl = ModelServer::kTtl;
 constexpr int kMargin = 2;
-constexpr int kHold = 3;
 constexpr int kMaxOldRequests = 2;
 
 Timeline search_timeline() {
@@ -38,29 +40,32 @@ Timeline search_timeline() {
   return t;
 }
 
-enum class Owner : char { kNobody, kUs, kRival };
-/// What the record's fence says about our token.
-enum class Fence : char { kNoRecord, kOurs, kOursReleased, kLater };
+using Node = ModelServer::Node;
+using Verdict = ModelServer::Verdict;
+
 enum class JobState : char { kNone, kStarting, kAlive, kDying, kDead };
 
 /// A request on its way to the server, or its answer on the way back.
 struct Message {
-  RequestKind kind{};
+  ModelServer::Request request;
   std::uint64_t attempt = 0;
   bool answered = false;
-  enum class Reply : char { kGranted, kBusy, kYoung, kRenewed, kLost, kReleased } reply{};
+  ModelServer::Reply reply{};
 };
 
 /// Which misfortunes a search allows; all of them at once would only multiply the states.
 struct Misfortunes {
   int connections_lost = 1;
   int evictions = 0;
-  int restarts = 0;
-  int runs = 3;  ///< of a job that is started again, until it cannot be executed any more
+  int restarts = 0;  ///< of the server
+  int runs = 3;      ///< of a job that is started again, until it cannot be executed any more
   bool signals = false;
   bool resignation = false;
   bool hints = false;  ///< to a holder; a candidate gets them anyway
   bool hold = false;   ///< not a misfortune: the key is to be held after the job
+  /// What the server comes back with after a restart: nothing, or a snapshot from the time when the
+  /// key was parked, before what is on the server when the search begins.
+  Node snapshot_parked_for = Node::kNone;
 };
 
 class World {
@@ -69,6 +74,9 @@ class World {
       : supervisor_(search_timeline(), policy, 1, Time{}),
         left_(misfortunes),
         restarts_(policy.restarts) {
+    if (left_.snapshot_parked_for != Node::kNone) {
+      snapshot_ = ModelServer::parked_for(left_.snapshot_parked_for);
+    }
     feed(Tick{});
   }
 
@@ -92,24 +100,32 @@ class World {
 
   /// What is wrong with this state, or nothing.
   std::string fault() const {
-    if (alive() && owner_ == Owner::kRival) return "the job lives and the rival has the key";
-    if (alive() && !server_failed_ && owner_ != Owner::kUs) return "the job lives without the key";
+    if (alive() && rival_runs_for_ > 0) return "the job lives and the rival runs";
+    if (alive() && !server_failed_ && server_.lock() != id_) return "the job lives without the key";
     if (!done() && !alive() && supervisor_.wake_at() == kNever)
       return "nothing will ever happen again";
     if (done() && alive()) return "finished while the job lives";
     if (settled_ && alive()) return "settled while the job lives";
     if (freed_early_) return "a key that was to be held was freed";
-    if (leads(supervisor_) && owner_ == Owner::kRival)
-      return "says leader and the rival has the key";
+    if (leads(supervisor_) && rival_runs_for_ > 0) return "says leader and the rival runs";
     if (asked_ > 1) return "two requests are in flight";
     if (started_after_resignation_) return "started a job after a resignation";
     return "";
   }
 
-  /// The state as a value: times relative to now, request numbers relative to the last one.
+  /// The state as a value: times relative to now, request numbers relative to the last one; ids and
+  /// tokens by their rank, since only their order counts.
   std::string encode() const {
     const Supervisor::State& s = supervisor_.state();
     std::string key;
+    Ranks ids;
+    Ranks tokens;
+    visit_numbers([&](int id) { ids.add(id); }, [&](int token) { tokens.add(token); }, key);
+    ids.sort();
+    tokens.sort();
+    key.clear();
+    visit_numbers([&](int id) { key.push_back(ids.of(id)); },
+                  [&](int token) { key.push_back(tokens.of(token)); }, key);
     const auto put = [&](auto value) {
       key.append(reinterpret_cast<const char*>(&value), sizeof value);
     };
@@ -147,21 +163,20 @@ class World {
       put(counts ? std::min(now_ - s.started_at, longest).count() : 0);
       put(left_.runs > 1 ? s.restart_pause.count() : 0);
     }
+    put(s.young);
     for (const auto* messages : {&current_, &old_}) {
       put(static_cast<char>(messages->size()));
       for (const Message& m : *messages) {
-        put(static_cast<char>(m.kind));
+        put(static_cast<char>(m.request.kind));
         put(static_cast<char>(m.answered));
-        put(m.reply);
+        put(m.reply.verdict);
         put(static_cast<char>(s.in_flight && m.attempt == s.in_flight->attempt));
       }
     }
-    for (int n : {asked_, expires_in_, until_in_, young_for_, held_for_, int{settled_}, dying_for_,
-                  left_.connections_lost, left_.evictions, left_.restarts}) {
+    for (int n : {asked_, rival_runs_for_, int{settled_}, dying_for_, left_.connections_lost,
+                  left_.evictions, left_.restarts}) {
       put(static_cast<char>(n));
     }
-    put(owner_);
-    put(fence_);
     put(job_);
     return key;
   }
@@ -170,6 +185,44 @@ class World {
   Outcome outcome() const { return supervisor_.outcome(); }
 
  private:
+  /// Numbers of which only the order counts. Those up to 0 are not numbers but marks, and stay.
+  class Ranks {
+   public:
+    void add(int number) { numbers_.push_back(number); }
+    void sort() {
+      std::sort(numbers_.begin(), numbers_.end());
+      numbers_.erase(std::unique(numbers_.begin(), numbers_.end()), numbers_.end());
+      marks_ = static_cast<int>(std::upper_bound(numbers_.begin(), numbers_.end(), 0) -
+                                numbers_.begin());
+    }
+    char of(int number) const {
+      if (number <= 0) return static_cast<char>(number);
+      const auto found = std::lower_bound(numbers_.begin(), numbers_.end(), number);
+      return static_cast<char>(found - numbers_.begin() - marks_ + 1);
+    }
+
+   private:
+    std::vector<int> numbers_;
+    int marks_ = 0;
+  };
+
+  template <typename OnId, typename OnToken>
+  void visit_numbers(const OnId& id, const OnToken& token, std::string& rest) const {
+    server_.encode(rest, id, token);
+    // What will not come back makes no difference.
+    if (left_.restarts > 0) snapshot_.encode(rest, id, token);
+    id(id_);
+    id(rival_runs_for_ > 0 ? rival_id_ : 0);
+    token(static_cast<int>(supervisor_.token().value));
+    for (const auto* messages : {&current_, &old_}) {
+      for (const Message& m : *messages) {
+        id(m.request.id);
+        token(m.request.token);
+        token(m.reply.token);
+      }
+    }
+  }
+
   bool alive() const { return job_ == JobState::kAlive || job_ == JobState::kDying; }
 
   void feed(const Event& event) {
@@ -178,14 +231,17 @@ class World {
       switch (action.kind) {
         case Action::Kind::kSend:
           ++asked_;
-          current_.push_back({action.request.kind, action.request.attempt, false, {}});
+          write(action.request.kind, action.request.attempt, action.request.token);
           break;
         case Action::Kind::kCancel:
           asked_ = 0;
           reconnect();
           break;
         case Action::Kind::kAbandon:  // written behind what was sent on the same connection
-          current_.push_back({RequestKind::kRelease, 0, false, {}});
+          write(RequestKind::kRelease, 0, {});
+          break;
+        case Action::Kind::kNewId:
+          id_ = ++last_number_;
           break;
         case Action::Kind::kStartJob:
           job_ = JobState::kStarting;
@@ -206,6 +262,12 @@ class World {
     }
   }
 
+  void write(RequestKind kind, std::uint64_t attempt, Token token) {
+    const ModelServer::Request request{kind, id_, static_cast<int>(token.value), Node::kUs,
+                                       left_.hold};
+    current_.push_back({request, attempt, false, {}});
+  }
+
   void reconnect() {
     for (const Message& m : current_) {
       if (!m.answered && old_.size() < kMaxOldRequests) old_.push_back(m);
@@ -224,10 +286,9 @@ class World {
   void pass_tick() {
     now_ += kTick;
     if (job_ == JobState::kDying) ++dying_for_;
-    if (until_in_ > 0) --until_in_;
-    if (held_for_ > 0) --held_for_;
-    if (young_for_ > 0) --young_for_;
-    if (expires_in_ > 0 && --expires_in_ == 0) owner_ = Owner::kNobody;
+    if (rival_runs_for_ > 0) --rival_runs_for_;
+    server_.tick();
+    snapshot_.tick();
   }
 
   template <typename Add>
@@ -239,7 +300,7 @@ class World {
         add("answer", [](World& w) {
           const Message m = w.current_.front();
           w.current_.pop_front();
-          w.feed(Answered{m.attempt, to_answer(m.reply)});
+          w.feed(Answered{m.attempt, w.to_answer(m.reply)});
         });
       }
       if (left_.connections_lost > 0) {
@@ -261,43 +322,46 @@ class World {
 
   template <typename Add>
   void add_server(const Add& add) const {
-    const bool barred = until_in_ > 0 && fence_ == Fence::kOurs;
-    if (owner_ == Owner::kNobody && !barred && young_for_ == 0 && held_for_ == 0) {
-      add("rival acquires", [](World& w) {
-        w.owner_ = Owner::kRival;
-        w.expires_in_ = w.until_in_ = kTtl;
-        w.fence_ = Fence::kLater;
-      });
-    }
-    if (owner_ == Owner::kRival) {
+    // The rival has one run at a time, and asks under a new id for each.
+    if (rival_runs_for_ == 0) {
+      ModelServer asked = server_;
+      const auto reply = asked.execute(rival_asks(), last_number_ + 1);
+      if (reply.verdict == Verdict::kGranted) {
+        add("rival acquires", [](World& w) {
+          w.rival_id_ = w.last_number_ + 1;
+          w.server_.execute(w.rival_asks(), w.last_number_ + 1);
+          ++w.last_number_;
+          w.rival_runs_for_ = kTtl;
+        });
+      }
+    } else {
       add("rival releases", [](World& w) {
-        w.owner_ = Owner::kNobody;
-        w.expires_in_ = w.until_in_ = 0;
+        w.rival_runs_for_ = 0;
+        w.server_.execute({RequestKind::kRelease, w.rival_id_, 0, Node::kRival, false}, 0);
         w.feed(Hinted{});
       });
     }
-    if (owner_ != Owner::kNobody && left_.evictions > 0) {
+    if (server_.lock() > 0 && left_.evictions > 0) {
       add("evict", [](World& w) {
         --w.left_.evictions;
         w.server_failed_ = true;
-        w.owner_ = Owner::kNobody;
-        w.expires_in_ = 0;
+        w.server_.evict();
       });
     }
     if (left_.restarts > 0) {
-      add("restart empty", [](World& w) {
+      add("restart", [](World& w) {
         --w.left_.restarts;
         w.server_failed_ = true;
-        w.owner_ = Owner::kNobody;
-        w.fence_ = Fence::kNoRecord;
-        w.expires_in_ = w.until_in_ = 0;
-        w.young_for_ = kTtl + 1;
-        w.held_for_ = 0;
+        w.server_.restart_from(w.snapshot_);
         w.old_.clear();
         w.lose_connection();
         w.old_.clear();
       });
     }
+  }
+
+  ModelServer::Request rival_asks() const {
+    return {RequestKind::kAcquire, last_number_ + 1, 0, Node::kRival, false};
   }
 
   template <typename Add>
@@ -369,79 +433,29 @@ class World {
     if (pending) feed(Answered{attempt, Failed{Trouble::kUnreachable, "", true, {}}});
   }
 
-  /// The scripts of store/scripts, as far as they matter here.
   void execute(Message& m) {
     m.answered = true;
-    const bool nobody = owner_ == Owner::kNobody;
-    switch (m.kind) {
-      case RequestKind::kAcquire:
-        if (owner_ == Owner::kRival || held_for_ > 0) {
-          m.reply = Message::Reply::kBusy;
-        } else if (nobody && until_in_ > 0 && fence_ == Fence::kLater) {
-          m.reply = Message::Reply::kBusy;
-        } else if (nobody && young_for_ > 0) {
-          m.reply = Message::Reply::kYoung;
-        } else {
-          take(m, Message::Reply::kGranted);
-        }
-        return;
-      case RequestKind::kRenew:
-        if (owner_ == Owner::kUs ||
-            (nobody && held_for_ == 0 && (fence_ == Fence::kNoRecord || fence_ == Fence::kOurs))) {
-          take(m, Message::Reply::kRenewed);
-        } else {
-          m.reply = Message::Reply::kLost;
-        }
-        return;
-      case RequestKind::kSettle:
-        settled_ = true;
-        if (left_.hold && owner_ == Owner::kUs) {
-          // The lock stays for the hold, under a name that is nobody's.
-          owner_ = Owner::kNobody;
-          expires_in_ = 0;
-          held_for_ = kHold;
-          fence_ = Fence::kOursReleased;
-          until_in_ = 0;
-          m.reply = Message::Reply::kReleased;
-          return;
-        }
-        [[fallthrough]];
-      case RequestKind::kRelease:
-        if (owner_ == Owner::kUs) {
-          // Under our own id there is nothing to free once it was settled.
-          freed_early_ = left_.hold && supervisor_.state().job_ran;
-          owner_ = Owner::kNobody;
-          expires_in_ = 0;
-        }
-        if (fence_ == Fence::kOurs) {
-          fence_ = Fence::kOursReleased;
-          until_in_ = 0;
-        }
-        m.reply = Message::Reply::kReleased;
-        return;
-    }
+    const bool frees = m.request.kind == RequestKind::kRelease && server_.lock() == m.request.id;
+    // Under our own id there is nothing to free once it was settled.
+    if (frees) freed_early_ = left_.hold && supervisor_.state().job_ran;
+    if (m.request.kind == RequestKind::kSettle) settled_ = true;
+    m.reply = server_.execute(m.request, last_number_ + 1);
+    if (m.reply.verdict == Verdict::kGranted) last_number_ = std::max(last_number_, m.reply.token);
   }
 
-  void take(Message& m, Message::Reply reply) {
-    owner_ = Owner::kUs;
-    expires_in_ = until_in_ = kTtl;
-    fence_ = Fence::kOurs;
-    m.reply = reply;
-  }
-
-  static Answer to_answer(Message::Reply reply) {
-    switch (reply) {
-      case Message::Reply::kGranted:
-        return Granted{Token{1}};
-      case Message::Reply::kBusy:
+  Answer to_answer(const ModelServer::Reply& reply) const {
+    switch (reply.verdict) {
+      case Verdict::kGranted:
+        return Granted{Token{reply.token}};
+      case Verdict::kBusy:
         return Busy{{}, kTick, {}};
-      case Message::Reply::kYoung:
-        return Failed{Trouble::kNotServing, "", false, kTick};
-      case Message::Reply::kRenewed:
+      case Verdict::kYoung:
+        return Young{{}, kTick};
+      case Verdict::kRenewed:
         return Renewed{};
-      case Message::Reply::kLost:
+      case Verdict::kLost:
         return Lost{};
-      case Message::Reply::kReleased:
+      case Verdict::kReleased:
         return Released{};
     }
     return Failed{};
@@ -453,13 +467,13 @@ class World {
   Time now_{};
   std::deque<Message> current_;  ///< on the open connection, in order
   std::deque<Message> old_;      ///< on connections that we gave up: in any order, or never
-  Owner owner_ = Owner::kNobody;
-  Fence fence_ = Fence::kNoRecord;
-  int expires_in_ = 0;
-  int until_in_ = 0;
-  int young_for_ = 0;
-  int held_for_ = 0;      ///< the key is held after the job, and nobody gets it
-  bool settled_ = false;  ///< the settlement has been executed
+  ModelServer server_;
+  ModelServer snapshot_;    ///< what a restart brings back
+  int last_number_ = 1;     ///< the largest id or token so far
+  int id_ = 1;              ///< our holder id
+  int rival_id_ = 0;        ///< that of its last lease
+  int rival_runs_for_ = 0;  ///< how long its job may live yet
+  bool settled_ = false;    ///< the settlement has been executed
   bool server_failed_ = false;
   JobState job_ = JobState::kNone;
   int dying_for_ = 0;
@@ -506,6 +520,8 @@ SearchResult search(const Policy& policy, const Misfortunes& misfortunes) {
 }
 
 Policy waiting() { return {4 * kTick, kForever, true}; }
+/// Patient enough to be granted the key a second time after it has handed it back.
+Policy patient() { return {8 * kTick, kForever, true}; }
 Policy trying_once() { return {2 * kTick, {}, false}; }
 Policy restarting() {
   Policy policy = trying_once();
@@ -540,12 +556,28 @@ TEST(SupervisorSearch, JobNeverLivesWithoutTheKeyWhenItWaitedForIt) {
   expect_promise(waiting(), {.connections_lost = 3}, 30'000, kUndisturbed);
 }
 
+TEST(SupervisorSearch, JobNeverLivesWithoutTheKeyWhenAnEarlierLeaseWasHandedBack) {
+  expect_promise(patient(), {.connections_lost = 1}, 30'000, kUndisturbed);
+}
+
 TEST(SupervisorSearch, JobNeverLivesBesideTheRivalWhenTheServerEvictsTheKey) {
   expect_promise(trying_once(), {.connections_lost = 2, .evictions = 2}, 30'000, kUndisturbed);
 }
 
 TEST(SupervisorSearch, JobNeverLivesBesideTheRivalWhenTheServerRestartsEmpty) {
   expect_promise(waiting(), {.connections_lost = 2, .restarts = 1}, 30'000, kUndisturbed);
+}
+
+TEST(SupervisorSearch, JobNeverLivesBesideTheRivalWhenAYoungServerHasTheKeyParkedForTheRival) {
+  expect_promise(waiting(),
+                 {.connections_lost = 1, .restarts = 1, .snapshot_parked_for = Node::kRival},
+                 30'000, kUndisturbed);
+}
+
+TEST(SupervisorSearch, JobNeverLivesBesideTheRivalWhenAYoungServerHasTheKeyParkedForUs) {
+  expect_promise(waiting(),
+                 {.connections_lost = 1, .restarts = 1, .snapshot_parked_for = Node::kUs}, 30'000,
+                 kUndisturbed);
 }
 
 TEST(SupervisorSearch, JobNeverLivesWithoutTheKeyWhateverSignalsCome) {

@@ -244,7 +244,7 @@ TEST_F(SupervisorTest, WrongPasswordIsNotTriedAgain) {
 
 TEST_F(SupervisorTest, WaitThatIsLongerThanPatienceEndsAtOnce) {
   stand();
-  answer(Failed{Trouble::kNotServing, "young", false, seconds(9)});
+  answer(Young{seconds(2), seconds(9)});
   EXPECT_EQ(take_did(), "a.");
   EXPECT_EQ(supervisor->trouble(), Trouble::kNotServing);
 }
@@ -332,10 +332,28 @@ TEST_F(WaitingSupervisorTest, NamesTheTroubleWhenPatienceEndsWithoutAServer) {
 
 TEST_F(WaitingSupervisorTest, OutlastsAYoungServer) {
   stand();
-  answer(Failed{Trouble::kNotServing, "young", false, seconds(9)});
+  answer(Young{seconds(2), seconds(9)});
+  EXPECT_EQ(supervisor->contact(), Contact::kNone);
   take_did();
   pass(seconds(9));
   EXPECT_EQ(take_did(), "a");
+}
+
+TEST_F(WaitingSupervisorTest, AsksAYoungServerAgainWhenItIsHinted) {
+  stand();
+  answer(Young{seconds(2), seconds(9)});
+  pass(seconds(1));
+  take_did();
+  feed(Hinted{});
+  EXPECT_EQ(take_did(), "a");
+  // One that comes before the answer may be newer than the answer.
+  feed(Hinted{});
+  answer(Young{seconds(3), seconds(8)});
+  EXPECT_EQ(take_did(), "a");
+  // What is no answer ends that.
+  answer(Failed{Trouble::kUnreachable, "broke", true, {}});
+  feed(Hinted{});
+  EXPECT_EQ(take_did(), "");
 }
 
 TEST_F(WaitingSupervisorTest, WaitsForEverIfAsked) {
@@ -389,7 +407,48 @@ TEST_F(SupervisorTest, GrantThatLeavesNoRoomForAJobIsHandedBack) {
   EXPECT_EQ(take_did(), "ax");
   answer(Released{});
   pass(milliseconds(11));
-  EXPECT_EQ(take_did(), "a");
+  EXPECT_EQ(take_did(), "Na") << "a copy of the release may still be on its way";
+}
+
+TEST_F(SupervisorTest, ReleaseThatIsNotAnsweredIsSentAgainUnderTheSameId) {
+  policy.patience = seconds(30);
+  stand();
+  now += seconds(6);
+  answer(Granted{Token{5}});
+  take_did();
+  answer(Failed{Trouble::kUnreachable, "broke", true, {}});
+  pass(milliseconds(11));
+  EXPECT_EQ(take_did(), "x");
+  answer(Released{});
+  pass(milliseconds(11));
+  EXPECT_EQ(take_did(), "Na");
+}
+
+TEST_F(SupervisorTest, LostAnswerToAnAcquireIsAskedForUnderTheSameId) {
+  stand();
+  answer(Failed{Trouble::kUnreachable, "broke", true, {}});
+  pass(milliseconds(11));
+  EXPECT_EQ(take_did(), "aa");
+}
+
+TEST_F(SupervisorTest, IdThatTheStoreHasTakenBackIsNotUsedAgain) {
+  stand();
+  answer(Failed{Trouble::kUnreachable, "broke", true, {}, /*id_spent=*/true});
+  pass(milliseconds(11));
+  EXPECT_EQ(take_did(), "aNa");
+}
+
+TEST_F(SupervisorTest, RequestsOfALaterTermHaveOtherNumbers) {
+  stand();
+  const std::uint64_t first = last_request.attempt;
+  feed(AbortAsked{});
+  const Supervisor earlier = *supervisor;
+  supervisor.emplace(timeline, policy, 7, now);
+  supervisor->number_on_from(earlier);
+  EXPECT_FALSE(supervisor->has_asked());
+  feed(Tick{});
+  EXPECT_TRUE(supervisor->has_asked());
+  EXPECT_GT(last_request.attempt, first);
 }
 
 TEST_F(WaitingSupervisorTest, JobIsNotStartedWhenItsTimeHasPassedAndTheCandidateStandsAgain) {
@@ -402,7 +461,7 @@ TEST_F(WaitingSupervisorTest, JobIsNotStartedWhenItsTimeHasPassedAndTheCandidate
   answer(Released{});
   pass(milliseconds(11));
   answer(Granted{Token{6}});
-  EXPECT_EQ(take_did(), "aJ");
+  EXPECT_EQ(take_did(), "NaJ");
 }
 
 TEST_F(SupervisorTest, JobWhoseStartTookLongRunsOnIfThereIsTime) {

@@ -25,8 +25,15 @@ class RecordingStore : public Store {
   std::size_t looks = 0;         ///< calls of advance()
   Time wake = kNever;            ///< what wake_at() says
 
-  /// What the next advance() finds: the answer to what is in flight, or a notice.
-  void answers(std::size_t claim, Answer answer) { coming_.push_back({claim, std::move(answer)}); }
+  /// What the next advance() finds: the answer to what is in flight, or to an earlier request, or a
+  /// notice.
+  void answers(std::size_t claim, Answer answer) {
+    const auto& asked = claims[claim].in_flight;
+    answers(claim, asked ? asked->attempt : 0, std::move(answer));
+  }
+  void answers(std::size_t claim, std::uint64_t attempt, Answer answer) {
+    coming_.push_back({claim, Answered{attempt, std::move(answer)}});
+  }
   void notices(std::size_t claim, Notice notice) { coming_.push_back({claim, std::move(notice)}); }
 
   /// What was done since the last look.
@@ -62,7 +69,9 @@ class RecordingStore : public Store {
     if (found_.empty()) return std::nullopt;
     StoreEvent event = std::move(found_.front());
     found_.pop_front();
-    if (std::holds_alternative<Answer>(event.what)) claims[event.claim].in_flight.reset();
+    auto& asked = claims[event.claim].in_flight;
+    const auto* answered = std::get_if<Answered>(&event.what);
+    if (answered != nullptr && asked && answered->attempt == asked->attempt) asked.reset();
     return event;
   }
   std::string stage(std::size_t) const override { return "waiting for a test"; }

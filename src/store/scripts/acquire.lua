@@ -76,10 +76,12 @@ if not value and ends > now and holder ~= id then
   return {'busy', holder or '', rest, holder_ttl, whole(fence)}
 end
 
-if not value and not (holder == id and ends > now) then
+local is_own = value == id or (not value and holder == id and ends > now)
+if not is_own then
   -- A server that has just started may have forgotten a lease whose holder is still running its
-  -- job; a ttl later that holder has renewed here or stopped. The record may know a longer ttl than
-  -- ours. With `appendfsync always` nothing is forgotten, but seeing that needs CONFIG, which the
+  -- job; a ttl later that holder has renewed here or stopped. A key that is parked for us is no
+  -- exception, since the server may have come back from a snapshot that is older than that lease.
+  -- The record may know a longer ttl than ours. With `appendfsync always` nothing is forgotten, but seeing that needs CONFIG, which the
   -- least rights do not include, so that the rule holds for every server. Uptime counts whole
   -- seconds of the wall clock, hence one more.
   local uptime = tonumber(string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(%d+)'))

@@ -36,6 +36,9 @@ if value then
   redis.call('PEXPIRE', lock, ttl)
 else
   redis.call('SET', lock, id, 'PX', ttl)
+  -- Candidates that were told that the server is young wait for nothing else.
+  local channel = 'cluster-leader:events:' .. string.sub(record, #'cluster-leader:record:' + 1)
+  redis.pcall('PUBLISH', channel, 'acquired ' .. id .. ' ' .. whole(token))
 end
 
 -- The lock stands; the record is what later candidates wait by and is no reason to fail.

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <string>
+
+#include "lease/answer.h"
+
+namespace cluster_leader {
+
+/// One key on a server, with the rules of store/scripts/*.lua in whole ticks of time: small enough
+/// for a search to visit every state of it. Ids and tokens are numbers; a later one is larger.
+class ModelServer {
+ public:
+  static constexpr int kTtl = 6;   ///< of every lease, in ticks
+  static constexpr int kHold = 3;  ///< how long a settlement with a hold keeps the key
+
+  /// Whom a parked key belongs to.
+  enum class Node : char { kNone, kUs, kRival };
+
+  struct Request {
+    RequestKind kind{};
+    int id = 0;     ///< the holder's; more than zero
+    int token = 0;  ///< for kRenew: of the lease
+    Node node = Node::kNone;
+    bool holds = false;  ///< for kSettle
+  };
+  enum class Verdict : char { kGranted, kBusy, kYoung, kRenewed, kLost, kReleased };
+  struct Reply {
+    Verdict verdict{};
+    int token = 0;  ///< for kGranted
+  };
+
+  static ModelServer parked_for(Node node);
+
+  /// `now` is the server's wall clock, from which new tokens come: it only grows.
+  Reply execute(const Request& request, int now);
+
+  void tick();
+  /// The lock vanishes, and the record stays.
+  void evict();
+  /// It goes down and comes back as it was in `saved`, and young.
+  void restart_from(const ModelServer& saved);
+
+  /// Whose lease it is; 0 or less: nobody's.
+  int lock() const { return lock_; }
+  bool is_free() const { return lock_ == kFree; }
+  int young_for() const { return young_for_; }
+
+  /// Calls `id(x)` and `token(x)` for every id and token in here, and appends the rest to `text`.
+  template <typename OnId, typename OnToken>
+  void encode(std::string& text, const OnId& id, const OnToken& token) const {
+    id(lock_);
+    id(holder_);
+    token(fence_);
+    for (const int n : {static_cast<int>(parked_for_), expires_in_, until_in_, young_for_}) {
+      text.push_back(static_cast<char>(n));
+    }
+  }
+
+ private:
+  static constexpr int kFree = 0;
+  static constexpr int kHeld = -1;
+  static constexpr int kParked = -2;
+  static constexpr int kReleased = -1;  ///< `until_in_` of a record without one
+
+  Reply acquire(const Request& request, int now);
+  Reply renew(const Request& request);
+  Reply release(int id);
+  Reply settle(const Request& request);
+
+  int lock_ = kFree;
+  Node parked_for_ = Node::kNone;
+  int expires_in_ = 0;  ///< of the lock
+  int holder_ = 0;      ///< in the record; 0: there is none
+  int fence_ = 0;
+  int until_in_ = kReleased;
+  int young_for_ = 0;
+};
+
+}  // namespace cluster_leader
