@@ -68,6 +68,25 @@ TEST_F(ElectServerTest, KilledServerIsDownAndServedAgainWhenItIsBack) {
   expect_one_line(follower_->process().err(), {"warning", "job-a", "trying on"});
 }
 
+TEST_F(ElectServerTest, FollowerThatFindsAYoungServerFollowsAsSoonAsTheLeaderIsBackThere) {
+  const Words often = {"--heartbeat", "200ms"};
+  ASSERT_TRUE(start_two(Elector::command(standing("web-1", kLong, often)),
+                        Elector::command(standing("web-2", kLong, often))))
+      << transcript();
+  const std::string holder = leader_->last().holder;
+  // The follower is the first to ask, and is told to wait for 601 s.
+  const pid_t keeper = leader_->keeper();
+  ::kill(keeper, SIGSTOP);
+  server_.kill();
+  server_.start();
+  // The script asks for the server's age only where it would grant the key otherwise.
+  EXPECT_TRUE(eventually([&] { return server_.calls("info") > 0; }));
+  EXPECT_TRUE(follower_->is("down")) << transcript();
+  ::kill(keeper, SIGCONT);
+  EXPECT_TRUE(follower_->follows(holder)) << transcript();
+  EXPECT_THAT(leader_->states(), ElementsAre("leader"));
+}
+
 TEST_F(ElectServerTest, OutageOfManyKeysIsOneLineOnStderr) {
   Elector elector(joined(on(server_, {"--ttl", kLong}), many_keys(100)));
   ASSERT_TRUE(eventually([&] { return elector.count("leader") == 100; }));
