@@ -101,8 +101,7 @@ Resolver::Resolver(const std::string& host, std::uint16_t port, Time now) {
 /// leave it. What was found becomes a result when c-ares has returned.
 void Resolver::on_result(void* self, int status, int /*timeouts*/, ares_addrinfo* list) noexcept {
   auto& resolver = *static_cast<Resolver*>(self);
-  Found& found = resolver.found_.emplace();
-  found.status = status;
+  Found& found = resolver.found_.emplace(Found{status, {}});
   if (status != ARES_SUCCESS) return;
   try {
     for (const ares_addrinfo_node* node = list->nodes; node != nullptr; node = node->ai_next) {

@@ -38,6 +38,7 @@ class Resolver {
 
   /// Begins to look up `host`; what /etc/hosts knows is there at once, by result().
   Resolver(const std::string& host, std::uint16_t port, Time now);
+  ~Resolver() = default;
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
@@ -51,7 +52,7 @@ class Resolver {
  private:
   /// What c-ares has called back with.
   struct Found {
-    int status = 0;
+    int status;
     std::vector<Address> addresses;
   };
   struct DestroyChannel {

@@ -90,6 +90,9 @@ class MemoryTest : public testing::Test {
     ares_library_cleanup();
   }
 
+  MemoryTest(const MemoryTest&) = delete;
+  MemoryTest& operator=(const MemoryTest&) = delete;
+
   /// A connection to `server_`.
   std::unique_ptr<RedisConnection> connect() {
     int ends[2] = {};
