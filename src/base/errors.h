@@ -3,6 +3,12 @@
 #include <cerrno>
 #include <system_error>
 
+// Our own bugs are asserts. They are part of every build, as they keep a job from living on without
+// its lease.
+#ifdef NDEBUG
+#error "cluster-leader must be built without NDEBUG: remove -DNDEBUG from CMAKE_CXX_FLAGS"
+#endif
+
 namespace cluster_leader {
 
 /// Throws std::system_error for errno: the machine refused something that only a broken or

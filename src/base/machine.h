@@ -1,14 +1,19 @@
 #pragma once
 
 #include <string>
+#include <system_error>
+#include <variant>
 
 namespace cluster_leader {
 
-/// The id of this boot of the kernel (random(4)); empty, with errno, if /proc does not tell.
-std::string boot_id();
+/// The id of this boot of the kernel (random(4)), or why /proc does not tell it. `path` is where it
+/// is read; only tests name another one.
+std::variant<std::string, std::error_code> boot_id(
+    const char* path = "/proc/sys/kernel/random/boot_id");
 
 /// `NODE/BOOT:NAMESPACE`: the same for all processes that share a node label, a boot of the kernel
 /// and a PID namespace, and for nobody else. Two containers with one HOSTNAME are two nodes.
+/// Without /proc, BOOT is empty.
 std::string machine_identity(const std::string& node);
 
 }  // namespace cluster_leader

@@ -1,12 +1,28 @@
 #include "base/poller.h"
 
+#include <sys/resource.h>
 #include <sys/timerfd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/errors.h"
 
 namespace cluster_leader {
+
+namespace {
+
+constexpr int kRestMs = 1;
+
+/// How often this thread has given up the processor of its own accord. Other load on the machine
+/// does not count.
+long times_slept() {
+  rusage usage{};
+  ::getrusage(RUSAGE_THREAD, &usage);
+  return usage.ru_nvcsw;
+}
+
+}  // namespace
 
 Poller::Poller()
     : timer_(check_errno(::timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC),
@@ -26,6 +42,7 @@ void Poller::watch(int fd, short events) {
 Time Poller::wait(Time deadline) {
   found_.swap(watched_);
   watched_.clear();
+  rest_if_spinning(deadline);
   found_.push_back({timer_.get(), POLLIN, 0});
   for (;;) {
     // A timer that goes off too early is cheaper than one that is set for every wait.
@@ -42,6 +59,19 @@ Time Poller::wait(Time deadline) {
     if (ready > 1 || now >= deadline) return now;
     arm(deadline);
   }
+}
+
+void Poller::rest_if_spinning(Time deadline) {
+  if (!spins_) {
+    if (++turns_ < kManyTurns) return;
+    turns_ = 0;
+    const long before = std::exchange(slept_, times_slept());
+    spins_ = slept_ == before;
+  }
+  if (!spins_) return;
+  // 0: nothing is ready.
+  spins_ = deadline <= BootClock::now() || ::poll(found_.data(), found_.size(), 0) != 0;
+  if (spins_) ::poll(nullptr, 0, kRestMs);
 }
 
 void Poller::arm(Time deadline) {

@@ -20,6 +20,8 @@ using State = LeaseView::State;
 void prepare_to_look() {
   fill_standard_descriptors();
   ::signal(SIGPIPE, SIG_IGN);
+  // Of a file that may not grow (setrlimit(2)): the write that fails says so as well.
+  ::signal(SIGXFSZ, SIG_IGN);
 }
 
 int exit_status_of(Trouble trouble) {

@@ -13,8 +13,8 @@ namespace cluster_leader {
 
 // What check, status, release and doctor share.
 
-/// To be called first: no descriptor of ours becomes one of the standard ones, and who closes the
-/// other end of a connection or pipe does not end us.
+/// To be called first: no descriptor of ours becomes one of the standard ones, and neither who
+/// closes the other end of a connection or pipe nor a file that may not grow ends us.
 void prepare_to_look();
 
 /// The status of a process that ends for this reason.

@@ -175,6 +175,11 @@ void read_aftermath(const RawOptions& raw, Options& options) {
 }
 
 void read_keys(const RawOptions& raw, Options& options) {
+  constexpr std::size_t kLongestKey = 512;  // see Key
+  if (const std::size_t length = options.prefix.size(); length >= kLongestKey) {
+    throw UsageError{"the prefix has " + std::to_string(length) +
+                     " bytes, which leaves no room for a key; at most 511 are allowed"};
+  }
   options.keys = raw.keys;
   if (raw.keys.empty() && options.verb != Verb::kStatus && options.verb != Verb::kDoctor) {
     options.keys = {"nodered:leader"};
@@ -187,7 +192,7 @@ void read_keys(const RawOptions& raw, Options& options) {
     // Unlike other options: replicas whose key was left blank by mistake must not meet at a
     // default.
     if (key.empty()) throw UsageError{"--key: the key must not be empty"};
-    if (const std::size_t length = options.prefix.size() + key.size(); length > 512) {
+    if (const std::size_t length = options.prefix.size() + key.size(); length > kLongestKey) {
       throw UsageError{"the key has " + std::to_string(length) + " bytes; at most 512 are allowed"};
     }
     if (!seen.insert(key).second) throw UsageError{"--key: '" + key + "' stands there twice"};

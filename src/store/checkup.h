@@ -74,7 +74,7 @@ struct FileCheckup {
   std::optional<LeaseTrial> lease;
 };
 
-/// Examines a directory, without making it.
+/// Examines a directory, without making it. What is made in it is removed, also where a step fails.
 FileCheckup check_up(const FileLocation& location, const std::string& prefix,
                      const Candidate& candidate, bool (*is_shared)(int fd) = is_shared_file_system);
 

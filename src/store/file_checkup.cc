@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 #include "base/random.h"
@@ -19,6 +20,31 @@ namespace cluster_leader {
 namespace {
 
 std::string reason() { return std::strerror(errno); }
+
+/// A new folder in `directory` for the time of the check-up. All that is tried is tried in there,
+/// so that it can be removed as a whole, and so that no folder is removed under the feet of a run
+/// that is about to use it: a long key needs folders, which may be those of other keys too.
+class Workshop {
+ public:
+  explicit Workshop(const std::string& directory)
+      : path_(directory + "/.cluster-leader-" + random_hex_128()) {
+    if (::mkdir(path_.c_str(), 0700) != 0) error_ = errno;
+  }
+  ~Workshop() {
+    std::error_code ignored;
+    if (error_ == 0) std::filesystem::remove_all(path_, ignored);
+  }
+  Workshop(const Workshop&) = delete;
+  Workshop& operator=(const Workshop&) = delete;
+
+  /// Why it could not be made; 0: it was.
+  int error() const { return error_; }
+  const std::string& path() const { return path_; }
+
+ private:
+  const std::string path_;
+  int error_ = 0;
+};
 
 /// Why a lock on one descriptor of the file does not keep out another one, or nothing.
 std::optional<std::string> fault_of_lock(const std::string& path) {
@@ -53,20 +79,22 @@ FileCheckup check_up(const FileLocation& location, const std::string& prefix,
   result.is_shared = is_shared(folder.get());
   if (result.is_shared) return result;
 
-  const std::string path = location.directory + "/.cluster-leader-" + random_hex_128();
-  if (!UniqueFd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600))) {
+  const Workshop workshop(location.directory);
+  if (workshop.error() != 0) {
+    result.failure = refused(workshop.error(), "make a folder in the directory");
+    return result;
+  }
+  const std::string file = workshop.path() + "/lock";
+  if (!UniqueFd(::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600))) {
     result.failure = refused(errno, "make a file in the directory");
     return result;
   }
-  result.no_lock = fault_of_lock(path);
-  result.no_ear = fault_of_ear(path);
-  ::unlink(path.c_str());
+  result.no_lock = fault_of_lock(file);
+  result.no_ear = fault_of_ear(file);
 
+  FileStore store(FileLocation{workshop.path()}, candidate, is_shared);
   const Key key{prefix + "cluster-leader:doctor:" + random_hex_128()};
-  FileStore store(location, candidate, is_shared);
   result.lease = try_lease(store, key, candidate.node, kLeastPatience);
-  const std::string record = location.directory + '/' + file_name_of(key);
-  for (const char* suffix : {".lease", ".lock"}) ::unlink((record + suffix).c_str());
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "lease/retry_after.h"
 #include "store/percent.h"
 
 namespace cluster_leader {
@@ -124,7 +125,7 @@ Decision acquire(const Asker& asker, Token awaited, const FileRecord* record,
         !candidate.identity.empty() && record->holder == parked_for(candidate.identity);
     const Duration wait = is_ours ? record->hold_until - moment.now : rest;
     if (rest > Duration::zero() && wait > Duration::zero()) {
-      return {Busy{record->holder, wait + milliseconds(2) + record->ttl / 500, record->fence}, {}};
+      return {Busy{record->holder, retry_after(wait, record->ttl), record->fence}, {}};
     }
   }
   const Token token{std::max(fence + 1, moment.wall_ms)};

@@ -1,7 +1,6 @@
 #include "store/file_registry.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <optional>
@@ -26,10 +25,9 @@ constexpr std::string_view kRecordSuffix = ".lease";
 constexpr int kDeepestFolder = 8;
 
 std::variant<Moment, Failed> this_moment() {
-  errno = ENOENT;
-  std::string boot = boot_id();
-  if (boot.empty()) return refused(errno, "tell one boot of the machine from another");
-  return Moment{BootClock::now(), wall_clock_ms(), std::move(boot)};
+  auto boot = boot_id();
+  if (const auto* error = std::get_if<std::error_code>(&boot)) return unknown_boot(*error);
+  return Moment{BootClock::now(), wall_clock_ms(), std::get<std::string>(std::move(boot))};
 }
 
 LeaseView garbage(const Key& key, std::string_view fault) {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cerrno>
 #include <utility>
 
 #include "base/machine.h"
@@ -100,10 +99,10 @@ std::optional<Answer> FileStore::attempt(std::size_t number, const Request& requ
 
 std::optional<Failed> FileStore::read_boot_id() {
   if (!boot_id_.empty()) return std::nullopt;
-  errno = ENOENT;
-  boot_id_ = boot_id();
-  if (!boot_id_.empty()) return std::nullopt;
-  return refused(errno, "tell one boot of the machine from another");
+  auto boot = boot_id();
+  if (const auto* error = std::get_if<std::error_code>(&boot)) return unknown_boot(*error);
+  boot_id_ = std::get<std::string>(std::move(boot));
+  return std::nullopt;
 }
 
 void FileStore::cancel(std::size_t claim) { claims_[claim].in_flight = false; }

@@ -16,8 +16,8 @@ namespace cluster_leader {
 struct Credentials {
   std::string user;      ///< empty: the default user
   std::string password;  ///< empty: none
-  /// Read anew for every connection, one trailing line break removed; wins over `password`. Empty:
-  /// none.
+  /// Of a file whose first line, without its line break (LF or CRLF), is the password. It is read
+  /// anew for every connection, and wins over `password` unless that line is empty. Empty: none.
   std::string password_file;
 };
 

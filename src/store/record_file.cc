@@ -126,6 +126,10 @@ Failed refused(int error, const std::string& action) {
   return {trouble, "cannot " + action + ": " + std::generic_category().message(error), false, {}};
 }
 
+Failed unknown_boot(const std::error_code& error) {
+  return refused(error.value(), "tell one boot of the machine from another");
+}
+
 std::string file_name_of(const Key& key) {
   // The dot is encoded too: no key is "..", and none ends like a lock file.
   std::string name = percent_encode(key.value, "_-");

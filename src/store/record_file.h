@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <system_error>
 #include <variant>
 
 #include "base/unique_fd.h"
@@ -15,6 +16,9 @@ bool is_shared_file_system(int fd);
 
 /// What to say when the system refused to `action` (for example "write x.lease") with `error`.
 Failed refused(int error, const std::string& action);
+
+/// The same where boot_id() failed with `error`.
+Failed unknown_boot(const std::error_code& error);
 
 /// The file name of a key's record without its suffix, which no two keys share: percent-encoded,
 /// and folders in folders where it is too long for one name.

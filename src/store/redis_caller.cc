@@ -27,7 +27,11 @@ std::variant<RedisCaller::Replies, Failed> RedisCaller::call(std::span<const Com
   for (const Command& command : commands) {
     const std::vector<std::string_view> words(command.begin(), command.end());
     const bool subscribes = words.front() == "SUBSCRIBE";
-    connection_->append(subscribes ? Purpose::kSubscribe : Purpose::kRequest, words);
+    if (!connection_->append(subscribes ? Purpose::kSubscribe : Purpose::kRequest, words)) {
+      // With some of the commands that nobody has sent yet.
+      connection_.reset();
+      return refused_memory();
+    }
   }
   connection_->flush();
   Replies replies;
@@ -87,8 +91,9 @@ std::optional<Failed> RedisCaller::dial(Time deadline) {
     if (!steps_.lookup && !dialer.is_looking_up()) steps_.lookup = BootClock::now() - begin;
     if (result) {
       if (auto* failed = std::get_if<Failed>(&*result)) return std::move(*failed);
+      connection_ = RedisConnection::open(std::get<UniqueFd>(std::move(*result)));
+      if (!connection_) return refused_memory();
       steps_.connect = BootClock::now() - begin - *steps_.lookup;
-      connection_ = std::make_unique<RedisConnection>(std::get<UniqueFd>(std::move(*result)));
       return std::nullopt;
     }
     if (now >= deadline) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <new>
+#include <system_error>
 
 namespace cluster_leader {
 
@@ -11,6 +12,13 @@ namespace {
 /// What may lie unread: far more than the longest reply to anything that is asked here. Whatever
 /// goes on sending is no server, and must take neither our memory nor our time.
 constexpr std::size_t kLongestUnread = 16 << 20;
+
+/// How many elements an array may have, for the same reason: hiredis makes room for all of them as
+/// soon as it has read how many there are. SCAN has the longest.
+constexpr long long kMostElements = 1 << 16;
+
+/// How many arrays may stand in each other: hiredis frees them by recursion.
+constexpr int kDeepest = 32;
 
 /// The confirmation of SUBSCRIBE: pushed in RESP3, a plain array in RESP2.
 bool is_confirmation(const redisReply& reply) {
@@ -29,50 +37,71 @@ void append_count(std::string& out, char sign, std::size_t count) {
 
 }  // namespace
 
-RedisConnection::RedisConnection(UniqueFd socket) {
+std::unique_ptr<RedisConnection> RedisConnection::open(UniqueFd socket) {
   redisOptions options{};
   options.type = REDIS_CONN_USERFD;
   options.endpoint.fd = socket.get();
   // Otherwise hiredis frees pushed messages before we see them.
   options.options = REDIS_OPT_NONBLOCK | REDIS_OPT_NO_PUSH_AUTOFREE;
-  context_.reset(redisConnectWithOptions(&options));
-  if (!context_) throw std::bad_alloc();
+  Context context(redisConnectWithOptions(&options));
+  if (!context) return nullptr;
   socket.release();
+  context->reader->maxelements = kMostElements;
+  try {
+    return std::unique_ptr<RedisConnection>(new RedisConnection(std::move(context)));
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
 }
 
-void RedisConnection::append(Purpose purpose, std::span<const std::string_view> words,
+bool RedisConnection::append(Purpose purpose, std::span<const std::string_view> words,
                              std::uint32_t claim, std::uint64_t attempt) {
-  // hiredis would print each number with sprintf(3), and thousands of leases are a lot of numbers.
-  command_.clear();
-  append_count(command_, '*', words.size());
-  for (const std::string_view word : words) {
-    append_count(command_, '$', word.size());
-    command_ += word;
-    command_ += "\r\n";
+  if (context_->obuf == nullptr) return false;
+  try {
+    // hiredis would print each number with sprintf(3), and thousands of leases are a lot of
+    // numbers.
+    command_.clear();
+    append_count(command_, '*', words.size());
+    for (const std::string_view word : words) {
+      append_count(command_, '$', word.size());
+      command_ += word;
+      command_ += "\r\n";
+    }
+    expected_.push_back({purpose, claim, attempt, queued_});
+  } catch (const std::bad_alloc&) {
+    return false;
   }
   if (redisAppendFormattedCommand(context_.get(), command_.data(), command_.size()) != REDIS_OK) {
-    throw std::bad_alloc();
+    expected_.pop_back();
+    context_->err = 0;
+    return false;
   }
-  expected_.push_back({purpose, claim, attempt, queued_});
   queued_ += command_.size();
+  return true;
 }
 
 void RedisConnection::flush() {
-  if (fault_ != Fault::kNone || cannot_write_ || sdslen(context_->obuf) == 0) return;
+  if (fault_ != Fault::kNone || cannot_write_ || unwritten() == 0) return;
   int done = 0;
   if (redisBufferWrite(context_.get(), &done) != REDIS_OK) {
+    // All was written, and then there was no memory for an empty buffer.
+    if (context_->obuf == nullptr) fault_ = Fault::kExhausted;
     // Reading finds the end of the connection as well, and before it what the server said about it.
     cannot_write_ = true;
     context_->err = 0;
   }
 }
 
+std::size_t RedisConnection::unwritten() const {
+  return context_->obuf != nullptr ? sdslen(context_->obuf) : 0;
+}
+
 bool RedisConnection::has_written(std::uint64_t begin) const {
-  return queued_ - sdslen(context_->obuf) > begin;
+  return queued_ - unwritten() > begin;
 }
 
 void RedisConnection::watch(Poller& poller) {
-  const bool has_more = sdslen(context_->obuf) > 0 && !cannot_write_;
+  const bool has_more = unwritten() > 0 && !cannot_write_;
   poller.watch(context_->fd, static_cast<short>(POLLIN | (has_more ? POLLOUT : 0)));
   watched_ = true;
 }
@@ -87,7 +116,7 @@ void RedisConnection::advance(const Poller& poller) {
 void RedisConnection::read() {
   if (fault_ != Fault::kNone) return;
   if (redisBufferRead(context_.get()) != REDIS_OK) {
-    fault_ = Fault::kClosed;
+    fault_ = context_->err == REDIS_ERR_OOM ? Fault::kExhausted : Fault::kClosed;
   } else if (context_->reader->len > kLongestUnread) {
     fault_ = Fault::kNotRedis;
   }
@@ -102,14 +131,17 @@ void RedisConnection::drain() {
 }
 
 std::optional<RedisConnection::Received> RedisConnection::receive() {
-  if (fault_ == Fault::kNotRedis) return std::nullopt;
+  if (fault_ == Fault::kNotRedis || fault_ == Fault::kExhausted) return std::nullopt;
   void* raw = nullptr;
   if (redisGetReplyFromReader(context_.get(), &raw) != REDIS_OK) {
-    if (context_->reader->err == REDIS_ERR_OOM) throw std::bad_alloc();
-    fault_ = Fault::kNotRedis;
+    const bool is_exhausted = context_->reader->err == REDIS_ERR_OOM;
+    fault_ = is_exhausted ? Fault::kExhausted : Fault::kNotRedis;
     return std::nullopt;
   }
-  if (raw == nullptr) return std::nullopt;
+  if (raw == nullptr) {
+    if (announces_too_much()) fault_ = Fault::kNotRedis;
+    return std::nullopt;
+  }
   Received received{{Purpose::kMessage}, ReplyPtr(static_cast<redisReply*>(raw))};
   has_received_ = true;
   // A server that closes a connection says why, though nobody asked.
@@ -122,6 +154,20 @@ std::optional<RedisConnection::Received> RedisConnection::receive() {
   static_cast<Expected&>(received) = expected_.front();
   expected_.pop_front();
   return received;
+}
+
+/// Whether the reply that is arriving says that it is larger than any that is waited for. Of a
+/// string, hiredis has read the sign by then, and goes on where its length begins.
+bool RedisConnection::announces_too_much() const {
+  const redisReader& reader = *context_->reader;
+  if (reader.ridx < 0) return false;
+  if (reader.ridx > kDeepest) return true;
+  const int type = reader.task[reader.ridx]->type;
+  if (type != REDIS_REPLY_STRING && type != REDIS_REPLY_VERB) return false;
+  std::size_t length = 0;
+  const char* const end = reader.buf + reader.len;
+  const std::errc error = std::from_chars(reader.buf + reader.pos, end, length).ec;
+  return error == std::errc::result_out_of_range || length > kLongestUnread;
 }
 
 std::string_view RedisConnection::fault_text() const {

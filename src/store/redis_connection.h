@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/poller.h"
 #include "base/unique_fd.h"
@@ -19,8 +20,9 @@
 namespace cluster_leader {
 
 /// One open connection: commands go in, the replies to each come out in order, pushed messages in
-/// between. hiredis writes and reads; nothing here blocks. The SIGPIPE of a connection that the
-/// server has closed must be ignored by the process.
+/// between. hiredis writes and reads; nothing here blocks, and memory that is refused is never an
+/// exception. The SIGPIPE of a connection that the server has closed must be ignored by the
+/// process.
 class RedisConnection {
  public:
   /// What a command was sent for, and so what its reply is about.
@@ -49,17 +51,24 @@ class RedisConnection {
   };
 
   /// How a connection ended.
-  enum class Fault : std::uint8_t { kNone, kClosed, kNotRedis };
+  enum class Fault : std::uint8_t {
+    kNone,
+    kClosed,
+    kNotRedis,
+    kExhausted,  ///< memory was refused; what has arrived is lost
+  };
 
-  /// Takes over a connected, non-blocking socket. TLS will be put in here, around the same context.
-  explicit RedisConnection(UniqueFd socket);
+  /// Takes over a connected, non-blocking socket; nothing if memory is refused. TLS will be put in
+  /// here, around the same context.
+  static std::unique_ptr<RedisConnection> open(UniqueFd socket);
 
-  /// Queues a command. Nothing is written before flush(), so that several make one packet.
-  void append(Purpose purpose, std::span<const std::string_view> words, std::uint32_t claim = 0,
-              std::uint64_t attempt = 0);
-  void append(Purpose purpose, std::initializer_list<std::string_view> words,
-              std::uint32_t claim = 0, std::uint64_t attempt = 0) {
-    append(purpose, std::span(words.begin(), words.size()), claim, attempt);
+  /// Queues a command. Nothing is written before flush(), so that several make one packet. False if
+  /// memory is refused; then the command is not queued, and all else is as it was.
+  [[nodiscard]] bool append(Purpose purpose, std::span<const std::string_view> words,
+                            std::uint32_t claim = 0, std::uint64_t attempt = 0);
+  [[nodiscard]] bool append(Purpose purpose, std::initializer_list<std::string_view> words,
+                            std::uint32_t claim = 0, std::uint64_t attempt = 0) {
+    return append(purpose, std::span(words.begin(), words.size()), claim, attempt);
   }
 
   /// Writes what the kernel takes at once.
@@ -103,8 +112,15 @@ class RedisConnection {
     void operator()(redisContext* context) const { redisFree(context); }
   };
 
-  std::unique_ptr<redisContext, FreeContext> context_;  ///< owns the socket
-  std::string command_;                                 ///< the one that is being queued
+  using Context = std::unique_ptr<redisContext, FreeContext>;
+
+  explicit RedisConnection(Context context) : context_(std::move(context)) {}
+
+  std::size_t unwritten() const;
+  bool announces_too_much() const;
+
+  Context context_;      ///< owns the socket
+  std::string command_;  ///< the one that is being queued
   std::deque<Expected> expected_;
   std::uint64_t queued_ = 0;
   Fault fault_ = Fault::kNone;

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstring>
 #include <string_view>
+#include <utility>
+#include <variant>
 
 #include "base/unique_fd.h"
 #include "store/redis_replies.h"
@@ -16,40 +18,50 @@ namespace {
 
 using Purpose = RedisConnection::Purpose;
 
-/// In the place of an errno.
-constexpr int kNotAFile = -1;
+/// More than any password has, and all that a server reads of one before somebody is logged in.
+constexpr std::size_t kLongestSecret = 16384;
 
-/// The first line of a file; without blocking, whatever kind of file it is.
-std::optional<std::string> read_secret(const std::string& path, int& error) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-  // A pipe, such as a shell's <(...), gives the secret once, and it is wanted for every connection.
-  struct stat status {};
-  if (fd && (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))) {
-    error = kNotAFile;
-    return std::nullopt;
-  }
-  std::string text;
-  char part[512];
-  ssize_t got = fd ? 0 : -1;
-  while (fd && (got = ::read(fd.get(), part, sizeof part)) > 0) text.append(part, part + got);
-  if (got < 0) {
-    error = errno;
-    return std::nullopt;
-  }
-  if (text.ends_with('\n')) text.pop_back();
-  if (text.ends_with('\r')) text.pop_back();
-  return text;
+Failed unreadable(const std::string& path, Trouble trouble, const std::string& why) {
+  return {trouble, "cannot read the password file " + path + ": " + why, false, {}};
 }
 
-Failed unreadable_secret(const std::string& path, int error) {
-  const bool is_exhausted = error == EMFILE || error == ENFILE || error == ENOMEM;
-  return {is_exhausted ? Trouble::kExhausted : Trouble::kMisconfigured,
-          "cannot read the password file " + path + ": " +
-              (error == kNotAFile
-                   ? "it must be a regular file, since it is read anew for every connection"
-                   : std::strerror(error)),
-          false,
-          {}};
+/// The first line of a file, without its line break; without blocking, whatever kind of file it is.
+std::variant<std::string, Failed> read_secret(const std::string& path) {
+  const auto refused = [&](int error) {
+    const bool is_exhausted = error == EMFILE || error == ENFILE || error == ENOMEM;
+    return unreadable(path, is_exhausted ? Trouble::kExhausted : Trouble::kMisconfigured,
+                      std::strerror(error));
+  };
+  const auto unsuitable = [&](const char* why) {
+    return unreadable(path, Trouble::kMisconfigured, why);
+  };
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  struct stat status {};
+  if (!fd || ::fstat(fd.get(), &status) != 0) return refused(errno);
+  // A pipe, such as a shell's <(...), gives the secret once, and it is wanted for every connection.
+  if (!S_ISREG(status.st_mode)) {
+    return unsuitable("it must be a regular file, since it is read anew for every connection");
+  }
+  // Room for the line break, too.
+  std::string text(kLongestSecret + 2, '\0');
+  std::size_t size = 0;
+  ssize_t got = 0;
+  do {
+    got = ::read(fd.get(), text.data() + size, text.size() - size);
+    if (got < 0 && errno != EINTR) return refused(errno);
+    if (got > 0) size += static_cast<std::size_t>(got);
+  } while (got != 0);
+  text.resize(size);
+  const std::size_t end = text.find('\n');
+  if (end != text.npos) {
+    text.resize(end);
+    if (text.ends_with('\r')) text.pop_back();
+  }
+  if (text.size() > kLongestSecret) return unsuitable("its first line has more than 16384 bytes");
+  if (text.find('\0') != text.npos) {
+    return unsuitable("there is a NUL byte in its first line; is it text, in UTF-8?");
+  }
+  return text;
 }
 
 bool means_no_hello(std::string_view error) {
@@ -78,15 +90,16 @@ std::optional<Failed> RedisLogin::begin(RedisConnection& connection) {
   const Credentials& credentials = location_.credentials;
   std::string secret = credentials.password;
   if (!credentials.password_file.empty()) {
-    int error = 0;
-    auto read = read_secret(credentials.password_file, error);
-    if (!read) return unreadable_secret(credentials.password_file, error);
-    if (!read->empty()) secret = std::move(*read);
+    auto read = read_secret(credentials.password_file);
+    if (auto* failed = std::get_if<Failed>(&read)) return std::move(*failed);
+    auto& line = std::get<std::string>(read);
+    if (!line.empty()) secret = std::move(line);
   }
   const std::string& user = credentials.user;
   const bool has_login = !user.empty() || !secret.empty();
+  bool is_queued = true;
   const auto say = [&](Purpose purpose, std::initializer_list<std::string_view> words) {
-    connection.append(purpose, words);
+    is_queued = is_queued && connection.append(purpose, words);
     ++awaited_;
   };
   if (speaks_resp2_) {
@@ -101,6 +114,7 @@ std::optional<Failed> RedisLogin::begin(RedisConnection& connection) {
   if (location_.db != 0) {
     say(Purpose::kSelect, {"SELECT", std::to_string(location_.db)});
   }
+  if (!is_queued) return refused_memory();
   return std::nullopt;
 }
 
@@ -126,6 +140,7 @@ void RedisLogin::take(Purpose purpose, const redisReply& reply) {
 }
 
 Failed failure_of_fault(const RedisConnection& connection) {
+  if (connection.fault() == RedisConnection::Fault::kExhausted) return refused_memory();
   if (connection.fault() == RedisConnection::Fault::kNotRedis) {
     return {Trouble::kMisconfigured,
             "what answers there is not a Redis or Valkey server, or it wants TLS",
@@ -142,6 +157,10 @@ Failed failure_of_fault(const RedisConnection& connection) {
     failure.text = "the server closed the connection";
   }
   return failure;
+}
+
+Failed refused_memory() {
+  return {Trouble::kExhausted, "this machine refused memory for the connection", false, {}};
 }
 
 }  // namespace cluster_leader

@@ -18,7 +18,8 @@ class RedisLogin {
  public:
   explicit RedisLogin(RedisLocation location) : location_(std::move(location)) {}
 
-  /// Queues the words on a new connection. Returns why not if the password cannot be read.
+  /// Queues the words on a new connection. Returns why not if the password cannot be read, or
+  /// memory is refused.
   std::optional<Failed> begin(RedisConnection& connection);
 
   /// Takes the reply to one of them: kHello, kLogin, kSelect.
@@ -52,5 +53,8 @@ class RedisLogin {
 
 /// Why `connection` has ended. REQUIRES: it has.
 Failed failure_of_fault(const RedisConnection& connection);
+
+/// What to answer where there was no memory for a connection or a command.
+Failed refused_memory();
 
 }  // namespace cluster_leader

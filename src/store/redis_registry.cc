@@ -34,9 +34,9 @@ bool is_missing_script(const redisReply& reply) {
   return reply.type == REDIS_REPLY_ERROR && error_code(text_of(reply)) == "NOSCRIPT";
 }
 
-std::variant<LeaseView, Failed> view_of(Finding finding) {
-  if (auto* failed = std::get_if<Failed>(&finding)) return std::move(*failed);
-  return std::get<Inspected>(std::move(finding)).view;
+std::variant<LeaseView, Failed> view_of(Inspection inspection) {
+  if (auto* failed = std::get_if<Failed>(&inspection)) return std::move(*failed);
+  return std::get<Inspected>(std::move(inspection)).view;
 }
 
 /// Where the next SCAN goes on; nothing if `reply` is none of a SCAN.
@@ -83,8 +83,8 @@ std::variant<Listing, Failed> RedisRegistry::show_until(std::span<const Key> key
     keys = keys.subspan(batch.size());
     auto inspected = inspect(batch, std::min(deadline, BootClock::now() + patience));
     if (auto* failed = std::get_if<Failed>(&inspected)) return std::move(*failed);
-    for (Finding& finding : std::get<std::vector<Finding>>(inspected)) {
-      add_to(listing, view_of(std::move(finding)));
+    for (Inspection& inspection : std::get<std::vector<Inspection>>(inspected)) {
+      add_to(listing, view_of(std::move(inspection)));
     }
   }
   return listing;
@@ -121,8 +121,8 @@ std::variant<std::vector<Key>, Failed> RedisRegistry::scan(const std::string& pr
 }
 
 /// What stands at each of `keys`, and who waits for it, in one packet.
-std::variant<std::vector<Finding>, Failed> RedisRegistry::inspect(std::span<const Key> keys,
-                                                                  Time deadline) {
+std::variant<std::vector<Inspection>, Failed> RedisRegistry::inspect(std::span<const Key> keys,
+                                                                     Time deadline) {
   std::vector<Command> commands;
   for (const Key& key : keys) {
     // The server knows the script from the first one on.
@@ -136,7 +136,7 @@ std::variant<std::vector<Finding>, Failed> RedisRegistry::inspect(std::span<cons
   auto& replies = std::get<Replies>(answered);
   const auto listeners = listeners_of(*replies.back(), keys.size());
 
-  std::vector<Finding> findings;
+  std::vector<Inspection> inspections;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (is_missing_script(*replies[i])) {
       // Somebody has just made the server forget it.
@@ -145,18 +145,18 @@ std::variant<std::vector<Finding>, Failed> RedisRegistry::inspect(std::span<cons
       if (auto* failed = std::get_if<Failed>(&second)) return std::move(*failed);
       replies[i] = std::move(std::get<Replies>(second).front());
     }
-    findings.push_back(inspected_of(keys[i], *replies[i]));
-    if (auto* one = std::get_if<Inspected>(&findings.back())) {
+    inspections.push_back(inspected_of(keys[i], *replies[i]));
+    if (auto* one = std::get_if<Inspected>(&inspections.back())) {
       one->view.waiters = listeners[i];
       if (one->listens && one->view.waiters > 0) --*one->view.waiters;
     }
   }
-  return findings;
+  return inspections;
 }
 
 /// What stands at `key`, without those who wait: asking for them wants a right of its own, and a
 /// refusal stands in the server's ACL LOG.
-Finding RedisRegistry::inspect(const Key& key, Time deadline) {
+Inspection RedisRegistry::inspect(const Key& key, Time deadline) {
   const Command command = inspect_command("EVAL", kInspectScript.text, key);
   auto answered = caller_.call(std::span(&command, 1), deadline);
   if (auto* failed = std::get_if<Failed>(&answered)) return std::move(*failed);

@@ -28,8 +28,8 @@ class RedisRegistry final : public Registry {
                                               Time deadline);
   std::variant<Listing, Failed> show_until(std::span<const Key> keys, Duration patience,
                                            Time deadline);
-  std::variant<std::vector<Finding>, Failed> inspect(std::span<const Key> keys, Time deadline);
-  Finding inspect(const Key& key, Time deadline);
+  std::variant<std::vector<Inspection>, Failed> inspect(std::span<const Key> keys, Time deadline);
+  Inspection inspect(const Key& key, Time deadline);
 
   RedisCaller caller_;
 };

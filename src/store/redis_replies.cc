@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/random.h"
+#include "lease/retry_after.h"
 
 namespace cluster_leader {
 
@@ -147,17 +148,11 @@ std::int64_t time_at(const redisReply& reply, std::size_t index) {
   return std::clamp<std::int64_t>(number_at(reply, index), 0, std::int64_t{1} << 43U);
 }
 
-/// When the lease that is held for `rest` ms more may be free. The 2 ms are for the server's
-/// expiry, which counts whole milliseconds. A 500th of the holder's ttl lets the check fall just
-/// behind the renewal that comes at the same moment, as every fifth does with a heartbeat of ttl /
-/// 5: the check then sees a fresh lease and sleeps for a whole ttl, so that an idle waiter costs
-/// the server one command in a ttl. 50 ms are enough for that, and keep the takeover of long leases
-/// quick.
-Duration retry_after(long long rest_ms, long long holder_ttl_ms, Duration ttl) {
+/// When to ask again, if the lock has `rest_ms` left.
+Duration retry_after_lock(long long rest_ms, long long holder_ttl_ms, Duration ttl) {
   // No expiry: somebody else's value. It may go at any time, and nothing says when.
   if (rest_ms < 0) return ttl;
-  const Duration behind_renewal = milliseconds(std::max(holder_ttl_ms, 0LL)) / 500;
-  return milliseconds(rest_ms + 2) + std::min<Duration>(behind_renewal, milliseconds(50));
+  return retry_after(milliseconds(rest_ms), milliseconds(holder_ttl_ms));
 }
 
 Young young(const redisReply& reply) {
@@ -282,7 +277,7 @@ Answer answer_of(RequestKind kind, const redisReply& reply, Duration ttl) {
       }
       if (verdict == "busy") {
         return Busy{{std::string(text_at(reply, 1))},
-                    retry_after(integer_at(reply, 2), integer_at(reply, 3), ttl),
+                    retry_after_lock(integer_at(reply, 2), integer_at(reply, 3), ttl),
                     {number_at(reply, 4)}};
       }
       if (verdict == "done") {

@@ -187,7 +187,8 @@ void RedisStore::dial(const Poller* poller, Time now) {
 
 /// Queues the handshake and all that waits for it, which is written as one packet.
 void RedisStore::greet(UniqueFd socket) {
-  connection_ = std::make_unique<RedisConnection>(std::move(socket));
+  connection_ = RedisConnection::open(std::move(socket));
+  if (!connection_) return fail_waiting(refused_memory());
   ++connection_number_;
   taught_at_ = {};
   if (const auto failed = login_.begin(*connection_)) {
@@ -207,8 +208,9 @@ void RedisStore::append_request(std::uint32_t claim, By by) {
   Entry& entry = claims_[claim];
   // In RESP2 a connection that listens can do nothing else; there the timer alone wakes.
   if (candidate_.listens && !login_.speaks_resp2() && entry.listening_on != connection_number_) {
-    connection_->append(Purpose::kSubscribe, {"SUBSCRIBE", events_channel(entry.claim.key)});
-    entry.listening_on = connection_number_;
+    const bool is_queued =
+        connection_->append(Purpose::kSubscribe, {"SUBSCRIBE", events_channel(entry.claim.key)});
+    if (is_queued) entry.listening_on = connection_number_;
   }
   append_script(claim, entry.request, by, Form::kBrief, Purpose::kRequest);
 }
@@ -243,10 +245,13 @@ void RedisStore::append_script(std::uint32_t claim, const Request& request, By b
     words_.insert(words_.end(), more);
   };
   const auto queue = [&] {
-    if (by == By::kText) {
-      taught_at_[static_cast<std::size_t>(request.kind)] = connection_->queued();
+    const std::uint64_t begin = connection_->queued();
+    if (!connection_->append(purpose, words_, claim, entry.request.attempt)) {
+      Failed failure = refused_memory();
+      failure.unknown = failure.id_spent = purpose == Purpose::kUndo;
+      return finish(claim, std::move(failure));
     }
-    connection_->append(purpose, words_, claim, entry.request.attempt);
+    if (by == By::kText) taught_at_[static_cast<std::size_t>(request.kind)] = begin;
   };
   const std::string_view listens = candidate_.listens && !login_.speaks_resp2() ? "1" : "";
   const std::string token = std::to_string(request.token.value);

@@ -159,7 +159,7 @@ Inspected garbage(const Key& key, std::string value, std::string fault) {
   return inspected;
 }
 
-Finding data_of_others(const Key& key, const redisReply& reply) {
+Inspection data_of_others(const Key& key, const redisReply& reply) {
   if (reply.elements < 2) return not_understood();
   const std::string_view place = text_of(*reply.element[1]);
   if (place == "key") return garbage(key, "", "the key holds data of another type");
@@ -171,7 +171,7 @@ Finding data_of_others(const Key& key, const redisReply& reply) {
 
 }  // namespace
 
-Finding inspected_of(const Key& key, const redisReply& reply) {
+Inspection inspected_of(const Key& key, const redisReply& reply) {
   if (reply.type == REDIS_REPLY_ERROR) return failure_of_request(text_of(reply));
   if (reply.elements == 0) return not_understood();
   const std::string_view verdict = text_of(*reply.element[kVerdict]);

@@ -18,9 +18,9 @@ struct Inspected {
   bool listens = false;  ///< the holder is itself among those who listen for a release
 };
 
-using Finding = std::variant<Inspected, Failed>;
+using Inspection = std::variant<Inspected, Failed>;
 
 /// Reads the script's reply about `key`. A reply that the script cannot have given is a Failed.
-Finding inspected_of(const Key& key, const redisReply& reply);
+Inspection inspected_of(const Key& key, const redisReply& reply);
 
 }  // namespace cluster_leader

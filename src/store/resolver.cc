@@ -7,6 +7,8 @@
 #include <sys/time.h>
 
 #include <cstring>
+#include <new>
+#include <utility>
 
 namespace cluster_leader {
 
@@ -28,7 +30,10 @@ Failed failure_of(int status) {
               false,
               {}};
     case ARES_ENOMEM:
-      throw std::bad_alloc();
+      return {Trouble::kExhausted,
+              "this machine refused memory for looking up the host name",
+              false,
+              {}};
     default:
       return {Trouble::kUnreachable,
               std::string("the host name could not be looked up (") + ares_strerror(status) +
@@ -68,51 +73,61 @@ std::optional<Address> numeric_address(const std::string& host, std::uint16_t po
   return copy_of(reinterpret_cast<const sockaddr*>(&v6), sizeof v6);
 }
 
+void Resolver::DestroyChannel::operator()(ares_channeldata* channel) const {
+  ares_destroy(channel);
+}
+
 Resolver::Resolver(const std::string& host, std::uint16_t port, Time now) {
   ares_options options{};
   options.timeout = kTimeoutMs;
   options.tries = kTries;
-  const int status = ares_init_options(&channel_, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
+  ares_channeldata* channel = nullptr;
+  const int status = ares_init_options(&channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
   if (status != ARES_SUCCESS) {
-    channel_ = nullptr;
     result_ = failure_of(status);
     return;
   }
+  channel_.reset(channel);
   ares_addrinfo_hints hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = ARES_AI_NUMERICSERV;
-  ares_getaddrinfo(channel_, host.c_str(), std::to_string(port).c_str(), &hints, &on_result, this);
+  ares_getaddrinfo(channel, host.c_str(), std::to_string(port).c_str(), &hints, &on_result, this);
+  take_what_was_found();
   set_alarm(now);
 }
 
-Resolver::~Resolver() {
-  // Calls on_result() with ARES_EDESTRUCTION if the lookup is still going on.
-  if (channel_ != nullptr) ares_destroy(channel_);
+/// c-ares is written in C and calls this from the middle of its work, so that no exception may
+/// leave it. What was found becomes a result when c-ares has returned.
+void Resolver::on_result(void* self, int status, int /*timeouts*/, ares_addrinfo* list) noexcept {
+  auto& resolver = *static_cast<Resolver*>(self);
+  Found& found = resolver.found_.emplace(Found{status, {}});
+  if (status != ARES_SUCCESS) return;
+  try {
+    for (const ares_addrinfo_node* node = list->nodes; node != nullptr; node = node->ai_next) {
+      found.addresses.push_back(copy_of(node->ai_addr, node->ai_addrlen));
+    }
+  } catch (const std::bad_alloc&) {
+    found.status = ARES_ENOMEM;
+  }
+  ares_freeaddrinfo(list);
 }
 
-void Resolver::on_result(void* self, int status, int /*timeouts*/, ares_addrinfo* found) {
-  auto& resolver = *static_cast<Resolver*>(self);
-  if (status != ARES_SUCCESS) {
-    if (status != ARES_EDESTRUCTION) resolver.result_ = failure_of(status);
-    return;
-  }
-  std::vector<Address> addresses;
-  for (const ares_addrinfo_node* node = found->nodes; node != nullptr; node = node->ai_next) {
-    addresses.push_back(copy_of(node->ai_addr, node->ai_addrlen));
-  }
-  ares_freeaddrinfo(found);
-  if (addresses.empty()) {
-    resolver.result_ = failure_of(ARES_ENODATA);
+void Resolver::take_what_was_found() {
+  if (!found_ || result_) return;
+  if (found_->status != ARES_SUCCESS) {
+    result_ = failure_of(found_->status);
+  } else if (found_->addresses.empty()) {
+    result_ = failure_of(ARES_ENODATA);
   } else {
-    resolver.result_ = std::move(addresses);
+    result_ = std::move(found_->addresses);
   }
 }
 
 void Resolver::watch(Poller& poller) {
-  if (channel_ == nullptr || result_) return;
+  if (!channel_ || result_) return;
   ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-  const int bits = ares_getsock(channel_, sockets, ARES_GETSOCK_MAXNUM);
+  const int bits = ares_getsock(channel_.get(), sockets, ARES_GETSOCK_MAXNUM);
   for (int i = 0; i < ARES_GETSOCK_MAXNUM; ++i) {
     if (ARES_GETSOCK_READABLE(bits, i)) poller.watch(sockets[i], POLLIN);
     if (ARES_GETSOCK_WRITABLE(bits, i)) poller.watch(sockets[i], POLLOUT);
@@ -120,20 +135,21 @@ void Resolver::watch(Poller& poller) {
 }
 
 void Resolver::advance(const Poller& poller, Time now) {
-  if (channel_ == nullptr || result_) return;
+  if (!channel_ || result_) return;
   ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-  const int bits = ares_getsock(channel_, sockets, ARES_GETSOCK_MAXNUM);
+  const int bits = ares_getsock(channel_.get(), sockets, ARES_GETSOCK_MAXNUM);
   for (int i = 0; i < ARES_GETSOCK_MAXNUM; ++i) {
     if (!ARES_GETSOCK_READABLE(bits, i) && !ARES_GETSOCK_WRITABLE(bits, i)) continue;
     const short ready = poller.ready(sockets[i]);
     if (ready == 0) continue;
     const bool readable = (ready & (POLLIN | POLLERR | POLLHUP)) != 0;
     const bool writable = (ready & POLLOUT) != 0;
-    ares_process_fd(channel_, readable ? sockets[i] : ARES_SOCKET_BAD,
+    ares_process_fd(channel_.get(), readable ? sockets[i] : ARES_SOCKET_BAD,
                     writable ? sockets[i] : ARES_SOCKET_BAD);
   }
   // Packets that were lost.
-  ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+  ares_process_fd(channel_.get(), ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+  take_what_was_found();
   set_alarm(now);
 }
 
@@ -141,7 +157,7 @@ void Resolver::set_alarm(Time now) {
   wake_at_ = kNever;
   if (result_) return;
   timeval rest{};
-  if (ares_timeout(channel_, nullptr, &rest) == nullptr) return;
+  if (ares_timeout(channel_.get(), nullptr, &rest) == nullptr) return;
   wake_at_ = now + std::chrono::seconds(rest.tv_sec) + std::chrono::microseconds(rest.tv_usec + 1);
 }
 

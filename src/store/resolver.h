@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -28,7 +29,8 @@ struct Address {
 std::optional<Address> numeric_address(const std::string& host, std::uint16_t port);
 
 /// Looks up one host name, in /etc/hosts and then by DNS, without ever blocking: getaddrinfo(3)
-/// would hold the loop for as long as a dead name server pleases.
+/// would hold the loop for as long as a dead name server pleases. Memory that is refused is a
+/// result too: Trouble::kExhausted.
 class Resolver {
  public:
   /// The addresses in the order to try them, at least one; or why there are none.
@@ -36,7 +38,7 @@ class Resolver {
 
   /// Begins to look up `host`; what /etc/hosts knows is there at once, by result().
   Resolver(const std::string& host, std::uint16_t port, Time now);
-  ~Resolver();
+  ~Resolver() = default;
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
@@ -48,12 +50,24 @@ class Resolver {
   const std::optional<Result>& result() const { return result_; }
 
  private:
-  static void on_result(void* self, int status, int timeouts, ares_addrinfo* found);
+  /// What c-ares has called back with.
+  struct Found {
+    int status;
+    std::vector<Address> addresses;
+  };
+  struct DestroyChannel {
+    void operator()(ares_channeldata* channel) const;
+  };
+
+  static void on_result(void* self, int status, int timeouts, ares_addrinfo* found) noexcept;
+  void take_what_was_found();
   void set_alarm(Time now);
 
-  ares_channeldata* channel_ = nullptr;
   Time wake_at_ = kNever;
+  std::optional<Found> found_;
   std::optional<Result> result_;
+  /// Calls on_result() when it is destroyed during a lookup.
+  std::unique_ptr<ares_channeldata, DestroyChannel> channel_;
 };
 
 }  // namespace cluster_leader

@@ -128,6 +128,92 @@ TEST(PollerTest, ReportsHangUp) {
   EXPECT_EQ(poller.ready(pipe.read.get()), POLLHUP);
 }
 
+/// How often this thread has slept, which no other load on the machine changes.
+long times_slept() {
+  rusage usage{};
+  EXPECT_EQ(::getrusage(RUSAGE_THREAD, &usage), 0);
+  return usage.ru_nvcsw;
+}
+
+/// Waits so often, as a loop does that never takes what is ready.
+void spin(Poller& poller, const Pipe& pipe, int turns, Time deadline = kNever) {
+  for (int i = 0; i < turns; ++i) {
+    poller.watch(pipe.read.get(), POLLIN);
+    poller.wait(deadline);
+  }
+}
+
+/// The first check may find that this thread has slept before.
+constexpr int kUntilNoticed = 2 * Poller::kManyTurns;
+
+TEST(PollerTest, ALoopThatNeverTakesWhatIsReadyRestsInEachTurn) {
+  Poller poller;
+  const Pipe pipe;
+  pipe.put();
+  spin(poller, pipe, kUntilNoticed);
+  const long before = times_slept();
+  spin(poller, pipe, 50);
+  EXPECT_GE(times_slept() - before, 50);
+  EXPECT_EQ(poller.ready(pipe.read.get()), POLLIN);
+}
+
+TEST(PollerTest, ALoopThatNeverActsOnItsDeadlineRestsInEachTurn) {
+  Poller poller;
+  const Pipe quiet;
+  const Time past = BootClock::now();
+  spin(poller, quiet, kUntilNoticed, past);
+  const long before = times_slept();
+  spin(poller, quiet, 50, past);
+  EXPECT_GE(times_slept() - before, 50);
+}
+
+TEST(PollerTest, ALoopThatRestsStillHearsOfItsDeadlineAndOfWhatIsReady) {
+  Poller poller;
+  const Pipe spun;
+  const Pipe other;
+  spun.put();
+  spin(poller, spun, kUntilNoticed);
+  const Time deadline = BootClock::now() + 5ms;
+  Time now;
+  while (now < deadline) {
+    poller.watch(spun.read.get(), POLLIN);
+    now = poller.wait(deadline);
+  }
+  other.put();
+  poller.watch(spun.read.get(), POLLIN);
+  poller.watch(other.read.get(), POLLIN);
+  poller.wait(deadline);
+  EXPECT_EQ(poller.ready(other.read.get()), POLLIN);
+}
+
+TEST(PollerTest, ALoopThatWaitsAgainRestsNoMore) {
+  Poller poller;
+  const Pipe pipe;
+  pipe.put();
+  spin(poller, pipe, kUntilNoticed + 1);
+  pipe.take();
+  spin(poller, pipe, 1, BootClock::now() + 1ms);
+  pipe.put();
+  const long before = times_slept();
+  spin(poller, pipe, Poller::kManyTurns / 2);
+  // Each rest would count; something else may make the thread sleep once in a while.
+  EXPECT_LT(times_slept() - before, Poller::kManyTurns / 10);
+}
+
+TEST(PollerTest, ALoopThatIsBusyButWaitsNowAndThenNeverRests) {
+  Poller poller;
+  const Pipe pipe;
+  pipe.put();
+  const long before = times_slept();
+  for (int i = 0; i < 8; ++i) {
+    spin(poller, pipe, Poller::kManyTurns / 2 - 1);
+    pipe.take();
+    spin(poller, pipe, 1, BootClock::now() + 1ms);
+    pipe.put();
+  }
+  EXPECT_LT(times_slept() - before, Poller::kManyTurns / 10);
+}
+
 void do_nothing(int /*signal*/) {}
 
 TEST(PollerTest, ASignalIsAWakeUpAfterWhichNothingIsReady) {

@@ -1,9 +1,11 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -158,6 +160,50 @@ TEST_F(DoctorTest, ADirectoryIsExaminedAndLeftAsItWas) {
   EXPECT_EQ(findings.size(), 7U);
   for (const Json& finding : findings) EXPECT_EQ(finding["result"], "ok") << finding;
   EXPECT_EQ(::rmdir(path("leases").c_str()), 0);
+}
+
+TEST_F(DoctorTest, ADirectoryIsLeftAsItWasHoweverLongThePrefixIs) {
+  ASSERT_EQ(::mkdir(path("leases").c_str(), 0755), 0);
+  for (const std::size_t length : {std::size_t{146}, std::size_t{400}, std::size_t{511}}) {
+    const Json findings = json(on_file({"--prefix", std::string(length, 'p')}));
+    EXPECT_EQ(result_of(findings, "lease"), "ok") << length;
+    ASSERT_TRUE(std::filesystem::is_empty(path("leases"))) << length;
+  }
+}
+
+TEST_F(DoctorTest, ADirectoryIsLeftAsItWasThoughALeaseFailsThere) {
+  ASSERT_EQ(::mkdir(path("leases").c_str(), 0755), 0);
+  const Ended ended =
+      Command(joined({CLUSTER_LEADER_BINARY, "doctor", "--json", "--prefix", std::string(400, 'p')},
+                     on_file()))
+          .prepare([] {
+            // Less than a record, and enough for what is said about it.
+            const rlimit little{1000, 1000};
+            ::setrlimit(RLIMIT_FSIZE, &little);
+          })
+          .run();
+  EXPECT_EQ(ended.status(), 69) << ended;
+  EXPECT_EQ(result_of(Json::parse(ended.out), "lease"), "failed");
+  EXPECT_TRUE(std::filesystem::is_empty(path("leases")));
+}
+
+TEST_F(DoctorTest, AFolderThatRunsUseIsLeftAlone) {
+  const std::string prefix(400, 'p');
+  const Words options = on_file({"--prefix", prefix, "--key", "job-a"});
+  ASSERT_EQ(run_under_lease(options, {"true"}).run().status(), 0);
+  const auto count = [this] {
+    return std::distance(std::filesystem::recursive_directory_iterator(path("leases")), {});
+  };
+  const auto before = count();
+  EXPECT_EQ(result_of(json(on_file({"--prefix", prefix})), "lease"), "ok");
+  EXPECT_EQ(count(), before);
+}
+
+TEST_F(DoctorTest, APrefixThatLeavesNoRoomForAKeyIsRefused) {
+  for (const Words& place : {on_file(), Words{"--server", "redis://127.0.0.1:1"}}) {
+    expect_failure(doctor(joined({"--prefix", std::string(600, 'p')}, place)), 64,
+                   {"the prefix has 600 bytes", "no room for a key", "511"});
+  }
 }
 
 }  // namespace

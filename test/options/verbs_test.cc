@@ -246,6 +246,14 @@ TEST_F(VerbsTest, ForManyKeysTakeEachOnce) {
   }
 }
 
+TEST_F(VerbsTest, RefuseAPrefixThatLeavesNoRoomForAKey) {
+  for (const std::string verb : {"check", "doctor", "elect", "release", "status"}) {
+    EXPECT_EQ(usage_error({verb, "--prefix", std::string(512, 'p')}),
+              "the prefix has 512 bytes, which leaves no room for a key; at most 511 are allowed");
+  }
+  EXPECT_EQ(accepted({"doctor", "--prefix", std::string(511, 'p')}).prefix.size(), 511U);
+}
+
 TEST_F(VerbsTest, TakeAValueByteForByteHoweverOftenItIsGiven) {
   const Words keys = {"[a,b]", "[a]", "[]", "a,b", "a b", "-x", "{}", "%s", "++", "\"a\"", "\xff"};
   Words apart = {"elect"};

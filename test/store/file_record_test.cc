@@ -79,8 +79,19 @@ TEST(FileRecordTest, AnothersLeaseIsBusyForTheHoldersTtl) {
   const Decision decision =
       decide(request(RequestKind::kAcquire, {}), contender("b", 5s), record, at(70s));
   EXPECT_EQ(answer<Busy>(decision).holder, contender("a").claim.holder);
-  EXPECT_EQ(answer<Busy>(decision).retry_after, 20s + 2ms + 60ms);
+  EXPECT_EQ(answer<Busy>(decision).retry_after, 20s + 2ms + 50ms);
   EXPECT_FALSE(decision.write);
+}
+
+TEST(FileRecordTest, ALongLeaseOfADeadHolderIsTakenOverAsSoonAsAShortOne) {
+  for (const Duration ttl : {Duration(1s), Duration(1h), Duration(24h)}) {
+    const FileRecord record = held_by(contender("a", ttl), at(60s));
+    const Decision busy =
+        decide(request(RequestKind::kAcquire, {}), contender("b"), record, at(60s));
+    const Duration late = answer<Busy>(busy).retry_after - ttl;
+    EXPECT_GT(late, 0s);
+    EXPECT_LE(late, 52ms) << ttl.count();
+  }
 }
 
 TEST(FileRecordTest, ALeaseEndsWithItsTtlAndNotBefore) {

@@ -337,6 +337,15 @@ TEST_F(FileCheckupTest, AHealthyDirectoryIsMeasuredAndNothingStays) {
   EXPECT_TRUE(is_empty());
 }
 
+TEST_F(FileCheckupTest, NothingStaysOfALeaseWhoseKeyNeedsFolders) {
+  for (const std::size_t length : {std::size_t{146}, std::size_t{147}, std::size_t{511}}) {
+    const FileCheckup checkup = check_up_here(std::string(length, 'p'));
+    EXPECT_FALSE(checkup.lease->not_granted) << length;
+    EXPECT_FALSE(checkup.lease->not_kept) << length;
+    ASSERT_TRUE(is_empty()) << length;
+  }
+}
+
 TEST_F(FileCheckupTest, WhatCannotServeIsTold) {
   const std::string nowhere = folder_.file("nowhere");
   EXPECT_FALSE(check_up(FileLocation{nowhere}, "", candidate()).exists);

@@ -41,7 +41,7 @@ class FileRegistryTest : public testing::Test {
     record.fence = {1764};
     record.holder = {holder};
     record.until = BootClock::now() + 10s;
-    record.boot_id = boot_id();
+    record.boot_id = std::get<std::string>(boot_id());
     record.ttl = 10s;
     record.node = "web-1";
     record.host = "host-1";
@@ -54,7 +54,7 @@ class FileRegistryTest : public testing::Test {
   void write(const FileRecord& record) {
     auto opened = RecordFile::open(directory_, record.key, true, nothing_is_shared);
     auto& file = std::get<RecordFile>(opened);
-    file.read({BootClock::now(), wall_clock_ms(), boot_id()});
+    file.read({BootClock::now(), wall_clock_ms(), std::get<std::string>(boot_id())});
     const auto failed = file.write(record);
     EXPECT_FALSE(failed) << failed->text;
   }

@@ -522,25 +522,26 @@ TYPED_TEST(RedisRegistryTest, OnlyTheLeaseThatWasSeenIsEvicted) {
 
 TYPED_TEST(RedisRegistryTest, WhoListensIsToldOfAnEviction) {
   this->hold();
-  RedisConnection listener = [&] {
+  const auto listener = [&] {
     RedisDialer dialer(this->server().tcp(), 5s, BootClock::now());
     Poller poller;
     for (const Poller* waited = nullptr;; waited = &poller) {
       if (auto result = dialer.advance(waited, BootClock::now())) {
-        return RedisConnection(std::get<UniqueFd>(std::move(*result)));
+        return RedisConnection::open(std::get<UniqueFd>(std::move(*result)));
       }
       dialer.watch(poller);
       poller.wait(dialer.wake_at());
     }
   }();
-  listener.append(RedisConnection::Purpose::kSubscribe, {"SUBSCRIBE", events_channel(this->key_)});
-  listener.flush();
+  ASSERT_TRUE(listener->append(RedisConnection::Purpose::kSubscribe,
+                               {"SUBSCRIBE", events_channel(this->key_)}));
+  listener->flush();
   ASSERT_TRUE(eventually([&] { return this->show().waiters == 1; }));
   this->evict(this->web_1());
   std::string heard;
   EXPECT_TRUE(eventually([&] {
-    listener.read();
-    while (const auto received = listener.receive()) {
+    listener->read();
+    while (const auto received = listener->receive()) {
       if (received->reply->elements == 3) heard = text_of(*received->reply->element[2]);
     }
     return heard == "broken";
