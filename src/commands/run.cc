@@ -175,13 +175,14 @@ class Run {
 
   RunEnding follow() {
     const Contest& contest = session_->at(0);
-    const std::string leader = contest.leader();
     if (contest.done) {
       ending_.joined = *contest.done;
-      reporter_.info(where_ + ": follower; the run of " + leader +
+      reporter_.info(where_ + ": follower; the run of " + contest.leader() +
                      " ended well and is not repeated yet");
     } else {
-      reporter_.info(where_ + ": follower" + (leader.empty() ? "" : "; it is held by " + leader));
+      const HolderId& other = contest.other;
+      reporter_.info(where_ + ": follower" +
+                     (other.value.empty() ? "" : "; " + describe_holder(other)));
     }
     return end(RunEnding::Outcome::kFollower, options_.follower_status);
   }

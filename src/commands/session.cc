@@ -4,6 +4,8 @@
 #include <cassert>
 #include <utility>
 
+#include "commands/place.h"
+
 namespace cluster_leader {
 
 Session::Session(std::unique_ptr<Store> store, std::string place, Reporter& reporter)
@@ -154,7 +156,7 @@ void Session::take_answer(std::size_t contest, const Answer& answer, Time now, T
     see(contest, after_answer(c.leadership, c.supervisor, c.own, answer));
   }
   if (is_news && c.supervisor.phase() == Phase::kCandidate) {
-    reporter_.info(where(contest) + ": waiting; it is held by " + c.leader());
+    reporter_.info(where(contest) + ": waiting; " + describe_holder(c.other));
   }
 }
 
