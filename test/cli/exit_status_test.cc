@@ -12,6 +12,7 @@
 #include "base/errors.h"
 #include "support/cli_world.h"
 #include "support/fake_server.h"
+#include "support/grown_server.h"
 
 namespace cluster_leader {
 namespace {
@@ -22,7 +23,8 @@ using ::testing::Not;
 
 class ExitStatusTest : public CliTest {
  protected:
-  /// Far longer than it takes to give up where no patience was asked for, on a busy machine as well.
+  /// Far longer than it takes to give up where no patience was asked for, on a busy machine as
+  /// well.
   static constexpr Duration kSoon = 10s;
 
   static std::string url_of_port(std::uint16_t port) {
@@ -457,11 +459,10 @@ TEST_F(ExitStatusTest, WeDieOfASignalThatComesWhileConnecting) {
 /// Whatever the operating system refuses: 71 or the job's own status, and the lease is free.
 class RefusalTest : public ExitStatusTest {
  protected:
-  RefusalTest() : server_(REDIS_SERVER) { server_.grow_up(1s); }
-
   /// True if the job ran.
   bool run_with(std::function<void()> limit) {
-    const Ended ended = run_under_lease(on(server_, {"--key", "job-a", "--ttl", "1"}), {"true"})
+    // No lease ends by itself while the test looks.
+    const Ended ended = run_under_lease(on(server_, {"--key", "job-a", "--ttl", "60"}), {"true"})
                             .prepare(std::move(limit))
                             // Looking for leaks takes a process and descriptors of its own.
                             .with("ASAN_OPTIONS", "detect_leaks=0")
@@ -473,7 +474,7 @@ class RefusalTest : public ExitStatusTest {
     return false;
   }
 
-  Server server_;
+  GrownServer server_;
 };
 
 TEST_F(RefusalTest, TooFewDescriptorsAre71AndTheLeaseIsFree) {
