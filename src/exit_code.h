@@ -26,7 +26,7 @@ struct ExitStatus {
 
 /// The table, with the sentences that the manual uses; a test holds the manual against it.
 inline constexpr ExitStatus kExitStatuses[] = {
-    {kExitUsage, "The command line was wrong."},
+    {kExitUsage, "The command line was wrong, or the run would wait for itself."},
     {kExitUnavailable, "No server could be reached, or it cannot serve now."},
     {kExitBug, "An error in cluster-leader itself."},
     {kExitOs, "The operating system refused what is needed to run a job."},

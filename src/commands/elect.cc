@@ -16,6 +16,7 @@
 #include "commands/candidate.h"
 #include "commands/hooks.h"
 #include "commands/keeper.h"
+#include "commands/lease_environment.h"
 #include "commands/place.h"
 #include "commands/reporter.h"
 #include "commands/run_ending.h"
@@ -256,6 +257,10 @@ class Elect : public FrontDuty {
   void hear(const LinkMessage& message) override {
     if (message.kind != LinkMessage::Kind::kStanding) return;
     const StandingNews news = standing_news(message);
+    if (news.leadership.standing == Standing::kFollower && runs_under(news.leadership.holder)) {
+      if (!stopping_) refuse_nested(news.contest);
+      return;
+    }
     // We may have slept, or been stopped, for longer than a leader leads that nobody hears of; or
     // it leads on, which the keeper then tells once more.
     if (news.leadership.standing == Standing::kLeader && BootClock::now() >= news.good_until) {
@@ -268,6 +273,12 @@ class Elect : public FrontDuty {
   }
 
   void hear(const ChildChange& change) override { hooks_.hear(change); }
+
+  void refuse_nested(std::size_t index) {
+    reporter_.error(describe_place(options_.keys[index], location_) + ": " + kRefusalOfNested);
+    status_ = kExitUsage;
+    stop(0);
+  }
 
   // --- What we know and say ---
 

@@ -10,6 +10,7 @@
 #include "commands/candidate.h"
 #include "commands/held_job.h"
 #include "commands/lease_environment.h"
+#include "commands/place.h"
 #include "commands/promise.h"
 #include "commands/standing_message.h"
 #include "process/descriptors.h"
@@ -193,7 +194,7 @@ class KeeperLoop {
       if (!c.failure.empty()) text += ": " + c.failure;
     } else {
       text += "the lease was taken away" + what_we_do;
-      if (!c.leader().empty()) text += ": it is held by " + c.leader();
+      if (!c.other.value.empty()) text += ": " + describe_holder(c.other);
     }
     is_elect() ? reporter_.warning(text) : reporter_.error(text);
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <string_view>
 
 #include "process/service_manager.h"
@@ -12,9 +13,23 @@ namespace cluster_leader {
 
 namespace {
 
-constexpr std::array kNames = {"CLUSTER_LEADER_KEY",   "CLUSTER_LEADER_HOLDER",
-                               "CLUSTER_LEADER_TOKEN", "CLUSTER_LEADER_TTL_MS",
-                               "CLUSTER_LEADER_NODE",  "CLUSTER_LEADER_STATE"};
+constexpr std::array kNames = {
+    "CLUSTER_LEADER_KEY",  "CLUSTER_LEADER_HOLDER", "CLUSTER_LEADER_TOKEN", "CLUSTER_LEADER_TTL_MS",
+    "CLUSTER_LEADER_NODE", "CLUSTER_LEADER_STATE",  "CLUSTER_LEADER_OUTER"};
+
+/// What our environment says; empty if it says nothing.
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+/// The holder ids of all leases that we run under, the innermost last, separated by blanks. A label
+/// may have blanks in it; what tells the ids apart is their random part.
+std::string leases_around_us() {
+  const std::string outer = variable("CLUSTER_LEADER_OUTER");
+  const std::string inner = variable("CLUSTER_LEADER_HOLDER");
+  return outer.empty() || inner.empty() ? outer + inner : outer + ' ' + inner;
+}
 
 }  // namespace
 
@@ -38,7 +53,19 @@ std::vector<std::string> lease_environment(const Options& options, const std::st
   }
   set("CLUSTER_LEADER_TTL_MS", std::to_string(ceil_ms(options.timeline.ttl)));
   set("CLUSTER_LEADER_NODE", options.node);
+  if (const std::string outer = leases_around_us(); !outer.empty()) {
+    set("CLUSTER_LEADER_OUTER", outer);
+  }
   return environment;
+}
+
+bool runs_under(const HolderId& holder) {
+  // What other programs write at a key may be a part of one of our ids by chance, such as its
+  // label.
+  constexpr std::size_t kRandomPart = 33;
+  const std::string& id = holder.value;
+  const bool is_ours = id.size() > kRandomPart && id[id.size() - kRandomPart] == '/';
+  return is_ours && leases_around_us().find(id) != std::string::npos;
 }
 
 }  // namespace cluster_leader

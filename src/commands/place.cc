@@ -34,4 +34,11 @@ std::string describe_place(const std::string& key, const Location& location) {
   return "key " + key + " at " + describe(location);
 }
 
+std::string describe_holder(const HolderId& holder) {
+  const std::string node = node_of(holder.value);
+  if (is_parked(holder)) return "it is parked for " + node + " (--sticky)";
+  if (is_settled(holder)) return "it is kept after a run on " + node + " (--min-hold)";
+  return "it is held by " + node;
+}
+
 }  // namespace cluster_leader

@@ -13,6 +13,7 @@
 #include "commands/advice.h"
 #include "commands/candidate.h"
 #include "commands/keeper.h"
+#include "commands/lease_environment.h"
 #include "commands/metrics_file.h"
 #include "commands/place.h"
 #include "commands/reporter.h"
@@ -99,6 +100,10 @@ class Run {
     ending_.decided_ms = wall_clock_ms();
     ending_.leader = session_->at(0).leader();
     if (granted) return supervise();
+    if (aborted_by_ == 0 && is_nested()) {
+      reporter_.error(where_ + ": " + kRefusalOfNested);
+      return end(RunEnding::Outcome::kError, kExitUsage);
+    }
     switch (supervisor().outcome()) {
       case Outcome::kAborted:
         return end(RunEnding::Outcome::kError, 128 + aborted_by_, aborted_by_);
@@ -156,8 +161,12 @@ class Run {
       ToDos rest;
       session_->advance(poller, poller.wait(session_->wake_at()), rest);
       if (parent_ && parent_->is_gone(poller)) abort_for(SIGTERM);
+      if (is_nested()) tell(AbortAsked{});
     }
   }
+
+  /// Whether the lease that stands in our way ends only after us.
+  bool is_nested() const { return runs_under(session_->at(0).other); }
 
   void abort_for(int signo) {
     if (aborted_by_ == 0) aborted_by_ = signo;
@@ -178,13 +187,14 @@ class Run {
 
   RunEnding follow() {
     const Contest& contest = session_->at(0);
-    const std::string leader = contest.leader();
     if (contest.done) {
       ending_.joined = *contest.done;
-      reporter_.info(where_ + ": follower; the run of " + leader +
+      reporter_.info(where_ + ": follower; the run of " + contest.leader() +
                      " ended well and is not repeated yet");
     } else {
-      reporter_.info(where_ + ": follower" + (leader.empty() ? "" : "; it is held by " + leader));
+      const HolderId& other = contest.other;
+      reporter_.info(where_ + ": follower" +
+                     (other.value.empty() ? "" : "; " + describe_holder(other)));
     }
     return end(RunEnding::Outcome::kFollower, options_.follower_status);
   }

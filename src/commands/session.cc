@@ -4,6 +4,8 @@
 #include <cassert>
 #include <utility>
 
+#include "commands/place.h"
+
 namespace cluster_leader {
 
 namespace {
@@ -180,7 +182,7 @@ void Session::take_answer(std::size_t contest, const Answered& answered, Time no
     see(contest, after_answer(c.leadership, c.supervisor, c.own, answer));
   }
   if (is_news && c.supervisor.phase() == Phase::kCandidate) {
-    reporter_.info(where(contest) + ": waiting; it is held by " + c.leader());
+    reporter_.info(where(contest) + ": waiting; " + describe_holder(c.other));
   }
 }
 

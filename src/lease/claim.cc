@@ -14,8 +14,10 @@ HolderId parked_for(const std::string& identity) { return {kParked + identity}; 
 
 HolderId held_after(const HolderId& holder) { return {kHeld + holder.value}; }
 
+bool is_parked(const HolderId& holder) { return holder.value.starts_with(kParked); }
+
 bool is_settled(const HolderId& holder) {
-  return holder.value.starts_with(kParked) || holder.value.starts_with(kHeld);
+  return is_parked(holder) || holder.value.starts_with(kHeld);
 }
 
 std::string node_of(const std::string& holder_value) {

@@ -66,6 +66,9 @@ HolderId parked_for(const std::string& identity);
 /// The same for a key that is held, and so nobody's.
 HolderId held_after(const HolderId& holder);
 
+/// Whether a key with this value is parked for one identity.
+bool is_parked(const HolderId& holder);
+
 /// Whether a key with this value is parked or held, and no job runs under it.
 bool is_settled(const HolderId& holder);
 

@@ -93,7 +93,8 @@ TEST_F(ElectHooksTest, FollowerHasNobodysLeaseInTheEnvironment) {
   }
   EXPECT_THAT(ours,
               UnorderedElementsAre("CLUSTER_LEADER_KEY=job-a", "CLUSTER_LEADER_STATE=follower",
-                                   "CLUSTER_LEADER_TTL_MS=600000", "CLUSTER_LEADER_NODE=web-2"));
+                                   "CLUSTER_LEADER_TTL_MS=600000", "CLUSTER_LEADER_NODE=web-2",
+                                   "CLUSTER_LEADER_OUTER=of another"));
 }
 
 TEST_F(ElectHooksTest, CommandIsSplitAtBlanksAndSeenByNoShell) {

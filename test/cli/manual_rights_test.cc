@@ -55,7 +55,7 @@ class ManualRightsTest : public CliTest, public testing::WithParamInterface<cons
     return Command(words).with("REDIS_USERNAME", user).with("REDIS_PASSWORD", "PASSWORD");
   }
   Command run(const Words& more, const Words& job) const {
-    const Words options = {"run", "--key", "job-a", "--ttl", "1"};
+    const Words options = {"run", "--key", "job-a", "--ttl", "3", "--heartbeat", "200ms"};
     return as("job", joined(joined(options, more), joined({"--"}, job)));
   }
 
@@ -109,7 +109,8 @@ class ManualRightsTest : public CliTest, public testing::WithParamInterface<cons
 
   std::size_t refusals() const { return server_.command({"ACL", "LOG"})->elements; }
 
-  static constexpr Duration kTtl = 1s;
+  /// Long enough not to slip away on a busy machine.
+  static constexpr Duration kTtl = 3s;
   Server server_;
 };
 

@@ -471,6 +471,21 @@ TEST_F(SessionTest, WhatIsHeardIsToldToPeopleWhoWantToKnow) {
             "cluster-leader: key key-0 at redis://here: waiting; it is held by web-2\n");
 }
 
+TEST_F(SessionTest, AKeyThatNobodyHoldsIsNotSaidToBeHeld) {
+  open(Options::LogLevel::kVerbose);
+  add(1);
+  tick();
+  ::testing::internal::CaptureStderr();
+  follow(0, parked_for("web-2/boot:1"));
+  tell(0, Hinted{});
+  follow(0, held_after(kThird));
+  EXPECT_EQ(
+      ::testing::internal::GetCapturedStderr(),
+      "cluster-leader: key key-0 at redis://here: waiting; it is parked for web-2 (--sticky)\n"
+      "cluster-leader: key key-0 at redis://here: waiting; it is kept after a run on web-3 "
+      "(--min-hold)\n");
+}
+
 TEST_F(SessionTest, WithoutAStoreThereIsOnlyTheJob) {
   session_.emplace(
       nullptr, "nowhere", [] { return holder(0); }, *reporter_);

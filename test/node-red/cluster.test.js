@@ -8,6 +8,9 @@ const { after, before, test } = require('node:test');
 const { NodeRed, Redis, alive, answer, dir, gate, newId, processes, request, sleep, tab, until } = require('./harness.js');
 
 const TTL = 3;
+/// What is not given back ends four fifths of a ttl after the loss of its leader, or later. Whoever is
+/// faster by 0.4 s has been told.
+const TOLD_WITHIN_MS = (0.8 * TTL - 0.4) * 1000;
 const properties = { ttl: String(TTL), arguments: '--keepalive-timeout 4' };
 
 /// Every 100 ms a message comes to the gate, and what passes at its leader output is written down:
@@ -170,17 +173,17 @@ test('a mistake in the arguments is a red ring that names it', async () => {
   assert.match(replicas[0].statuses.get('broken').text, /elect has no option '--no-such-option'/);
 });
 
-test('after SIGTERM another replica leads within a second', async (t) => {
+test('after SIGTERM another replica leads long before the lease would have ended', async (t) => {
   const { leader, ms } = await failover(t, 'SIGTERM', (replica) => replica.stop());
-  assert.ok(ms < 1000, `${ms} ms`);
+  assert.ok(ms < TOLD_WITHIN_MS, `${ms} ms`);
   assert.deepEqual(electors(leader), []);
   await leader.start();
   await settled();
 });
 
-test('after SIGKILL another replica leads within a second', async (t) => {
+test('after SIGKILL another replica leads long before the lease would have ended', async (t) => {
   const { leader, ms } = await failover(t, 'SIGKILL', (replica) => replica.stop('SIGKILL'));
-  assert.ok(ms < 1000, `${ms} ms`);
+  assert.ok(ms < TOLD_WITHIN_MS, `${ms} ms`);
   await until('no elect is left', () => electors(leader).length === 0);
   await leader.start();
   await settled();

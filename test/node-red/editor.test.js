@@ -92,7 +92,8 @@ test('the editor of a follower turns green on failover, without being loaded aga
   const ms = performance.now() - begin;
   t.diagnostic(`the dot in the editor is green ${ms.toFixed(0)} ms after SIGTERM of the leader`);
   await stopped;
-  assert.ok(ms < 1000, `${ms} ms`);
+  // A lease that is not given back ends 2.4 s after the loss of its leader, or later.
+  assert.ok(ms < 2000, `${ms} ms`);
   assert.match(seen.dot, /dot-green/);
   assert.equal(seen.text, `leader: ${follower.name}`);
   assert.equal(loads, 0);

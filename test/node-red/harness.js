@@ -27,8 +27,9 @@ async function freePort() {
   return port;
 }
 
-/// Waits until `look` returns something true, and returns that.
-async function until(what, look, seconds = 15) {
+/// Waits until `look` returns something true, and returns that. The bound is far above what it takes
+/// on a busy machine, so that only what never happens fails a test.
+async function until(what, look, seconds = 60) {
   const end = Date.now() + seconds * 1000;
   for (;;) {
     const found = await look();
@@ -116,7 +117,7 @@ class NodeRed {
     if (!this.user) this.prepare();
     this.child = start(process.execPath, [program, '--userDir', this.user, '--port', this.port], this.name,
       { env: { ...process.env, HOME: this.user, NAME: this.name, LOGS: dir, ...this.environment } });
-    await until(`${this.name} answers`, () => this.get('/alive').then(() => true, () => false), 60);
+    await until(`${this.name} answers`, () => this.get('/alive').then(() => true, () => false));
     await this.watch();
   }
 

@@ -6,7 +6,7 @@ const fs = require('node:fs');
 const http = require('node:http');
 const path = require('node:path');
 const { after, before, test } = require('node:test');
-const { NodeRed, PACKAGE, Redis, alive, dir, gate, newId, processes, sleep, tab, until } = require('./harness.js');
+const { NodeRed, PACKAGE, Redis, alive, dir, gate, newId, processes, tab, until } = require('./harness.js');
 
 const redis = new Redis();
 const started = [];
@@ -74,7 +74,7 @@ test('with --die-with-parent no shape of command line leaves a process behind', 
   const old = running().map(({ pid }) => pid);
   await one.deploy([tab('shapes'), ...alive('shapes')]);
   let begin = performance.now();
-  await until('nothing is left after a redeploy', () => running().length === 0, 5);
+  await until('nothing is left after a redeploy', () => running().length === 0);
   t.diagnostic(`redeploy: all gone after ${(performance.now() - begin).toFixed(0)} ms`);
   assert.ok(old.length >= 3 * all);
 
@@ -82,28 +82,32 @@ test('with --die-with-parent no shape of command line leaves a process behind', 
   await until('all jobs run again', () => jobs().length === all);
   await one.stop('SIGKILL');
   begin = performance.now();
-  await until('nothing is left after SIGKILL', () => running().length === 0, 5);
+  await until('nothing is left after SIGKILL', () => running().length === 0);
   t.diagnostic(`SIGKILL: all gone after ${(performance.now() - begin).toFixed(0)} ms`);
 });
 
 test('three replicas whose timers are not aligned run a sticky job once in each tick', async (t) => {
-  const period = 3, ttl = 5;
+  // A leader whose tick is late by less than the ttl goes on leading: a busy machine has that long.
+  const period = 2, ttl = 12, ticks = 4;
   await redis.ripen(ttl);
   const log = path.join(dir, 'ticks');
   fs.writeFileSync(log, '');
   const names = ['first', 'second', 'third'];
   await Promise.all(names.map((name, index) => {
     const flows = [tab('ticks'), ...alive('ticks')];
-    const node = exec('ticks', `exec cluster-leader run --sticky --ttl ${ttl} --key tick -- sh -c 'echo ${name} >>${log}'`, false);
-    return replica(name, [...flows, node, inject('ticks', node.id, String(period), 0.1 + index)]);
+    const command = `cluster-leader run --sticky --ttl ${ttl} --key tick -- true; echo "${name} $?" >>${log}`;
+    const node = exec('ticks', command, false);
+    return replica(name, [...flows, node, inject('ticks', node.id, String(period), 0.1 + index * period / 3)]);
   }));
-  const ran = () => fs.readFileSync(log, 'utf8').split('\n').filter(Boolean);
-  await until('the first tick', () => ran().length > 0);
-  // Up to half a period before the fifth tick.
-  await sleep(3.5 * period * 1000);
-  const counts = names.map((name) => ran().filter((line) => line === name).length);
-  t.diagnostic(`executions in ${4 * period} s: ${counts.join('/')}`);
-  assert.deepEqual(counts.toSorted(), [0, 0, 4]);
+  // How each tick of a replica has ended, however many of them there were before the last replica was up.
+  const statuses = (name) => fs.readFileSync(log, 'utf8').split('\n').filter((line) => line.startsWith(name))
+    .map((line) => line.split(' ')[1]);
+  const before = names.map((name) => statuses(name).length);
+  await until(`${ticks} ticks of each replica`,
+    () => names.every((name, index) => statuses(name).length >= before[index] + ticks));
+  const seen = names.map((name) => [...new Set(statuses(name))].join());
+  t.diagnostic(`the statuses of the replicas: ${seen.join('/')}, at ${names.map((name) => statuses(name).length).join('/')} ticks`);
+  assert.deepEqual(seen.toSorted(), ['0', '75', '75']);
 });
 
 test('the program may be on the PATH, and messages wait for its first word', async () => {
@@ -142,13 +146,27 @@ test('the program may be on the PATH, and messages wait for its first word', asy
   assert.equal(one.statuses.get('followed').text, '1');
 });
 
+/// The number that a debug node with a counter shows at each of `replicas`.
+const counts = (replicas, id) => replicas.map((one) => Number(one.statuses.get(id)?.text ?? 0));
+
+/// Waits until messages have come to `id` at one of `replicas` and to no other meanwhile. What came
+/// before they had agreed about the leader does not count.
+async function comesToOne(replicas, id) {
+  let before = counts(replicas, id);
+  await until(`messages at ${id}, of one replica`, () => {
+    const more = counts(replicas, id).map((count, index) => count - before[index]);
+    if (more.filter((count) => count !== 0).length > 1) before = counts(replicas, id);
+    return Math.max(...more) >= 3 && more.filter((count) => count !== 0).length === 1;
+  });
+}
+
 /// An example as it is imported, in a hurry, and with its job done by this process.
 function example(name, url) {
   const flows = JSON.parse(fs.readFileSync(path.join(dir, 'template/node_modules', PACKAGE, 'examples', name)));
   for (const node of flows) {
-    if (node.type === 'inject' && node.repeat) node.repeat = '0.5';
+    if (node.type === 'inject' && node.repeat) node.repeat = '1';
     if (node.type === 'http request') node.url = node.url.replace('http://api', url);
-    if (node.type === 'exec') node.command = node.command.replace('--ttl 90s', '--ttl 4').replace('/data/job.sh', 'true');
+    if (node.type === 'exec') node.command = node.command.replace('--ttl 90s', '--ttl 12').replace('/data/job.sh', 'true');
     // So that it counts what comes.
     if (node.type === 'debug') Object.assign(node, { tosidebar: false, tostatus: true, complete: 'true', targetType: 'full', statusVal: '', statusType: 'counter' });
   }
@@ -173,18 +191,17 @@ test('the examples run as they are imported', async (t) => {
   assert.equal(gates.length, 5);
   for (const id of gates) {
     await until(`a leader and a follower of ${id}`, () =>
-      replicas.map((one) => one.look(id)).toSorted().join() === 'green dot,yellow ring', 20);
+      replicas.map((one) => one.look(id)).toSorted().join() === 'green dot,yellow ring');
   }
+  // Before they had agreed, the server may have been too busy for one of them.
+  const failed = counts(replicas, 'cl4failed');
   await until('all jobs have been called',
     () => ['/job', '/job-a', '/job-b', '/job-c'].every((name) => calls.includes(`POST ${name}`)));
-  // Of the two replicas each node but that of failures has had messages at one of them.
-  const came = (id) => replicas.filter((one) => Number(one.statuses.get(id)?.text) > 0).length;
-  for (const id of ['cl3job', 'cl3skip', 'cl4ran', 'cl4follower']) {
-    await until(`messages at ${id}, of one replica`, () => came(id) === 1);
-  }
-  assert.equal(came('cl4failed'), 0);
-  const [leader] = replicas.filter((one) => one.leads('cl3gate'));
+  // Of the two replicas each node but that of failures has messages at one of them.
+  for (const id of ['cl3job', 'cl3skip', 'cl4ran', 'cl4follower']) await comesToOne(replicas, id);
+  assert.deepEqual(counts(replicas, 'cl4failed'), failed);
+  const leader = await until('a leader', () => replicas.find((one) => one.leads('cl3gate')));
   const [other] = replicas.filter((one) => one !== leader);
   await leader.press('cl3ask');
-  await until('the other replica leads', () => other.leads('cl3gate') && !leader.leads('cl3gate'), 5);
+  await until('the other replica leads', () => other.leads('cl3gate') && !leader.leads('cl3gate'));
 });
