@@ -22,6 +22,7 @@
 namespace cluster_leader {
 
 using namespace std::chrono_literals;
+using testing::AnyOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -755,7 +756,8 @@ TEST_F(HostileRegistryTest, AScanThatIsNoneOrNeverEndsIsAFailure) {
   const Time begin = BootClock::now();
   const Failed endless = list_at("*2\r\n$1\r\n1\r\n*0\r\n");
   EXPECT_EQ(endless.trouble, Trouble::kUnreachable);
-  EXPECT_THAT(endless.text, HasSubstr("takes too long"));
+  // On a busy machine one page alone may take longer than it may.
+  EXPECT_THAT(endless.text, AnyOf(HasSubstr("takes too long"), HasSubstr("no answer in time")));
   EXPECT_LT(BootClock::now() - begin, 20s);
 }
 
