@@ -147,6 +147,10 @@ class Supervisor {
   Trouble trouble() const { return state_.trouble; }
   Contact contact() const { return state_.contact; }
   Token token() const { return state_.token; }
+  /// False for one that was made by without_lease().
+  bool is_leased() const { return leased_; }
+  /// Whether something of the job may be alive.
+  bool job_alive() const;
 
   /// All that the supervisor knows; open, so that a test can visit every state that can be reached.
   struct State {
@@ -210,7 +214,6 @@ class Supervisor {
   void accept(const Released& answer, const State::InFlight& request, Time now, Actions& out);
   void accept(const Failed& answer, const State::InFlight& request, Time now, Actions& out);
 
-  bool job_alive() const;
   bool wants_request() const;
   RequestKind next_request() const;
   Time stop_due() const;
