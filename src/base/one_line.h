@@ -1,25 +1,22 @@
 #pragma once
 
-#include <algorithm>
+#include <cstddef>
 #include <string>
 
 namespace cluster_leader {
 
+/// What a message may have of a line: with everything around it, the line still goes into a pipe at
+/// once (PIPE_BUF).
+inline constexpr std::size_t kLongestMessage = 3000;
+
 /// `text` without control characters, each a blank instead, so that a message can be neither cut
 /// nor forged by what it quotes, nor play with a terminal. Those beyond ASCII (U+0080 to U+009F)
-/// are C2 and a second byte in UTF-8. What is longer than a pipe takes at once loses its middle.
-inline std::string one_line(std::string text) {
-  constexpr std::size_t kLongest = 3000;
-  if (text.size() > kLongest) {
-    text.replace(kLongest / 2, text.size() - kLongest, " [...] ");
-  }
-  const auto is_control = [](unsigned char c) { return c < ' ' || c == 0x7f; };
-  std::replace_if(text.begin(), text.end(), is_control, ' ');
-  for (std::size_t i = 1; i < text.size(); ++i) {
-    const auto second = static_cast<unsigned char>(text[i]);
-    if (text[i - 1] == '\xc2' && second >= 0x80 && second < 0xa0) text[i - 1] = text[i] = ' ';
-  }
-  return text;
-}
+/// are C2 and a second byte in UTF-8. What is longer than kLongestMessage loses its middle, but no
+/// part of a letter.
+std::string one_line(std::string text);
+
+/// The content of a JSON string, all of it ASCII, of which the same is true: no escape is cut, and
+/// no pair of them that is one letter.
+std::string shortened_json(std::string content);
 
 }  // namespace cluster_leader

@@ -16,6 +16,7 @@
 #include "commands/candidate.h"
 #include "commands/hooks.h"
 #include "commands/keeper.h"
+#include "commands/keeper_death.h"
 #include "commands/lease_environment.h"
 #include "commands/place.h"
 #include "commands/reporter.h"
@@ -98,9 +99,9 @@ class Elect : public FrontDuty {
       conclude(*end.last_word);
       return true;
     }
-    reporter_.error("the keeper of the leases was killed or failed" +
-                    std::string(stopping_ ? "" : "; making a new one"));
     give_back();
+    const std::string job = has_command() ? ", killed the job" : "";
+    reporter_.error(keeper_death(end).text + job + (stopping_ ? "" : "; making a new one"));
     return false;
   }
 
@@ -206,6 +207,10 @@ class Elect : public FrontDuty {
     while (link_ != nullptr && !orders_.empty() && give_order(*link_, orders_.front())) {
       orders_.pop_front();
     }
+    if (std::exchange(says_hung_, false)) {
+      reporter_.warning(
+          "no SIGUSR1 has come in time (--keepalive-timeout): resigning until one does");
+    }
     // Last, since the time is stale afterwards. The keeper renews on.
     if (std::exchange(stop_key_, false)) stop_ourselves();
   }
@@ -218,9 +223,8 @@ class Elect : public FrontDuty {
     if (only_says && lines_.is_reader_gone()) stop(SIGPIPE);
     if (watches_keepalive() && now >= alive_at_ + options_.keepalive_timeout) {
       is_hung_ = true;
+      says_hung_ = true;
       orders_.push_back(Order::kRest);
-      reporter_.warning(
-          "no SIGUSR1 has come in time (--keepalive-timeout): resigning until one does");
     }
   }
 
@@ -275,9 +279,13 @@ class Elect : public FrontDuty {
   void hear(const ChildChange& change) override { hooks_.hear(change); }
 
   void refuse_nested(std::size_t index) {
-    reporter_.error(describe_place(options_.keys[index], location_) + ": " + kRefusalOfNested);
     status_ = kExitUsage;
     stop(0);
+    reporter_.error(describe_place(options_.keys[index], location_) + ": " + kRefusalOfNested);
+  }
+
+  void hear_alive(const std::vector<Survivor>& alive) override {
+    reporter_.error(survivors_of_keeper(alive));
   }
 
   // --- What we know and say ---
@@ -352,6 +360,7 @@ class Elect : public FrontDuty {
   Time alive_at_;              ///< when the last SIGUSR1 came
   bool has_old_news_ = false;  ///< of a leadership that may have ended since
   bool is_hung_ = false;       ///< none has come in time
+  bool says_hung_ = false;     ///< that is to be said once the order is given
   bool stop_key_ = false;      ///< we are to stop as a terminal's key stops a process
   bool stopping_ = false;
   int status_ = kExitOk;

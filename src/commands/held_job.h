@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/poller.h"
@@ -39,6 +40,9 @@ class HeldJob {
   void kill();
   /// Kills what was being born while others were killed.
   void sweep() { tree_.sweep(); }
+  /// All that is left of it, dead processes that nobody has reaped included.
+  std::vector<pid_t> members() { return tree_.members(); }
+  bool has_main_exited() const { return main_exited_; }
 
   /// Of the job that was started last.
   const JobStatus& status() const { return status_; }

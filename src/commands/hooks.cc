@@ -103,14 +103,14 @@ void Hooks::hear(const ChildChange& change) {
 void Hooks::give_up() {
   const auto alive = std::count_if(running_.begin(), running_.end(),
                                    [](const auto& entry) { return !entry.second.was_killed; });
-  if (alive > 0 || !waiting_.empty()) {
-    reporter_.warning("the time for the last hooks is over: killed " + std::to_string(alive) +
-                      " that had not ended, and " + std::to_string(waiting_.size()) +
-                      " were not started");
-  }
+  const std::size_t not_started = waiting_.size();
   running_.clear();
   waiting_.clear();
   next_.clear();
+  if (alive == 0 && not_started == 0) return;
+  reporter_.warning("the time for the last hooks is over: killed " + std::to_string(alive) +
+                    " that had not ended, and " + std::to_string(not_started) +
+                    " were not started");
 }
 
 void Hooks::say_why_not(std::size_t index, int error) {

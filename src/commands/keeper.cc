@@ -9,8 +9,8 @@
 #include "base/random.h"
 #include "commands/candidate.h"
 #include "commands/held_job.h"
+#include "commands/job_report.h"
 #include "commands/lease_environment.h"
-#include "commands/place.h"
 #include "commands/promise.h"
 #include "commands/standing_message.h"
 #include "process/descriptors.h"
@@ -35,6 +35,7 @@ class KeeperLoop {
         signals_(signals),
         front_pidfd_(front_pidfd),
         reporter_(reporter),
+        report_(session, duty.options, reporter),
         promise_(session, duty.options.timeline, link),
         backoff_(random_u64()) {}
 
@@ -128,7 +129,7 @@ class KeeperLoop {
   }
 
   void start_job(std::size_t contest) {
-    said_why_ = false;
+    report_.begin();
     // The time may have come in which a job could not live to see a renewal, and another contest
     // may have ended them all.
     const Time now = BootClock::now();
@@ -159,44 +160,33 @@ class KeeperLoop {
     if (change.gone) {
       if (job_.was_asked_to_end()) tell(kContestOfJob, StopForwarded{}, now);
       tell(kContestOfJob, TreeGone{job_.result()}, now);
+      if (!job_.is_there()) report_.dead();
     } else if (is_killing()) {
       job_.sweep();
+      if (now >= report_.alive_due()) report_.still_alive(kContestOfJob, job_.members());
     } else if (change.main_exited && phase(kContestOfJob) == Phase::kRunning) {
       tell(kContestOfJob, JobExited{}, now);
     }
   }
 
   void stop_job(std::size_t contest, Time now) {
-    if (session_.at(contest).supervisor.outcome() == Outcome::kLost) say_why_lost(contest);
-    // Nobody runs: those who were told of the leadership are told of its end.
-    if (!job_.is_there()) return tell(contest, TreeGone{}, now);
+    if (!job_.is_there()) return lose_without_job(contest, now);
+    if (job_.has_main_exited()) report_.note_left_behind(job_.members());
     job_.stop(options_.stop_signal);
+    report_.stopping(contest);
   }
 
   void kill_job(std::size_t contest, Time now) {
-    if (job_.is_there()) job_.kill();
-    if (session_.at(contest).supervisor.outcome() == Outcome::kLost) say_why_lost(contest);
-    if (!job_.is_there()) tell(contest, TreeGone{}, now);
+    if (!job_.is_there()) return lose_without_job(contest, now);
+    job_.kill();
+    report_.killing(contest, now);
   }
 
-  void say_why_lost(std::size_t contest) {
-    if (said_why_) return;
-    const Contest& c = session_.at(contest);
-    // Of an outage that many leases do not outlive, one line is enough (note_outage).
-    if (!has_command() && c.supervisor.state().lease_sent_at) return;
-    said_why_ = has_command();
-    const std::string what_we_do = !has_command()                      ? ""
-                                   : phase(contest) == Phase::kKilling ? ", killed the job"
-                                                                       : ", stopping the job";
-    std::string text = session_.where(contest) + ": ";
-    if (c.supervisor.state().lease_sent_at) {
-      text += "the lease could not be renewed in time" + what_we_do;
-      if (!c.failure.empty()) text += ": " + c.failure;
-    } else {
-      text += "the lease was taken away" + what_we_do;
-      if (!c.other.value.empty()) text += ": " + describe_holder(c.other);
-    }
-    is_elect() ? reporter_.warning(text) : reporter_.error(text);
+  /// Nobody runs: those who were told of the leadership are told of its end.
+  void lose_without_job(std::size_t contest, Time now) {
+    const std::string loss = report_.loss_without_job(contest);
+    tell(contest, TreeGone{}, now);
+    report_.say(loss);
   }
 
   // --- The front ---
@@ -208,6 +198,8 @@ class KeeperLoop {
       const bool is_candidate = phase(i) == Phase::kCandidate;
       tell(i, is_candidate ? Event{AbortAsked{}} : Event{FrontGone{}}, now);
     }
+    // Those that were done before, as all are that rest, say nothing more.
+    end_if_all_are_done();
   }
 
   void listen_to_front(Time now) {
@@ -223,6 +215,8 @@ class KeeperLoop {
 
   void obey(Order order, Time now) {
     if (order == Order::kRepeat) return session_.repeat_led();
+    // Nothing that was sent before or after the end was decided begins anything again.
+    if (stopping_ && order != Order::kStop) return;
     if (order == Order::kStand) {
       if (!std::exchange(resting_, false)) return;
       // Those that are not done yet are still giving up what they had.
@@ -284,10 +278,13 @@ class KeeperLoop {
     ++done_;
     const Contest& c = session_.at(contest);
     const Outcome outcome = c.supervisor.outcome();
-    if (!is_elect() || (!stopping_ && ends_for_good(contest))) {
+    // Once a server has accepted us, what it refuses later may be mended there.
+    const bool is_refused = outcome == Outcome::kFailed && !is_known_;
+    if (!is_elect() || (!stopping_ && (is_refused || ends_for_good(contest)))) {
       verdict_ = outcome;
       trouble_ = c.supervisor.trouble();
       stop_standing(now);
+      if (is_elect() && is_refused) reporter_.error(session_.where(contest) + ": " + c.failure);
       return;
     }
     if (stopping_) return end_if_all_are_done();
@@ -306,14 +303,9 @@ class KeeperLoop {
     end_if_all_are_done();
   }
 
-  /// Whether standing again makes no sense: the user has said so, or it cannot ever work. Once a
-  /// server has accepted us, what it refuses later may be mended there.
-  bool ends_for_good(std::size_t contest) {
+  /// Whether standing again makes no sense: the user has said so, or it cannot ever work.
+  bool ends_for_good(std::size_t contest) const {
     const Contest& c = session_.at(contest);
-    if (c.supervisor.outcome() == Outcome::kFailed && !is_known_) {
-      reporter_.error(session_.where(contest) + ": " + c.failure);
-      return true;
-    }
     const JobStatus::Kind job = job_.status().kind;
     return c.supervisor.outcome() == Outcome::kNotStarted ||
            (c.supervisor.outcome() == Outcome::kJobEnded &&
@@ -370,6 +362,7 @@ class KeeperLoop {
   Reporter& reporter_;
 
   HeldJob job_;
+  JobReport report_;
   Promise promise_;
   Time now_ = BootClock::now();        ///< when the poller last returned
   Backoff backoff_;                    ///< for terms that were lost
@@ -384,7 +377,6 @@ class KeeperLoop {
   Outcome verdict_ = Outcome::kAborted;
   Trouble trouble_{};
   bool front_gone_ = false;
-  bool said_why_ = false;
   bool stays_in_memory_ = false;
   bool finished_ = false;
 };

@@ -18,7 +18,7 @@ Promise::Promise(const Session& session, const Timeline& timeline, KeeperLink& l
     : session_(session), timeline_(timeline), link_(link) {}
 
 void Promise::lower(std::size_t contest, Time now) {
-  const Time deadline = deadline_of(contest);
+  const Time deadline = deadline_of(contest, now);
   if (deadline >= promised_) return;
   promised_ = deadline;
   link_.set_deadline(promised_);
@@ -29,16 +29,20 @@ void Promise::refresh(Time now) {
   if (session_.size() > kFew && now < refresh_at_) return;
   promised_ = kNever;
   for (std::size_t i = 0; i < session_.size(); ++i) {
-    promised_ = std::min(promised_, deadline_of(i));
+    promised_ = std::min(promised_, deadline_of(i, now));
   }
   link_.set_deadline(promised_);
   refresh_at_ = session_.size() > kFew ? refresh_due(now) : kNever;
 }
 
-Time Promise::deadline_of(std::size_t contest) const {
-  const Supervisor::State& state = session_.at(contest).supervisor.state();
-  if (state.phase == Phase::kDone || !state.lease_sent_at) return kNever;
+Time Promise::deadline_of(std::size_t contest, Time now) const {
+  const Supervisor& supervisor = session_.at(contest).supervisor;
+  const Supervisor::State& state = supervisor.state();
+  if (!supervisor.is_leased() || state.phase == Phase::kDone) return kNever;
+  if (!state.lease_sent_at) return supervisor.job_alive() ? now : kNever;
   const Time kill_at = timeline_.kill_at(*state.lease_sent_at);
+  // As long as it goes on killing, nobody can do that better.
+  if (state.phase == Phase::kKilling) return std::max(kill_at, now);
   // Nothing is alive then, so the front, which a promise for an earlier time would wake, may wait
   // as long as before.
   return state.phase == Phase::kReleasing ? std::max(kill_at, state.give_up_at) : kill_at;

@@ -10,9 +10,10 @@
 namespace cluster_leader {
 
 /// The keeper's promise to the front: by when it has moved the promise on, or the front kills it
-/// and the job in its place. It is never later than any job's kill deadline. One that comes too
-/// early is kept as well, so that with many keys it is enough to look at all of them when it comes
-/// near.
+/// and the job in its place. It is never later than any job's kill deadline. While something of a
+/// job may be alive that has no lease any more, it is the present: each turn of the keeper moves it
+/// on, so that one that stops between two kills is overruled. One that comes too early is kept as
+/// well, so that with many keys it is enough to look at all of them when it comes near.
 class Promise {
  public:
   Promise(const Session& session, const Timeline& timeline, KeeperLink& link);
@@ -25,7 +26,7 @@ class Promise {
   Time wake_at() const { return refresh_at_; }
 
  private:
-  Time deadline_of(std::size_t contest) const;
+  Time deadline_of(std::size_t contest, Time now) const;
   Time refresh_due(Time now) const;
 
   const Session& session_;

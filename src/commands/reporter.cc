@@ -1,11 +1,13 @@
 #include "commands/reporter.h"
 
+#include <limits.h>
 #include <poll.h>
 #include <spdlog/details/null_mutex.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <cassert>
 #include <nlohmann/json.hpp>
 
 #include "base/one_line.h"
@@ -21,6 +23,8 @@ class StderrSink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> 
     formatter_->format(message, line);
     pollfd ready{STDERR_FILENO, POLLOUT, 0};
     if (::poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) return;
+    // A pipe that is ready takes so much at once, and more of it would wait for a reader.
+    assert(line.size() <= PIPE_BUF);
     // A short write, or none, is all that a broken stderr allows.
     [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
   }
@@ -53,9 +57,10 @@ void Reporter::say(Level level, const std::string& text) {
                                              : level == Level::kWarning ? spdlog::level::warn
                                                                         : spdlog::level::info;
   if (format_ == Options::LogFormat::kJson) {
-    const nlohmann::json message = text;
-    logger().log(severity, "{}",
-                 message.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
+    std::string content =
+        nlohmann::json(text).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+    content = shortened_json(content.substr(1, content.size() - 2));
+    logger().log(severity, "\"{}\"", content);
   } else {
     logger().log(severity, "{}{}", level == Level::kWarning ? "warning: " : "", one_line(text));
   }

@@ -12,9 +12,10 @@ class logger;
 namespace cluster_leader {
 
 /// What is said to people: one line on stderr for each message, in one write(2), text or JSON. A
-/// line that stderr cannot take at once is dropped, since nothing may hold up a kill; and
-/// O_NONBLOCK is never set, since stderr is shared with the job and our caller. Costs nothing until
-/// something is said.
+/// line is never longer than PIPE_BUF: a message that would make it so loses its middle. A line
+/// that stderr cannot take at once is dropped, since nothing may hold up a kill; and O_NONBLOCK is
+/// never set, since stderr is shared with the job and our caller. Costs nothing until something is
+/// said.
 class Reporter {
  public:
   explicit Reporter(const Options& options);

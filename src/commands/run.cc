@@ -7,12 +7,14 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "base/poller.h"
 #include "base/random.h"
 #include "commands/advice.h"
 #include "commands/candidate.h"
 #include "commands/keeper.h"
+#include "commands/keeper_death.h"
 #include "commands/lease_environment.h"
 #include "commands/metrics_file.h"
 #include "commands/place.h"
@@ -32,10 +34,12 @@ namespace cluster_leader {
 
 namespace {
 
-/// Ends the job when the process that started us is gone (--die-with-parent).
-class StopWithParent : public FrontDuty {
+/// Ends the job when the process that started us is gone (--die-with-parent), and reports what is
+/// alive of it when it should not be.
+class RunDuty : public FrontDuty {
  public:
-  StopWithParent(const ParentWatch* parent, KeeperLink& link) : parent_(parent), link_(link) {}
+  RunDuty(const ParentWatch* parent, KeeperLink& link, Reporter& reporter, const std::string& where)
+      : parent_(parent), link_(link), reporter_(reporter), where_(where) {}
 
   void watch(Poller& poller) override {
     if (parent_ != nullptr) parent_->watch(poller);
@@ -45,10 +49,15 @@ class StopWithParent : public FrontDuty {
     // A link without room is tried again in the next turn, which comes at once.
     if (give_order(link_, Order::kStop)) parent_ = nullptr;
   }
+  void hear_alive(const std::vector<Survivor>& alive) override {
+    reporter_.error(where_ + ": " + survivors_of_keeper(alive));
+  }
 
  private:
   const ParentWatch* parent_;
   KeeperLink& link_;
+  Reporter& reporter_;
+  const std::string& where_;
 };
 
 class Run {
@@ -268,29 +277,34 @@ class Run {
     // The connection is the keeper's now; ours closes without a word to the server.
     session_.reset();
     let_go_of_caller();
-    StopWithParent stop_with_parent(parent_ ? &*parent_ : nullptr, *link);
+    RunDuty duty_of_front(parent_ ? &*parent_ : nullptr, *link, reporter_, where_);
     const KeeperEnd end_of_keeper = stand_guard(*keeper, *link, signals_, terminal_,
-                                                options_.timeline.margin / 3, stop_with_parent);
-    if (!end_of_keeper.last_word) {
-      reporter_.error(where_ + ": the keeper of the lease was killed or failed; stopped the job");
-      if (supervisor.state().lease_sent_at) {
-        settle_for_keeper(location_, candidate_, {{claim_, supervisor.token()}},
-                          options_.timeline.connect);
-      }
-      return end(RunEnding::Outcome::kLost, kExitLost);
-    }
+                                                options_.timeline.margin / 3, duty_of_front);
+    if (!end_of_keeper.last_word) return outlive(end_of_keeper, supervisor);
     return conclude(*end_of_keeper.last_word);
+  }
+
+  /// The keeper is dead and so is the job; what the keeper had goes back.
+  RunEnding outlive(const KeeperEnd& keeper, const Supervisor& supervisor) {
+    if (supervisor.is_leased()) {
+      settle_for_keeper(location_, candidate_, {{claim_, supervisor.token()}},
+                        options_.timeline.connect);
+    }
+    const KeeperDeath death = keeper_death(keeper);
+    reporter_.error(where_ + ": " + death.text + "; killed the job");
+    return end(death.status == kExitLost ? RunEnding::Outcome::kLost : RunEnding::Outcome::kError,
+               death.status);
   }
 
   /// The job could not be started for want of something; the lease goes back at once.
   RunEnding give_back(const std::system_error& error) {
-    reporter_.error(where_ + ": the job could not be started: " + error.what());
     tell(StartFailed{});
     for (Poller poller; supervisor().phase() != Phase::kDone;) {
       session_->watch(poller);
       ToDos rest;
       session_->advance(poller, poller.wait(session_->wake_at()), rest);
     }
+    reporter_.error(where_ + ": the job could not be started: " + error.what());
     return end(RunEnding::Outcome::kError, kExitOs);
   }
 

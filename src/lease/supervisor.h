@@ -157,6 +157,10 @@ class Supervisor {
   bool has_asked() const { return state_.last_attempt > first_attempt_; }
   Contact contact() const { return state_.contact; }
   Token token() const { return state_.token; }
+  /// False for one that was made by without_lease().
+  bool is_leased() const { return leased_; }
+  /// Whether something of the job may be alive.
+  bool job_alive() const;
 
   /// All that the supervisor knows; open, so that a test can visit every state that can be reached.
   struct State {
@@ -222,7 +226,6 @@ class Supervisor {
   void accept(const Young& answer, const State::InFlight& request, Time now, Actions& out);
   void accept(const Failed& answer, const State::InFlight& request, Time now, Actions& out);
 
-  bool job_alive() const;
   bool wants_request() const;
   RequestKind next_request() const;
   Time stop_due() const;

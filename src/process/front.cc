@@ -7,6 +7,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <exception>
+#include <new>
+#include <system_error>
 #include <utility>
 
 #include "base/errors.h"
@@ -24,12 +27,21 @@ constexpr Duration kSweepPause = std::chrono::milliseconds(10);
 /// So many signals in one turn, that a storm of them cannot put off the deadline.
 constexpr int kSignalsPerTurn = 64;
 
-/// The keeper's exit status where its body threw, which nobody reads: what counts is the last word.
+/// The keeper's exit statuses where its body threw; what counts is the last word.
 constexpr int kBodyThrew = 70;
+constexpr int kWasRefused = 71;
 
 bool has_children() {
   siginfo_t info{};
   return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
+}
+
+/// Tells the front what was thrown, as far as the link takes it, and returns `status`.
+int fail(KeeperLink& link, int status, const char* what) {
+  LinkMessage message{LinkMessage::Kind::kFailed};
+  message.set_words(what);
+  link.send(message);
+  return status;
 }
 
 [[noreturn]] void be_the_keeper(KeeperLink& link, int front_pidfd,
@@ -42,27 +54,40 @@ bool has_children() {
     // No getppid() check: the pidfd is older than this process, so a front that is dead already
     // shows as dead, and the body can give back the lease, which leaving here would not.
     status = body(front_pidfd);
+  } catch (const std::system_error& error) {
+    status = fail(link, kWasRefused, error.what());
+  } catch (const std::bad_alloc&) {
+    status = fail(link, kWasRefused, "out of memory");
+  } catch (const std::exception& error) {
+    status = fail(link, kBodyThrew, error.what());
   } catch (...) {
   }
   // What the front has in its buffers is the front's to write.
   ::_exit(status);
 }
 
+/// True if a program that dies of `signo` has most likely brought that on itself.
+bool is_crash(int signo) {
+  return signo == SIGABRT || signo == SIGSEGV || signo == SIGBUS || signo == SIGFPE ||
+         signo == SIGILL;
+}
+
 /// What the front does while there is a keeper, and what it does when there is none.
 class Guard {
  public:
   Guard(const Keeper& keeper, KeeperLink& link, SignalReader& signals, bool terminal,
-        FrontDuty& duty)
+        Duration grace, FrontDuty& duty)
       : keeper_(keeper),
         link_(link),
         signals_(signals),
         terminal_(terminal),
+        grace_(grace),
         duty_(duty),
         tree_(keeper.strangers),
         early_keys_(keeper.early_keys) {}
 
-  /// Returns when the keeper has died, or has missed its deadline by `grace`.
-  void stand(Duration grace) {
+  /// Returns when the keeper has died, or has missed its deadline by the grace.
+  void stand() {
     // Whoever read our signals before may have read that of a child's end as well.
     reap();
     for (;;) {
@@ -71,13 +96,17 @@ class Guard {
       // What cannot be handed on yet waits in the kernel.
       if (!unsent_) poller_.watch(signals_.fd(), POLLIN);
       duty_.watch(poller_);
-      const Time now = poller_.wait(std::min(latest_deadline(grace), duty_.wake_at()));
+      const Time now = poller_.wait(std::min(latest_deadline(), duty_.wake_at()));
       take_signals();
       // The keeper's word comes before its death, and both before the deadline, which is asked for
       // again: while we slept or were stopped, the keeper may have moved it.
       const bool dead = poller_.ready(keeper_.pidfd.get()) != 0;
       const bool job_stopped = listen();
-      if (dead || end_.last_word || now >= latest_deadline(grace)) return;
+      if (dead || end_.last_word) return;
+      if (now >= latest_deadline()) {
+        end_.how = KeeperEnd::How::kTooSlow;
+        return;
+      }
       duty_.advance(poller_, now);
       if (job_stopped && terminal_) stop_with_the_job();
     }
@@ -93,9 +122,12 @@ class Guard {
       listen();
       return;
     }
+    const Time should_be_dead = BootClock::now() + 2 * grace_;
+    bool told = false;
     for (;;) {
       tree_.sweep();
       if (reap()) return;
+      if (!told && BootClock::now() >= should_be_dead) told = tell_of_survivors();
       poller_.watch(signals_.fd(), POLLIN);
       poller_.wait(BootClock::now() + kSweepPause);
       while (const auto arrival = signals_.next()) {
@@ -106,12 +138,15 @@ class Guard {
     }
   }
 
-  KeeperEnd end() const { return end_; }
+  KeeperEnd end() {
+    if (end_.last_word) end_.how = KeeperEnd::How::kFinished;
+    return std::move(end_);
+  }
 
  private:
-  Time latest_deadline(Duration grace) const {
+  Time latest_deadline() const {
     const Time deadline = link_.deadline();
-    return deadline < kNever - grace ? deadline + grace : kNever;
+    return deadline < kNever - grace_ ? deadline + grace_ : kNever;
   }
 
   /// Takes what the keeper has said; true if the job was stopped.
@@ -121,6 +156,7 @@ class Guard {
       const auto message = link_.receive();
       if (!message) break;
       if (message->kind == LinkMessage::Kind::kFinished) end_.last_word = message;
+      if (message->kind == LinkMessage::Kind::kFailed) end_.failure = message->words();
       if (message->kind == LinkMessage::Kind::kStopped) job_stopped = true;
       if (message->kind == LinkMessage::Kind::kStanding) duty_.hear(*message);
     }
@@ -131,9 +167,33 @@ class Guard {
   bool reap() {
     const Reaped reaped = tree_.reap();
     for (const ChildChange& change : reaped.changes) {
-      if (change.pid != keeper_.pid && change.has_ended()) duty_.hear(change);
+      if (!change.has_ended()) continue;
+      if (change.pid == keeper_.pid) {
+        take_end(change);
+      } else {
+        duty_.hear(change);
+      }
     }
     return reaped.empty;
+  }
+
+  void take_end(const ChildChange& change) {
+    // It was our kill if it was too slow, and no matter what after its last word.
+    if (end_.how == KeeperEnd::How::kTooSlow) return;
+    if (change.code == CLD_EXITED) {
+      const bool was_refused = change.status == kWasRefused;
+      end_.how = was_refused ? KeeperEnd::How::kRefused : KeeperEnd::How::kFailed;
+    } else {
+      end_.signal = change.status;
+      end_.how = is_crash(change.status) ? KeeperEnd::How::kFailed : KeeperEnd::How::kKilled;
+    }
+  }
+
+  /// True if there were any: what is dead but not reaped yet is none.
+  bool tell_of_survivors() {
+    const std::vector<Survivor> alive = survivors(tree_.members());
+    if (!alive.empty()) duty_.hear_alive(alive);
+    return !alive.empty();
   }
 
   void take_signals() {
@@ -164,7 +224,7 @@ class Guard {
     const auto children = listed_children(keeper_.pid);
     if (!children || !proc_is_ours()) return true;
     return std::any_of(children->begin(), children->end(), [](pid_t child) {
-      return ::getpgid(child) == ::getpgrp() && state_of(child) == 'T';
+      return ::getpgid(child) == ::getpgrp() && process_state(child) == 'T';
     });
   }
 
@@ -204,18 +264,22 @@ class Guard {
     }
   }
 
-  /// Waits for the exit of a keeper that has said its last word, and was killed if that did not end
-  /// it.
+  /// Waits for the exit of a keeper that was killed, if it had not ended by itself.
   void collect_keeper() {
-    while (::waitid(P_PID, static_cast<id_t>(keeper_.pid), nullptr, WEXITED) != 0 &&
-           errno == EINTR) {
-    }
+    siginfo_t info{};
+    int result = 0;
+    do {
+      result = ::waitid(P_PID, static_cast<id_t>(keeper_.pid), &info, WEXITED);
+    } while (result != 0 && errno == EINTR);
+    // Otherwise it was reaped before.
+    if (result == 0) take_end({info.si_pid, info.si_code, info.si_status});
   }
 
   const Keeper& keeper_;
   KeeperLink& link_;
   SignalReader& signals_;
   bool terminal_;
+  Duration grace_;
   FrontDuty& duty_;
   Tree tree_;
   Poller poller_;
@@ -232,7 +296,7 @@ Keeper fork_keeper(KeeperLink& link, bool terminal,
   if (has_children()) keeper.strangers = own_children();
   become_subreaper();
   const UniqueFd front = open_pidfd(::getpid());
-  // A descriptor that will surely be there for the keeper's own, since after the fork it is too
+  // A descriptor that is certain to be there for the keeper's own, since after the fork it is too
   // late to fail.
   keeper.pidfd = open_pidfd(::getpid());
   keeper.pid = check_errno(::fork(), "fork");
@@ -262,8 +326,8 @@ void stay_in_memory() {
 
 KeeperEnd stand_guard(const Keeper& keeper, KeeperLink& link, SignalReader& signals, bool terminal,
                       Duration grace, FrontDuty& duty) {
-  Guard guard(keeper, link, signals, terminal, duty);
-  guard.stand(grace);
+  Guard guard(keeper, link, signals, terminal, grace, duty);
+  guard.stand();
   guard.clear();
   return guard.end();
 }

@@ -2,8 +2,10 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -11,6 +13,7 @@
 #include "base/unique_fd.h"
 #include "process/keeper_link.h"
 #include "process/signals.h"
+#include "process/survivor.h"
 #include "process/tree.h"
 
 namespace cluster_leader {
@@ -36,8 +39,8 @@ struct Keeper {
 /// blocks all signals, and has a session of its own from leave_session() or Job::start on. The
 /// caller must be single-threaded. The front becomes a subreaper too. Throws std::system_error, in
 /// the front only; the keeper, if there is one by then, ends when the front does. An exception of
-/// `body` ends the keeper. When a keeper is dead, the same front may fork another one, with a new
-/// link; what the front has started meanwhile are then strangers.
+/// `body` ends the keeper, and stand_guard() tells of it. When a keeper is dead, the same front may
+/// fork another one, with a new link; what the front has started meanwhile are then strangers.
 Keeper fork_keeper(KeeperLink& link, bool terminal,
                    const std::function<int(int front_pidfd)>& body);
 
@@ -83,18 +86,32 @@ class FrontDuty {
   /// A child of the front has ended and was reaped: not the keeper, but whoever else, such as a
   /// stranger, what a child of the duty had left behind, or the job's when the keeper is dead.
   virtual void hear(const ChildChange&) {}
+  /// Two graces after the first kill that the keeper's end made necessary, something of the tree is
+  /// still alive. Told once; the killing goes on.
+  virtual void hear_alive(const std::vector<Survivor>&) {}
 };
 
-/// What the keeper left behind.
+/// How the keeper ended.
 struct KeeperEnd {
-  /// Its last word, or nothing if it died or was killed before it could say it.
-  std::optional<LinkMessage> last_word;
+  enum class How : std::uint8_t {
+    kFinished,  ///< with its last word, which wins over everything that happened to it afterwards
+    kKilled,    ///< by a signal that we did not send
+    kTooSlow,   ///< it missed its deadline, so that we killed it
+    kFailed,    ///< its body threw or returned without a last word, or it crashed
+    kRefused,   ///< the same, because the operating system refused something: what was thrown is
+                ///< std::system_error or std::bad_alloc
+  };
+  How how = How::kFailed;
+  int signal = 0;                        ///< that killed it, or in which it crashed
+  std::string failure;                   ///< what was thrown; may be empty
+  std::optional<LinkMessage> last_word;  ///< with kFinished
 };
 
 /// Stands before the keeper until it has ended and nothing of the tree is alive: forwards signals
 /// (supervision.md's table), stops with the job where a terminal asks for it (`terminal`: the job
 /// is in our group). If the keeper dies without a last word, or lets its deadline pass by more than
-/// `grace`, kills it and the tree, which then is every descendant but the strangers and what is
+/// `grace`, a third of the time from a deadline to the moment when nothing may be alive any more,
+/// kills it and the tree, which then is every descendant but the strangers and what is
 /// below them: the children that `duty` has started since the fork as well, and it hears of their
 /// end. Whoever calls this for a job has let go of the caller's descriptors before: its pipes are
 /// the job's alone, and one is needed here.

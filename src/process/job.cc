@@ -121,13 +121,51 @@ pid_t start_in_own_session(Plan& plan) {
   return leader;
 }
 
+void wait_for_end(pid_t child) {
+  while (::waitid(P_PID, static_cast<id_t>(child), nullptr, WEXITED) != 0 && errno == EINTR) {
+  }
+}
+
 }  // namespace
+
+Job::~Job() { end(); }
+
+Job::Job(Job&& other) noexcept { *this = std::move(other); }
+
+Job& Job::operator=(Job&& other) noexcept {
+  if (this == &other) return *this;
+  end();
+  owner_ = std::exchange(other.owner_, 0);
+  report_ = std::move(other.report_);
+  pid_ = std::exchange(other.pid_, 0);
+  group_ = std::exchange(other.group_, 0);
+  leader_reaped_ = other.leader_reaped_;
+  main_reaped_ = other.main_reaped_;
+  status_ = std::exchange(other.status_, {});
+  kept_ = std::exchange(other.kept_, {});
+  return *this;
+}
+
+void Job::end() {
+  if (owner_ != ::getpid()) return;
+  // Its pid may not have been read.
+  read_report();
+  if (pid_ != 0) send_signal(SIGKILL);
+  if (pid_ != 0 && !main_reaped_) {
+    // It may have left its group.
+    ::kill(pid_, SIGKILL);
+    wait_for_end(pid_);
+  }
+  if (group_ != 0 && !leader_reaped_) wait_for_end(group_);
+  owner_ = 0;
+}
 
 Job Job::start(const JobSpec& spec) {
   Plan plan(spec);
   int ends[2];
   check_errno(::pipe2(ends, O_CLOEXEC), "pipe2");
   Job job;
+  job.owner_ = ::getpid();
   job.report_.reset(ends[0]);
   const UniqueFd report_end(ends[1]);
   check_errno(::fcntl(job.report_.get(), F_SETFL, O_NONBLOCK), "fcntl");

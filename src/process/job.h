@@ -36,10 +36,24 @@ struct JobSpec {
   pid_t terminal_group = 0;
 };
 
-/// The job's main process. It is killed if the process that started it dies (PR_SET_PDEATHSIG,
-/// which covers a supervisor's death until the other one notices).
+/// The job's main process, a child of the process that started it. It is killed if that process
+/// dies (PR_SET_PDEATHSIG, which covers a supervisor's death until the other one notices).
+///
+/// When several things have happened in the same turn: that the command could not be executed wins
+/// over the end of the process that tried, and the first end of the main process over whatever is
+/// told later.
 class Job {
  public:
+  /// SIGKILL to the main process and its group, and waits for the end of the main process and of
+  /// the one that led its session, unless take_status() was told of them. What has left the group
+  /// is the Tree's to kill. In any other process than the one that started the job it does nothing,
+  /// and neither does that of a job that was moved from.
+  ~Job();
+  Job(const Job&) = delete;
+  Job& operator=(const Job&) = delete;
+  Job(Job&& other) noexcept;
+  Job& operator=(Job&& other) noexcept;
+
   /// Starts it as a child of the calling process, which must be single-threaded. Without a terminal
   /// it runs in a new session and group without being their leader: a group leader that runs
   /// setsid(1) would fork and seem to end at once, so an intermediate process leads the session and
@@ -64,7 +78,8 @@ class Job {
   const JobStatus& status() const { return status_; }
 
   /// Looks at a change of one child, as Tree::reap tells it: takes its status if it is the end of
-  /// the job's main process; returns whether.
+  /// the job's main process; returns whether. Whoever reaps children of this process tells all of
+  /// them here, since their numbers may be somebody else's from then on.
   bool take_status(pid_t pid, int wait_code, int wait_status);
 
   /// Sends `signo` to the job: to its group, or to its main process alone where it shares the
@@ -73,8 +88,11 @@ class Job {
   void send_signal(int signo);
 
  private:
+  Job() = default;
   bool group_is_ours() const;
+  void end();
 
+  pid_t owner_ = 0;  ///< the process that started it; 0: it was moved from
   UniqueFd report_;
   pid_t pid_ = 0;
   pid_t group_ = 0;             ///< 0: shares the caller's group

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cassert>
 #include <cstddef>
 #include <new>
@@ -17,12 +18,19 @@ static_assert(SharedTime::is_always_lock_free, "two processes share it");
 
 /// How much of a message travels.
 std::size_t size_of(const LinkMessage& message) {
-  if (message.kind != LinkMessage::Kind::kStanding) return offsetof(LinkMessage, standing);
-  assert(message.standing.holder_size <= message.standing.holder.size());
-  return offsetof(LinkMessage, standing.holder) + message.standing.holder_size;
+  using Kind = LinkMessage::Kind;
+  const bool has_more = message.kind == Kind::kStanding || message.kind == Kind::kFailed;
+  if (!has_more) return offsetof(LinkMessage, standing);
+  assert(message.text_size <= message.text.size());
+  return offsetof(LinkMessage, text) + message.text_size;
 }
 
 }  // namespace
+
+void LinkMessage::set_words(std::string_view words) {
+  text_size = static_cast<std::uint16_t>(std::min(words.size(), text.size()));
+  std::copy_n(words.begin(), text_size, text.begin());
+}
 
 KeeperLink::KeeperLink() {
   int ends[2];

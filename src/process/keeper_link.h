@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/unique_fd.h"
@@ -21,7 +22,8 @@ struct LinkMessage {
     kFinished,       ///< keeper to front, its last word: verdict, status
     kDeadlineMoved,  ///< keeper to front: look at the deadline again; set_deadline() sends it
     kOrder,          ///< front to keeper: value = what to do about the leases, see commands/
-    kStanding,       ///< keeper to front: a lease has changed, see `standing`
+    kStanding,       ///< keeper to front: a lease has changed, see `standing`; text = its holder
+    kFailed,         ///< keeper to front: it ends, having thrown `text`
   };
   Kind kind{};
   std::int32_t value = 0;
@@ -32,16 +34,21 @@ struct LinkMessage {
   std::int64_t finished_ms = 0;  ///< when nothing of it was left
   std::uint32_t renewals = 0;    ///< of the lease
   Duration slowest_renewal{};
-  // With kStanding; numbers and bytes that only commands/ reads. Last of all, because the others
-  // travel without it, and it travels with as much of `holder` as is used.
+  // Last of all, because only kStanding and kFailed travel with what follows.
+  // With kStanding; numbers that only commands/ reads.
   struct {
     std::uint32_t claim = 0;
     std::uint32_t standing = 0;
     std::int64_t token = 0;
     Time good_until;
-    std::uint16_t holder_size = 0;  ///< at most that of `holder`
-    std::array<char, 510> holder{};
   } standing{};
+  // As much of it travels as is used.
+  std::uint16_t text_size = 0;  ///< at most that of `text`
+  std::array<char, 510> text{};
+
+  std::string_view words() const { return {text.data(), text_size}; }
+  /// What is too long is cut off.
+  void set_words(std::string_view words);
 };
 
 /// The connection between front and keeper: a SOCK_SEQPACKET pair and one shared page with the time

@@ -25,34 +25,11 @@ constexpr pid_t kHighestPid = 4'194'304;
 /// A thread directory has its own two links and one for each thread.
 constexpr nlink_t kLinksOfOneThread = 3;
 
-std::optional<std::string> read_file(const std::string& path) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return std::nullopt;
-  std::string content;
-  char buffer[4096];
-  ssize_t got = 0;
-  while ((got = ::read(file.get(), buffer, sizeof buffer)) > 0) {
-    content.append(buffer, static_cast<size_t>(got));
-  }
-  if (got < 0) return std::nullopt;
-  return content;
-}
-
 std::optional<pid_t> number(std::string_view text) {
   pid_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end == text.data()) return std::nullopt;
   return value;
-}
-
-/// The entries of a directory of /proc that are numbers.
-std::vector<pid_t> numbers_in(const std::string& directory) {
-  std::vector<pid_t> numbers;
-  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(directory.c_str()), ::closedir);
-  while (const dirent* entry = listing ? ::readdir(listing.get()) : nullptr) {
-    if (const auto value = number(entry->d_name)) numbers.push_back(*value);
-  }
-  return numbers;
 }
 
 /// Adds the children of one thread; false if they cannot be read.
@@ -67,14 +44,9 @@ bool add_children_of_thread(const std::string& tasks, pid_t thread, std::vector<
   return true;
 }
 
-/// What /proc/PID/stat has behind the name: "state parent ...".
-std::optional<std::string> stat_after_name(pid_t pid) {
-  const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat");
-  if (!stat) return std::nullopt;
-  // The name stands in parentheses and may itself contain ") (", so the last parenthesis counts.
-  const size_t end_of_name = stat->rfind(") ");
-  if (end_of_name == std::string::npos || end_of_name + 4 > stat->size()) return std::nullopt;
-  return stat->substr(end_of_name + 2);
+/// As stat_after_name says, of one process.
+std::optional<std::string> stat_of(pid_t pid) {
+  return stat_after_name(read_file("/proc/" + std::to_string(pid) + "/stat"));
 }
 
 bool contains(const std::vector<pid_t>& pids, pid_t pid) {
@@ -93,6 +65,36 @@ void add_descendants(std::vector<pid_t>& found, const std::vector<pid_t>& spared
 }
 
 }  // namespace
+
+std::optional<std::string> read_file(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return std::nullopt;
+  std::string content;
+  char buffer[4096];
+  ssize_t got = 0;
+  while ((got = ::read(file.get(), buffer, sizeof buffer)) > 0) {
+    content.append(buffer, static_cast<size_t>(got));
+  }
+  if (got < 0) return std::nullopt;
+  return content;
+}
+
+std::vector<pid_t> numbers_in(const std::string& directory) {
+  std::vector<pid_t> numbers;
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(directory.c_str()), ::closedir);
+  while (const dirent* entry = listing ? ::readdir(listing.get()) : nullptr) {
+    if (const auto value = number(entry->d_name)) numbers.push_back(*value);
+  }
+  return numbers;
+}
+
+std::optional<std::string> stat_after_name(const std::optional<std::string>& stat) {
+  if (!stat) return std::nullopt;
+  // The name is in parentheses and may itself contain ") (", so the last parenthesis counts.
+  const size_t end_of_name = stat->rfind(") ");
+  if (end_of_name == std::string::npos || end_of_name + 4 > stat->size()) return std::nullopt;
+  return stat->substr(end_of_name + 2);
+}
 
 std::optional<std::vector<pid_t>> listed_children(pid_t pid) {
   const std::string tasks = "/proc/" + std::to_string(pid) + "/task/";
@@ -180,12 +182,12 @@ std::vector<pid_t> own_descendants(const std::vector<pid_t>& spared) {
 }
 
 std::optional<pid_t> parent_of(pid_t pid) {
-  const auto rest = stat_after_name(pid);
+  const auto rest = stat_of(pid);
   return rest ? number(std::string_view(*rest).substr(2)) : std::nullopt;
 }
 
-std::optional<char> state_of(pid_t pid) {
-  const auto rest = stat_after_name(pid);
+std::optional<char> process_state(pid_t pid) {
+  const auto rest = stat_of(pid);
   return rest ? std::optional(rest->front()) : std::nullopt;
 }
 
@@ -198,6 +200,12 @@ std::optional<std::string> program_of(pid_t pid) {
     return std::string(program.substr(program.rfind('/') + 1));
   }
   return read_file(process + "/comm");
+}
+
+std::optional<std::string> command_of(pid_t pid) {
+  auto name = read_file("/proc/" + std::to_string(pid) + "/comm");
+  if (name && name->ends_with('\n')) name->pop_back();
+  return name;
 }
 
 bool proc_is_ours() {

@@ -36,11 +36,23 @@ std::vector<pid_t> own_descendants(const std::vector<pid_t>& spared);
 std::optional<pid_t> parent_of(pid_t pid);
 
 /// The state of `pid` as one letter (proc(5)), 'T' for stopped, or nothing as above.
-std::optional<char> state_of(pid_t pid);
+std::optional<char> process_state(pid_t pid);
 
 /// The file name of the program that `pid` runs, or nothing as above. Where we may not look at it,
 /// it is the name that the program was started by.
 std::optional<std::string> program_of(pid_t pid);
+
+/// The name that the kernel has for `pid`, such as "sleep", or nothing as above.
+std::optional<std::string> command_of(pid_t pid);
+
+/// A whole file of the kernel's, or nothing if it cannot be read.
+std::optional<std::string> read_file(const std::string& path);
+
+/// The entries of a directory that are numbers.
+std::vector<pid_t> numbers_in(const std::string& directory);
+
+/// What the content of a stat of /proc has behind the name: "state parent ...".
+std::optional<std::string> stat_after_name(const std::optional<std::string>& stat);
 
 /// True if /proc is there and shows our own PID namespace. That of another one, which unshare(1)
 /// without --mount-proc leaves in place, has other numbers for the same processes.

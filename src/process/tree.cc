@@ -39,10 +39,15 @@ void become_subreaper() {
 
 Tree::Tree(std::vector<pid_t> spared) : spared_(std::move(spared)), reserve_(open_reserve()) {}
 
-std::vector<Tree::Member> Tree::walk() {
+std::vector<pid_t> Tree::members() {
   reserve_.reset();
-  const std::vector<pid_t> pids = own_descendants(spared_);
+  std::vector<pid_t> pids = own_descendants(spared_);
   reserve_ = open_reserve();
+  return pids;
+}
+
+std::vector<Tree::Member> Tree::walk() {
+  const std::vector<pid_t> pids = members();
   std::vector<Member> members;
   members.reserve(pids.size());
   for (const pid_t pid : pids) members.push_back({pid, ::getpgid(pid), ::getsid(pid)});

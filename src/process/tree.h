@@ -36,6 +36,9 @@ class Tree {
   /// before it became the front, since a shell may have started them and then exec'd us.
   explicit Tree(std::vector<pid_t> spared = {});
 
+  /// All descendants that a fresh walk finds, dead ones that nobody has reaped included.
+  std::vector<pid_t> members();
+
   /// Takes the names of all descendants and their groups, for strike(). Done when there is time, so
   /// that the kill at the deadline need not walk /proc first.
   void survey();

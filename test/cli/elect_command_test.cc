@@ -184,6 +184,8 @@ TEST_F(ElectCommandTest, StolenKeyEndsTheJobAndIsFollowed) {
   ASSERT_TRUE(job_dies());
   EXPECT_TRUE(elector.follows("thief/x")) << elector.transcript();
   EXPECT_EQ(value(), "thief/x");
+  // It is said once the job has been reaped, which others can know of before.
+  EXPECT_TRUE(elector.process().says("killed the job")) << elector.transcript();
   expect_one_line(elector.process().err(), {"taken away", "killed the job", "thief"});
 }
 

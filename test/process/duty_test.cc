@@ -320,8 +320,7 @@ TEST(FrontDutyTest, HearsEveryStandingBeforeTheLastWord) {
       for (std::uint32_t i = 0; i < kMany; ++i) {
         LinkMessage message{Kind::kStanding};
         message.standing.claim = i;
-        message.standing.holder_size = 1;
-        message.standing.holder[0] = 'h';
+        message.set_words("h");
         while (!link.send(message)) {
           pollfd room{link.fd(), POLLOUT, 0};
           ::poll(&room, 1, -1);
@@ -333,8 +332,7 @@ TEST(FrontDutyTest, HearsEveryStandingBeforeTheLastWord) {
     const KeeperEnd end = stand_guard(keeper, link, signals, false, 10ms, listener);
     bool right = end.last_word && listener.heard.size() == kMany;
     for (std::uint32_t i = 0; right && i < kMany; ++i) {
-      const auto& standing = listener.heard[i].standing;
-      right = standing.claim == i && standing.holder_size == 1 && standing.holder[0] == 'h';
+      right = listener.heard[i].standing.claim == i && listener.heard[i].words() == "h";
     }
     return right;
   }));

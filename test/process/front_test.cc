@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <new>
 #include <random>
+#include <stdexcept>
+#include <system_error>
 
 #include "stand.h"
 
@@ -166,6 +170,118 @@ TEST(FrontTest, LeavesAloneTheChildrenThatItHadBefore) {
     char c = 0;
     EXPECT_EQ(::read(stranger_alive.read.get(), &c, 1), 1) << "the stranger was killed";
   }
+}
+
+/// True if a keeper with this body ends in this way, for the front.
+bool ends(const std::function<int(KeeperLink&)>& body, const KeeperEnd& expected,
+          Duration promise = kPatience) {
+  return in_a_process([&] {
+    const InheritedSignals inherited = InheritedSignals::capture();
+    SignalReader signals(inherited);
+    FrontDuty duty;
+    KeeperLink link;
+    link.set_deadline(BootClock::now() + promise);
+    const Keeper keeper = fork_keeper(link, false, [&](int) { return body(link); });
+    const KeeperEnd end = stand_guard(keeper, link, signals, false, 10ms, duty);
+    return end.how == expected.how && end.signal == expected.signal &&
+           end.failure == expected.failure && !end.last_word;
+  });
+}
+
+KeeperEnd way(KeeperEnd::How how, int signal = 0, std::string failure = {}) {
+  return {how, signal, std::move(failure), {}};
+}
+
+/// Dies of `signo`, which a keeper has blocked, and a sanitizer may handle.
+int die(int signo) {
+  sigset_t one;
+  ::sigemptyset(&one);
+  ::sigaddset(&one, signo);
+  ::signal(signo, SIG_DFL);
+  ::sigprocmask(SIG_UNBLOCK, &one, nullptr);
+  ::raise(signo);
+  return 0;
+}
+
+TEST(KeeperEndTest, IsAKillIfASignalThatWeDidNotSendEndedIt) {
+  for (const int signo : {SIGKILL, SIGXCPU, SIGSYS}) {
+    const auto killed = [&](KeeperLink&) { return die(signo); };
+    EXPECT_TRUE(ends(killed, way(KeeperEnd::How::kKilled, signo))) << signo;
+  }
+}
+
+TEST(KeeperEndTest, IsSlownessIfItMissesItsDeadline) {
+  const auto stops = [](KeeperLink&) {
+    for (;;) ::pause();
+    return 0;
+  };
+  EXPECT_TRUE(ends(stops, way(KeeperEnd::How::kTooSlow), 20ms));
+  const auto is_stopped = [](KeeperLink&) {
+    ::raise(SIGSTOP);
+    return 0;
+  };
+  EXPECT_TRUE(ends(is_stopped, way(KeeperEnd::How::kTooSlow), 20ms));
+}
+
+TEST(KeeperEndTest, IsAFailureIfItCrashes) {
+  for (const int signo : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL}) {
+    const auto crashes = [&](KeeperLink&) { return die(signo); };
+    EXPECT_TRUE(ends(crashes, way(KeeperEnd::How::kFailed, signo))) << signo;
+  }
+}
+
+TEST(KeeperEndTest, IsAFailureWithItsTextIfItThrows) {
+  const auto throws = [](KeeperLink&) -> int { throw std::runtime_error("no such number"); };
+  EXPECT_TRUE(ends(throws, way(KeeperEnd::How::kFailed, 0, "no such number")));
+  const auto throws_a_number = [](KeeperLink&) -> int { throw 5; };
+  EXPECT_TRUE(ends(throws_a_number, way(KeeperEnd::How::kFailed)));
+  const auto returns = [](KeeperLink&) { return 0; };
+  EXPECT_TRUE(ends(returns, way(KeeperEnd::How::kFailed))) << "it had no last word";
+}
+
+TEST(KeeperEndTest, IsARefusalIfTheMachineRefusedWhatItThrows) {
+  const auto refused = [](KeeperLink&) -> int {
+    throw std::system_error(EMFILE, std::generic_category(), "pipe2");
+  };
+  EXPECT_TRUE(
+      ends(refused, way(KeeperEnd::How::kRefused, 0, "pipe2: " + std::string(strerror(EMFILE)))));
+  const auto has_no_memory = [](KeeperLink&) -> int { throw std::bad_alloc(); };
+  EXPECT_TRUE(ends(has_no_memory, way(KeeperEnd::How::kRefused, 0, "out of memory")));
+  const auto says_much = [](KeeperLink&) -> int {
+    throw std::system_error(EMFILE, std::generic_category(), std::string(5'000, 'x'));
+  };
+  EXPECT_TRUE(ends(says_much, way(KeeperEnd::How::kRefused, 0, std::string(510, 'x'))));
+}
+
+TEST(KeeperEndTest, IsWellIfItHasSaidItsLastWordWhateverHappensThen) {
+  EXPECT_TRUE(in_a_process([] {
+    const InheritedSignals inherited = InheritedSignals::capture();
+    SignalReader signals(inherited);
+    FrontDuty duty;
+    KeeperLink link;
+    const Keeper keeper = fork_keeper(link, false, [&](int) -> int {
+      link.send({LinkMessage::Kind::kFinished, 0, 5});
+      throw std::runtime_error("too late");
+    });
+    const KeeperEnd end = stand_guard(keeper, link, signals, false, 10ms, duty);
+    return end.how == KeeperEnd::How::kFinished && end.last_word && end.last_word->verdict == 5;
+  }));
+}
+
+TEST(KeeperEndTest, IsToldOfAKeeperWithoutAJobAsWell) {
+  class NoJob : public FrontDuty {
+   public:
+    bool has_job() const override { return false; }
+  };
+  EXPECT_TRUE(in_a_process([] {
+    const InheritedSignals inherited = InheritedSignals::capture();
+    SignalReader signals(inherited);
+    NoJob duty;
+    KeeperLink link;
+    const Keeper keeper = fork_keeper(link, false, [&](int) -> int { throw std::bad_alloc(); });
+    const KeeperEnd end = stand_guard(keeper, link, signals, false, 10ms, duty);
+    return end.how == KeeperEnd::How::kRefused && end.failure == "out of memory";
+  }));
 }
 
 TEST(FrontTest, SignalFromACallerReachesAJobThatIgnoresAndOneThatDoesNot) {

@@ -163,5 +163,123 @@ TEST(JobTest, SignalThatComesBeforeItsPidIsKept) {
   EXPECT_EQ(status, 0);
 }
 
+// --- The destructor. In a process of its own each time, whose only children are the job's.
+
+bool has_no_children() { return ::waitid(P_ALL, 0, nullptr, WEXITED | WNOHANG) != 0; }
+
+JobSpec sleeper() { return {{"/bin/sleep", "1000"}, {}, InheritedSignals::capture(), 0}; }
+
+/// A process of its own group, which lives until it is killed.
+pid_t start_bystander() {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::setpgid(0, 0);
+    for (;;) ::pause();
+  }
+  return child;
+}
+
+TEST(JobDestructorTest, KillsAndReapsTheJobAndWhatLedItsSession) {
+  EXPECT_TRUE(in_a_process([] {
+    { const Job job = Job::start(sleeper()); }
+    return has_no_children();
+  }));
+}
+
+TEST(JobDestructorTest, KillsTheGroupOfTheJob) {
+  EXPECT_TRUE(in_a_process([] {
+    Pipe oracle;
+    ::dup2(oracle.write.get(), kOracle);
+    {
+      Job job = Job::start({probe({"tree", "3", "deaf"}), {}, InheritedSignals::capture(), 0});
+      ::close(kOracle);
+      std::array<char, 1> born{};
+      for (int i = 0; i < 3; ++i) {
+        if (::read(oracle.read.get(), born.data(), 1) != 1) return false;
+      }
+    }
+    oracle.write.reset();
+    pollfd end{oracle.read.get(), POLLIN, 0};
+    std::array<char, 1> more{};
+    return ::poll(&end, 1, static_cast<int>(ceil_ms(kPatience))) == 1 &&
+           ::read(oracle.read.get(), more.data(), 1) == 0;
+  }));
+}
+
+TEST(JobDestructorTest, KillsAJobThatHasLeftItsGroup) {
+  EXPECT_TRUE(in_a_process([] {
+    Pipe out;
+    ::dup2(out.write.get(), 1);
+    {
+      Job job = Job::start({{"/usr/bin/setsid", "/bin/sh", "-c", "echo x; exec sleep 1000"},
+                            {"PATH=/usr/bin:/bin"},
+                            InheritedSignals::capture(),
+                            0});
+      char c = 0;
+      if (::read(out.read.get(), &c, 1) != 1) return false;
+    }
+    return has_no_children();
+  }));
+}
+
+TEST(JobDestructorTest, JobThatWasHandedOverIsKilledOnceAndByItsLastOwner) {
+  EXPECT_TRUE(in_a_process([] {
+    pid_t pid = 0;
+    {
+      std::optional<Job> first = Job::start(sleeper());
+      Job second = std::move(*first);
+      first.reset();
+      while (!second.read_report()) {
+      }
+      pid = second.pid();
+      if (::kill(pid, 0) != 0) return false;
+      Job third = Job::start(sleeper());
+      third = std::move(second);
+      if (third.pid() != pid || ::kill(pid, 0) != 0) return false;
+    }
+    return ::kill(pid, 0) != 0 && has_no_children();
+  }));
+}
+
+TEST(JobDestructorTest, DoesNothingToAJobThatWasReaped) {
+  EXPECT_TRUE(in_a_process([] {
+    Tree tree;
+    std::optional<Job> job = Job::start({probe({"exit", "3"}), {}, InheritedSignals::capture(), 0});
+    while (!job->read_report()) {
+    }
+    for (Reaped reaped; !reaped.empty;) {
+      reaped = tree.reap();
+      for (const ChildChange& change : reaped.changes) {
+        job->take_status(change.pid, change.code, change.status);
+      }
+    }
+    const pid_t bystander = start_bystander();
+    job.reset();
+    const bool is_alive = ::waitpid(bystander, nullptr, WNOHANG) == 0;
+    ::kill(bystander, SIGKILL);
+    return is_alive;
+  }));
+}
+
+TEST(JobDestructorTest, DoesNothingInAProcessThatWasForkedSince) {
+  EXPECT_TRUE(in_a_process([] {
+    Job job = Job::start(sleeper());
+    while (!job.read_report()) {
+    }
+    const bool done = in_a_process([&] {
+      const Job copy = std::move(job);
+      return true;
+    });
+    return done && ::waitpid(job.pid(), nullptr, WNOHANG) == 0;
+  }));
+}
+
+TEST(JobDestructorTest, DoesNothingForAJobThatWasNeverExecuted) {
+  EXPECT_TRUE(in_a_process([] {
+    { const Job job = Job::start({{"/no/such/command"}, {}, InheritedSignals::capture(), 0}); }
+    return has_no_children();
+  }));
+}
+
 }  // namespace
 }  // namespace cluster_leader::test

@@ -15,13 +15,12 @@ LinkMessage standing(std::string_view holder) {
   message.standing.standing = 2;
   message.standing.token = 1'700'000'000'000;
   message.standing.good_until = Time(5s);
-  message.standing.holder_size = static_cast<std::uint16_t>(holder.size());
-  std::copy(holder.begin(), holder.end(), message.standing.holder.begin());
+  message.set_words(holder);
   return message;
 }
 
 TEST(KeeperLinkTest, CarriesEachKindWholeAndNoMoreThanItNeeds) {
-  const std::string longest(LinkMessage{}.standing.holder.size(), 'h');
+  const std::string longest(LinkMessage{}.text.size(), 'h');
   KeeperLink link;
   const pid_t keeper = ::fork();
   if (keeper == 0) {
@@ -46,7 +45,7 @@ TEST(KeeperLinkTest, CarriesEachKindWholeAndNoMoreThanItNeeds) {
     EXPECT_EQ(message->standing.standing, 2U);
     EXPECT_EQ(message->standing.token, 1'700'000'000'000);
     EXPECT_EQ(message->standing.good_until, Time(5s));
-    EXPECT_EQ(std::string(message->standing.holder.data(), message->standing.holder_size), holder);
+    EXPECT_EQ(message->words(), holder);
   }
   EXPECT_LE(travels(), 72);
   const auto end = link.receive();

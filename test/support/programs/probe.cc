@@ -260,6 +260,15 @@ int place(const Words&) {
   return 0;
 }
 
+/// owner: becomes the user that its file belongs to, which has the set-user-ID bit; says its pid.
+int owner(const Words&) {
+  const uid_t user = ::geteuid();
+  check(::setresuid(user, user, user) == 0, "setresuid");
+  std::printf("%d\n", ::getpid());
+  std::fflush(stdout);
+  idle();
+}
+
 /// close-output: lets go of stdout and lives on.
 int close_output(const Words&) {
   ::close(1);
@@ -297,6 +306,7 @@ const std::map<std::string, std::function<int(const Words&)>> kParts = {
     {"die", die},
     {"echo", echo},
     {"place", place},
+    {"owner", owner},
     {"close-output", close_output},
     {"setsid", setsid_then_exit}};
 
