@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "support/cli_world.h"
+#include "support/grown_server.h"
 #include "support/run_log.h"
 
 namespace cluster_leader {
@@ -97,11 +98,11 @@ class JobFaultsTest : public CliTest {
 /// What concerns the server as well.
 class FaultsTest : public JobFaultsTest {
  protected:
-  FaultsTest() : server_(REDIS_SERVER) {}
-
   Words lease(const Words& more = {}) const {
     return joined(on(server_, {"--key", "job-a", "--ttl", "2"}), more);
   }
+  /// One that a busy machine does not cost it.
+  Words lease_of_rival() const { return on(server_, {"--key", "job-a", "--ttl", "5"}); }
 
   void wait_for_renewals(int more) const {
     // A renewal tells the server so twice: of the lease and of its record.
@@ -109,12 +110,12 @@ class FaultsTest : public JobFaultsTest {
     EXPECT_TRUE(eventually([&] { return server_.calls("pexpire") >= before + 2 * more; }));
   }
 
-  Server server_;
+  GrownServer server_;
 };
 
 TEST_F(FaultsTest, FrozenServerEndsTheJobBeforeTheLeaseCanBeGivenAway) {
   Process holder = hold_with_tree(lease());
-  Process rival = start_rival(lease());
+  Process rival = start_rival(lease_of_rival());
   server_.pause();
   const Time frozen = BootClock::now();
   expect_dead_in_time(frozen);
@@ -164,7 +165,7 @@ TEST_F(FaultsTest, StolenKeyEndsTheJobAtTheNextHeartbeatAndStaysTheThiefs) {
 TEST_F(FaultsTest, KeyThatVanishesIsSetAgainAndNobodyElseGetsIn) {
   Process holder = hold_until_told(lease());
   const std::string id = server_.text({"GET", "job-a"});
-  Process rival = start_rival(lease());
+  Process rival = start_rival(lease_of_rival());
   for (int i = 0; i < 3; ++i) {
     if (i % 2 == 0) {
       server_.integer({"DEL", "job-a"});
@@ -196,7 +197,7 @@ TEST_F(FaultsTest, FlushedServerIsToldAgainOfTheLease) {
 TEST_F(FaultsTest, ServerThatForgetsEverythingInARestartNeverMakesTwo) {
   Process holder = hold_until_told(lease());
   const std::string id = server_.text({"GET", "job-a"});
-  Process rival = start_rival(lease());
+  Process rival = start_rival(lease_of_rival());
   server_.kill();
   server_.start();
   // Either its holder has set the key again, or has stopped the job for want of a server.
@@ -232,7 +233,7 @@ TEST_F(FaultsTest, KilledFrontTakesTheJobWithItAndTheLeaseIsReleased) {
   // Deleted, not expired.
   EXPECT_TRUE(eventually([&] { return server_.calls("del") == 1; }));
   EXPECT_EQ(server_.integer({"EXISTS", "job-a"}), 0);
-  Process rival = start_rival(lease());
+  Process rival = start_rival(lease_of_rival());
   expect_safe_hand_over(rival);
 }
 
@@ -245,13 +246,13 @@ TEST_F(FaultsTest, KilledKeeperTakesTheJobWithItAndTheLeaseIsReleased) {
   EXPECT_EQ(ended.status(), 79) << ended;
   expect_one_line(ended.err, {"job-a", url_of(server_), "killed"});
   EXPECT_EQ(server_.calls("del"), 1);
-  Process rival = start_rival(lease());
+  Process rival = start_rival(lease_of_rival());
   expect_safe_hand_over(rival);
 }
 
 TEST_F(FaultsTest, StoppedKeeperIsKilledWithTheJobBeforeTheLeaseEnds) {
   Process holder = hold_with_tree(lease());
-  Process rival = start_rival(lease());
+  Process rival = start_rival(lease_of_rival());
   const pid_t keeper = holder.child();
   ASSERT_GT(keeper, 0);
   ::kill(keeper, SIGSTOP);
@@ -263,7 +264,7 @@ TEST_F(FaultsTest, StoppedKeeperIsKilledWithTheJobBeforeTheLeaseEnds) {
 
 TEST_F(FaultsTest, StoppedFrontLeavesTheJobUnderItsLease) {
   Process holder = hold_until_told(lease());
-  Process rival = start_rival(lease());
+  Process rival = start_rival(lease_of_rival());
   holder.signal(SIGSTOP);
   ASSERT_TRUE(eventually([&] { return state_of(holder.pid()) == 'T'; }));
   // For longer than the ttl.
@@ -313,7 +314,7 @@ TEST_F(FaultsTest, WhatTheJobLeavesBehindIsKilledBeforeTheRelease) {
   Process holder =
       start_with_life_line(lease(), {test_program("job_exclusive"), path("log"), "300", "600000"});
   ASSERT_TRUE(eventually([&] { return log().count("start") == 1; }));
-  Process rival = start_rival(lease());
+  Process rival = start_rival(lease_of_rival());
   const Ended ended = holder.wait();
   EXPECT_EQ(ended.status(), 0) << ended;
   EXPECT_FALSE(life_.anybody_alive());

