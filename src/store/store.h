@@ -36,8 +36,8 @@ struct StoreEvent {
 /// Where leases live: the claims of one candidate to any number of keys, over one connection. A
 /// store does what it is asked, in order, and says what happened; when to ask, how long to wait for
 /// an answer and what an answer means is the supervisor's business (lease/supervisor.h). No call
-/// ever blocks. What this machine refuses (a descriptor, memory) is an answer too:
-/// Trouble::kExhausted.
+/// ever blocks. A descriptor or memory that this machine refuses to the connection is an answer
+/// too: Trouble::kExhausted.
 ///
 /// A store may be carried through fork(2): afterwards one of the two processes goes on using it,
 /// and the other may only destroy it, which closes descriptors and tells the server nothing.
