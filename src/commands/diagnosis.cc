@@ -9,7 +9,7 @@
 #include "commands/looking.h"
 #include "commands/table.h"
 #include "exit_code.h"
-#include "store/resolver.h"
+#include "store/net/resolver.h"
 
 namespace cluster_leader {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "store/redis_dialer.h"
+#include "store/net/dialer.h"
 
 namespace cluster_leader {
 
@@ -85,7 +85,7 @@ std::optional<Failed> RedisCaller::dial(Time deadline) {
   const Time begin = BootClock::now();
   Time now = begin;
   // The first of several addresses must not use up the time of all.
-  RedisDialer dialer(location_, (deadline - begin) / 2, begin);
+  Dialer dialer(location_, (deadline - begin) / 2, begin);
   for (const Poller* waited = nullptr;; waited = &poller_) {
     auto result = dialer.advance(waited, now);
     if (!steps_.lookup && !dialer.is_looking_up()) steps_.lookup = BootClock::now() - begin;

@@ -173,7 +173,7 @@ std::string RedisStore::stage(std::size_t /*claim*/) const {
 
 void RedisStore::dial(const Poller* poller, Time now) {
   if (!dialer_ && now < dial_at_) return;
-  if (!dialer_) dialer_ = std::make_unique<RedisDialer>(location_, patience_of(candidate_), now);
+  if (!dialer_) dialer_ = std::make_unique<Dialer>(location_, patience_of(candidate_), now);
   auto result = dialer_->advance(poller, now);
   if (!result) return;
   dialer_.reset();

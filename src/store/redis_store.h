@@ -13,7 +13,7 @@
 #include "lease/claim.h"
 #include "store/location.h"
 #include "store/redis_connection.h"
-#include "store/redis_dialer.h"
+#include "store/net/dialer.h"
 #include "store/redis_login.h"
 #include "store/reports.h"
 #include "store/store.h"
@@ -100,7 +100,7 @@ class RedisStore final : public Store {
   Time now_;  ///< as we were last told
 
   RedisLogin login_;
-  std::unique_ptr<RedisDialer> dialer_;  ///< while there is no connection yet
+  std::unique_ptr<Dialer> dialer_;  ///< while there is no connection yet
   Time dial_at_ = Time::min();           ///< not before then
   std::unique_ptr<RedisConnection> connection_;
   std::uint32_t connection_number_ = 0;

@@ -15,7 +15,7 @@
 #include "store/redis_caller.h"
 #include "store/redis_connection.h"
 #include "store/redis_store.h"
-#include "store/resolver.h"
+#include "store/net/resolver.h"
 #include "store/store_contract.h"
 #include "support/fake_server.h"
 

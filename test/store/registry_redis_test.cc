@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "store/redis_dialer.h"
+#include "store/net/dialer.h"
 #include "store/redis_names.h"
 #include "store/redis_registry.h"
 #include "store/redis_world.h"
@@ -524,7 +524,7 @@ TYPED_TEST(RedisRegistryTest, OnlyTheLeaseThatWasSeenIsEvicted) {
 TYPED_TEST(RedisRegistryTest, WhoListensIsToldOfAnEviction) {
   this->hold();
   const auto listener = [&] {
-    RedisDialer dialer(this->server().tcp(), 5s, BootClock::now());
+    Dialer dialer(this->server().tcp(), 5s, BootClock::now());
     Poller poller;
     for (const Poller* waited = nullptr;; waited = &poller) {
       if (auto result = dialer.advance(waited, BootClock::now())) {

@@ -1,4 +1,4 @@
-#include "store/resolver.h"
+#include "store/net/resolver.h"
 
 #include <ares.h>
 #include <arpa/inet.h>

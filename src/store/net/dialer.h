@@ -11,7 +11,7 @@
 #include "base/unique_fd.h"
 #include "lease/answer.h"
 #include "store/location.h"
-#include "store/resolver.h"
+#include "store/net/resolver.h"
 
 namespace cluster_leader {
 
@@ -19,12 +19,12 @@ namespace cluster_leader {
 /// for a fair share of the time, so that one that swallows packets does not hide the next. The
 /// socket is non-blocking and closed on exec; what it speaks (TLS or not) is the next owner's
 /// business.
-class RedisDialer {
+class Dialer {
  public:
   using Result = std::variant<UniqueFd, Failed>;
 
   /// Begins. `patience` is the time for all addresses together; the last one may go on beyond it.
-  RedisDialer(const RedisLocation& location, Duration patience, Time now);
+  Dialer(const RedisLocation& location, Duration patience, Time now);
 
   void watch(Poller& poller);
   Time wake_at() const;

@@ -1,4 +1,4 @@
-#include "store/redis_dialer.h"
+#include "store/net/dialer.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -60,7 +60,7 @@ std::optional<Address> unix_address(const std::string& path) {
 
 }  // namespace
 
-RedisDialer::RedisDialer(const RedisLocation& location, Duration patience, Time now)
+Dialer::Dialer(const RedisLocation& location, Duration patience, Time now)
     : patience_(patience) {
   if (!location.socket_path.empty()) {
     if (auto address = unix_address(location.socket_path)) {
@@ -79,15 +79,15 @@ RedisDialer::RedisDialer(const RedisLocation& location, Duration patience, Time 
   if (!resolver_) try_next_address(now);
 }
 
-void RedisDialer::watch(Poller& poller) {
+void Dialer::watch(Poller& poller) {
   if (resolver_) return resolver_->watch(poller);
   poller.watch(socket_.get(), POLLOUT);
   watched_ = true;
 }
 
-Time RedisDialer::wake_at() const { return resolver_ ? resolver_->wake_at() : give_up_at_; }
+Time Dialer::wake_at() const { return resolver_ ? resolver_->wake_at() : give_up_at_; }
 
-std::optional<RedisDialer::Result> RedisDialer::advance(const Poller* poller, Time now) {
+std::optional<Dialer::Result> Dialer::advance(const Poller* poller, Time now) {
   if (resolver_) {
     if (poller != nullptr) advance_lookup(*poller, now);
     if (!resolver_->result()) return std::nullopt;
@@ -116,12 +116,12 @@ std::optional<RedisDialer::Result> RedisDialer::advance(const Poller* poller, Ti
   return std::nullopt;
 }
 
-bool RedisDialer::advance_lookup(const Poller& poller, Time now) {
+bool Dialer::advance_lookup(const Poller& poller, Time now) {
   resolver_->advance(poller, now);
   return !resolver_->result() || !std::holds_alternative<Failed>(*resolver_->result());
 }
 
-void RedisDialer::try_next_address(Time now) {
+void Dialer::try_next_address(Time now) {
   socket_.reset();
   connected_ = watched_ = false;
   give_up_at_ = kNever;
