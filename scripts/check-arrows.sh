@@ -111,7 +111,7 @@ self_test() {
   expect 1 process/front.cc '#include <hiredis.h>'
   expect 1 process/front.cc '#include <openssl/ssl.h>'
   expect 1 base/poller.cc '#include "lease/claim.h"'
-  expect 0 commands/run.cc '#include "store/scripts.h"'
+  expect 0 commands/run.cc '#include "store/redis/scripts.h"'
   expect 0 commands/run.cc '#include "exit_code.h"'
   expect 0 commands/run.cc '#include <spdlog/spdlog.h>'
   expect 1 commands/run.cc '#include <getopt.h>'

@@ -2,7 +2,7 @@
 # its SHA-1, which is what EVALSHA wants. foo_bar.lua becomes kFooBarScript.
 
 set(output ${CMAKE_ARGV3})
-set(header "// Generated from src/store/scripts/*.lua when the project is built.
+set(header "// Generated from src/store/redis/scripts/*.lua when the project is built.
 #pragma once
 
 #include <string_view>

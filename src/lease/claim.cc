@@ -4,7 +4,7 @@ namespace cluster_leader {
 
 namespace {
 
-// Known to store/scripts/acquire.lua and settle.lua as well.
+// Known to store/redis/scripts/acquire.lua and settle.lua as well.
 constexpr const char* kParked = "parked:";
 constexpr const char* kHeld = "held:";
 

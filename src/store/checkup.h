@@ -12,7 +12,7 @@
 #include "store/lease_trial.h"
 #include "store/location.h"
 #include "store/record_file.h"
-#include "store/redis_caller.h"
+#include "store/redis/caller.h"
 
 namespace cluster_leader {
 

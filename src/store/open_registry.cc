@@ -1,6 +1,6 @@
 #include "store/file_registry.h"
 #include "store/location.h"
-#include "store/redis_registry.h"
+#include "store/redis/registry.h"
 
 namespace cluster_leader {
 

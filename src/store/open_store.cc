@@ -1,6 +1,6 @@
 #include "store/file_store.h"
 #include "store/location.h"
-#include "store/redis_store.h"
+#include "store/redis/store.h"
 
 namespace cluster_leader {
 

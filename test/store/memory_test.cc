@@ -12,9 +12,9 @@
 #include <new>
 #include <string>
 
-#include "store/redis_caller.h"
-#include "store/redis_connection.h"
-#include "store/redis_store.h"
+#include "store/redis/caller.h"
+#include "store/redis/connection.h"
+#include "store/redis/store.h"
 #include "store/net/resolver.h"
 #include "store/store_contract.h"
 #include "support/fake_server.h"

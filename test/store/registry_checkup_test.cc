@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "store/checkup.h"
-#include "store/redis_world.h"
+#include "store/redis/world.h"
 #include "support/command.h"
 #include "support/fake_server.h"
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "store/file_store.h"
-#include "store/redis_world.h"
+#include "store/redis/world.h"
 #include "store/registry.h"
 #include "store/store_contract.h"
 #include "support/command.h"

@@ -6,7 +6,7 @@
 
 namespace cluster_leader {
 
-/// One key on a server, with the rules of store/scripts/*.lua in whole ticks of time: small enough
+/// One key on a server, with the rules of store/redis/scripts/*.lua in whole ticks of time: small enough
 /// for a search to visit every state of it. Ids and tokens are numbers; a later one is larger.
 class ModelServer {
  public:

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "store/location.h"
-#include "store/redis_replies.h"
+#include "store/redis/replies.h"
 
 namespace cluster_leader {
 

@@ -1,4 +1,4 @@
-#include "store/redis_names.h"
+#include "store/redis/names.h"
 
 #include <gtest/gtest.h>
 

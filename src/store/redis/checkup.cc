@@ -6,9 +6,9 @@
 
 #include "base/random.h"
 #include "store/checkup.h"
-#include "store/redis_names.h"
-#include "store/redis_replies.h"
-#include "store/redis_store.h"
+#include "store/redis/names.h"
+#include "store/redis/replies.h"
+#include "store/redis/store.h"
 
 namespace cluster_leader {
 

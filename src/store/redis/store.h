@@ -12,9 +12,9 @@
 
 #include "lease/claim.h"
 #include "store/location.h"
-#include "store/redis_connection.h"
+#include "store/redis/connection.h"
 #include "store/net/dialer.h"
-#include "store/redis_login.h"
+#include "store/redis/login.h"
 #include "store/reports.h"
 #include "store/store.h"
 

@@ -1,4 +1,4 @@
-#include "store/redis_connection.h"
+#include "store/redis/connection.h"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>

@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "store/redis_store.h"
+#include "store/redis/store.h"
 #include "support/server.h"
 
 namespace cluster_leader {

@@ -12,9 +12,9 @@
 #include "base/poller.h"
 #include "lease/answer.h"
 #include "store/location.h"
-#include "store/redis_connection.h"
-#include "store/redis_login.h"
-#include "store/redis_replies.h"
+#include "store/redis/connection.h"
+#include "store/redis/login.h"
+#include "store/redis/replies.h"
 
 namespace cluster_leader {
 

@@ -1,4 +1,4 @@
-#include "store/redis_world.h"
+#include "store/redis/world.h"
 #include "store/settle_contract.h"
 #include "store/store_contract.h"
 

@@ -1,13 +1,13 @@
-#include "store/redis_store.h"
+#include "store/redis/store.h"
 
 #include <algorithm>
 #include <charconv>
 #include <functional>
 #include <utility>
 
-#include "store/redis_names.h"
-#include "store/redis_replies.h"
-#include "store/scripts.h"
+#include "store/redis/names.h"
+#include "store/redis/replies.h"
+#include "store/redis/scripts.h"
 
 namespace cluster_leader {
 

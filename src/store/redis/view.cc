@@ -1,11 +1,11 @@
-#include "store/redis_view.h"
+#include "store/redis/view.h"
 
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <string_view>
 
-#include "store/redis_replies.h"
+#include "store/redis/replies.h"
 
 namespace cluster_leader {
 

@@ -1,4 +1,4 @@
-#include "store/redis_login.h"
+#include "store/redis/login.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "store/redis_login.h"
+#include "store/redis/login.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,7 +10,7 @@
 #include <variant>
 
 #include "base/unique_fd.h"
-#include "store/redis_replies.h"
+#include "store/redis/replies.h"
 
 namespace cluster_leader {
 

@@ -1,13 +1,13 @@
-#include "store/redis_registry.h"
+#include "store/redis/registry.h"
 
 #include <algorithm>
 #include <optional>
 #include <set>
 #include <utility>
 
-#include "store/redis_names.h"
-#include "store/redis_replies.h"
-#include "store/scripts.h"
+#include "store/redis/names.h"
+#include "store/redis/replies.h"
+#include "store/redis/scripts.h"
 
 namespace cluster_leader {
 

@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "store/net/dialer.h"
-#include "store/redis_names.h"
-#include "store/redis_registry.h"
-#include "store/redis_world.h"
-#include "store/scripts.h"
+#include "store/redis/names.h"
+#include "store/redis/registry.h"
+#include "store/redis/world.h"
+#include "store/redis/scripts.h"
 #include "support/command.h"
 #include "support/fake_server.h"
 #include "support/server.h"

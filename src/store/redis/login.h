@@ -7,7 +7,7 @@
 
 #include "lease/answer.h"
 #include "store/location.h"
-#include "store/redis_connection.h"
+#include "store/redis/connection.h"
 
 namespace cluster_leader {
 

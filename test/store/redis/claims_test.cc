@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "base/errors.h"
-#include "store/redis_names.h"
-#include "store/redis_store.h"
-#include "store/redis_world.h"
+#include "store/redis/names.h"
+#include "store/redis/store.h"
+#include "store/redis/world.h"
 #include "store/store_contract.h"
 #include "support/fake_server.h"
 

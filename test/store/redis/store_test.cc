@@ -1,4 +1,4 @@
-#include "store/redis_store.h"
+#include "store/redis/store.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -14,8 +14,8 @@
 #include <thread>
 #include <vector>
 
-#include "store/redis_names.h"
-#include "store/redis_world.h"
+#include "store/redis/names.h"
+#include "store/redis/world.h"
 #include "store/store_contract.h"
 #include "support/fake_server.h"
 

@@ -1,4 +1,4 @@
-#include "store/redis_caller.h"
+#include "store/redis/caller.h"
 
 #include <algorithm>
 #include <utility>

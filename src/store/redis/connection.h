@@ -15,7 +15,7 @@
 
 #include "base/poller.h"
 #include "base/unique_fd.h"
-#include "store/redis_replies.h"
+#include "store/redis/replies.h"
 
 namespace cluster_leader {
 

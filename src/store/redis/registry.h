@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "store/location.h"
-#include "store/redis_caller.h"
-#include "store/redis_view.h"
+#include "store/redis/caller.h"
+#include "store/redis/view.h"
 #include "store/registry.h"
 
 namespace cluster_leader {

@@ -1,4 +1,4 @@
-#include "store/redis_replies.h"
+#include "store/redis/replies.h"
 
 #include <algorithm>
 #include <charconv>
