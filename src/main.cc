@@ -1,5 +1,5 @@
 // cluster-leader: flock for clusters. Reads the command line, runs the verb, turns what escapes
-// into a status. Every status stands in exit_code.h.
+// into a status. Every status is in base/exit_code.h.
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/exit_code.h"
 #include "commands/check.h"
 #include "commands/doctor.h"
 #include "commands/elect.h"
@@ -16,7 +17,6 @@
 #include "commands/reporter.h"
 #include "commands/run.h"
 #include "commands/status.h"
-#include "exit_code.h"
 #include "options/options.h"
 
 namespace cluster_leader {

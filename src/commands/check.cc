@@ -4,12 +4,12 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/exit_code.h"
 #include "base/wall_time.h"
 #include "commands/looking.h"
 #include "commands/place.h"
 #include "commands/reporter.h"
 #include "commands/table.h"
-#include "exit_code.h"
 
 namespace cluster_leader {
 

@@ -6,10 +6,9 @@
 #include <optional>
 #include <string_view>
 
+#include "base/exit_code.h"
 #include "commands/looking.h"
 #include "commands/table.h"
-#include "exit_code.h"
-#include "store/net/resolver.h"
 
 namespace cluster_leader {
 
@@ -79,13 +78,13 @@ std::string advice_for_connecting(const Failed& failure) {
 
 Finding name_of(const RedisCheckup& checkup, const RedisLocation& location) {
   if (!location.socket_path.empty()) return ok("name", "a Unix socket: nothing to look up");
-  if (!checkup.steps.lookup) {
+  if (!checkup.times.lookup) {
     return failed("name", *checkup.failure, "check --server or --host, /etc/hosts and DNS");
   }
-  if (numeric_address(location.host, location.port)) {
+  if (checkup.is_address) {
     return ok("name", location.host + " is an address: nothing to look up");
   }
-  const Duration took = *checkup.steps.lookup;
+  const Duration took = *checkup.times.lookup;
   const std::string detail = location.host + " in " + in_ms(took);
   // A name server that was asked again, as packets of the DNS get lost.
   if (took < milliseconds(250)) return ok("name", detail);
@@ -94,12 +93,12 @@ Finding name_of(const RedisCheckup& checkup, const RedisLocation& location) {
 }
 
 Finding login_of(const RedisCheckup& checkup, const RedisLocation& location) {
-  if (!checkup.steps.login) {
+  if (!checkup.times.login) {
     return failed("login", *checkup.failure, advice_for_connecting(*checkup.failure));
   }
   const Credentials& credentials = location.credentials;
   const bool has_password = !credentials.password.empty() || !credentials.password_file.empty();
-  std::string detail = in_ms(*checkup.steps.login);
+  std::string detail = in_ms(*checkup.times.login);
   if (!credentials.user.empty()) {
     detail += ", as " + credentials.user;
   } else {
@@ -345,18 +344,18 @@ std::vector<Finding> diagnose(const RedisCheckup& checkup, const RedisLocation& 
                               const Timeline& timeline) {
   std::vector<Finding> findings = {name_of(checkup, location)};
   if (findings.back().result == Result::kFailed) return findings;
-  if (!checkup.steps.connect) {
+  if (!checkup.times.connect) {
     findings.push_back(
         failed("connect", *checkup.failure, advice_for_connecting(*checkup.failure)));
     return findings;
   }
-  findings.push_back(ok("connect", in_ms(*checkup.steps.connect)));
+  findings.push_back(ok("connect", in_ms(*checkup.times.connect)));
   findings.push_back(ok("tls", location.socket_path.empty()
                                    ? "not used: who can read the network can read the password"
                                    : "not used: nothing leaves this machine"));
   findings.push_back(login_of(checkup, location));
   if (checkup.failure) {
-    if (checkup.steps.login) {
+    if (checkup.times.login) {
       findings.push_back(failed("answers", *checkup.failure, advice_for(*checkup.failure)));
     }
     return findings;

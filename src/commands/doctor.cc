@@ -5,13 +5,13 @@
 #include <variant>
 #include <vector>
 
+#include "base/exit_code.h"
 #include "commands/candidate.h"
 #include "commands/diagnosis.h"
 #include "commands/looking.h"
 #include "commands/place.h"
 #include "commands/reporter.h"
 #include "commands/table.h"
-#include "exit_code.h"
 #include "store/checkup.h"
 
 namespace cluster_leader {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/exit_code.h"
 #include "base/poller.h"
 #include "commands/advice.h"
 #include "commands/candidate.h"
@@ -25,7 +26,6 @@
 #include "commands/settle_for_keeper.h"
 #include "commands/standing_message.h"
 #include "commands/state_lines.h"
-#include "exit_code.h"
 #include "process/descriptors.h"
 #include "process/front.h"
 #include "process/hang_up.h"

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "exit_code.h"
+#include "base/exit_code.h"
 #include "process/front.h"
 #include "process/survivor.h"
 

@@ -8,9 +8,9 @@
 #include <climits>
 #include <cstring>
 
+#include "base/exit_code.h"
 #include "base/machine.h"
 #include "commands/table.h"
-#include "exit_code.h"
 #include "process/descriptors.h"
 
 namespace cluster_leader {

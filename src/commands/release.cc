@@ -3,11 +3,11 @@
 #include <optional>
 #include <string>
 
+#include "base/exit_code.h"
 #include "commands/looking.h"
 #include "commands/place.h"
 #include "commands/reporter.h"
 #include "commands/table.h"
-#include "exit_code.h"
 
 namespace cluster_leader {
 

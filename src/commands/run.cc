@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/exit_code.h"
 #include "base/poller.h"
 #include "base/random.h"
 #include "commands/advice.h"
@@ -23,7 +24,6 @@
 #include "commands/run_ending.h"
 #include "commands/session.h"
 #include "commands/settle_for_keeper.h"
-#include "exit_code.h"
 #include "process/descriptors.h"
 #include "process/front.h"
 #include "process/parent.h"

@@ -6,7 +6,7 @@
 #include <iterator>
 #include <system_error>
 
-#include "exit_code.h"
+#include "base/exit_code.h"
 
 namespace cluster_leader {
 

@@ -8,13 +8,13 @@
 #include <optional>
 #include <utility>
 
+#include "base/exit_code.h"
 #include "base/poller.h"
 #include "base/wall_time.h"
 #include "commands/looking.h"
 #include "commands/place.h"
 #include "commands/reporter.h"
 #include "commands/table.h"
-#include "exit_code.h"
 
 namespace cluster_leader {
 

@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "exit_code.h"
+#include "base/exit_code.h"
 
 namespace cluster_leader {
 

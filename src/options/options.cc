@@ -7,8 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/exit_code.h"
 #include "base/one_line.h"
-#include "exit_code.h"
 #include "options/command_line.h"
 #include "options/help.h"
 #include "options/mistakes.h"

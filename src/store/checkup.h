@@ -9,10 +9,9 @@
 #include "base/clock.h"
 #include "lease/answer.h"
 #include "lease/claim.h"
+#include "store/connect_times.h"
 #include "store/lease_trial.h"
 #include "store/location.h"
-#include "store/record_file.h"
-#include "store/redis/caller.h"
 
 namespace cluster_leader {
 
@@ -41,7 +40,8 @@ struct Refusal {
 };
 
 struct RedisCheckup {
-  RedisCaller::Steps steps;       ///< those that were taken
+  bool is_address = false;        ///< the host is one, so that there is no name to look up
+  ConnectTimes times;             ///< of the steps that were taken
   std::optional<Failed> failure;  ///< of the next one; then there is nothing else
   bool speaks_resp2 = false;
   std::string version;  ///< as the server greets with; may be empty
@@ -75,7 +75,9 @@ struct FileCheckup {
 };
 
 /// Examines a directory, without making it. What is made in it is removed, also where a step fails.
+/// `is_shared` says whether the file system of the directory `fd` can be another machine's too;
+/// null: by asking the system.
 FileCheckup check_up(const FileLocation& location, const std::string& prefix,
-                     const Candidate& candidate, bool (*is_shared)(int fd) = is_shared_file_system);
+                     const Candidate& candidate, bool (*is_shared)(int fd) = nullptr);
 
 }  // namespace cluster_leader

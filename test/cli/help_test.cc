@@ -19,7 +19,7 @@
 #include <regex>
 #pragma GCC diagnostic pop
 
-#include "exit_code.h"
+#include "base/exit_code.h"
 #include "support/command.h"
 #include "support/manual.h"
 

@@ -16,7 +16,7 @@ using testing::HasSubstr;
 
 RedisCheckup healthy() {
   RedisCheckup checkup;
-  checkup.steps = {1ms, 200us, 300us};
+  checkup.times = {1ms, 200us, 300us};
   checkup.version = "7.0.15";
   checkup.facts = ServerFacts{"7.0.15", "master", 86400, true, "noeviction", 0, 0, {}};
   checkup.append_fsync = "everysec";
@@ -80,9 +80,10 @@ TEST_F(DiagnosisTest, OfAHealthyServerIsAllRight) {
 }
 
 TEST_F(DiagnosisTest, ANameThatTakesLongOrIsUnknownIsTold) {
-  checkup_.steps.lookup = 400ms;
+  checkup_.times.lookup = 400ms;
   expect("name", Result::kWarning, "400 ms", "resolv.conf");
   location_.host = "10.0.0.1";
+  checkup_.is_address = true;
   expect("name", Result::kOk, "is an address");
   location_.socket_path = "/run/redis.sock";
   expect("name", Result::kOk, "Unix socket");
@@ -96,19 +97,19 @@ TEST_F(DiagnosisTest, ANameThatTakesLongOrIsUnknownIsTold) {
 
 TEST_F(DiagnosisTest, EndsWhereTheConnectionEnds) {
   checkup_ = {};
-  checkup_.steps.lookup = 1ms;
+  checkup_.times.lookup = 1ms;
   checkup_.failure = Failed{Trouble::kUnreachable, "connection refused", false, {}};
   expect("connect", Result::kFailed, "refused", "--port");
   EXPECT_EQ(checks(), (std::vector<std::string>{"name", "connect"}));
   EXPECT_EQ(status(), 69);
-  checkup_.steps.connect = 1ms;
+  checkup_.times.connect = 1ms;
   checkup_.failure = Failed{Trouble::kDenied, "the password is wrong", false, {}};
   expect("login", Result::kFailed, "wrong", "--password-file");
   EXPECT_EQ(checks(), (std::vector<std::string>{"name", "connect", "tls", "login"}));
   EXPECT_EQ(status(), 77);
   checkup_.failure = Failed{Trouble::kMisconfigured, "no database 99", false, {}};
   EXPECT_EQ(status(), 78);
-  checkup_.steps.login = 1ms;
+  checkup_.times.login = 1ms;
   checkup_.failure = Failed{Trouble::kUnreachable, "no answer in time", false, {}};
   expect("login", Result::kOk, "1.0 ms");
   expect("answers", Result::kFailed, "no answer in time");

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "exit_code.h"
+#include "base/exit_code.h"
 #include "options/options.h"
 #include "options/options_fixture.h"
 

@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-#include "exit_code.h"
+#include "base/exit_code.h"
 #include "options/options.h"
 
 namespace cluster_leader {

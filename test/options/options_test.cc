@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "exit_code.h"
+#include "base/exit_code.h"
 #include "options/options_fixture.h"
 
 namespace cluster_leader {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "exit_code.h"
+#include "base/exit_code.h"
 #include "options/option_table.h"
 #include "options/options.h"
 #include "options/options_fixture.h"

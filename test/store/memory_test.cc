@@ -12,10 +12,10 @@
 #include <new>
 #include <string>
 
+#include "store/net/resolver.h"
 #include "store/redis/caller.h"
 #include "store/redis/connection.h"
 #include "store/redis/store.h"
-#include "store/net/resolver.h"
 #include "store/store_contract.h"
 #include "support/fake_server.h"
 

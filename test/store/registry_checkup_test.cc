@@ -112,7 +112,7 @@ TYPED_TEST(CheckupTest, AHealthyServerIsMeasuredAndNothingStays) {
   const Server& server = this->server();
   const RedisCheckup checkup = check_up_at(server.tcp(), "some prefix:");
   EXPECT_FALSE(checkup.failure);
-  EXPECT_TRUE(checkup.steps.lookup && checkup.steps.connect && checkup.steps.login);
+  EXPECT_TRUE(checkup.times.lookup && checkup.times.connect && checkup.times.login);
   EXPECT_FALSE(checkup.speaks_resp2);
   EXPECT_FALSE(checkup.wrong_role);
   EXPECT_THAT(checkup.refusals, IsEmpty());
@@ -239,25 +239,25 @@ TYPED_TEST(CheckupTest, HowFarItGotIsTold) {
   Server server(TypeParam::program(), {"--requirepass", "s3cret"});
   RedisCheckup checkup = check_up_at(server.tcp());
   EXPECT_EQ(checkup.failure->trouble, Trouble::kDenied);
-  EXPECT_TRUE(checkup.steps.connect);
-  EXPECT_FALSE(checkup.steps.login);
+  EXPECT_TRUE(checkup.times.connect);
+  EXPECT_FALSE(checkup.times.login);
   RedisLocation location = server.tcp();
   location.credentials.password = "wrong";
   checkup = check_up_at(location);
   EXPECT_EQ(checkup.failure->trouble, Trouble::kDenied);
-  EXPECT_FALSE(checkup.steps.login);
+  EXPECT_FALSE(checkup.times.login);
   location.credentials.password = "s3cret";
   EXPECT_FALSE(check_up_at(location).failure);
   location.port = free_port();
   checkup = check_up_at(location);
   EXPECT_EQ(checkup.failure->trouble, Trouble::kUnreachable);
-  EXPECT_TRUE(checkup.steps.lookup);
-  EXPECT_FALSE(checkup.steps.connect);
+  EXPECT_TRUE(checkup.times.lookup);
+  EXPECT_FALSE(checkup.times.connect);
   // No name server is asked for this one (RFC 7686).
   location.host = "nowhere.onion";
   checkup = check_up_at(location);
   EXPECT_EQ(checkup.failure->trouble, Trouble::kUnreachable);
-  EXPECT_FALSE(checkup.steps.lookup);
+  EXPECT_FALSE(checkup.times.lookup);
 }
 
 TYPED_TEST(CheckupTest, AServerBeforeHelloIsExaminedInItsOwnLanguage) {
@@ -308,8 +308,8 @@ TEST(HostileCheckupTest, ASilentServerFailsInTime) {
   const Time begin = BootClock::now();
   const RedisCheckup checkup = check_up(server.location(), "", candidate(), 200ms);
   EXPECT_LT(BootClock::now() - begin, 5s);
-  EXPECT_TRUE(checkup.steps.connect);
-  EXPECT_FALSE(checkup.steps.login);
+  EXPECT_TRUE(checkup.times.connect);
+  EXPECT_FALSE(checkup.times.login);
   EXPECT_EQ(checkup.failure->trouble, Trouble::kUnreachable);
 }
 

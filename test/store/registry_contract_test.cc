@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "store/file_store.h"
+#include "store/file/store.h"
 #include "store/redis/world.h"
 #include "store/registry.h"
 #include "store/store_contract.h"

@@ -6,8 +6,9 @@
 
 namespace cluster_leader {
 
-/// One key on a server, with the rules of store/redis/scripts/*.lua in whole ticks of time: small enough
-/// for a search to visit every state of it. Ids and tokens are numbers; a later one is larger.
+/// One key on a server, with the rules of store/redis/scripts/*.lua in whole ticks of time: small
+/// enough for a search to visit every state of it. Ids and tokens are numbers; a later one is
+/// larger.
 class ModelServer {
  public:
   static constexpr int kTtl = 6;   ///< of every lease, in ticks

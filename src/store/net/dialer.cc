@@ -60,8 +60,7 @@ std::optional<Address> unix_address(const std::string& path) {
 
 }  // namespace
 
-Dialer::Dialer(const RedisLocation& location, Duration patience, Time now)
-    : patience_(patience) {
+Dialer::Dialer(const RedisLocation& location, Duration patience, Time now) : patience_(patience) {
   if (!location.socket_path.empty()) {
     if (auto address = unix_address(location.socket_path)) {
       addresses_.push_back(*address);

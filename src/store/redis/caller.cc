@@ -61,13 +61,13 @@ std::optional<Failed> RedisCaller::connect_anew(Time deadline) {
   std::optional<Failed> failed;
   // Twice, if the server does not understand our first words.
   do {
-    steps_ = {};
+    times_ = {};
     failed = dial(deadline);
     if (!failed) failed = log_in(deadline);
   } while (!failed && login_.must_begin_again());
   if (!failed && login_.refusal()) {
     failed = login_.refusal();
-    steps_.login.reset();
+    times_.login.reset();
   }
   if (failed) connection_.reset();
   return failed;
@@ -88,12 +88,12 @@ std::optional<Failed> RedisCaller::dial(Time deadline) {
   Dialer dialer(location_, (deadline - begin) / 2, begin);
   for (const Poller* waited = nullptr;; waited = &poller_) {
     auto result = dialer.advance(waited, now);
-    if (!steps_.lookup && !dialer.is_looking_up()) steps_.lookup = BootClock::now() - begin;
+    if (!times_.lookup && !dialer.is_looking_up()) times_.lookup = BootClock::now() - begin;
     if (result) {
       if (auto* failed = std::get_if<Failed>(&*result)) return std::move(*failed);
       connection_ = RedisConnection::open(std::get<UniqueFd>(std::move(*result)));
       if (!connection_) return refused_memory();
-      steps_.connect = BootClock::now() - begin - *steps_.lookup;
+      times_.connect = BootClock::now() - begin - *times_.lookup;
       return std::nullopt;
     }
     if (now >= deadline) {
@@ -114,7 +114,7 @@ std::optional<Failed> RedisCaller::log_in(Time deadline) {
     if (!received) return login_.refusal() ? login_.refusal() : failure;
     if (received->purpose != Purpose::kMessage) login_.take(received->purpose, *received->reply);
   }
-  steps_.login = BootClock::now() - begin;
+  times_.login = BootClock::now() - begin;
   return std::nullopt;
 }
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/poller.h"
 #include "lease/answer.h"
+#include "store/connect_times.h"
 #include "store/location.h"
 #include "store/redis/connection.h"
 #include "store/redis/login.h"
@@ -42,13 +43,8 @@ class RedisCaller {
   /// Closes the connection; the next call makes one.
   void disconnect() { connection_.reset(); }
 
-  /// How long the parts of the last connect() took; nothing for what was not finished.
-  struct Steps {
-    std::optional<Duration> lookup;  ///< of the name, also if there was none to look up
-    std::optional<Duration> connect;
-    std::optional<Duration> login;
-  };
-  const Steps& steps() const { return steps_; }
+  /// Of the last connect().
+  const ConnectTimes& times() const { return times_; }
 
   /// What the server has said of itself.
   const RedisLogin& login() const { return login_; }
@@ -65,7 +61,7 @@ class RedisCaller {
   Poller poller_;
   RedisLogin login_;
   std::unique_ptr<RedisConnection> connection_;
-  Steps steps_;
+  ConnectTimes times_;
 };
 
 }  // namespace cluster_leader

@@ -1,3 +1,5 @@
+#include "store/checkup.h"
+
 #include <algorithm>
 #include <charconv>
 #include <initializer_list>
@@ -5,7 +7,8 @@
 #include <variant>
 
 #include "base/random.h"
-#include "store/checkup.h"
+#include "store/net/resolver.h"
+#include "store/redis/caller.h"
 #include "store/redis/names.h"
 #include "store/redis/replies.h"
 #include "store/redis/store.h"
@@ -71,7 +74,8 @@ class Examination {
 
   RedisCheckup operator()() {
     result_.failure = caller_.connect(BootClock::now() + patience_);
-    result_.steps = caller_.steps();
+    result_.times = caller_.times();
+    result_.is_address = numeric_address(location_.host, location_.port).has_value();
     if (result_.failure) return std::move(result_);
     result_.speaks_resp2 = caller_.login().speaks_resp2();
     result_.version = caller_.login().version();

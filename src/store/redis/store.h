@@ -12,8 +12,8 @@
 
 #include "lease/claim.h"
 #include "store/location.h"
-#include "store/redis/connection.h"
 #include "store/net/dialer.h"
+#include "store/redis/connection.h"
 #include "store/redis/login.h"
 #include "store/reports.h"
 #include "store/store.h"
@@ -101,7 +101,7 @@ class RedisStore final : public Store {
 
   RedisLogin login_;
   std::unique_ptr<Dialer> dialer_;  ///< while there is no connection yet
-  Time dial_at_ = Time::min();           ///< not before then
+  Time dial_at_ = Time::min();      ///< not before then
   std::unique_ptr<RedisConnection> connection_;
   std::uint32_t connection_number_ = 0;
   bool spoiled_ = false;  ///< no request must be made on this connection any more

@@ -1,5 +1,7 @@
 // The leases on a server as everybody may read and end them. What stands there is written by hand,
 // as the scripts' heads describe it, so that anything can stand there.
+#include "store/redis/registry.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -12,9 +14,8 @@
 
 #include "store/net/dialer.h"
 #include "store/redis/names.h"
-#include "store/redis/registry.h"
-#include "store/redis/world.h"
 #include "store/redis/scripts.h"
+#include "store/redis/world.h"
 #include "support/command.h"
 #include "support/fake_server.h"
 #include "support/server.h"

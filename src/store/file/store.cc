@@ -1,4 +1,4 @@
-#include "store/file_store.h"
+#include "store/file/store.h"
 
 #include <sched.h>
 
@@ -90,9 +90,9 @@ std::optional<Answer> FileStore::attempt(std::size_t number, const Request& requ
   }
   const bool is_renewed = std::holds_alternative<Renewed>(decision.answer);
   claims_[number].holds = is_renewed || std::holds_alternative<Granted>(decision.answer);
-  // Still under the lock, so that nothing can be announced before the ear is there.
+  // Still under the lock, so that nothing can be announced before it is watched.
   if (candidate_.listens && (is_renewed || std::holds_alternative<Busy>(decision.answer))) {
-    ear_.listen(number, lock_path(claim.key));
+    watcher_.listen(number, lock_path(claim.key));
   }
   return decision.answer;
 }
@@ -117,7 +117,7 @@ void FileStore::abandon(std::size_t claim) {
     ::sched_yield();
 }
 
-void FileStore::watch(Poller& poller) { poller.watch(ear_.fd(), POLLIN); }
+void FileStore::watch(Poller& poller) { poller.watch(watcher_.fd(), POLLIN); }
 
 Time FileStore::wake_at() const {
   if (!reports_.empty()) return Time::min();
@@ -129,7 +129,7 @@ Time FileStore::wake_at() const {
 }
 
 void FileStore::advance(const Poller& poller, Time now) {
-  if (poller.ready(ear_.fd()) != 0) hear();
+  if (poller.ready(watcher_.fd()) != 0) hear();
   for (const Waiting& waiting : std::exchange(waiting_, {})) {
     if (!is_present(waiting)) continue;
     if (now >= claims_[waiting.claim].retry_at) {
@@ -149,7 +149,7 @@ std::string FileStore::stage(std::size_t claim) const {
 
 /// Reports what has happened to the claims whose lock files were touched.
 void FileStore::hear(std::size_t but) {
-  for (const std::size_t claim : ear_.hear()) {
+  for (const std::size_t claim : watcher_.hear()) {
     if (claim == but) continue;
     Notice notice = look_at(claim);
     reports_.notice(claim, std::move(notice));
@@ -164,7 +164,7 @@ Notice FileStore::look_at(std::size_t number) {
   auto* file = std::get_if<RecordFile>(&opened);
   if (file == nullptr || !file->is_locked()) return ask_again;
   // If the lock file was deleted, this is another one.
-  ear_.listen(number, lock_path(claim.key));
+  watcher_.listen(number, lock_path(claim.key));
   const Moment moment{BootClock::now(), wall_clock_ms(), boot_id_};
   const auto read = file->read(moment);
   const auto* found = std::get_if<FoundRecord>(&read);

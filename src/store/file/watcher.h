@@ -9,15 +9,15 @@
 
 namespace cluster_leader {
 
-/// Hears when one of the files that stand for claims is touched, which writing and reading do not
-/// do, or deleted: inotify(7), one descriptor for all.
-class FileEar {
+/// Reports when the file of a claim is touched (its attributes change, which neither reading nor
+/// writing does) or deleted: inotify(7), one descriptor for all claims.
+class FileWatcher {
  public:
-  /// Listens at the file `path` for `claim` from now on, also if it did already. Where the user has
-  /// no more of these to have it hears nothing.
+  /// Watches the file `path` for `claim` from now on; again is fine. If the user's inotify limit is
+  /// reached, it reports nothing.
   void listen(std::size_t claim, const std::string& path);
 
-  /// Readable when there is something to hear; -1 as long as nobody listens.
+  /// Readable when there is something to report; -1 as long as nothing is watched.
   int fd() const { return inotify_.get(); }
 
   /// The claims whose files were touched since the last call.

@@ -1,4 +1,6 @@
 // The leases in a directory as everybody may read and end them.
+#include "store/file/registry.h"
+
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,7 +16,6 @@
 #include <vector>
 
 #include "base/machine.h"
-#include "store/file_registry.h"
 #include "support/command.h"
 
 namespace cluster_leader {
@@ -266,14 +267,14 @@ TEST_F(FileRegistryTest, LeavesToOthersWhatIsTheirsUnlessForced) {
 
 TEST_F(FileRegistryTest, WhoWaitsIsTold) {
   write(record());
-  UniqueFd ear(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-  ASSERT_GE(::inotify_add_watch(ear.get(), (directory_ + "/job-a.lock").c_str(), IN_ATTRIB), 0);
+  UniqueFd watcher(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  ASSERT_GE(::inotify_add_watch(watcher.get(), (directory_ + "/job-a.lock").c_str(), IN_ATTRIB), 0);
   char events[4096];
   look();
   evict(web_2());
-  EXPECT_LT(::read(ear.get(), events, sizeof events), 0);
+  EXPECT_LT(::read(watcher.get(), events, sizeof events), 0);
   evict(web_1());
-  EXPECT_GT(::read(ear.get(), events, sizeof events), 0);
+  EXPECT_GT(::read(watcher.get(), events, sizeof events), 0);
 }
 
 TEST_F(FileRegistryTest, WaitsForWhoeverChangesTheRecordButNotForever) {

@@ -1,4 +1,4 @@
-#include "store/record_file.h"
+#include "store/file/record_file.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>

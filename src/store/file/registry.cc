@@ -1,4 +1,4 @@
-#include "store/file_registry.h"
+#include "store/file/registry.h"
 
 #include <algorithm>
 #include <chrono>
@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "base/machine.h"
-#include "store/file_record.h"
+#include "store/file/record.h"
 
 namespace cluster_leader {
 

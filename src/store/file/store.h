@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "lease/claim.h"
-#include "store/file_ear.h"
+#include "store/file/record_file.h"
+#include "store/file/watcher.h"
 #include "store/location.h"
-#include "store/record_file.h"
 #include "store/reports.h"
 #include "store/store.h"
 
@@ -20,8 +20,9 @@ namespace cluster_leader {
 /// dies, is stopped or comes back, the same things happen on both.
 ///
 /// For each key, `NAME.lease` is its record and the flock(2) on `NAME.lock` keeps two processes
-/// from changing it at once (store/record_file.h). Both stay when the lease is released: the record
-/// has the last token. send() does the work, in microseconds, and the next advance() answers.
+/// from changing it at once (store/file/record_file.h). Both stay when the lease is released: the
+/// record has the last token. send() does the work, in microseconds, and the next advance()
+/// answers.
 ///
 /// Whoever makes a key another holder's, or nobody's, touches its lock file, and those who listen
 /// hear it. Nobody listens before the key was busy or its lease renewed, since to stop listening
@@ -73,7 +74,7 @@ class FileStore final : public Store {
   std::string boot_id_;
   std::vector<Entry> claims_;
   std::vector<Waiting> waiting_;
-  FileEar ear_;
+  FileWatcher watcher_;
   Reports reports_;
 };
 

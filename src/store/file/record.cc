@@ -1,4 +1,4 @@
-#include "store/file_record.h"
+#include "store/file/record.h"
 
 #include <algorithm>
 #include <cstdlib>

@@ -1,4 +1,4 @@
-#include "store/file_ear.h"
+#include "store/file/watcher.h"
 
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 
 namespace cluster_leader {
 
-void FileEar::listen(std::size_t claim, const std::string& path) {
+void FileWatcher::listen(std::size_t claim, const std::string& path) {
   if (!inotify_) inotify_.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!inotify_) return;
   // A file has one watch, however often it is added.
@@ -18,7 +18,7 @@ void FileEar::listen(std::size_t claim, const std::string& path) {
   if (watch >= 0) claim_of_watch_[watch] = claim;
 }
 
-std::vector<std::size_t> FileEar::hear() {
+std::vector<std::size_t> FileWatcher::hear() {
   std::vector<std::size_t> heard;
   if (!inotify_) return heard;
   std::array<char, 4096> buffer{};

@@ -1,3 +1,5 @@
+#include "store/checkup.h"
+
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
@@ -12,8 +14,8 @@
 
 #include "base/random.h"
 #include "base/unique_fd.h"
-#include "store/checkup.h"
-#include "store/file_store.h"
+#include "store/file/record_file.h"
+#include "store/file/store.h"
 
 namespace cluster_leader {
 
@@ -57,11 +59,12 @@ std::optional<std::string> fault_of_lock(const std::string& path) {
 
 /// Why nobody hears that the file was touched, or nothing.
 std::optional<std::string> fault_of_ear(const std::string& path) {
-  const UniqueFd ear(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-  if (!ear || ::inotify_add_watch(ear.get(), path.c_str(), IN_ATTRIB) < 0) return reason();
+  const UniqueFd watcher(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  if (!watcher || ::inotify_add_watch(watcher.get(), path.c_str(), IN_ATTRIB) < 0) return reason();
   alignas(inotify_event) std::array<char, 4096> heard{};
   if (::utimensat(AT_FDCWD, path.c_str(), nullptr, 0) != 0) return reason();
-  if (::read(ear.get(), heard.data(), heard.size()) <= 0) return "a touched file is not reported";
+  if (::read(watcher.get(), heard.data(), heard.size()) <= 0)
+    return "a touched file is not reported";
   return std::nullopt;
 }
 
@@ -69,6 +72,7 @@ std::optional<std::string> fault_of_ear(const std::string& path) {
 
 FileCheckup check_up(const FileLocation& location, const std::string& prefix,
                      const Candidate& candidate, bool (*is_shared)(int fd)) {
+  if (is_shared == nullptr) is_shared = is_shared_file_system;
   FileCheckup result;
   const UniqueFd folder(::open(location.directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!folder) {

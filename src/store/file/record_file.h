@@ -7,7 +7,7 @@
 
 #include "base/unique_fd.h"
 #include "lease/answer.h"
-#include "store/file_record.h"
+#include "store/file/record.h"
 
 namespace cluster_leader {
 

@@ -1,4 +1,4 @@
-#include "store/file_store.h"
+#include "store/file/store.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -718,7 +718,7 @@ TEST_F(FileStoreTest, WithoutInotifyTheTimerIsEnough) {
   a.acquire();
   EXPECT_EQ(in_child([&] {
               Rival b(folder_, "b", true);
-              // Room for the folder, the lock and the record, which is one too few for an ear.
+              // Room for the folder, the lock and the record, which is one too few for a watcher.
               const int next = ::dup(0);
               ::close(next);
               const rlimit few{static_cast<rlim_t>(next) + 3, static_cast<rlim_t>(next) + 3};

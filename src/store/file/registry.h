@@ -6,8 +6,8 @@
 #include <utility>
 #include <variant>
 
+#include "store/file/record_file.h"
 #include "store/location.h"
-#include "store/record_file.h"
 #include "store/registry.h"
 
 namespace cluster_leader {

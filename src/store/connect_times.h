@@ -1,0 +1,16 @@
+#pragma once
+
+#include <optional>
+
+#include "base/clock.h"
+
+namespace cluster_leader {
+
+/// How long the steps of connecting to a server took; nothing for a step that was not finished.
+struct ConnectTimes {
+  std::optional<Duration> lookup;  ///< of the name, also if there was none to look up
+  std::optional<Duration> connect;
+  std::optional<Duration> login;
+};
+
+}  // namespace cluster_leader

@@ -1,0 +1,27 @@
+// The only place that looks at which kind of store a location names.
+#include <memory>
+#include <variant>
+
+#include "store/file/registry.h"
+#include "store/file/store.h"
+#include "store/location.h"
+#include "store/redis/registry.h"
+#include "store/redis/store.h"
+
+namespace cluster_leader {
+
+std::unique_ptr<Store> open_store(const Location& location, const Candidate& candidate) {
+  if (const auto* file = std::get_if<FileLocation>(&location)) {
+    return std::make_unique<FileStore>(*file, candidate);
+  }
+  return std::make_unique<RedisStore>(std::get<RedisLocation>(location), candidate);
+}
+
+std::unique_ptr<Registry> open_registry(const Location& location) {
+  if (const auto* file = std::get_if<FileLocation>(&location)) {
+    return std::make_unique<FileRegistry>(*file);
+  }
+  return std::make_unique<RedisRegistry>(std::get<RedisLocation>(location));
+}
+
+}  // namespace cluster_leader
