@@ -112,7 +112,7 @@ struct Policy {
 };
 
 /// The rules of one lease, from candidate to release: the same events at the same times give the
-/// same actions. No I/O, no clock, no log. The promise that it keeps (design.md): while the job
+/// same actions. No I/O, no clock, no log. The promise that it keeps (src/README.md): while the job
 /// lives, the server has the key for us. Therefore
 ///  - a lease counts from before the request that took or renewed it was sent;
 ///  - only an answer to the request in flight counts, and no answer is never taken for an answer;

@@ -108,13 +108,13 @@ struct KeeperEnd {
 };
 
 /// Stands before the keeper until it has ended and nothing of the tree is alive: forwards signals
-/// (supervision.md's table), stops with the job where a terminal asks for it (`terminal`: the job
-/// is in our group). If the keeper dies without a last word, or lets its deadline pass by more than
-/// `grace`, a third of the time from a deadline to the moment when nothing may be alive any more,
-/// kills it and the tree, which then is every descendant but the strangers and what is
-/// below them: the children that `duty` has started since the fork as well, and it hears of their
-/// end. Whoever calls this for a job has let go of the caller's descriptors before: its pipes are
-/// the job's alone, and one is needed here.
+/// (the table in src/README.md), stops with the job where a terminal asks for it (`terminal`: the
+/// job is in our group). If the keeper dies without a last word, or lets its deadline pass by more
+/// than `grace`, a third of the time from a deadline to the moment when nothing may be alive any
+/// more, kills it and the tree, which then is every descendant but the strangers and what is below
+/// them: the children that `duty` has started since the fork as well, and it hears of their end.
+/// Whoever calls this for a job has let go of the caller's descriptors before: its pipes are the
+/// job's alone, and one is needed here.
 KeeperEnd stand_guard(const Keeper& keeper, KeeperLink& link, SignalReader& signals, bool terminal,
                       Duration grace, FrontDuty& duty);
 

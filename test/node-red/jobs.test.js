@@ -42,7 +42,7 @@ after(async () => {
   await redis.stop();
 });
 
-// node-red.md's seven: what the direct child of Node-RED is differs, and so does who gets the signal.
+// Seven ways to be run: the direct child of Node-RED differs, and so does who gets the signal.
 const SHAPES = {
   spawn: (command) => command,
   simple: (command) => command,

@@ -119,7 +119,7 @@ TEST_P(ParentWatchShapeTest, NoticesThatItsParentIsGone) {
   starter.expect_all_dead();
 }
 
-// The shapes of node-red.md, and shells behind shells.
+// The shapes that a child of Node-RED can have, and shells behind shells.
 INSTANTIATE_TEST_SUITE_P(
     Shapes, ParentWatchShapeTest,
     testing::Values(
