@@ -100,7 +100,7 @@ class Elect : public FrontDuty {
       return true;
     }
     give_back();
-    const std::string job = has_command() ? ", killed the job" : "";
+    const std::string job = has_command() && end.killed_job ? ", killed the job" : "";
     reporter_.error(keeper_death(end).text + job + (stopping_ ? "" : "; making a new one"));
     return false;
   }

@@ -24,10 +24,12 @@ std::string variable(const char* name) {
 }
 
 /// The holder ids of all leases that we run under, the innermost last, separated by blanks. A label
-/// may have blanks in it; what tells the ids apart is their random part.
+/// may have blanks in it; what tells the ids apart is their random part. A hook runs under none of
+/// its own: no lease waits for its end.
 std::string leases_around_us() {
   const std::string outer = variable("CLUSTER_LEADER_OUTER");
-  const std::string inner = variable("CLUSTER_LEADER_HOLDER");
+  const bool is_hook = !variable("CLUSTER_LEADER_STATE").empty();
+  const std::string inner = is_hook ? "" : variable("CLUSTER_LEADER_HOLDER");
   return outer.empty() || inner.empty() ? outer + inner : outer + ' ' + inner;
 }
 

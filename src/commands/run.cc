@@ -291,7 +291,7 @@ class Run {
                         options_.timeline.connect);
     }
     const KeeperDeath death = keeper_death(keeper);
-    reporter_.error(where_ + ": " + death.text + "; killed the job");
+    reporter_.error(where_ + ": " + death.text + (keeper.killed_job ? "; killed the job" : ""));
     return end(death.status == kExitLost ? RunEnding::Outcome::kLost : RunEnding::Outcome::kError,
                death.status);
   }

@@ -171,10 +171,18 @@ class Guard {
       if (change.pid == keeper_.pid) {
         take_end(change);
       } else {
+        // What had ended before the keeper did was the keeper's to reap.
+        end_.killed_job |=
+            change.code == CLD_KILLED && change.status == SIGKILL && !is_stranger(change.pid);
         duty_.hear(change);
       }
     }
     return reaped.empty;
+  }
+
+  bool is_stranger(pid_t pid) const {
+    const std::vector<pid_t>& strangers = keeper_.strangers;
+    return std::find(strangers.begin(), strangers.end(), pid) != strangers.end();
   }
 
   void take_end(const ChildChange& change) {

@@ -105,6 +105,7 @@ struct KeeperEnd {
   int signal = 0;                        ///< that killed it, or in which it crashed
   std::string failure;                   ///< what was thrown; may be empty
   std::optional<LinkMessage> last_word;  ///< with kFinished
+  bool killed_job = false;  ///< something of the job outlived the keeper, and was killed
 };
 
 /// Stands before the keeper until it has ended and nothing of the tree is alive: forwards signals

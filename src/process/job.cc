@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <exception>
 #include <utility>
 
 #include "base/errors.h"
@@ -150,14 +151,17 @@ void Job::end() {
   if (owner_ != ::getpid()) return;
   // Its pid may not have been read.
   read_report();
-  if (pid_ != 0) send_signal(SIGKILL);
-  if (pid_ != 0 && !main_reaped_) {
-    // It may have left its group.
-    ::kill(pid_, SIGKILL);
-    wait_for_end(pid_);
-  }
-  if (group_ != 0 && !leader_reaped_) wait_for_end(group_);
+  // Without either of the two there is nothing left that shows whose number the group's is.
+  const bool has_main = pid_ != 0 && !main_reaped_;
+  const bool has_leader = group_ != 0 && !leader_reaped_;
+  const bool has_group = has_leader || (has_main && group_ != 0 && ::getpgid(pid_) == group_);
+  if (has_group) ::kill(-group_, SIGKILL);
+  if (has_main) ::kill(pid_, SIGKILL);
   owner_ = 0;
+  // A keeper that fails tells the front at once, which reaps in its place.
+  if (std::uncaught_exceptions() > 0) return;
+  if (has_main) wait_for_end(pid_);
+  if (has_leader) wait_for_end(group_);
 }
 
 Job Job::start(const JobSpec& spec) {

@@ -45,7 +45,8 @@ struct JobSpec {
 class Job {
  public:
   /// SIGKILL to the main process and its group, and waits for the end of the main process and of
-  /// the one that led its session, unless take_status() was told of them. What has left the group
+  /// the one that led its session, unless take_status() was told of them or an exception is on its
+  /// way. What has left the group, or outlives them in it,
   /// is the Tree's to kill. In any other process than the one that started the job it does nothing,
   /// and neither does that of a job that was moved from.
   ~Job();

@@ -2,6 +2,7 @@
 // binary: which of the two it was, what is still alive and why, and what was killed at the end.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -50,6 +51,25 @@ TEST_F(KeeperTest, ThatWasKilledIsReportedAsThat) {
   const Ended ended = holder.wait();
   EXPECT_EQ(ended.status(), 79) << ended;
   expect_one_line(ended.err, {"job-a", "the keeper was killed by SIGKILL", "; killed the job"});
+}
+
+TEST_F(KeeperTest, ThatOutlivesTheJobIsNotReportedToTakeItAlong) {
+  Process holder = run_under_lease(long_lease(),
+                                   {"sh", "-c", "echo $$; while [ ! -e end ]; do sleep 0.01; done"})
+                       .in(folder_.path())
+                       .start();
+  const pid_t job = pid_said_by(holder);
+  // With this the keeper cannot give the lease back.
+  UniqueFd lock(::open(path("leases/job-a.lock").c_str(), O_RDWR | O_CLOEXEC));
+  ASSERT_EQ(::flock(lock.get(), LOCK_EX), 0);
+  std::ofstream(path("end")).close();
+  ASSERT_TRUE(eventually([&] { return state_of(job) == '\0'; })) << "not reaped by the keeper";
+  ::kill(holder.child(), SIGKILL);
+  lock.reset();
+  const Ended ended = holder.wait();
+  EXPECT_EQ(ended.status(), 79) << ended;
+  expect_one_line(ended.err, {"job-a", "the keeper was killed by SIGKILL"});
+  EXPECT_THAT(ended.err, Not(HasSubstr("killed the job")));
 }
 
 TEST_F(KeeperTest, ThatIsTooSlowIsReportedAsThat) {

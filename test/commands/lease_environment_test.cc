@@ -62,6 +62,15 @@ TEST_F(LeaseEnvironmentTest, TheLeasesAroundAJobReachWhatRunsInItWithoutALease) 
   EXPECT_THAT(environment, Not(Contains(StartsWith("CLUSTER_LEADER_HOLDER="))));
 }
 
+TEST_F(LeaseEnvironmentTest, AHookRunsUnderNoLeaseOfItsOwn) {
+  enter(kOuter);
+  enter(kInner);
+  ::setenv("CLUSTER_LEADER_STATE", "leader", 1);
+  EXPECT_FALSE(runs_under(kInner)) << "a leader does not wait for its hooks";
+  EXPECT_TRUE(runs_under(kOuter));
+  ::unsetenv("CLUSTER_LEADER_STATE");
+}
+
 TEST_F(LeaseEnvironmentTest, AKeyThatIsKeptAfterTheJobHasNoJob) {
   enter(kOuter);
   EXPECT_FALSE(runs_under(held_after(kOuter)));

@@ -76,8 +76,10 @@ std::size_t RedisStore::add(Key key) {
 void RedisStore::set_holder(std::size_t claim, HolderId holder) {
   Entry& entry = claims_[claim];
   entry.former_holder = hash_of(entry.claim.holder.value);
+  if (std::exchange(entry.id_spent, false)) {
+    entry.unreleased = std::make_unique<const HolderId>(std::move(entry.claim.holder));
+  }
   entry.claim.holder = std::move(holder);
-  entry.id_spent = false;
 }
 
 void RedisStore::send(std::size_t claim, const Request& request, Time now) {
@@ -119,9 +121,13 @@ void RedisStore::abandon(std::size_t claim) {
   entry.used = false;
   --used_;
   if (connection_) {
+    append_unreleased(entry);
     append_release(static_cast<std::uint32_t>(claim));
     connection_->flush();
   }
+  // Another term has another id, and begins with nothing to be taken back.
+  entry.id_spent = false;
+  entry.unreleased.reset();
   forget_request(entry);
   if (dialer_ && !dialer_->is_looking_up() && !has_waiting()) dialer_.reset();
   if (used_ > 0) return;
@@ -212,7 +218,25 @@ void RedisStore::append_request(std::uint32_t claim, By by) {
         connection_->append(Purpose::kSubscribe, {"SUBSCRIBE", events_channel(entry.claim.key)});
     if (is_queued) entry.listening_on = connection_number_;
   }
+  // Otherwise the candidate would wait for what it has taken itself.
+  if (entry.request.kind == RequestKind::kAcquire) append_unreleased(entry);
   append_script(claim, entry.request, by, Form::kBrief, Purpose::kRequest);
+}
+
+/// Releases once more what an acquire may have left behind. Nobody waits for the answer: the one to
+/// the next request of the claim comes after it.
+void RedisStore::append_unreleased(const Entry& entry) {
+  if (!entry.unreleased) return;
+  constexpr std::uint64_t kNobodyWaits = 0;
+  const std::string record = record_name(entry.claim.key);
+  const std::string channel = events_channel(entry.claim.key);
+  const bool is_queued =
+      connection_->append(Purpose::kUndo,
+                          {"EVAL", kReleaseScript.text, "2", entry.claim.key.value, record,
+                           entry.unreleased->value, channel},
+                          0, kNobodyWaits);
+  // It then ends with its ttl.
+  static_cast<void>(is_queued);
 }
 
 /// Sends a request again that the server has not carried out because it did not know the script, or
@@ -328,6 +352,7 @@ void RedisStore::handle_request(const Received& received) {
     spoiled_ = true;
     entry.listening_on = 0;
   }
+  if (!is_error) entry.unreleased.reset();
   finish(received.claim, answer_of(kind, reply, candidate_.ttl));
 }
 

@@ -51,6 +51,9 @@ class RedisStore final : public Store {
     bool in_flight = false;
     bool used = false;      ///< something was sent since it was last abandoned
     bool id_spent = false;  ///< a release of the present holder id may be on its way
+    /// The holder id before, if what it took may still be there since its release may have been
+    /// lost; null otherwise.
+    std::unique_ptr<const HolderId> unreleased;
   };
 
   /// A request that waits for a connection.
@@ -70,6 +73,7 @@ class RedisStore final : public Store {
   void append_release(std::uint32_t claim);
   void append_script(std::uint32_t claim, const Request& request, By by, Form form,
                      Purpose purpose);
+  void append_unreleased(const Entry& entry);
 
   void handle(const Received& received);
   void handle_request(const Received& received);

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -666,15 +668,21 @@ const std::string kGranted = "*2\r\n$7\r\ngranted\r\n$2\r\n42\r\n";
 
 }  // namespace
 
-/// A server that knows no HELLO, grants what it is asked for, and is silent about what comes then:
-/// until the other side closes, or `closes` at once.
-FakeServer::Play grants_before_the_login(bool closes) {
-  return [closes](int fd) {
+/// A server that knows no HELLO and grants what it is asked for. On a connection that began with
+/// HELLO it does nothing else: it stays silent, or closes when the next request comes (`closes`).
+/// On a later one it first answers to the release of the id of kContender, if there is one.
+FakeServer::Play grants_before_the_login(bool closes, std::atomic<bool>& released_again) {
+  return [closes, &released_again](int fd) {
     char buffer[65536];
-    const ssize_t first = ::recv(fd, buffer, sizeof buffer, 0);
-    const bool has_hello =
-        first > 0 && std::string_view(buffer, static_cast<std::size_t>(first)).find("HELLO") < 20;
-    const std::string reply = (has_hello ? "-ERR unknown command 'HELLO'\r\n" : "") + kGranted;
+    const ssize_t got = ::recv(fd, buffer, sizeof buffer, 0);
+    const std::string_view heard(buffer, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    const bool has_hello = heard.find("HELLO") < 20;
+    std::string reply = has_hello ? "-ERR unknown command 'HELLO'\r\n" : "";
+    if (!has_hello && heard.find(kContender.claim.holder.value) != heard.npos) {
+      released_again = true;
+      reply = "*1\r\n$8\r\nreleased\r\n";
+    }
+    reply += kGranted;
     ::send(fd, reply.data(), reply.size(), MSG_NOSIGNAL);
     while (::recv(fd, buffer, sizeof buffer, 0) > 0 && !(closes && has_hello)) {
     }
@@ -682,7 +690,8 @@ FakeServer::Play grants_before_the_login(bool closes) {
 }
 
 TEST(RedisStoreFaultTest, AnIdWhoseReleaseMayBeOnItsWayAcquiresNothing) {
-  FakeServer server(grants_before_the_login(false));
+  std::atomic<bool> released_again = false;
+  FakeServer server(grants_before_the_login(false, released_again));
   auto store = open_at(server.location(), kContender);
   // Granted without a login, so that it is taken back, which is not answered.
   EXPECT_FALSE(ask(*store, RequestKind::kAcquire, {}, 200ms));
@@ -693,16 +702,19 @@ TEST(RedisStoreFaultTest, AnIdWhoseReleaseMayBeOnItsWayAcquiresNothing) {
   EXPECT_EQ(server.connections(), 1);
   store->set_holder(fresh_holder("a"));
   expect_granted(*store);
+  EXPECT_TRUE(released_again) << "or the candidate waits for what it has taken itself";
 }
 
 TEST(RedisStoreFaultTest, AConnectionThatEndsDuringAReleaseSaysThatTheIdIsSpent) {
-  FakeServer server(grants_before_the_login(true));
+  std::atomic<bool> released_again = false;
+  FakeServer server(grants_before_the_login(true, released_again));
   auto store = open_at(server.location(), kContender);
   const Failed failed = expect_failed(*store);
   EXPECT_TRUE(failed.id_spent);
   EXPECT_TRUE(failed.unknown);
   store->set_holder(fresh_holder("a"));
   expect_granted(*store);
+  EXPECT_TRUE(released_again);
 }
 
 TEST(RedisStoreFaultTest, NothingListensThere) {
