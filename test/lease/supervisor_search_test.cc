@@ -10,6 +10,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <cassert>
 #include <deque>
 #include <string>
 #include <unordered_map>
@@ -188,22 +190,26 @@ class World {
   /// Numbers of which only the order counts. Those up to 0 are not numbers but marks, and stay.
   class Ranks {
    public:
-    void add(int number) { numbers_.push_back(number); }
-    void sort() {
-      std::sort(numbers_.begin(), numbers_.end());
-      numbers_.erase(std::unique(numbers_.begin(), numbers_.end()), numbers_.end());
-      marks_ = static_cast<int>(std::upper_bound(numbers_.begin(), numbers_.end(), 0) -
-                                numbers_.begin());
+    void add(int number) {
+      if (number <= 0 || find(number) < size_) return;
+      assert(size_ < numbers_.size());
+      numbers_[size_++] = number;
     }
+    void sort() { std::sort(numbers_.begin(), numbers_.begin() + size_); }
     char of(int number) const {
-      if (number <= 0) return static_cast<char>(number);
-      const auto found = std::lower_bound(numbers_.begin(), numbers_.end(), number);
-      return static_cast<char>(found - numbers_.begin() - marks_ + 1);
+      return static_cast<char>(number <= 0 ? number : static_cast<int>(find(number)) + 1);
     }
 
    private:
-    std::vector<int> numbers_;
-    int marks_ = 0;
+    std::size_t find(int number) const {
+      std::size_t i = 0;
+      while (i < size_ && numbers_[i] != number) ++i;
+      return i;
+    }
+
+    // An allocation for each state would take longer than everything else.
+    std::array<int, 64> numbers_{};
+    std::size_t size_ = 0;
   };
 
   template <typename OnId, typename OnToken>
