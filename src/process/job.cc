@@ -31,7 +31,7 @@ class Stack {
  public:
   /// execvp(3) copies the arguments of a script that names no interpreter to the stack.
   explicit Stack(std::size_t arguments)
-      : size_(64 * 1024 + (arguments + 2) * sizeof(char*)),
+      : size_(std::size_t{64} * 1024 + (arguments + 2) * sizeof(char*)),
         begin_(::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {
     if (begin_ == MAP_FAILED) throw_errno("mmap");
   }
