@@ -35,7 +35,7 @@ void JobReport::begin() {
 }
 
 void JobReport::note_left_behind(const std::vector<pid_t>& members) {
-  if (options_.log_level == Options::LogLevel::kVerbose) left_behind_ = named(members);
+  left_behind_ = named(members);
 }
 
 void JobReport::stopping(std::size_t contest) {

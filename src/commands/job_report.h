@@ -22,6 +22,9 @@ class JobReport {
 
   /// A job is about to start.
   void begin();
+  /// Whether stopping() names what a job leaves behind (--verbose). Finding it means a walk through
+  /// /proc before the stop signal, which is not for every run.
+  bool names_left_behind() const { return options_.log_level == Options::LogLevel::kVerbose; }
   /// The main process has ended, and `members` have not; they are about to be stopped. Remembers
   /// their names, for stopping().
   void note_left_behind(const std::vector<pid_t>& members);

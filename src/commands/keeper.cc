@@ -171,7 +171,8 @@ class KeeperLoop {
 
   void stop_job(std::size_t contest, Time now) {
     if (!job_.is_there()) return lose_without_job(contest, now);
-    if (job_.has_main_exited()) report_.note_left_behind(job_.members());
+    const bool leaves_some_behind = job_.has_main_exited() && report_.names_left_behind();
+    if (leaves_some_behind) report_.note_left_behind(job_.members());
     job_.stop(options_.stop_signal);
     report_.stopping(contest);
   }

@@ -192,7 +192,7 @@ void Session::take_notice(std::size_t contest, const Notice& notice, Time now, T
     see(contest, after_taken(c.leadership, c.supervisor, c.own, notice.holder, notice.token));
   }
   // That a key is free is news for candidates, and that somebody else has taken it for its holder;
-  // also for a candidate that nobody could tell who has it, as when the server is young.
+  // a candidate without an answer, as from a young server, asks again for either reason.
   const bool is_free = notice.kind == Notice::Kind::kFree;
   const bool is_candidate = c.supervisor.phase() == Phase::kCandidate;
   const bool is_in_the_dark = is_candidate && c.supervisor.contact() == Contact::kNone;
