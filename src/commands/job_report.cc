@@ -71,7 +71,7 @@ void JobReport::dead() {
 
 std::string JobReport::loss_without_job(std::size_t contest) const {
   // One line reports an outage, however many leases it costs, and the keeper has said it.
-  if (!is_lost(contest) || session_.at(contest).supervisor.state().lease_sent_at) return {};
+  if (!is_lost(contest) || session_.at(contest).supervisor.has_lease()) return {};
   const Loss loss = loss_of(contest);
   return loss.what + loss.because;
 }
@@ -83,7 +83,7 @@ bool JobReport::is_lost(std::size_t contest) const {
 JobReport::Loss JobReport::loss_of(std::size_t contest) const {
   const Contest& c = session_.at(contest);
   const std::string where = session_.where(contest);
-  if (c.supervisor.state().lease_sent_at) {
+  if (c.supervisor.has_lease()) {
     return {where + ": the lease could not be renewed in time",
             c.failure.empty() ? "" : ": " + c.failure};
   }

@@ -247,8 +247,7 @@ class KeeperLoop {
       if (is_answer(c.leadership.standing)) is_known_ = true;
       // Where this is the end, nobody tries on.
       if (!stopping_) note_outage(*untold_);
-      const auto& sent_at = c.supervisor.state().lease_sent_at;
-      const Time good_until = sent_at ? options_.timeline.stop_at(*sent_at) : kNever;
+      const Time good_until = c.supervisor.good_until();
       if (!link_.send(standing_message(*untold_, c.leadership, good_until))) return;
       untold_.reset();
     }

@@ -36,16 +36,7 @@ void Promise::refresh(Time now) {
 }
 
 Time Promise::deadline_of(std::size_t contest, Time now) const {
-  const Supervisor& supervisor = session_.at(contest).supervisor;
-  const Supervisor::State& state = supervisor.state();
-  if (!supervisor.is_leased() || state.phase == Phase::kDone) return kNever;
-  if (!state.lease_sent_at) return supervisor.job_alive() ? now : kNever;
-  const Time kill_at = timeline_.kill_at(*state.lease_sent_at);
-  // As long as it goes on killing, nobody can do that better.
-  if (state.phase == Phase::kKilling) return std::max(kill_at, now);
-  // Nothing is alive then, so the front, which a promise for an earlier time would wake, may wait
-  // as long as before.
-  return state.phase == Phase::kReleasing ? std::max(kill_at, state.give_up_at) : kill_at;
+  return session_.at(contest).supervisor.front_deadline(now);
 }
 
 /// When the promise is near: half the time before it, but not at every turn while no renewal

@@ -261,9 +261,7 @@ class Run {
     std::optional<Keeper> keeper;
     try {
       link.emplace();
-      if (supervisor.state().lease_sent_at) {
-        link->set_deadline(options_.timeline.kill_at(*supervisor.state().lease_sent_at));
-      }
+      link->set_deadline(supervisor.kill_at());
       // Made here, where its failure can still be answered with a release on the open connection.
       Poller poller;
       keeper = fork_keeper(*link, terminal_, [&](int front_pidfd) {

@@ -219,7 +219,7 @@ void Session::note(std::size_t contest, const Answer& answer, Time now) {
   } else if (std::holds_alternative<Renewed>(answer)) {
     ++c.renewals;
     c.slowest_renewal =
-        std::max<Duration>(c.slowest_renewal, now - c.supervisor.state().in_flight->sent_at);
+        std::max<Duration>(c.slowest_renewal, now - *c.supervisor.asked_at());
   }
 }
 

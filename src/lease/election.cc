@@ -55,31 +55,15 @@ class Reading {
 
 }  // namespace
 
-bool leads(const Supervisor& supervisor) {
-  switch (supervisor.phase()) {
-    case Phase::kRunning:
-      return true;
-    case Phase::kGranted:
-      return supervisor.state().job_ran;
-    case Phase::kStopping:
-    case Phase::kKilling:
-      // What a job that is to be started again has left behind.
-      return supervisor.outcome() == Outcome::kNone && supervisor.state().lease_sent_at &&
-             !supervisor.state().stop_forwarded;
-    default:
-      return false;
-  }
-}
-
 Leadership after_answer(const Leadership& before, const Supervisor& supervisor, const HolderId& own,
                         const Answer& answer) {
   Leadership now = after_step(before, supervisor, own);
-  if (leads(supervisor)) return now;
+  if (supervisor.leads()) return now;
   return std::visit(Reading(now, supervisor), answer);
 }
 
 Leadership after_step(const Leadership& before, const Supervisor& supervisor, const HolderId& own) {
-  if (leads(supervisor)) return {Standing::kLeader, own, supervisor.token()};
+  if (supervisor.leads()) return {Standing::kLeader, own, supervisor.token()};
   if (supervisor.contact() == Contact::kNone) return {Standing::kDown, {}, {}};
   if (before.standing == Standing::kLeader) return {Standing::kNone, {}, {}};
   return before;
@@ -88,7 +72,7 @@ Leadership after_step(const Leadership& before, const Supervisor& supervisor, co
 Leadership after_taken(const Leadership& before, const Supervisor& supervisor, const HolderId& own,
                        const HolderId& taker, Token token) {
   Leadership now = after_step(before, supervisor, own);
-  const bool has_lease = supervisor.state().lease_sent_at && supervisor.phase() < Phase::kReleasing;
+  const bool has_lease = supervisor.has_lease() && supervisor.phase() < Phase::kReleasing;
   if (has_lease || supervisor.contact() == Contact::kNone) return now;
   if (taker == own || taker == now.holder) return now;
   return led_by(taker, token);

@@ -29,11 +29,6 @@ struct Leadership {
   bool operator==(const Leadership&) const = default;
 };
 
-/// Whether the candidate itself leads: its job runs under its lease, or waits there to be started
-/// again, and nothing has told it to stop. Trouble with the server changes nothing about that until
-/// the supervisor stops the job for it, which is before the server may give the key away.
-bool leads(const Supervisor& supervisor);
-
 /// What becomes of a candidate's view when its supervisor has taken an answer in. Its own
 /// leadership wins over everything. One failure changes nothing where the next attempt comes at
 /// once, so that a connection that is made anew is no change of state; a second one in a row says

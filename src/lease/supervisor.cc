@@ -57,7 +57,7 @@ Time Supervisor::wake_at() const {
   if (state_.phase == Phase::kGranted && leased_) {
     due = std::min({due, timeline_.start_by(*state_.lease_sent_at), state_.start_at});
   }
-  if (state_.phase == Phase::kRunning) due = std::min({due, stop_due(), kill_at()});
+  if (state_.phase == Phase::kRunning) due = std::min({due, good_until(), kill_at()});
   if (state_.phase == Phase::kStopping) due = std::min(due, kill_at());
   return due;
 }
@@ -68,8 +68,18 @@ Time Supervisor::kill_at() const {
   return due;
 }
 
-Time Supervisor::stop_due() const {
+Time Supervisor::good_until() const {
   return state_.lease_sent_at ? timeline_.stop_at(*state_.lease_sent_at) : kNever;
+}
+
+Time Supervisor::front_deadline(Time now) const {
+  if (!leased_ || state_.phase == Phase::kDone) return kNever;
+  if (!state_.lease_sent_at) return job_alive() ? now : kNever;
+  const Time kill_at = timeline_.kill_at(*state_.lease_sent_at);
+  // Nobody can kill better than a supervisor that goes on killing.
+  if (state_.phase == Phase::kKilling) return std::max(kill_at, now);
+  // Nothing is alive any more, so there is no need to wake anybody before the release has ended.
+  return state_.phase == Phase::kReleasing ? std::max(kill_at, state_.give_up_at) : kill_at;
 }
 
 Time Supervisor::renew_at(Time sent_at) const {
@@ -79,6 +89,21 @@ Time Supervisor::renew_at(Time sent_at) const {
 bool Supervisor::job_alive() const {
   return state_.phase == Phase::kRunning || state_.phase == Phase::kStopping ||
          state_.phase == Phase::kKilling;
+}
+
+bool Supervisor::leads() const {
+  switch (state_.phase) {
+    case Phase::kRunning:
+      return true;
+    case Phase::kGranted:
+      return state_.job_ran;
+    case Phase::kStopping:
+    case Phase::kKilling:
+      // What a job that is to be started again has left behind.
+      return state_.outcome == Outcome::kNone && has_lease() && !state_.stop_forwarded;
+    default:
+      return false;
+  }
 }
 
 bool Supervisor::wants_request() const {
@@ -101,7 +126,7 @@ void Supervisor::enforce_deadlines(Time now, Actions& out) {
     const bool slipped = state_.lease_sent_at && now >= timeline_.kill_at(*state_.lease_sent_at);
     if (slipped && state_.outcome == Outcome::kNone) state_.outcome = Outcome::kLost;
     kill_job(out);
-  } else if (state_.phase == Phase::kRunning && now >= stop_due()) {
+  } else if (state_.phase == Phase::kRunning && now >= good_until()) {
     state_.outcome = Outcome::kLost;
     stop_job(now, out);
   }

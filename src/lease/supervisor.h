@@ -145,6 +145,15 @@ class Supervisor {
   /// By when the job will have been killed if no renewal succeeds: kNever if there is no such time.
   Time kill_at() const;
 
+  /// Until when this candidate leads if no renewal succeeds, which is when the job is told to stop;
+  /// kNever without a lease.
+  Time good_until() const;
+
+  /// By when somebody else must kill the job if nothing more is heard of this supervisor: never
+  /// later than its own kill. While something of a job may be alive without a lease, that is `now`:
+  /// whoever acts on the supervisor moves it on with each turn. kNever if nothing has to be killed.
+  Time front_deadline(Time now) const;
+
   Phase phase() const { return state_.phase; }
   Outcome outcome() const { return state_.outcome; }
   Trouble trouble() const { return state_.trouble; }
@@ -155,14 +164,25 @@ class Supervisor {
   }
   /// Whether a request has been sent.
   bool has_asked() const { return state_.last_attempt > first_attempt_; }
+  /// When the request that awaits its answer was sent; nothing if there is none.
+  std::optional<Time> asked_at() const {
+    return state_.in_flight ? std::optional(state_.in_flight->sent_at) : std::nullopt;
+  }
   Contact contact() const { return state_.contact; }
   Token token() const { return state_.token; }
   /// False for one that was made by without_lease().
   bool is_leased() const { return leased_; }
+  /// Whether the server has the key for us, as far as the last answer said.
+  bool has_lease() const { return state_.lease_sent_at.has_value(); }
   /// Whether something of the job may be alive.
   bool job_alive() const;
+  /// Whether this candidate leads: its job runs under its lease, or is about to be started again,
+  /// and nothing has told it to stop. Trouble with the server changes nothing about that until the
+  /// job is stopped for it, which is before the server may give the key away.
+  bool leads() const;
 
-  /// All that the supervisor knows; open, so that a test can visit every state that can be reached.
+  /// All that the supervisor knows; open only so that a test can visit every state that can be
+  /// reached. Whatever else reads it lacks a query above.
   struct State {
     struct InFlight {
       RequestKind kind{};
@@ -228,7 +248,6 @@ class Supervisor {
 
   bool wants_request() const;
   RequestKind next_request() const;
-  Time stop_due() const;
   Time renew_at(Time sent_at) const;
 
   void enforce_deadlines(Time now, Actions& out);

@@ -220,28 +220,32 @@ add_mutation(beat_forgotten
   "return sent_at + heartbeat;"
   "BeatTest.LeasesOfOneBeatAreRenewedTogether")
 
-set(mutated src/lease/election.cc)
+set(mutated src/lease/supervisor.cc)
 
 add_mutation(leads_while_the_job_is_stopped
-  "supervisor.outcome() == Outcome::kNone && supervisor.state().lease_sent_at &&"
+  "state_.outcome == Outcome::kNone && has_lease() &&"
   "true ||"
   "ElectionTest.NobodyLeadsFromTheMomentTheJobIsToldToStop")
 
 add_mutation(leads_until_the_lease_is_back
-  "case Phase::kRunning:"
-  "case Phase::kRunning: case Phase::kReleasing:"
+  "    case Phase::kRunning:
+      return true;"
+  "    case Phase::kRunning: case Phase::kReleasing:
+      return true;"
   "${search}")
 
 add_mutation(leads_before_the_job_runs
-  "return supervisor.state().job_ran;"
+  "return state_.job_ran;"
   "return true;"
   "ElectionTest.LeaderIsWhoseJobRuns")
 
+set(mutated src/lease/election.cc)
+
 add_mutation(outage_deposes_a_leader
-  "  if (leads(supervisor)) return {Standing::kLeader, own, supervisor.token()};
+  "  if (supervisor.leads()) return {Standing::kLeader, own, supervisor.token()};
   if (supervisor.contact() == Contact::kNone) return {Standing::kDown, {}, {}};"
   "  if (supervisor.contact() == Contact::kNone) return {Standing::kDown, {}, {}};
-  if (leads(supervisor)) return {Standing::kLeader, own, supervisor.token()};"
+  if (supervisor.leads()) return {Standing::kLeader, own, supervisor.token()};"
   "ElectionTest.TroubleChangesNothingForALeaderUntilItsJobIsStopped")
 
 add_mutation(leader_that_stopped_is_leader

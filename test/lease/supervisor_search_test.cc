@@ -109,7 +109,7 @@ class World {
     if (done() && alive()) return "finished while the job lives";
     if (settled_ && alive()) return "settled while the job lives";
     if (freed_early_) return "a key that was to be held was freed";
-    if (leads(supervisor_) && rival_runs_for_ > 0) return "says leader and the rival runs";
+    if (supervisor_.leads() && rival_runs_for_ > 0) return "says leader and the rival runs";
     if (asked_ > 1) return "two requests are in flight";
     if (started_after_resignation_) return "started a job after a resignation";
     return "";
