@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks which part of src/ includes which: the arrows of the architecture, and which part may know
-# which library. Every violation is one line; the status is 0 when there is none, 1 otherwise.
+# which library, through other headers as well. Each violation is one line; the status is 0 when
+# there is none, 1 otherwise.
 #
 # usage: scripts/check-arrows.sh [ROOT]        ROOT has src/ in it; by default this checkout
 #        scripts/check-arrows.sh --self-test   proves that violations are found
@@ -18,8 +19,10 @@ declare -A may_include=(
   [store/open]="store/redis store/file store lease base"
   [process]="base"
   [options]="lease base"
-  [commands]="options store process lease base"
-  [main]="options commands base"
+  [report]="process lease base"
+  [supervise]="report store process lease base"
+  [commands]="options supervise report store process lease base"
+  [main]="options commands report base"
 )
 
 # Who may include the headers of a library; an extended regular expression on the path between < and
@@ -28,7 +31,7 @@ declare -A library_belongs_to=(
   ['^getopt\.h']="options/command_line.cc"
   ['^(hiredis/|hiredis(_ssl)?\.h)']="store/redis"
   ['^(ares|openssl/)']="store/net"
-  ['^spdlog/']="commands main.cc"
+  ['^spdlog/']="report main.cc"
 )
 
 # part_of PATH sets `part`: the longest name in may_include that PATH begins with, else its folder.
@@ -54,10 +57,45 @@ check_include() {
     report "$file:$number: $part must not include $path; it may include ${may_include[$part]:-nothing}"
   fi
   for pattern in "${!library_belongs_to[@]}"; do
-    owners=${library_belongs_to[$pattern]}
-    if [[ $path =~ $pattern ]] && ! contains "$owners" "$part" && ! contains "$owners" "$file"; then
-      report "$file:$number: must not include $path; only $owners may"
-    fi
+    [[ $path =~ $pattern ]] && check_owner "$file" "$number" "$pattern" "include $path"
+  done
+  return 0
+}
+
+# check_owner FILE NUMBER PATTERN DEED: whether FILE may know the library of PATTERN.
+check_owner() {
+  local part owners=${library_belongs_to[$3]}
+  part_of "$1"
+  contains "$owners" "$part" || contains "$owners" "$1" ||
+    report "$1:$2: must not $4; only $owners may"
+}
+
+# check_reach reads lines FILE:NUMBER:PATH, one for each include. A file that includes one of our own
+# headers also includes what that header includes: reports each library that a file only reaches so.
+check_reach() {
+  local file number path pattern grew
+  local -a edges
+  local -A reaches
+  mapfile -t edges
+  for pattern in "${!library_belongs_to[@]}"; do
+    reaches=()
+    grew=1
+    while [ "$grew" = 1 ]; do
+      grew=0
+      for edge in "${edges[@]}"; do
+        IFS=: read -r file number path <<<"$edge"
+        [ -z "${reaches[$file]+known}" ] || continue
+        if [[ $path =~ $pattern ]]; then
+          reaches[$file]=$path
+        elif [ -n "${reaches[$path]+known}" ]; then
+          reaches[$file]=${reaches[$path]}
+          check_owner "$file" "$number" "$pattern" "reach ${reaches[$path]} through $path"
+        else
+          continue
+        fi
+        grew=1
+      done
+    done
   done
 }
 
@@ -68,13 +106,14 @@ report() {
 
 # check ROOT reports the violations and fails if there are any.
 check() {
-  local line includes=0
+  local line included='' includes=0
   local include='[[:space:]]*#[[:space:]]*include'
   local pattern="^([^:]+):([0-9]+):$include"'[[:space:]]*([<"])([^>"]+)[>"]'
   violations=0
   cd "$1/src"
   while IFS= read -r line; do
     [[ $line =~ $pattern ]] || continue
+    included+="${BASH_REMATCH[1]}:${BASH_REMATCH[2]}:${BASH_REMATCH[4]}"$'\n'
     check_include "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" "${BASH_REMATCH[3]}" "${BASH_REMATCH[4]}"
     includes=$((includes + 1))
   done < <(grep -rnE --include='*.cc' --include='*.h' "^$include" . | sed 's|^\./||' | sort)
@@ -82,16 +121,22 @@ check() {
     echo "src: no include was found, so nothing was checked"
     return 1
   fi
+  check_reach < <(printf %s "$included")
   [ "$violations" = 0 ]
 }
 
-# expect WANTED FILE INCLUDE: a tree in which FILE has this line must (0) or must not (1) pass.
+# expect WANTED FILE INCLUDE [HEADER INCLUDE]: a tree in which FILE has this line, and HEADER that one,
+# must (0) or must not (1) pass.
 expect() {
   local wanted=$1 tree got=0 said
   tree=$(mktemp -d)
   mkdir -p "$tree/src/$(dirname "$2")" "$tree/src/base"
   echo '#include <vector>' >"$tree/src/base/clock.h"
   printf '#pragma once\n%s\n' "$3" >"$tree/src/$2"
+  if [ -n "${4-}" ]; then
+    mkdir -p "$tree/src/$(dirname "$4")"
+    printf '%s\n' "$5" >"$tree/src/$4"
+  fi
   said=$(check "$tree") || got=1
   rm -rf "$tree"
   if [ "$got" != "$wanted" ] || { [ "$wanted" = 1 ] && [[ $said != "src/$2:2: "* ]]; }; then
@@ -131,7 +176,13 @@ self_test() {
   expect 0 commands/run.cc '#include "store/registry.h"'
   expect 1 commands/run.cc '#include "store/redis/scripts.h"'
   expect 0 commands/run.cc '#include "base/exit_code.h"'
-  expect 0 commands/run.cc '#include <spdlog/spdlog.h>'
+  expect 0 commands/run.cc '#include "supervise/session.h"'
+  expect 1 commands/run.cc '#include <spdlog/spdlog.h>'
+  expect 0 report/reporter.cc '#include <spdlog/spdlog.h>'
+  expect 1 report/state_lines.cc '#include "options/options.h"'
+  expect 0 supervise/keeper.cc '#include "store/store.h"'
+  expect 1 supervise/keeper.cc '#include "options/options.h"'
+  expect 1 supervise/keeper.cc '#include "store/redis/store.h"'
   expect 1 commands/run.cc '#include <getopt.h>'
   expect 1 commands/run.cc '#include <ares_dns.h>'
   expect 0 options/command_line.cc '#include <getopt.h>'
@@ -141,6 +192,8 @@ self_test() {
   expect 0 main.cc '#include <spdlog/spdlog.h>'
   expect 1 main.cc '#include "store/store.h"'
   expect 1 helpers/strings.cc '#include <string>'
+  expect 1 store/open.cc '#include "store/redis/line.h"' store/redis/line.h '#include <hiredis/hiredis.h>'
+  expect 0 store/redis/store.cc '#include "store/redis/line.h"' store/redis/line.h '#include <hiredis/hiredis.h>'
   [ "$failures" = 0 ]
 }
 

@@ -1,9 +1,5 @@
 // cluster-leader: flock for clusters. Reads the command line, runs the verb, turns what escapes
 // into a status. Every status is in base/exit_code.h.
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <exception>
 #include <string>
 #include <system_error>
@@ -14,33 +10,22 @@
 #include "commands/doctor.h"
 #include "commands/elect.h"
 #include "commands/release.h"
-#include "commands/reporter.h"
 #include "commands/run.h"
+#include "commands/setup.h"
 #include "commands/status.h"
 #include "options/options.h"
+#include "report/reporter.h"
+#include "report/standard_output.h"
 
 namespace cluster_leader {
 namespace {
 
 /// Says what parse_options found, on the stream that it belongs to.
 int say(const NothingToRun& nothing) {
-  if (nothing.status != kExitOk) {
-    Options how;
-    how.log_format = nothing.log_format;
-    Reporter(how).error(nothing.text);
-    return nothing.status;
-  }
-  const char* at = nothing.text.data();
-  const char* const end = at + nothing.text.size();
-  while (at != end) {
-    const ssize_t written = ::write(STDOUT_FILENO, at, static_cast<std::size_t>(end - at));
-    if (written < 0) {
-      Reporter({}).error(std::string("cannot write to stdout: ") + std::strerror(errno));
-      return kExitOs;
-    }
-    at += written;
-  }
-  return kExitOk;
+  Reporter reporter({.json = nothing.log_format == Options::LogFormat::kJson});
+  if (nothing.status == kExitOk) return print(nothing.text, reporter) ? kExitOk : kExitOs;
+  reporter.error(nothing.text);
+  return nothing.status;
 }
 
 int dispatch(const Options& options) {
@@ -69,13 +54,14 @@ int guarded_main(int argc, char** argv) {
     options = std::get<Options>(std::move(parsed));
     return dispatch(options);
   } catch (const std::system_error& error) {
-    Reporter(options).error(std::string("the operating system refused: ") + error.what());
+    Reporter(log_style(options))
+        .error(std::string("the operating system refused: ") + error.what());
     return kExitOs;
   } catch (const std::bad_alloc&) {
-    Reporter(options).error("the operating system refused memory");
+    Reporter(log_style(options)).error("the operating system refused memory");
     return kExitOs;
   } catch (const std::exception& error) {
-    Reporter(options).error(std::string("a bug of cluster-leader: ") + error.what());
+    Reporter(log_style(options)).error(std::string("a bug of cluster-leader: ") + error.what());
     return kExitBug;
   }
 }

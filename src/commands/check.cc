@@ -6,10 +6,12 @@
 
 #include "base/exit_code.h"
 #include "base/wall_time.h"
-#include "commands/looking.h"
-#include "commands/place.h"
-#include "commands/reporter.h"
-#include "commands/table.h"
+#include "commands/lease_text.h"
+#include "commands/setup.h"
+#include "report/reporter.h"
+#include "report/standard_output.h"
+#include "report/table.h"
+#include "report/wording.h"
 
 namespace cluster_leader {
 
@@ -24,7 +26,7 @@ bool is_held_by(const LeaseView& view, const Eviction& us) {
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
-/// `elect` says it with the same words.
+/// `elect` uses the same words.
 const char* role_of(const LeaseView& view, const Eviction& us) {
   if (view.state != State::kHeld) return "none";
   return is_held_by(view, us) ? "leader" : "follower";
@@ -64,8 +66,8 @@ std::string check_line(const Options& options, const LeaseView& view, const Evic
 }
 
 int check(const Options& options) {
-  prepare_to_look();
-  Reporter reporter(options);
+  prepare_standard_descriptors();
+  Reporter reporter(log_style(options));
   std::string fault;
   const std::optional<Location> location = make_location(options, fault);
   if (!location) {
@@ -73,9 +75,9 @@ int check(const Options& options) {
     return kExitConfig;
   }
   const std::string& key = options.keys.front();
-  const std::string where = describe_place(key, *location);
+  const std::string where = describe_key(key, describe(*location));
   const auto looked =
-      open_registry(*location)->look({options.prefix + key}, options.timeline.connect);
+      open_registry(*location)->look(full_key(options, key), options.timeline.connect);
   if (const auto* failed = std::get_if<Failed>(&looked)) {
     reporter.error(where + ": " + failed->text);
     return exit_status_of(failed->trouble);
@@ -87,7 +89,7 @@ int check(const Options& options) {
   }
   const Eviction us = this_node(options);
   reporter.info(where + ": it " + sentence_about(view));
-  if (!say(check_line(options, view, us), reporter)) return kExitOs;
+  if (!print(check_line(options, view, us), reporter)) return kExitOs;
   return is_held_by(view, us) ? kExitOk : options.follower_status;
 }
 

@@ -2,13 +2,10 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
 
-#include "base/exit_code.h"
-#include "commands/looking.h"
-#include "commands/table.h"
+#include "commands/lease_text.h"
 
 namespace cluster_leader {
 
@@ -29,7 +26,7 @@ Finding failed(const char* check, const Failed& failure, std::string advice) {
   return {check, Result::kFailed, failure.text, std::move(advice), failure.trouble};
 }
 Finding unknown(const char* check) {
-  return warning(check, "not known: the server does not let us run INFO", "ACL SETUSER: +info");
+  return warning(check, "not known: INFO is refused", "ACL SETUSER: +info");
 }
 
 /// "0.012 ms", "3.4 ms", "1250 ms"
@@ -50,28 +47,28 @@ std::string in_s(Duration duration) {
   return text + " s";
 }
 
-/// What to do about a failure, where its own text does not say it.
+/// What to do about a failure whose text does not say it.
 std::string advice_for(const Failed& failure) {
   switch (failure.trouble) {
     case Trouble::kUnreachable:
-      return "check --server, or --host and --port, and the network to there";
+      return "check --server, or --host and --port, and the network";
     case Trouble::kNotServing:
       return "see the server's log, and try again";
     case Trouble::kExhausted:
-      return "close what else is open here, or raise the limits (ulimit -n)";
+      return "close other files and connections, or raise the limit (ulimit -n)";
     case Trouble::kDenied:
-      return "check --user and --password-file, and what the server has under ACL LIST";
+      return "check --user and --password-file, and ACL LIST on the server";
     case Trouble::kMisconfigured:
       break;
   }
   return "check --server";
 }
 
-/// The same where connecting failed, for which there is a time.
+/// The same for a failure to connect in time.
 std::string advice_for_connecting(const Failed& failure) {
   std::string advice = advice_for(failure);
   if (failure.trouble != Trouble::kUnreachable) return advice;
-  return advice + "; or give a longer --connect-timeout, which is at most a third of the --ttl";
+  return advice + "; or use a longer --connect-timeout (at most a third of --ttl)";
 }
 
 // The connection.
@@ -86,9 +83,9 @@ Finding name_of(const RedisCheckup& checkup, const RedisLocation& location) {
   }
   const Duration took = *checkup.times.lookup;
   const std::string detail = location.host + " in " + in_ms(took);
-  // A name server that was asked again, as packets of the DNS get lost.
+  // Slower means that a name server was asked again, since a DNS packet was lost.
   if (took < milliseconds(250)) return ok("name", detail);
-  return warning("name", detail + ", which every new connection waits for",
+  return warning("name", detail + ", which delays each new connection",
                  "check the name servers in /etc/resolv.conf, or add the name to /etc/hosts");
 }
 
@@ -104,7 +101,7 @@ Finding login_of(const RedisCheckup& checkup, const RedisLocation& location) {
   } else {
     detail += has_password ? ", with a password" : ", without a password";
   }
-  if (checkup.speaks_resp2) detail += ", in the old protocol";
+  if (checkup.speaks_resp2) detail += ", with RESP2";
   return ok("login", detail);
 }
 
@@ -115,13 +112,13 @@ bool is_needed(const std::string& right) {
 }
 
 std::string what_is_missed_without(const std::string& right) {
-  if (right == "scan") return "status shows only the keys that it is told";
+  if (right == "scan") return "status shows only the keys that it is given";
   if (right == "pubsub|numsub") return "status does not know who waits";
-  return "who waits does not hear of a release";
+  return "a waiting candidate is not woken by a release";
 }
 
 Finding rights_of(const RedisCheckup& checkup, const RedisLocation& location) {
-  if (checkup.refusals.empty()) return ok("rights", "all that are needed");
+  if (checkup.refusals.empty()) return ok("rights", "sufficient");
   const std::string& user = location.credentials.user;
   Finding finding = warning("rights", "", "ACL SETUSER " + (user.empty() ? "default" : user));
   bool wants_keys = false;
@@ -150,7 +147,7 @@ Finding rights_of(const RedisCheckup& checkup, const RedisLocation& location) {
   if (wants_keys) {
     finding.result = Result::kFailed;
     finding.advice +=
-        " ~KEY ~cluster-leader:record:{KEY, or tell with --prefix how the keys begin that it has";
+        " ~KEY ~cluster-leader:record:{KEY, or use --prefix with the pattern that it may use";
   }
   if (wants_channels) finding.advice += " &cluster-leader:events:{KEY";
   finding.trouble = Trouble::kDenied;
@@ -163,19 +160,19 @@ Finding version_of(const RedisCheckup& checkup) {
   if (version.empty()) return unknown("version");
   constexpr int kOldest = 6;
   if (std::atoi(version.c_str()) >= kOldest) return ok("version", version);
-  return {"version", Result::kFailed, version + " is too old", "use Redis 6 or newer, or Valkey",
+  return {"version", Result::kFailed, version + " is too old", "use Redis 6 or later, or Valkey",
           Trouble::kMisconfigured};
 }
 
 Finding role_of(const RedisCheckup& checkup) {
   if (checkup.wrong_role) {
-    return failed("role", *checkup.wrong_role, "name the primary with --server or --host");
+    return failed("role", *checkup.wrong_role, "use the primary's address (--server or --host)");
   }
   if (checkup.facts && checkup.facts->role == "slave") {
     return {"role", Result::kFailed, "this server is a read-only replica",
-            "name the primary with --server or --host", Trouble::kNotServing};
+            "use the primary's address (--server or --host)", Trouble::kNotServing};
   }
-  // In the new protocol a server says it when it greets.
+  // With RESP3, a server names its role in the reply to HELLO.
   if (!checkup.facts && checkup.speaks_resp2) return unknown("role");
   return ok("role", "primary");
 }
@@ -197,9 +194,9 @@ Finding uptime_of(const RedisCheckup& checkup, const Timeline& timeline) {
   if (!is_young(checkup, timeline)) return ok("uptime", age);
   return warning(
       "uptime",
-      age + ": grants nothing for " + std::to_string(needed_age_s(timeline) - uptime) + " s yet",
-      "wait; a ttl and 1 s is how long nothing runs after every restart, so that a "
-      "shorter --ttl shortens it");
+      age + ": grants no lease for another " + std::to_string(needed_age_s(timeline) - uptime) +
+          " s",
+      "wait; after each restart nothing runs for the ttl and 1 s, so a shorter --ttl shortens it");
 }
 
 Finding persistence_of(const RedisCheckup& checkup) {
@@ -210,17 +207,18 @@ Finding persistence_of(const RedisCheckup& checkup) {
                   (checkup.append_fsync ? ", fsync " + *checkup.append_fsync : std::string()));
   }
   if (!checkup.snapshots) {
-    return warning("persistence", "no append-only file, and CONFIG does not tell us of snapshots",
-                   "appendonly yes, or let us look: ACL SETUSER: +config|get");
+    return warning("persistence",
+                   "no append-only file, and CONFIG is refused, so snapshots are not known",
+                   "appendonly yes; or allow CONFIG GET: ACL SETUSER: +config|get");
   }
   if (!checkup.snapshots->empty()) {
-    return ok("persistence", "snapshots; a crash loses what came after the last one");
+    return ok("persistence", "snapshots; a crash loses what was written after the last one");
   }
   return warning(
       "persistence",
-      "none: a restart forgets results, --once, and held and parked keys; leases are set "
-      "again by their holders",
-      "appendonly yes, if you need those");
+      "none: a restart forgets results, --once, and held and parked keys; holders set their "
+      "leases again",
+      "appendonly yes, if you need them");
 }
 
 Finding eviction_of(const RedisCheckup& checkup) {
@@ -229,7 +227,7 @@ Finding eviction_of(const RedisCheckup& checkup) {
   }
   const std::string& policy = checkup.facts->eviction;
   const std::int64_t limit = *checkup.facts->max_memory;
-  if (limit == 0) return ok("eviction", "none: there is no maxmemory");
+  if (limit == 0) return ok("eviction", "none: maxmemory is not set");
   constexpr std::int64_t kMiB = std::int64_t{1} << 20U;
   const std::string detail = policy + " at a maxmemory of " + std::to_string(limit / kMiB) + " MiB";
   if (policy == "noeviction") return ok("eviction", detail);
@@ -246,17 +244,18 @@ Finding replicas_of(const RedisCheckup& checkup) {
                               " count for min-replicas-to-write");
   }
   if (replicas == 0) return ok("replicas", "none");
-  return warning("replicas",
-                 std::to_string(replicas) +
-                     ", and no min-replicas-to-write: a primary that is cut off goes on granting "
-                     "leases, which a failover forgets",
-                 "min-replicas-to-write 1; and let the job check its token, since a failover can "
-                 "always lose the last lease");
+  return warning(
+      "replicas",
+      std::to_string(replicas) +
+          ", and min-replicas-to-write is off: an isolated primary goes on granting leases, "
+          "which a failover forgets",
+      "min-replicas-to-write 1; and let the job check its token, since any failover can lose "
+      "the last lease");
 }
 
 Finding clock_of(const RedisCheckup& checkup) {
   if (!checkup.clock_ahead) {
-    return warning("clock", "not known: the server does not let us run TIME", "ACL SETUSER: +time");
+    return warning("clock", "not known: TIME is refused", "ACL SETUSER: +time");
   }
   const Duration ahead = *checkup.clock_ahead;
   const Duration apart = ahead < Duration::zero() ? -ahead : ahead;
@@ -264,7 +263,7 @@ Finding clock_of(const RedisCheckup& checkup) {
                              (ahead < Duration::zero() ? " behind" : " ahead of") + " ours";
   if (apart <= seconds(1)) return ok("clock", detail);
   return warning("clock", detail,
-                 "set both by NTP: --once, --min-hold and --sticky count by the server's clock");
+                 "use NTP on both: --once, --min-hold and --sticky use the server's clock");
 }
 
 // The lease.
@@ -276,7 +275,7 @@ Finding lease_of(const LeaseTrial& lease, bool is_young) {
   return failed("lease", *lease.not_granted, advice_for(*lease.not_granted));
 }
 
-/// Of the renewals, which are not empty.
+/// REQUIRES: `times` is not empty.
 Duration median_of(std::vector<Duration> times) {
   const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
   std::nth_element(times.begin(), middle, times.end());
@@ -291,24 +290,25 @@ Finding latency_of(const std::vector<Duration>& times) {
                            " of " + std::to_string(times.size()) + " renewals");
 }
 
-/// Whether several attempts to renew fit into what a heartbeat leaves of the ttl.
+/// Whether several attempts to renew fit into the rest of the ttl after a heartbeat.
 Finding timing_of(const std::vector<Duration>& times, const Timeline& timeline) {
   const Duration worst = worst_of(times);
   const std::string detail = "ttl " + in_s(timeline.ttl) + ", heartbeat " +
-                             in_s(timeline.heartbeat) + ": an attempt is given " +
+                             in_s(timeline.heartbeat) + ": an attempt may take " +
                              in_s(timeline.attempt);
-  // Four times the worst that was seen, and an attempt is a sixth of the ttl and 1 s at most.
+  // Four times the slowest answer must fit; an attempt is a sixth of the ttl, at most 1 s.
   const Duration wanted = 4 * worst;
   if (wanted <= timeline.attempt) return ok("timing", detail);
   const Duration ttl = std::chrono::ceil<seconds>(6 * wanted);
-  const std::string advice = wanted <= seconds(1)
-                                 ? "--ttl " + in_s(ttl) + " or more"
-                                 : "find out what makes the server or the network so slow: no "
-                                   "attempt is ever given more than 1 s";
+  const std::string advice =
+      wanted <= seconds(1)
+          ? "--ttl " + in_s(ttl) + " or more"
+          : "find out why the server or the network is so slow: an attempt never gets "
+            "more than 1 s";
   if (worst <= timeline.attempt) {
-    return warning("timing", detail + ", less than 4 times the worst answer", advice);
+    return warning("timing", detail + ", less than 4 times the slowest answer", advice);
   }
-  return {"timing", Result::kFailed, detail + ", less than the worst answer took", advice,
+  return {"timing", Result::kFailed, detail + ", less than the slowest answer took", advice,
           Trouble::kMisconfigured};
 }
 
@@ -319,23 +319,6 @@ void add_lease(std::vector<Finding>& findings, const std::optional<LeaseTrial>& 
   if (lease->round_trips.empty()) return;
   findings.push_back(latency_of(lease->round_trips));
   findings.push_back(timing_of(lease->round_trips, timeline));
-}
-
-const char* name_of(Result result) {
-  switch (result) {
-    case Result::kOk:
-      return "ok";
-    case Result::kWarning:
-      return "warning";
-    case Result::kFailed:
-      break;
-  }
-  return "failed";
-}
-
-Paint paint_of(Result result) {
-  if (result == Result::kOk) return Paint::kGreen;
-  return result == Result::kWarning ? Paint::kYellow : Paint::kRed;
 }
 
 }  // namespace
@@ -351,8 +334,8 @@ std::vector<Finding> diagnose(const RedisCheckup& checkup, const RedisLocation& 
   }
   findings.push_back(ok("connect", in_ms(*checkup.times.connect)));
   findings.push_back(ok("tls", location.socket_path.empty()
-                                   ? "not used: who can read the network can read the password"
-                                   : "not used: nothing leaves this machine"));
+                                   ? "not used: the password crosses the network in clear text"
+                                   : "not used: a Unix socket does not leave this machine"));
   findings.push_back(login_of(checkup, location));
   if (checkup.failure) {
     if (checkup.times.login) {
@@ -374,59 +357,31 @@ std::vector<Finding> diagnose(const RedisCheckup& checkup, const RedisLocation& 
 
 std::vector<Finding> diagnose(const FileCheckup& checkup, const Timeline& timeline) {
   if (!checkup.exists) {
-    return {warning("directory", "does not exist, so that nothing was checked",
-                    "make it (the first run would), and ask again")};
+    return {warning("directory", "does not exist, so nothing was checked",
+                    "create it (the first run does), and try again")};
   }
   if (checkup.failure) {
     return {failed("directory", *checkup.failure,
-                   "let this user write there, or name another directory with --server")};
+                   "make it writable for this user, or use another directory (--server)")};
   }
   if (checkup.is_shared) {
-    return {{"filesystem", Result::kFailed, "other machines may share it, whose clocks differ",
-             "name a local directory, or a server", Trouble::kMisconfigured}};
+    return {{"filesystem", Result::kFailed,
+             "may be shared with other machines, whose clocks differ",
+             "use a local directory, or a server", Trouble::kMisconfigured}};
   }
-  std::vector<Finding> findings = {ok("directory", "can be written")};
-  findings.push_back(ok("filesystem", "of this machine alone"));
+  std::vector<Finding> findings = {ok("directory", "writable")};
+  findings.push_back(ok("filesystem", "local"));
   findings.push_back(
       checkup.no_lock ? Finding{"lock", Result::kFailed, "flock(2) fails: " + *checkup.no_lock,
-                                "name a directory on another file system", Trouble::kMisconfigured}
-                      : ok("lock", "flock(2) keeps others out"));
-  findings.push_back(checkup.no_ear
-                         ? warning("inotify",
-                                   *checkup.no_ear + ": who waits does not hear of a release",
-                                   "raise fs.inotify.max_user_instances and max_user_watches")
-                         : ok("inotify", "who waits hears of a release"));
+                                "use a directory on another file system", Trouble::kMisconfigured}
+                      : ok("lock", "flock(2) works"));
+  findings.push_back(
+      checkup.no_ear
+          ? warning("inotify", *checkup.no_ear + ": a waiting candidate is not woken by a release",
+                    "raise fs.inotify.max_user_instances and max_user_watches")
+          : ok("inotify", "a release wakes a waiting candidate"));
   add_lease(findings, checkup.lease, false, timeline);
   return findings;
-}
-
-std::string report_of(const std::vector<Finding>& findings, bool coloured) {
-  std::vector<std::vector<Cell>> rows;
-  for (const Finding& finding : findings) {
-    const std::string advice = finding.advice.empty() ? "" : "; " + finding.advice;
-    rows.push_back({{name_of(finding.result), paint_of(finding.result)},
-                    {finding.check},
-                    {finding.detail + advice}});
-  }
-  return draw_table(rows, coloured);
-}
-
-std::string report_as_json(const std::vector<Finding>& findings) {
-  using Json = nlohmann::ordered_json;
-  Json array = Json::array();
-  for (const Finding& finding : findings) {
-    array.push_back({{"check", finding.check},
-                     {"result", name_of(finding.result)},
-                     {"detail", finding.detail},
-                     {"advice", finding.advice.empty() ? Json() : Json(finding.advice)}});
-  }
-  return array.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace) + '\n';
-}
-
-int exit_status_of(const std::vector<Finding>& findings) {
-  const auto is_failure = [](const Finding& finding) { return finding.result == Result::kFailed; };
-  const auto found = std::find_if(findings.begin(), findings.end(), is_failure);
-  return found == findings.end() ? kExitOk : exit_status_of(found->trouble);
 }
 
 }  // namespace cluster_leader

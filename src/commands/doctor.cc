@@ -6,19 +6,19 @@
 #include <vector>
 
 #include "base/exit_code.h"
-#include "commands/candidate.h"
 #include "commands/diagnosis.h"
-#include "commands/looking.h"
-#include "commands/place.h"
-#include "commands/reporter.h"
-#include "commands/table.h"
+#include "commands/lease_text.h"
+#include "commands/setup.h"
+#include "report/reporter.h"
+#include "report/standard_output.h"
+#include "report/table.h"
 #include "store/checkup.h"
 
 namespace cluster_leader {
 
 int doctor(const Options& options) {
-  prepare_to_look();
-  Reporter reporter(options);
+  prepare_standard_descriptors();
+  Reporter reporter(log_style(options));
   std::string fault;
   const std::optional<Location> location = make_location(options, fault);
   if (!location) {
@@ -39,7 +39,7 @@ int doctor(const Options& options) {
   const std::string report = options.output == Options::Output::kJson
                                  ? report_as_json(findings)
                                  : report_of(findings, wants_colour());
-  return say(report, reporter) ? exit_status_of(findings) : kExitOs;
+  return print(report, reporter) ? exit_status_of(findings) : kExitOs;
 }
 
 }  // namespace cluster_leader

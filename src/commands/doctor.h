@@ -4,8 +4,8 @@
 
 namespace cluster_leader {
 
-/// `cluster-leader doctor`: tells whether a server or directory suits leases, and what to change. 0
-/// if nothing failed, else the status of what failed first.
+/// `cluster-leader doctor`: reports whether a server or directory suits leases, and what to change.
+/// Returns 0 if no check failed, otherwise the status of the first failure.
 int doctor(const Options& options);
 
 }  // namespace cluster_leader

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <deque>
-#include <map>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -13,25 +12,25 @@
 
 #include "base/exit_code.h"
 #include "base/poller.h"
-#include "commands/advice.h"
-#include "commands/candidate.h"
-#include "commands/hooks.h"
-#include "commands/keeper.h"
-#include "commands/keeper_death.h"
-#include "commands/lease_environment.h"
-#include "commands/place.h"
-#include "commands/reporter.h"
-#include "commands/run_ending.h"
-#include "commands/session.h"
-#include "commands/settle_for_keeper.h"
-#include "commands/standing_message.h"
-#include "commands/state_lines.h"
+#include "commands/setup.h"
 #include "process/descriptors.h"
 #include "process/front.h"
 #include "process/hang_up.h"
 #include "process/parent.h"
 #include "process/proc.h"
 #include "process/service_manager.h"
+#include "report/reporter.h"
+#include "report/run_ending.h"
+#include "report/state_lines.h"
+#include "report/wording.h"
+#include "supervise/hooks.h"
+#include "supervise/keeper.h"
+#include "supervise/keeper_death.h"
+#include "supervise/known_leaders.h"
+#include "supervise/leadership_message.h"
+#include "supervise/lease_environment.h"
+#include "supervise/orphaned_leases.h"
+#include "supervise/session.h"
 
 namespace cluster_leader {
 
@@ -40,24 +39,42 @@ namespace {
 /// Between a keeper that died and the next one.
 constexpr Duration kPauseBeforeKeeper = std::chrono::seconds(1);
 
-/// Thousands of candidates do not ask at once when they begin, so that others are served as well.
+/// With thousands of keys, the candidates do not all ask at once, so that the server can serve
+/// others in between.
 constexpr std::size_t kBeginTogether = 256;
 constexpr Duration kBeginPause = std::chrono::milliseconds(10);
 
-/// The front of an election: the process that callers know. It says what the keeper tells it, runs
-/// the hooks, and hands on what signals, parent and service manager want. If the keeper dies, it
-/// gives back what that held and makes a new one.
+StateLines::Format format_of(Options::Output output) {
+  switch (output) {
+    case Options::Output::kNothing:
+      return StateLines::Format::kNone;
+    case Options::Output::kText:
+      return StateLines::Format::kText;
+    case Options::Output::kJson:
+      break;
+  }
+  return StateLines::Format::kJson;
+}
+
+LeaseEnvironment environment_of(const Options& options) {
+  return {.node = options.node, .ttl = options.timeline.ttl, .hides_service_manager = true};
+}
+
+/// The front of an election: the process that callers know. It prints what the keeper reports, runs
+/// the hooks, and passes on orders from signals, parent and service manager. If the keeper dies, it
+/// releases the keeper's leases and makes a new one.
 class Elect : public FrontDuty {
  public:
   explicit Elect(const Options& options)
       : options_(options),
         inherited_(InheritedSignals::capture()),
-        reporter_(options),
+        reporter_(log_style(options)),
         signals_(inherited_),
         candidate_(make_candidate(options)),
-        lines_(options, STDOUT_FILENO),
-        hooks_(options, inherited_, reporter_),
-        leaderships_(options.keys.size()),
+        lines_(format_of(options.output), options.node, options.keys, STDOUT_FILENO),
+        hooks_({options.on_leader, options.on_follower}, options.keys, environment_of(options),
+               inherited_, reporter_),
+        leaders_(options.keys.size()),
         alive_at_(BootClock::now()) {
     if (options.die_with_parent) parent_.emplace();
   }
@@ -70,13 +87,14 @@ class Elect : public FrontDuty {
       return kExitConfig;
     }
     if (!options_.command.empty() && !proc_is_ours()) {
-      reporter_.error("needs a /proc of its own PID namespace, to find all processes of the job");
+      reporter_.error(
+          "/proc must show this PID namespace, so that all processes of the job can be found");
       return kExitOs;
     }
     location_ = *location;
-    advise_on_ttl(options_.timeline, reporter_);
+    report_ttl_hint(options_.timeline, reporter_);
     while (!stopping_ && !keep_once()) pause();
-    take_leave();
+    finish_output();
     if (dies_of_ != 0) die_of(dies_of_);
     return status_;
   }
@@ -86,7 +104,7 @@ class Elect : public FrontDuty {
 
   // --- The keeper ---
 
-  /// From the fork of a keeper to its end. True if it has said its last word.
+  /// From the fork of a keeper to its end. True if it has sent its last word.
   bool keep_once() {
     KeeperLink link;
     link_ = &link;
@@ -99,9 +117,9 @@ class Elect : public FrontDuty {
       conclude(*end.last_word);
       return true;
     }
-    give_back();
+    release_leases();
     const std::string job = has_command() && end.killed_job ? ", killed the job" : "";
-    reporter_.error(keeper_death(end).text + job + (stopping_ ? "" : "; making a new one"));
+    reporter_.error(keeper_death(end).text + job + (stopping_ ? "" : "; starting a new one"));
     return false;
   }
 
@@ -113,39 +131,53 @@ class Elect : public FrontDuty {
     const Time now = BootClock::now();
     for (std::size_t i = 0; i < options_.keys.size(); ++i) {
       const Time begin = now + kBeginPause * (i / kBeginTogether);
-      session.add(full_key(options_, options_.keys[i]), options_.keys[i],
-                  make_supervisor(options_, i, begin));
+      session.add(
+          full_key(options_, options_.keys[i]), options_.keys[i],
+          make_supervisor(options_.timeline, options_.policy, i, options_.keys.size(), begin));
     }
-    KeeperDuty duty{options_, inherited_};
-    duty.rests = is_hung_;
-    return keep(session, duty, poller, *link_, signals_, front_pidfd, reporter_);
+    return keep(session, keeper_plan(), poller, *link_, signals_, front_pidfd, reporter_);
   }
 
-  /// What the keeper had is nobody's any more; nothing of the job is alive.
-  void give_back() {
-    for (std::size_t i = 0; i < leaderships_.size(); ++i) {
-      if (leaderships_[i].standing == Standing::kLeader) learn(i, {Standing::kNone, {}, {}});
+  KeeperPlan keeper_plan() const {
+    KeeperPlan plan;
+    plan.terms = {.kind = options_.on_exit == Options::OnExit::kExit
+                              ? TermPolicy::Kind::kUntilJobEnds
+                              : TermPolicy::Kind::kUnlimited,
+                  .policy = options_.policy,
+                  .suspended = is_hung_,
+                  .has_command = has_command()};
+    plan.timeline = options_.timeline;
+    plan.command = options_.command;
+    plan.environment = environment_of(options_);
+    plan.inherited = inherited_;
+    plan.stop_signal = options_.stop_signal;
+    plan.names_leftovers = log_style(options_).verbose;
+    return plan;
+  }
+
+  /// After the death of a keeper. REQUIRES: nothing of the job is alive.
+  void release_leases() {
+    for (std::size_t i = 0; i < leaders_.size(); ++i) {
+      if (leaders_.at(i).standing == Standing::kLeader) update(i, {Standing::kNone, {}, {}});
     }
     lines_.write();
-    std::vector<LeftLease> leases;
-    for (auto& [index, had] : not_seen_released_) {
-      leases.push_back({{full_key(options_, options_.keys[index]), had.holder}, had.token});
+    std::vector<OrphanedLease> leases;
+    for (const auto& [index, led] : leaders_.take_unreleased()) {
+      leases.push_back({full_key(options_, options_.keys[index]), led.holder, led.token});
     }
-    not_seen_released_.clear();
-    settle_for_keeper(location_, candidate_, leases, options_.timeline.connect);
+    release_orphans(location_, candidate_, leases, options_.timeline.connect);
   }
 
   void conclude(const LinkMessage& word) {
-    // What was asked of us has been done.
+    // We were told to stop, and have.
     if (stopping_) return;
     if (static_cast<Outcome>(word.verdict) == Outcome::kFailed) {
-      const auto trouble = static_cast<Trouble>(word.value);
-      status_ = trouble == Trouble::kDenied ? kExitDenied : kExitConfig;
+      status_ = exit_status_of(static_cast<Trouble>(word.value));
       return;
     }
     status_ = shell_status(word.status);
     if (const auto why = why_not_run(word.status, options_.command[0])) {
-      reporter_.error(describe_place(options_.keys.front(), location_) + ": " + *why);
+      reporter_.error(describe_key(options_.keys.front(), describe(location_)) + ": " + *why);
     }
     if (word.status.kind == JobStatus::Kind::kSignaled) dies_of_ = word.status.value;
   }
@@ -155,15 +187,15 @@ class Elect : public FrontDuty {
     wait_until([] { return false; }, BootClock::now() + kPauseBeforeKeeper);
   }
 
-  /// Says what is to be said and lets the hooks end, which are killed after a ttl.
-  void take_leave() {
+  /// Writes what is left to write, and waits for the hooks for up to a ttl.
+  void finish_output() {
     hooks_.advance(BootClock::now());
     wait_until([&] { return !hooks_.is_busy() && !lines_.has_unwritten(); },
                BootClock::now() + (hooks_.is_busy() ? options_.timeline.ttl : kLastWords));
     hooks_.give_up();
   }
 
-  /// Goes on with our own duties while there is no keeper, until `done` or `latest`.
+  /// Keeps up the output and the hooks while there is no keeper, until `done` or `latest`.
   template <typename Done>
   void wait_until(const Done& done, Time latest) {
     Poller poller;
@@ -182,7 +214,7 @@ class Elect : public FrontDuty {
     }
   }
 
-  // --- What the guard asks of us ---
+  // --- FrontDuty ---
 
   void watch(Poller& poller) override {
     lines_.watch(poller);
@@ -201,30 +233,30 @@ class Elect : public FrontDuty {
   void advance(const Poller& poller, Time now) override {
     lines_.advance(poller);
     hooks_.advance(now);
-    tell_service_manager(now);
-    if (!stopping_) look_around(poller, now);
+    notify_service_manager(now);
+    if (!stopping_) check_callers(poller, now);
     if (std::exchange(has_old_news_, false)) orders_.push_back(Order::kRepeat);
     while (link_ != nullptr && !orders_.empty() && give_order(*link_, orders_.front())) {
       orders_.pop_front();
     }
-    if (std::exchange(says_hung_, false)) {
-      reporter_.warning(
-          "no SIGUSR1 has come in time (--keepalive-timeout): resigning until one does");
+    if (std::exchange(reports_hung_, false)) {
+      reporter_.warning("no SIGUSR1 arrived within --keepalive-timeout: resigning until one does");
     }
-    // Last, since the time is stale afterwards. The keeper renews on.
+    // Last, since the time is stale afterwards. The keeper goes on renewing.
     if (std::exchange(stop_key_, false)) stop_ourselves();
   }
 
-  void look_around(const Poller& poller, Time now) {
+  /// Whether whoever started us, reads us or keeps us alive is still there.
+  void check_callers(const Poller& poller, Time now) {
     if (parent_ && (parent_->is_gone(poller) || is_hung_up(STDIN_FILENO, poller))) stop(0);
-    // Without a command or hooks, what we say is all that we are there for.
-    const bool only_says =
+    // Without a command or hooks, the output is our only purpose.
+    const bool only_prints =
         !has_command() && options_.on_leader.empty() && options_.on_follower.empty();
-    if (only_says && lines_.is_reader_gone()) stop(SIGPIPE);
+    if (only_prints && lines_.is_reader_gone()) stop(SIGPIPE);
     if (watches_keepalive() && now >= alive_at_ + options_.keepalive_timeout) {
       is_hung_ = true;
-      says_hung_ = true;
-      orders_.push_back(Order::kRest);
+      reports_hung_ = true;
+      orders_.push_back(Order::kSuspend);
     }
   }
 
@@ -246,7 +278,7 @@ class Elect : public FrontDuty {
       case SIGUSR1:
         if (options_.keepalive_timeout == Duration::zero()) return !has_command();
         alive_at_ = BootClock::now();
-        if (std::exchange(is_hung_, false)) orders_.push_back(Order::kStand);
+        if (std::exchange(is_hung_, false)) orders_.push_back(Order::kResume);
         return true;
       case SIGTSTP:
         stop_key_ = true;
@@ -260,68 +292,53 @@ class Elect : public FrontDuty {
 
   void hear(const LinkMessage& message) override {
     if (message.kind != LinkMessage::Kind::kStanding) return;
-    const StandingNews news = standing_news(message);
+    const LeadershipNews news = leadership_news(message);
     if (news.leadership.standing == Standing::kFollower && runs_under(news.leadership.holder)) {
-      if (!stopping_) refuse_nested(news.contest);
+      if (!stopping_) refuse_nested(news.campaign);
       return;
     }
-    // We may have slept, or been stopped, for longer than a leader leads that nobody hears of; or
-    // it leads on, which the keeper then tells once more.
+    // We may have been stopped for longer than this leadership lasts without a renewal. If it has
+    // been renewed since, the keeper reports it once more.
     if (news.leadership.standing == Standing::kLeader && BootClock::now() >= news.good_until) {
-      learn(news.contest, {Standing::kNone, {}, {}});
-      not_seen_released_[news.contest] = news.leadership;
+      update(news.campaign, {Standing::kNone, {}, {}});
+      leaders_.record_unreleased(news.campaign, news.leadership);
       has_old_news_ = true;
       return;
     }
-    learn(news.contest, news.leadership);
+    update(news.campaign, news.leadership);
   }
 
-  void hear(const ChildChange& change) override { hooks_.hear(change); }
+  void hear(const ChildChange& change) override { hooks_.handle(change); }
 
   void refuse_nested(std::size_t index) {
     status_ = kExitUsage;
     stop(0);
-    reporter_.error(describe_place(options_.keys[index], location_) + ": " + kRefusalOfNested);
+    reporter_.error(describe_key(options_.keys[index], describe(location_)) + ": " +
+                    kRefusalOfNested);
   }
 
   void hear_alive(const std::vector<Survivor>& alive) override {
     reporter_.error(survivors_of_keeper(alive));
   }
 
-  // --- What we know and say ---
+  // --- What we know and report ---
 
-  void learn(std::size_t index, const Leadership& leadership) {
-    Leadership& known = leaderships_[index];
-    known_ += known.standing == Standing::kUnknown ? 1 : 0;
-    leading_ -= known.standing == Standing::kLeader ? 1 : 0;
-    leading_ += leadership.standing == Standing::kLeader ? 1 : 0;
-    note_lease(index, known, leadership);
-    known = leadership;
-    lines_.say(index, leadership);
-    hooks_.say(index, leadership);
+  void update(std::size_t index, const Leadership& leadership) {
+    leaders_.update(index, leadership);
+    lines_.add(index, leadership);
+    hooks_.update(index, leadership);
   }
 
-  void tell_service_manager(Time now) {
+  void notify_service_manager(Time now) {
     if (service_.is_there()) {
-      service_.status("leader of " + std::to_string(leading_) + " of " +
-                      std::to_string(leaderships_.size()) + " keys");
-      if (known_ == leaderships_.size()) service_.ready();
+      service_.status("leader of " + std::to_string(leaders_.led()) + " of " +
+                      std::to_string(leaders_.size()) + " keys");
+      if (leaders_.are_complete()) service_.ready();
     }
     service_.beat(now);
   }
 
-  /// Who leads no more gives its lease back only then, and may be killed before.
-  void note_lease(std::size_t index, const Leadership& before, const Leadership& now) {
-    const bool is_led_by_anybody =
-        now.standing == Standing::kLeader || now.standing == Standing::kFollower;
-    if (is_led_by_anybody) {
-      not_seen_released_.erase(index);
-    } else if (before.standing == Standing::kLeader) {
-      not_seen_released_[index] = before;
-    }
-  }
-
-  /// Ends the election; `signo` is what we die of then, 0: nothing.
+  /// Ends the election, and then us: by the signal `signo`, or by an exit if that is 0.
   void stop(int signo) {
     if (stopping_) return;
     stopping_ = true;
@@ -335,7 +352,7 @@ class Elect : public FrontDuty {
     return options_.keepalive_timeout != Duration::zero() && !is_hung_ && !stopping_;
   }
 
-  /// How long a reader that does not read may hold up our end.
+  /// How long a reader that does not read may delay our end.
   static constexpr Duration kLastWords = std::chrono::milliseconds(100);
 
   const Options& options_;
@@ -350,18 +367,13 @@ class Elect : public FrontDuty {
   std::optional<ParentWatch> parent_;  ///< for --die-with-parent
 
   KeeperLink* link_ = nullptr;  ///< to the present keeper
-  std::deque<Order> orders_;    ///< that the link had no room for yet
-  std::vector<Leadership> leaderships_;
-  /// By key: what its keeper has led last, where that may still have the lease though it leads no
-  /// more.
-  std::map<std::size_t, Leadership> not_seen_released_;
-  std::size_t known_ = 0;  ///< keys of which something was heard
-  std::size_t leading_ = 0;
+  std::deque<Order> orders_;    ///< not given yet, since the link had no room
+  KnownLeaders leaders_;
   Time alive_at_;              ///< when the last SIGUSR1 came
-  bool has_old_news_ = false;  ///< of a leadership that may have ended since
-  bool is_hung_ = false;       ///< none has come in time
-  bool says_hung_ = false;     ///< that is to be said once the order is given
-  bool stop_key_ = false;      ///< we are to stop as a terminal's key stops a process
+  bool has_old_news_ = false;  ///< about a leadership that may have ended since
+  bool is_hung_ = false;       ///< no SIGUSR1 has come in time
+  bool reports_hung_ = false;  ///< that is to be reported once the order is given
+  bool stop_key_ = false;      ///< the terminal's stop key was pressed
   bool stopping_ = false;
   int status_ = kExitOk;
   int dies_of_ = 0;

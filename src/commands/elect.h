@@ -4,8 +4,8 @@
 
 namespace cluster_leader {
 
-/// `cluster-leader elect`: stands in the election of every key for ever and says each change of
-/// state, until it is told to stop. Returns the exit status.
+/// `cluster-leader elect`: campaigns for every key and reports each change of state, until it is
+/// told to stop. Returns the exit status.
 int elect(const Options& options);
 
 }  // namespace cluster_leader

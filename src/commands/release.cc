@@ -4,10 +4,12 @@
 #include <string>
 
 #include "base/exit_code.h"
-#include "commands/looking.h"
-#include "commands/place.h"
-#include "commands/reporter.h"
-#include "commands/table.h"
+#include "commands/lease_text.h"
+#include "commands/setup.h"
+#include "report/reporter.h"
+#include "report/standard_output.h"
+#include "report/table.h"
+#include "report/wording.h"
 
 namespace cluster_leader {
 
@@ -21,7 +23,7 @@ std::string line_about(const std::string& key, const LeaseView& before) {
       line += "parked for " + visible(before.node);
       break;
     case LeaseView::State::kResting:
-      line += "kept after the run of " + holder_of(before);
+      line += "kept free after the run of " + holder_of(before);
       break;
     case LeaseView::State::kVanished:
       line += "without its lock, and last held by " + holder_of(before);
@@ -37,8 +39,8 @@ std::string line_about(const std::string& key, const LeaseView& before) {
 }  // namespace
 
 int release(const Options& options) {
-  prepare_to_look();
-  Reporter reporter(options);
+  prepare_standard_descriptors();
+  Reporter reporter(log_style(options));
   std::string fault;
   const std::optional<Location> location = make_location(options, fault);
   if (!location) {
@@ -46,8 +48,8 @@ int release(const Options& options) {
     return kExitConfig;
   }
   const std::string& key = options.keys.front();
-  const std::string where = describe_place(key, *location);
-  const auto evicted = open_registry(*location)->evict({options.prefix + key}, this_node(options),
+  const std::string where = describe_key(key, describe(*location));
+  const auto evicted = open_registry(*location)->evict(full_key(options, key), this_node(options),
                                                        options.timeline.connect);
   if (const auto* failed = std::get_if<Failed>(&evicted)) {
     // After one whose answer was lost the lease may be gone.
@@ -61,12 +63,12 @@ int release(const Options& options) {
       return kExitOk;
     case Evicted::Kind::kOthers:
       reporter.error(where + ": it " + sentence_about(before) +
-                     ", which is not this node; --force releases it all the same");
+                     ", which is not this node; --force releases it anyway");
       return kExitFollower;
     case Evicted::Kind::kReleased:
       break;
   }
-  return say(line_about(key, before), reporter) ? kExitOk : kExitOs;
+  return print(line_about(key, before), reporter) ? kExitOk : kExitOs;
 }
 
 }  // namespace cluster_leader

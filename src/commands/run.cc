@@ -12,23 +12,22 @@
 #include "base/exit_code.h"
 #include "base/poller.h"
 #include "base/random.h"
-#include "commands/advice.h"
-#include "commands/candidate.h"
-#include "commands/keeper.h"
-#include "commands/keeper_death.h"
-#include "commands/lease_environment.h"
-#include "commands/metrics_file.h"
-#include "commands/place.h"
-#include "commands/reporter.h"
-#include "commands/result_file.h"
-#include "commands/run_ending.h"
-#include "commands/session.h"
-#include "commands/settle_for_keeper.h"
+#include "commands/setup.h"
 #include "process/descriptors.h"
 #include "process/front.h"
 #include "process/parent.h"
 #include "process/proc.h"
+#include "report/metrics_file.h"
+#include "report/reporter.h"
+#include "report/result_file.h"
+#include "report/run_ending.h"
+#include "report/wording.h"
 #include "store/location.h"
+#include "supervise/keeper.h"
+#include "supervise/keeper_death.h"
+#include "supervise/lease_environment.h"
+#include "supervise/orphaned_leases.h"
+#include "supervise/session.h"
 
 namespace cluster_leader {
 
@@ -65,25 +64,27 @@ class Run {
   explicit Run(const Options& options)
       : options_(options),
         inherited_(InheritedSignals::capture()),
-        reporter_(options),
+        reporter_(log_style(options)),
         signals_(inherited_),
         terminal_(has_terminal()),
         candidate_(make_candidate(options)),
-        claim_{full_key(options, key()), {}} {
+        key_(full_key(options, name())) {
+    ending_.key = name();
+    ending_.node = options.node;
     if (options.die_with_parent) parent_.emplace();
   }
 
   [[noreturn]] void operator()() {
     const RunEnding ending = go();
-    tell_files(ending);
+    write_files(ending);
     if (ending.signal != 0) die_of(ending.signal);
-    // Everything is said and written. To take apart what the kernel takes back at once would be a
-    // twentieth of a short run.
+    // Everything is written. Freeing what the kernel takes back at once would cost a twentieth of a
+    // short run.
     ::_exit(ending.status);
   }
 
  private:
-  const std::string& key() const { return options_.keys.front(); }
+  const std::string& name() const { return options_.keys.front(); }
   const Supervisor& supervisor() const { return session_->at(0).supervisor; }
 
   RunEnding go() {
@@ -96,16 +97,17 @@ class Run {
     }
     if (!proc_is_ours()) {
       // Looking for descendants in other ways takes longer than a lease can wait.
-      reporter_.error("needs a /proc of its own PID namespace, to find all processes of the job");
+      reporter_.error(
+          "/proc must show this PID namespace, so that all processes of the job can be found");
       return end(RunEnding::Outcome::kError, kExitOs);
     }
     location_ = *location;
-    where_ = describe_place(key(), location_);
-    advise();
+    where_ = describe_key(name(), describe(location_));
+    report_hints();
     open_session(open_store(location_, candidate_),
                  Supervisor(options_.timeline, options_.policy, random_u64(), BootClock::now()));
-    const bool granted = stand();
-    claim_.holder = session_->at(0).own;
+    const bool granted = campaign();
+    ending_.holder = session_->at(0).own;
     ending_.decided_ms = wall_clock_ms();
     ending_.leader = session_->at(0).leader();
     if (granted) return supervise();
@@ -129,13 +131,13 @@ class Run {
     session_.emplace(
         std::move(store), describe(location_), [this] { return new_holder(options_.node); },
         reporter_);
-    session_->add(claim_.key, key(), supervisor);
+    session_->add(key_, name(), supervisor);
   }
 
-  /// Tells the supervisor of `event`. What is left to do then shows in its phase.
-  void tell(const Event& event) {
+  /// Passes `event` to the supervisor, whose phase then says what is left to do.
+  void step(const Event& event) {
     ToDos rest;
-    session_->tell(0, event, BootClock::now(), rest);
+    session_->step(0, event, BootClock::now(), rest);
   }
 
   RunEnding end(RunEnding::Outcome outcome, int status, int signal = 0) {
@@ -145,8 +147,8 @@ class Run {
     return ending_;
   }
 
-  void advise() {
-    advise_on_ttl(options_.timeline, reporter_);
+  void report_hints() {
+    report_ttl_hint(options_.timeline, reporter_);
     if (options_.aftermath.park) {
       reporter_.info("the key stays parked to this node for a ttl after the job (" +
                      std::to_string(ceil_ms(options_.timeline.ttl)) +
@@ -154,14 +156,14 @@ class Run {
     }
   }
 
-  /// Stands as a candidate. True if the lease is ours and the job is to be started.
-  bool stand() {
+  /// Campaigns for the lease. True if it was granted and the job is to be started.
+  bool campaign() {
     Poller poller;
     for (;;) {
-      // A grant is not the end: a signal that came with it, or before, counts first; and we may
-      // have been stopped by one for longer than the lease lasts.
+      // After a grant, too: a signal that came with it or before it goes first, and we may have
+      // been stopped by one for longer than the lease lasts.
       take_signals();
-      tell(Tick{});
+      step(Tick{});
       if (supervisor().phase() == Phase::kDone) return false;
       if (supervisor().phase() == Phase::kGranted) return true;
       session_->watch(poller);
@@ -170,16 +172,16 @@ class Run {
       ToDos rest;
       session_->advance(poller, poller.wait(session_->wake_at()), rest);
       if (parent_ && parent_->is_gone(poller)) abort_for(SIGTERM);
-      if (is_nested()) tell(AbortAsked{});
+      if (is_nested()) step(AbortAsked{});
     }
   }
 
-  /// Whether the lease that stands in our way ends only after us.
+  /// Whether the lease that we wait for ends only after us.
   bool is_nested() const { return runs_under(session_->at(0).other); }
 
   void abort_for(int signo) {
     if (aborted_by_ == 0) aborted_by_ = signo;
-    tell(AbortAsked{});
+    step(AbortAsked{});
   }
 
   void take_signals() {
@@ -195,13 +197,13 @@ class Run {
   }
 
   RunEnding follow() {
-    const Contest& contest = session_->at(0);
-    if (contest.done) {
-      ending_.joined = *contest.done;
-      reporter_.info(where_ + ": follower; the run of " + contest.leader() +
+    const Campaign& campaign = session_->at(0);
+    if (campaign.done) {
+      ending_.joined = *campaign.done;
+      reporter_.info(where_ + ": follower; the run of " + campaign.leader() +
                      " ended well and is not repeated yet");
     } else {
-      const HolderId& other = contest.other;
+      const HolderId& other = campaign.other;
       reporter_.info(where_ + ": follower" +
                      (other.value.empty() ? "" : "; " + describe_holder(other)));
     }
@@ -218,17 +220,12 @@ class Run {
     return end(RunEnding::Outcome::kJoined, done.result.status);
   }
 
-  /// No lease is to be had: what the user wants to happen then.
+  /// There is no lease to get: does what --if-unavailable says.
   RunEnding do_without_server() {
     const Trouble trouble = supervisor().trouble();
-    if (trouble == Trouble::kExhausted) {
+    if (trouble == Trouble::kExhausted || is_permanent(trouble)) {
       reporter_.error(failure());
-      return end(RunEnding::Outcome::kError, kExitOs);
-    }
-    if (is_permanent(trouble)) {
-      reporter_.error(failure());
-      return end(RunEnding::Outcome::kError,
-                 trouble == Trouble::kDenied ? kExitDenied : kExitConfig);
+      return end(RunEnding::Outcome::kError, exit_status_of(trouble));
     }
     switch (options_.if_unavailable) {
       case Options::IfUnavailable::kFail:
@@ -251,42 +248,56 @@ class Run {
     return where_ + ": " + (failure.empty() ? "no usable answer" : failure);
   }
 
+  KeeperPlan keeper_plan() const {
+    KeeperPlan plan;
+    plan.terms.kind = TermPolicy::Kind::kOne;
+    plan.terms.has_command = true;
+    plan.timeline = options_.timeline;
+    plan.command = options_.command;
+    plan.environment = {.node = options_.node, .ttl = options_.timeline.ttl};
+    plan.inherited = inherited_;
+    plan.terminal_group = terminal_ ? ::getpgrp() : 0;
+    plan.stop_signal = options_.stop_signal;
+    plan.names_leftovers = log_style(options_).verbose;
+    return plan;
+  }
+
   /// From the fork of the keeper to the end.
   RunEnding supervise() {
     const Supervisor supervisor = this->supervisor();
     reporter_.info(where_ + ": leader, token " + std::to_string(supervisor.token().value));
     ending_.token = supervisor.token();
-    const KeeperDuty duty{options_, inherited_, terminal_ ? ::getpgrp() : 0};
+    const KeeperPlan plan = keeper_plan();
     std::optional<KeeperLink> link;
     std::optional<Keeper> keeper;
     try {
       link.emplace();
       link->set_deadline(supervisor.kill_at());
-      // Made here, where its failure can still be answered with a release on the open connection.
+      // Made here, where the open connection can still release the lease if this fails.
       Poller poller;
       keeper = fork_keeper(*link, terminal_, [&](int front_pidfd) {
-        return keep(*session_, duty, poller, *link, signals_, front_pidfd, reporter_);
+        return keep(*session_, plan, poller, *link, signals_, front_pidfd, reporter_);
       });
     } catch (const std::system_error& error) {
-      // Its descriptors are free for giving the lease back.
+      // The release may need its descriptors.
       link.reset();
-      return give_back(error);
+      return release_unused(error);
     }
-    // The connection is the keeper's now; ours closes without a word to the server.
+    // The keeper has the connection now; our copy is closed without a word to the server.
     session_.reset();
     let_go_of_caller();
     RunDuty duty_of_front(parent_ ? &*parent_ : nullptr, *link, reporter_, where_);
     const KeeperEnd end_of_keeper = stand_guard(*keeper, *link, signals_, terminal_,
                                                 options_.timeline.margin / 3, duty_of_front);
-    if (!end_of_keeper.last_word) return outlive(end_of_keeper, supervisor);
+    if (!end_of_keeper.last_word) return end_for_keeper(end_of_keeper, supervisor);
     return conclude(*end_of_keeper.last_word);
   }
 
-  /// The keeper is dead and so is the job; what the keeper had goes back.
-  RunEnding outlive(const KeeperEnd& keeper, const Supervisor& supervisor) {
+  /// The keeper is dead, and so is the job: releases the lease.
+  RunEnding end_for_keeper(const KeeperEnd& keeper, const Supervisor& supervisor) {
     if (supervisor.is_leased()) {
-      settle_for_keeper(location_, candidate_, {{claim_, supervisor.token()}},
-                        options_.timeline.connect);
+      release_orphans(location_, candidate_, {{key_, ending_.holder, supervisor.token()}},
+                      options_.timeline.connect);
     }
     const KeeperDeath death = keeper_death(keeper);
     reporter_.error(where_ + ": " + death.text + (keeper.killed_job ? "; killed the job" : ""));
@@ -294,9 +305,9 @@ class Run {
                death.status);
   }
 
-  /// The job could not be started for want of something; the lease goes back at once.
-  RunEnding give_back(const std::system_error& error) {
-    tell(StartFailed{});
+  /// The operating system would not start the job: releases the lease at once.
+  RunEnding release_unused(const std::system_error& error) {
+    step(StartFailed{});
     for (Poller poller; supervisor().phase() != Phase::kDone;) {
       session_->watch(poller);
       ToDos rest;
@@ -328,16 +339,14 @@ class Run {
     return end(RunEnding::Outcome::kRan, status, was_killed ? word.status.value : 0);
   }
 
-  void tell_files(const RunEnding& ending) {
+  void write_files(const RunEnding& ending) {
     const auto write = [&](const std::string& path, auto&& write_file) {
       if (path.empty()) return;
-      // The job's status is worth more than the file: a failure is only told.
+      // The job's status is worth more than the file: a failure is only reported.
       if (const auto fault = write_file()) reporter_.error("cannot write " + path + ": " + *fault);
     };
-    write(options_.result_file,
-          [&] { return write_result_file(options_.result_file, options_, claim_, ending); });
-    write(options_.metrics_file,
-          [&] { return write_metrics_file(options_.metrics_file, options_, ending); });
+    write(options_.result_file, [&] { return write_result_file(options_.result_file, ending); });
+    write(options_.metrics_file, [&] { return write_metrics_file(options_.metrics_file, ending); });
   }
 
   const Options& options_;
@@ -346,12 +355,12 @@ class Run {
   SignalReader signals_;
   bool terminal_;
   Candidate candidate_;
-  Claim claim_;                        ///< under the holder id of the last acquisition
+  Key key_;
   std::optional<ParentWatch> parent_;  ///< for --die-with-parent
   Location location_;
   std::string where_;
   std::optional<Session> session_;
-  RunEnding ending_;  ///< what is known so far
+  RunEnding ending_;  ///< as far as it is known
   int aborted_by_ = 0;
 };
 

@@ -11,10 +11,11 @@
 #include "base/exit_code.h"
 #include "base/poller.h"
 #include "base/wall_time.h"
-#include "commands/looking.h"
-#include "commands/place.h"
-#include "commands/reporter.h"
-#include "commands/table.h"
+#include "commands/lease_text.h"
+#include "commands/setup.h"
+#include "report/reporter.h"
+#include "report/standard_output.h"
+#include "report/table.h"
 
 namespace cluster_leader {
 
@@ -119,7 +120,7 @@ class Status {
       : options_(options),
         where_(describe(location)),
         registry_(open_registry(location)),
-        reporter_(options) {}
+        reporter_(log_style(options)) {}
 
   int once() { return show("", ""); }
 
@@ -150,7 +151,7 @@ class Status {
                   ? status_json(options_, listing.views)
                   : status_table(options_, listing.views, wants_colour());
     }
-    if (!say(text, reporter_)) return kExitOs;
+    if (!print(text, reporter_)) return kExitOs;
     if (failed != nullptr) {
       reporter_.error(where_ + ": " + failed->text);
       return exit_status_of(failed->trouble);
@@ -167,7 +168,7 @@ class Status {
     if (options_.keys.empty()) return registry_->list(options_.prefix, patience);
     std::vector<Key> keys;
     keys.reserve(options_.keys.size());
-    for (const std::string& key : options_.keys) keys.push_back({options_.prefix + key});
+    for (const std::string& key : options_.keys) keys.push_back(full_key(options_, key));
     return registry_->show(keys, patience);
   }
 
@@ -197,11 +198,11 @@ std::string status_json(const Options& options, const std::vector<LeaseView>& vi
 }
 
 int status(const Options& options) {
-  prepare_to_look();
+  prepare_standard_descriptors();
   std::string fault;
   const std::optional<Location> location = make_location(options, fault);
   if (!location) {
-    Reporter(options).error(fault);
+    Reporter(log_style(options)).error(fault);
     return kExitConfig;
   }
   Status status(options, *location);

@@ -8,27 +8,27 @@
 
 namespace cluster_leader {
 
-/// `cluster-leader status`: shows the keys that are asked for, or all in use. 0 if all were read.
+/// `cluster-leader status`: shows the given keys, or all in use. Returns 0 if all were read.
 int status(const Options& options);
 
 /// The table that `status` shows.
 std::string status_table(const Options& options, const std::vector<LeaseView>& views,
                          bool coloured);
 
-/// The same as one line of JSON, an array with an object for each key. Its members, null where
-/// nothing is known or there is nothing to know:
+/// The same as one line of JSON: an array with an object for each key. Its members, null if they
+/// are not known or do not apply:
 ///
 ///   key               without the prefix
-///   state             free, held, parked, resting, vanished, done or garbage (see
-///   LeaseView::State) node              label of the holder, or of whom the key is parked for
-///   host, pid         of the process that has, or before it was parked had, the lease
+///   state             free, held, parked, resting, vanished, done, garbage (LeaseView::State)
+///   node              label of the holder, or of the node that the key is parked for
+///   host, pid         of the process that has the lease, or had it before the key was parked
 ///   command, since    what it runs, and when the lease began
 ///   ttl_ms            of the holder
 ///   ttl_remaining_ms  how long the state lasts if nobody does anything
-///   token             of the lease; for a key that is free, of the last one
+///   token             of the lease; for a free key, of the last one
 ///   waiters           how many listen for a release, not counting the holder
-///   holder            what stands at the key
-///   fault             one line about what makes no sense there
+///   holder            the value of the key
+///   fault             one line about a value or record that is not ours
 std::string status_json(const Options& options, const std::vector<LeaseView>& views);
 
 }  // namespace cluster_leader

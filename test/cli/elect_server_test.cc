@@ -65,7 +65,7 @@ TEST_F(ElectServerTest, KilledServerIsDownAndServedAgainWhenItIsBack) {
   expect_recovery();
   EXPECT_EQ(fault_in({&*leader_, &*follower_}), "") << transcript();
   // One line for the outage, and one more of whoever has lost its lease by it.
-  expect_one_line(follower_->process().err(), {"warning", "job-a", "trying on"});
+  expect_one_line(follower_->process().err(), {"warning", "job-a", "still trying"});
 }
 
 TEST_F(ElectServerTest, FollowerThatFindsAYoungServerFollowsAsSoonAsTheLeaderIsBackThere) {
@@ -94,7 +94,7 @@ TEST_F(ElectServerTest, OutageOfManyKeysIsOneLineOnStderr) {
   ASSERT_TRUE(eventually([&] { return follower.count("follower") == 100; }));
   server_.kill();
   ASSERT_TRUE(eventually([&] { return follower.count("down") == 100; })) << follower.count("down");
-  expect_one_line(follower.process().err(), {"warning", "key-", "trying on"});
+  expect_one_line(follower.process().err(), {"warning", "key-", "still trying"});
 }
 
 TEST_F(ElectServerTest, PasswordThatIsChangedMeanwhileIsAnOutage) {

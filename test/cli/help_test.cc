@@ -183,10 +183,10 @@ TEST(ManualTest, HasEveryStateAndNoOthers) {
   const std::string kDefined = "\n {5}([a-z]+) {2,}";
   for (const Subsection& part : subsections("ELECT")) {
     if (part.title != "States") continue;
-    EXPECT_EQ(all(part.text, kDefined), words_of("commands/state_lines.cc", "standing_name"));
+    EXPECT_EQ(all(part.text, kDefined), words_of("report/state_lines.cc", "standing_name"));
   }
   const std::string status = section("STATUS");
-  const Names in_program = words_of("commands/looking.cc", "state_name");
+  const Names in_program = words_of("commands/lease_text.cc", "state_name");
   EXPECT_THAT(in_program, Contains("vanished"));
   EXPECT_EQ(all(status, kDefined), in_program);
 }

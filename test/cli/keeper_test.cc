@@ -110,7 +110,7 @@ TEST_F(KeeperTest, ThatFailsIsMadeAnewByAnElection) {
   ASSERT_TRUE(elector.says({"leader", "none", "leader"})) << elector.transcript();
   EXPECT_NE(elector.keeper(), keeper);
   expect_one_line(elector.process().err(),
-                  {"the keeper failed", "poll: Invalid argument; making a new one"});
+                  {"the keeper failed", "poll: Invalid argument; starting a new one"});
   EXPECT_EQ(elector.stop().status(), 0);
 }
 

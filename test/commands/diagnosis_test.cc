@@ -123,14 +123,14 @@ TEST_F(DiagnosisTest, TheLoginSaysAsWhom) {
   location_.credentials.user = "job";
   expect("login", Result::kOk, "as job");
   checkup_.speaks_resp2 = true;
-  expect("login", Result::kOk, "old protocol");
+  expect("login", Result::kOk, "RESP2");
 }
 
 TEST_F(DiagnosisTest, EachMissingRightIsNamedWithHowToGiveIt) {
   location_.credentials.user = "job";
   checkup_.refusals = {{"publish", Refusal::Cause::kCommand}, {"scan", Refusal::Cause::kCommand}};
   expect("rights", Result::kWarning, "no publish", "ACL SETUSER job +publish +scan");
-  expect("rights", Result::kWarning, "who waits does not hear");
+  expect("rights", Result::kWarning, "not woken by a release");
   EXPECT_EQ(status(), 0);
   checkup_.refusals = {{"hdel", Refusal::Cause::kCommand}};
   expect("rights", Result::kFailed, "no hdel", "ACL SETUSER job +hdel");
@@ -177,10 +177,10 @@ TEST_F(DiagnosisTest, AYoungServerGrantsNothingYet) {
   checkup_.facts->uptime_s = 3;
   checkup_.lease->not_granted =
       Failed{Trouble::kNotServing, "the server started 3 s ago", false, {}};
-  expect("uptime", Result::kWarning, "nothing for 8 s yet", "wait");
+  expect("uptime", Result::kWarning, "no lease for another 8 s", "wait");
   expect("lease", Result::kOk, "none is granted yet");
   checkup_.facts->uptime_s = 10;
-  expect("uptime", Result::kWarning, "nothing for 1 s yet");
+  expect("uptime", Result::kWarning, "no lease for another 1 s");
   checkup_.facts->uptime_s = 11;
   expect("uptime", Result::kOk, "11.0s");
   // It is old enough, so that this is something else.
@@ -203,7 +203,7 @@ TEST_F(DiagnosisTest, WhatARestartForgetsIsTold) {
 
 TEST_F(DiagnosisTest, EveryPolicyButNoevictionMayEvictLeases) {
   checkup_.facts->eviction = "allkeys-lru";
-  expect("eviction", Result::kOk, "no maxmemory");
+  expect("eviction", Result::kOk, "maxmemory is not set");
   checkup_.facts->max_memory = 100 << 20;
   for (const std::string policy : {"volatile-lru", "volatile-ttl", "allkeys-random"}) {
     checkup_.facts->eviction = policy;
@@ -217,7 +217,7 @@ TEST_F(DiagnosisTest, EveryPolicyButNoevictionMayEvictLeases) {
 TEST_F(DiagnosisTest, ReplicasMakeFailoversLoseLeases) {
   expect("replicas", Result::kOk, "none");
   checkup_.facts->replicas = 2;
-  expect("replicas", Result::kWarning, "2, and no min-replicas-to-write",
+  expect("replicas", Result::kWarning, "2, and min-replicas-to-write is off",
          "min-replicas-to-write 1");
   checkup_.facts->good_replicas = 1;
   expect("replicas", Result::kOk, "2, of which 1");
@@ -265,7 +265,7 @@ TEST_F(DiagnosisTest, TheTtlMustSuitTheWorstAnswer) {
   checkup_.lease->round_trips[7] = 166ms;
   expect("timing", Result::kWarning, "less than 4 times", "--ttl 4 s or more");
   checkup_.lease->round_trips[7] = 167ms;
-  expect("timing", Result::kFailed, "less than the worst answer", "--ttl 5 s or more");
+  expect("timing", Result::kFailed, "less than the slowest answer", "--ttl 5 s or more");
   EXPECT_EQ(status(), 78);
   // With the ttl that is advised, all is well.
   timeline_ = Timeline::of(5s);

@@ -7,7 +7,8 @@
 #include <string>
 
 #include "commands/check.h"
-#include "commands/looking.h"
+#include "commands/lease_text.h"
+#include "commands/setup.h"
 #include "commands/status.h"
 
 namespace cluster_leader {
@@ -83,9 +84,9 @@ TEST(CheckLineTest, WithoutAHolderThereIsNoLeader) {
   EXPECT_EQ(check_text(in(State::kFree)), "none: job-a is free\n");
   EXPECT_EQ(check_text(in(State::kParked)), "none: job-a is parked for web-1 for 8.2s\n");
   EXPECT_EQ(check_text(in(State::kResting)),
-            "none: job-a is nobody's for 8.2s after the run of web-1\n");
+            "none: job-a is kept free for 8.2s after a run on web-1\n");
   EXPECT_EQ(check_text(in(State::kDone)),
-            "none: job-a has been run and is not repeated for 8.2s\n");
+            "none: job-a has been run and is not run again for 8.2s\n");
   EXPECT_EQ(check_text(in(State::kVanished)),
             "none: job-a has lost its lock, which web-1 (host-1:4711) may set again for 8.2s\n");
 }

@@ -1,0 +1,74 @@
+#include "commands/lease_text.h"
+
+#include <algorithm>
+
+#include "report/table.h"
+
+namespace cluster_leader {
+
+using State = LeaseView::State;
+
+const char* state_name(State state) {
+  switch (state) {
+    case State::kFree:
+      return "free";
+    case State::kHeld:
+      return "held";
+    case State::kParked:
+      return "parked";
+    case State::kResting:
+      return "resting";
+    case State::kVanished:
+      return "vanished";
+    case State::kDone:
+      return "done";
+    case State::kGarbage:
+      break;
+  }
+  return "garbage";
+}
+
+std::string short_duration(Duration duration) {
+  using std::chrono::minutes;
+  const std::int64_t ms = std::max<std::int64_t>(ceil_ms(duration), 0);
+  const std::int64_t seconds = ms / 1000;
+  const auto two_digits = [](std::int64_t n) { return std::to_string(100 + n).substr(1); };
+  if (seconds < 60) {
+    return std::to_string(seconds) + '.' + std::to_string(ms % 1000 / 100) + 's';
+  }
+  if (seconds < 3600) return std::to_string(seconds / 60) + 'm' + two_digits(seconds % 60) + 's';
+  if (seconds < 86400) {
+    return std::to_string(seconds / 3600) + 'h' + two_digits(seconds / 60 % 60) + 'm';
+  }
+  return std::to_string(seconds / 86400) + 'd' + two_digits(seconds / 3600 % 24) + 'h';
+}
+
+std::string holder_of(const LeaseView& view) {
+  std::string text = visible(view.node);
+  if (view.host.empty()) return text;
+  return text + " (" + visible(view.host) +
+         (view.pid == 0 ? ")" : ':' + std::to_string(view.pid) + ')');
+}
+
+std::string sentence_about(const LeaseView& view) {
+  const std::string rest = view.remaining ? " for " + short_duration(*view.remaining) : "";
+  switch (view.state) {
+    case State::kFree:
+      return "is free";
+    case State::kHeld:
+      return "is held by " + holder_of(view);
+    case State::kParked:
+      return "is parked for " + visible(view.node) + rest;
+    case State::kResting:
+      return "is kept free" + rest + " after a run on " + visible(view.node);
+    case State::kVanished:
+      return "has lost its lock; " + holder_of(view) + " may set it again" + rest;
+    case State::kDone:
+      return "has been run and is not run again" + rest;
+    case State::kGarbage:
+      break;
+  }
+  return "is not a lease: " + view.fault;
+}
+
+}  // namespace cluster_leader

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "lease/answer.h"
+#include "lease/claim.h"
+#include "options/options.h"
+#include "report/reporter.h"
+#include "store/location.h"
+#include "store/registry.h"
+#include "supervise/lease_environment.h"
+
+// What several verbs make of their options.
+
+namespace cluster_leader {
+
+LogStyle log_style(const Options& options);
+
+/// Where the lease lives; on failure nothing, and `fault` is one line about why.
+std::optional<Location> make_location(const Options& options, std::string& fault);
+
+/// `name` with the prefix, as the server knows it.
+Key full_key(const Options& options, const std::string& name);
+
+/// Who this process campaigns as. `--sticky` and `elect` have an identity; for a plain run it is
+/// not worth reading the two files in /proc that it comes from.
+Candidate make_candidate(const Options& options);
+
+/// A new holder id for one term of this node.
+HolderId new_holder(const std::string& node);
+
+/// Who we are to the holders whose leases we may release.
+Eviction this_node(const Options& options);
+
+/// Reports, under --verbose, what an unusual ttl means.
+void report_ttl_hint(const Timeline& timeline, Reporter& reporter);
+
+/// The exit status of a process that ends for this reason.
+int exit_status_of(Trouble trouble);
+
+}  // namespace cluster_leader

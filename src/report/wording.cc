@@ -1,0 +1,16 @@
+#include "report/wording.h"
+
+namespace cluster_leader {
+
+std::string describe_key(const std::string& key, const std::string& server) {
+  return "key " + key + " at " + server;
+}
+
+std::string describe_holder(const HolderId& holder) {
+  const std::string node = node_of(holder.value);
+  if (is_parked(holder)) return "it is parked for " + node + " (--sticky)";
+  if (is_settled(holder)) return "it is kept after a run on " + node + " (--min-hold)";
+  return "it is held by " + node;
+}
+
+}  // namespace cluster_leader

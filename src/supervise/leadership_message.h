@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstddef>
+
+#include "lease/election.h"
+#include "process/keeper_link.h"
+
+namespace cluster_leader {
+
+/// What the keeper reports to the front about one key.
+struct LeadershipNews {
+  std::size_t campaign = 0;
+  Leadership leadership;
+  /// If we lead: until when, without another renewal; otherwise kNever.
+  Time good_until = kNever;
+};
+
+/// The message with these news. A holder id that is too long for a message, which no id of ours is,
+/// is cut off.
+LinkMessage leadership_message(const LeadershipNews& news);
+
+/// The news in a message. REQUIRES: its kind is kStanding.
+LeadershipNews leadership_news(const LinkMessage& message);
+
+}  // namespace cluster_leader

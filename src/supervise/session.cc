@@ -1,0 +1,237 @@
+#include "supervise/session.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "report/wording.h"
+
+namespace cluster_leader {
+
+namespace {
+
+/// Why `answer` does not tell who has the lease, for people; empty if it does.
+std::string failure_in(const Answer& answer) {
+  if (const auto* young = std::get_if<Young>(&answer)) return describe(*young);
+  const auto* failed = std::get_if<Failed>(&answer);
+  return failed != nullptr ? failed->text : "";
+}
+
+}  // namespace
+
+Session::Session(std::unique_ptr<Store> store, std::string server,
+                 std::function<HolderId()> new_holder, Reporter& reporter)
+    : store_(std::move(store)),
+      server_(std::move(server)),
+      new_holder_(std::move(new_holder)),
+      reporter_(reporter) {}
+
+std::size_t Session::add(Key key, std::string name, const Supervisor& supervisor) {
+  const std::size_t campaign = campaigns_.size();
+  campaigns_.push_back({std::move(name), supervisor, new_holder_(), {}, {}});
+  if (store_) {
+    [[maybe_unused]] const std::size_t claim = store_->add(std::move(key));
+    assert(claim == campaign);
+    store_->set_holder(campaign, campaigns_[campaign].own);
+  }
+  arm(campaign);
+  return campaign;
+}
+
+void Session::begin_term(std::size_t campaign, const Supervisor& supervisor) {
+  Campaign& c = campaigns_[campaign];
+  assert(c.supervisor.phase() == Phase::kDone);
+  const Supervisor earlier = std::exchange(c.supervisor, supervisor);
+  c.supervisor.number_on_from(earlier);
+  c.renewals = 0;
+  c.slowest_renewal = {};
+  renew_id(campaign);
+  arm(campaign);
+}
+
+void Session::renew_id(std::size_t campaign) {
+  Campaign& c = campaigns_[campaign];
+  c.last_own = std::exchange(c.own, new_holder_());
+  store_->set_holder(campaign, c.own);
+}
+
+void Session::step(std::size_t campaign, const Event& event, Time now, ToDos& rest) {
+  Campaign& c = campaigns_[campaign];
+  const Actions actions = c.supervisor.step(event, now);
+  carry_out(campaign, actions, now, rest);
+  update(campaign, after_step(c.leadership, c.supervisor, c.own));
+  arm(campaign);
+}
+
+void Session::carry_out(std::size_t campaign, const Actions& actions, Time now, ToDos& rest) {
+  for (const Action& action : actions) {
+    switch (action.kind) {
+      case Action::Kind::kSend:
+        store_->send(campaign, action.request, now);
+        break;
+      case Action::Kind::kCancel:
+        record_no_answer(campaign);
+        store_->cancel(campaign);
+        break;
+      case Action::Kind::kAbandon:
+        record_no_answer(campaign);
+        store_->abandon(campaign);
+        break;
+      case Action::Kind::kNewId:
+        renew_id(campaign);
+        break;
+      case Action::Kind::kStartJob:
+      case Action::Kind::kStopJob:
+      case Action::Kind::kKillJob:
+      case Action::Kind::kFinish:
+        rest.push_back({campaign, action.kind});
+        break;
+    }
+  }
+}
+
+void Session::update(std::size_t campaign, Leadership leadership) {
+  Campaign& c = campaigns_[campaign];
+  // A token that becomes known later changes nothing for anybody.
+  const bool is_news =
+      leadership.standing != c.leadership.standing || leadership.holder != c.leadership.holder;
+  c.leadership = std::move(leadership);
+  if (is_news) mark_changed(campaign);
+}
+
+void Session::mark_changed(std::size_t campaign) {
+  if (std::exchange(campaigns_[campaign].has_changed, true)) return;
+  changed_.push_back(campaign);
+}
+
+void Session::repeat_led() {
+  for (std::size_t i = 0; i < campaigns_.size(); ++i) {
+    if (campaigns_[i].leadership.standing == Standing::kLeader) mark_changed(i);
+  }
+}
+
+std::optional<std::size_t> Session::next_change() {
+  if (next_changed_ == changed_.size()) {
+    changed_.clear();
+    next_changed_ = 0;
+    return std::nullopt;
+  }
+  const std::size_t campaign = changed_[next_changed_++];
+  campaigns_[campaign].has_changed = false;
+  return campaign;
+}
+
+void Session::arm(std::size_t campaign) {
+  Campaign& c = campaigns_[campaign];
+  const Time at = c.supervisor.wake_at();
+  // An entry that is too early does no harm: tick() replaces it by the right one.
+  if (at >= c.armed) return;
+  c.armed = at;
+  queue_.push({at, campaign});
+}
+
+void Session::watch(Poller& poller) {
+  if (store_) store_->watch(poller);
+}
+
+Time Session::wake_at() const {
+  const Time supervisors = queue_.empty() ? kNever : queue_.top().at;
+  return store_ ? std::min(supervisors, store_->wake_at()) : supervisors;
+}
+
+void Session::tick(Time now, ToDos& rest) {
+  while (!queue_.empty() && queue_.top().at <= now) {
+    const Wake wake = queue_.top();
+    queue_.pop();
+    Campaign& c = campaigns_[wake.campaign];
+    if (wake.at != c.armed) continue;
+    c.armed = kNever;
+    if (c.supervisor.wake_at() <= now) {
+      step(wake.campaign, Tick{}, now, rest);
+    } else {
+      arm(wake.campaign);
+    }
+  }
+}
+
+void Session::advance(const Poller& poller, Time now, ToDos& rest) {
+  tick(now, rest);
+  if (!store_) return;
+  store_->advance(poller, now);
+  while (const std::optional<StoreEvent> event = store_->next()) {
+    if (const auto* answered = std::get_if<Answered>(&event->what)) {
+      handle(event->claim, *answered, now, rest);
+    } else {
+      handle(event->claim, std::get<Notice>(event->what), now, rest);
+    }
+  }
+}
+
+void Session::handle(std::size_t campaign, const Answered& answered, Time now, ToDos& rest) {
+  Campaign& c = campaigns_[campaign];
+  if (!c.supervisor.awaits(answered.attempt)) return;
+  const Answer& answer = answered.answer;
+  const auto* busy = std::get_if<Busy>(&answer);
+  const bool is_news = busy != nullptr && busy->holder != c.other;
+  record(campaign, answer, now);
+  step(campaign, answered, now, rest);
+  if (busy != nullptr && busy->holder == c.last_own) {
+    // The key still has the id of a lease that we have lost, for a moment: nobody leads.
+    update(campaign,
+           after_answer(c.leadership, c.supervisor, c.own, Busy{{}, busy->retry_after, {}}));
+  } else {
+    update(campaign, after_answer(c.leadership, c.supervisor, c.own, answer));
+  }
+  if (is_news && c.supervisor.phase() == Phase::kCandidate) {
+    reporter_.info(describe(campaign) + ": waiting; " + describe_holder(c.other));
+  }
+}
+
+void Session::handle(std::size_t campaign, const Notice& notice, Time now, ToDos& rest) {
+  Campaign& c = campaigns_[campaign];
+  if (notice.kind == Notice::Kind::kTaken) {
+    update(campaign, after_taken(c.leadership, c.supervisor, c.own, notice.holder, notice.token));
+  }
+  // That a key is free matters to candidates, and that somebody has taken it to its holder. A
+  // candidate without an answer, as from a young server, asks again for either reason.
+  const bool is_free = notice.kind == Notice::Kind::kFree;
+  const bool is_candidate = c.supervisor.phase() == Phase::kCandidate;
+  const bool has_no_answer = is_candidate && c.supervisor.contact() == Contact::kNone;
+  const bool is_news =
+      notice.kind == Notice::Kind::kBroken || is_candidate == is_free || has_no_answer;
+  if (is_news) step(campaign, Hinted{}, now, rest);
+  if (notice.kind == Notice::Kind::kFree) {
+    update(campaign, after_given_back(c.leadership, c.supervisor, c.own, notice.holder));
+  }
+}
+
+void Session::record(std::size_t campaign, const Answer& answer, Time now) {
+  Campaign& c = campaigns_[campaign];
+  const std::string failure = failure_in(answer);
+  if (!failure.empty() && c.failure != failure) reporter_.info(describe(campaign) + ": " + failure);
+  c.failure = failure;
+  if (const auto* busy = std::get_if<Busy>(&answer)) {
+    c.other = busy->holder;
+  } else if (const auto* lost = std::get_if<Lost>(&answer)) {
+    c.other = lost->holder;
+  } else if (const auto* done = std::get_if<Done>(&answer)) {
+    c.done = std::make_unique<Done>(*done);
+    c.other.value = done->node + '/';
+  } else if (std::holds_alternative<Renewed>(answer)) {
+    ++c.renewals;
+    c.slowest_renewal = std::max<Duration>(c.slowest_renewal, now - *c.supervisor.asked_at());
+  }
+}
+
+void Session::record_no_answer(std::size_t campaign) {
+  Campaign& c = campaigns_[campaign];
+  // An earlier failure says more than that the last attempt timed out.
+  if (c.failure.empty()) c.failure = "no answer in time (" + store_->stage(campaign) + ")";
+  reporter_.info(describe(campaign) + ": " + c.failure);
+}
+
+std::string Session::describe(std::size_t campaign) const {
+  return describe_key(campaigns_[campaign].name, server_);
+}
+
+}  // namespace cluster_leader
