@@ -312,7 +312,7 @@ TEST_F(DiagnosisTest, IsALineForEachCheck) {
   EXPECT_EQ(std::count(report.begin(), report.end(), '\n'), 15);
   EXPECT_THAT(report, HasSubstr("ok       connect      0.200 ms\n"));
   EXPECT_THAT(report,
-              HasSubstr("\nwarning  clock        the server's is 5000 ms ahead of ours; set"));
+              HasSubstr("\nwarning  clock        the server's is 5000 ms ahead of ours; use NTP"));
   EXPECT_THAT(report_of(diagnose_it(), true), HasSubstr("\x1b[33mwarning\x1b[0m  clock"));
   const auto json = nlohmann::json::parse(report_as_json(diagnose_it()));
   ASSERT_EQ(json.size(), 15U);

@@ -88,7 +88,7 @@ TEST(CheckLineTest, WithoutAHolderThereIsNoLeader) {
   EXPECT_EQ(check_text(in(State::kDone)),
             "none: job-a has been run and is not run again for 8.2s\n");
   EXPECT_EQ(check_text(in(State::kVanished)),
-            "none: job-a has lost its lock, which web-1 (host-1:4711) may set again for 8.2s\n");
+            "none: job-a has lost its lock; web-1 (host-1:4711) may set it again for 8.2s\n");
 }
 
 TEST(CheckLineTest, IsOneLineForPeopleWhateverTheNames) {

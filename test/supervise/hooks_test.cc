@@ -153,10 +153,11 @@ TEST_F(HooksTest, WhatWaitsIsForgottenWhenItIsOver) {
 
 TEST_F(HooksTest, FewRunAtOnceAndTheOthersInTheOrderOfTheirChanges) {
   constexpr std::size_t kMostAtOnce = 16;
-  const auto on_leader = std::exchange(commands_.on_leader, {"sleep", "1000"});
+  const std::string program = commands_.on_leader.front();
+  commands_.on_leader = {
+      "sh", "-c", "[ $CLUSTER_LEADER_KEY = key-30 ] || exec sleep 1000; " + program + " on-leader"};
   for (std::size_t i = 0; i < kMostAtOnce - 1; ++i) say(i, kLeading);
   advance();
-  commands_.on_leader = on_leader;
   for (const std::size_t i : {30, 20, 25}) say(i, kFollowing);
   say(30, kLeading);
   for (int i = 0; i < 3; ++i) {
