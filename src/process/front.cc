@@ -144,10 +144,7 @@ class Guard {
   }
 
  private:
-  Time latest_deadline() const {
-    const Time deadline = link_.deadline();
-    return deadline < kNever - grace_ ? deadline + grace_ : kNever;
-  }
+  Time latest_deadline() const { return after(link_.deadline(), grace_); }
 
   /// Takes what the keeper has said; true if the job was stopped.
   bool listen() {
