@@ -38,13 +38,13 @@ add_mutation(no_stop_signal
 add_mutation(lost_lease_renewed
   "return leased_ && state_.phase != Phase::kDone && !lost;"
   "return leased_ && state_.phase != Phase::kDone;"
-  "SupervisorTest.LeaseOfAnotherKillsTheJobAtOnce")
+  "SupervisorTest.LostLeaseKillsTheJobAtOnce")
 
 add_mutation(answer_before_kill_deadline
   "  enforce_deadlines(now, out);
   std::visit("
   "  std::visit("
-  "SupervisorTest.KillDeadlineGoesBeforeAnAnswerInTheSameTurn")
+  "SupervisorTest.KillDeadlineWinsOverAnAnswerInTheSameTurn")
 
 add_mutation(late_start
   "if (now < timeline_.start_by(*state_.lease_sent_at)) {"
@@ -54,24 +54,24 @@ add_mutation(late_start
 add_mutation(numbers_start_over_in_each_term
   "state_.last_attempt = first_attempt_ = earlier.state_.last_attempt;"
   ""
-  "SupervisorTest.RequestsOfALaterTermHaveOtherNumbers")
+  "SupervisorTest.RequestsOfALaterTermHaveLaterNumbers")
 
 add_mutation(unanswered_acquire_forgotten
   "const bool may_be_granted = state_.in_flight || state_.acquire_unknown || state_.handing_back;"
   "const bool may_be_granted = false;"
-  "SupervisorTest.AcquireWithoutAnAnswerIsGivenBack")
+  "SupervisorTest.UnansweredAcquireIsReleased")
 
 add_mutation(resign_releases_before_the_job_is_gone
   "state_.outcome = Outcome::kResigned;
     stop_job(now, out);"
   "state_.outcome = Outcome::kResigned;
     release(now, out);"
-  "SupervisorSearch.JobIsGoneBeforeTheLeaseThatIsResigned")
+  "SupervisorSearch.JobIsDeadBeforeAResignedLeaseIsReleased")
 
 add_mutation(resigned_job_is_started_again
   "if (policy_.restarts && state_.outcome == Outcome::kNone) state_.outcome = Outcome::kResigned;"
   ""
-  "SupervisorSearch.JobThatIsStartedAgainEndsWhenItIsTold")
+  "SupervisorSearch.JobThatIsStartedAgainEndsWhenToldTo")
 
 add_mutation(restart_ignores_a_slipped_lease
   "    state_.outcome = Outcome::kLost;
@@ -85,12 +85,12 @@ add_mutation(restart_ignores_a_slipped_lease
 add_mutation(restart_without_a_lease
   "if (policy_.restarts && state_.lease_sent_at && event.result"
   "if (policy_.restarts && event.result"
-  "RestartingSupervisorTest.WithoutALeaseTheEndOfTheJobIsTheEnd")
+  "RestartingSupervisorTest.WithoutALeaseTheEndOfTheJobEndsTheTerm")
 
 add_mutation(restart_after_a_stop_from_outside
   "event.result && !state_.stop_forwarded) {"
   "event.result) {"
-  "RestartingSupervisorTest.JobThatWasMadeToEndIsNotStartedAgain")
+  "RestartingSupervisorTest.JobThatWasToldToEndIsNotStartedAgain")
 
 add_mutation(restart_of_what_cannot_be_executed
   "state_.lease_sent_at && event.result &&"
@@ -101,7 +101,7 @@ add_mutation(restart_is_killed_for_the_run_before
   "  state_.phase = Phase::kGranted;
   state_.forced_kill_at = kNever;"
   "  state_.phase = Phase::kGranted;"
-  "RestartingSupervisorTest.WhatOutlivesTheMainProcessIsStoppedBeforeItStartsAgain")
+  "RestartingSupervisorTest.DescendantsAreStoppedBeforeTheJobIsStartedAgain")
 
 add_mutation(crash_loop_spins
   "state_.start_at = now + state_.restart_pause;"
@@ -116,7 +116,7 @@ add_mutation(pauses_never_become_short_again
 add_mutation(earlier_runs_forgotten
   "event.result.has_value() || state_.ran_before;"
   "event.result.has_value();"
-  "RestartingSupervisorTest.CommandThatCannotBeExecutedAnyMoreIsSettledForItsEarlierRuns")
+  "RestartingSupervisorTest.CommandThatIsNoLongerExecutableIsSettledForItsEarlierRuns")
 
 add_mutation(hint_sends_a_second_request
   "  if (state_.in_flight) {
@@ -134,17 +134,17 @@ add_mutation(hint_shortens_the_pause_after_a_failure
 add_mutation(hint_ends_a_cool_down
   "is_candidate ? state_.busy || state_.young"
   "is_candidate ? true"
-  "WaitingSupervisorTest.RestsUntilItsBeginningWhateverItIsHinted")
+  "WaitingSupervisorTest.SendsNothingBeforeItsBeginningDespiteHints")
 
 add_mutation(begins_at_once
   "state_.next_send_at = begin;"
   "state_.next_send_at = Time{};"
-  "WaitingSupervisorTest.RestsUntilItsBeginningWhateverItIsHinted")
+  "WaitingSupervisorTest.SendsNothingBeforeItsBeginningDespiteHints")
 
 add_mutation(orphan_keeps_campaigning
   "end_campaign(Outcome::kFrontGone, out);"
   ""
-  "SupervisorTest.CandidateWhoseFrontHasDiedGivesItsAcquireBack")
+  "SupervisorTest.CandidateWhoseFrontHasDiedReleasesItsAcquire")
 
 add_mutation(leads_while_the_job_is_stopped
   "state_.outcome == Outcome::kNone && has_lease() &&"
@@ -161,7 +161,7 @@ add_mutation(leads_until_the_lease_is_back
 add_mutation(leads_before_the_job_runs
   "return state_.job_ran;"
   "return true;"
-  "ElectionTest.LeaderIsWhoseJobRuns")
+  "ElectionTest.CandidateLeadsOnceItsJobRuns")
 
 set(mutated src/lease/supervisor_answers.cc)
 
@@ -185,12 +185,12 @@ add_mutation(lost_answer_ignored
   if (job_alive()) {"
   "  if (job_alive()) return;
   if (job_alive()) {"
-  "SupervisorTest.LeaseOfAnotherKillsTheJobAtOnce")
+  "SupervisorTest.LostLeaseKillsTheJobAtOnce")
 
 add_mutation(late_grant_used
   "if (now >= timeline_.start_by(request.sent_at)) {"
   "if (false) {"
-  "SupervisorTest.GrantThatLeavesNoRoomForAJobIsHandedBack")
+  "SupervisorTest.GrantThatComesTooLateForAJobIsHandedBack")
 
 add_mutation(released_id_acquires_again
   "out.push_back({Kind::kNewId, {}});"
@@ -200,27 +200,27 @@ add_mutation(released_id_acquires_again
 add_mutation(spent_id_acquires_again
   "answer.id_spent)"
   "false)"
-  "SupervisorTest.IdThatTheStoreHasTakenBackIsNotUsedAgain")
+  "SupervisorTest.SpentIdIsNotUsedAgain")
 
 add_mutation(young_server_is_not_asked_again
   "state_.young = true;"
   ""
-  "WaitingSupervisorTest.AsksAYoungServerAgainWhenItIsHinted")
+  "WaitingSupervisorTest.RetriesAYoungServerAtAHint")
 
 add_mutation(hint_forgotten
   "state_.hinted ? now : after(now, answer.retry_after)"
   "after(now, answer.retry_after)"
-  "WaitingSupervisorTest.HintThatOvertakesTheAnswerIsNotForgotten")
+  "WaitingSupervisorTest.HintBeforeTheAnswerCausesARetry")
 
 add_mutation(hint_to_a_holder_forgotten
   "state_.hinted ? now : renew_at(request.sent_at)"
   "renew_at(request.sent_at)"
-  "SupervisorTest.HintDuringARenewalIsHeededAfterItsAnswer")
+  "SupervisorTest.HintDuringARenewalCausesAnotherOneAfterIt")
 
 add_mutation(one_failure_is_an_outage
   "if (is_first && again_at_once)"
   "if (false)"
-  "ElectionTest.OneFailureIsNoChangeOfState")
+  "ElectionTest.OneFailureDoesNotChangeTheState")
 
 add_mutation(no_outage_without_silence
   "if (is_first && again_at_once)"
@@ -237,7 +237,7 @@ add_mutation(beat_later_than_a_heartbeat
 add_mutation(beat_forgotten
   "return sent_at + heartbeat - since;"
   "return sent_at + heartbeat;"
-  "BeatTest.LeasesOfOneBeatAreRenewedTogether")
+  "BeatTest.LeasesWithTheSameBeatAreRenewedTogether")
 
 set(mutated src/lease/election.cc)
 
@@ -246,7 +246,7 @@ add_mutation(outage_deposes_a_leader
   if (supervisor.contact() == Contact::kNone) return {Standing::kDown, {}, {}};"
   "  if (supervisor.contact() == Contact::kNone) return {Standing::kDown, {}, {}};
   if (supervisor.leads()) return {Standing::kLeader, own, supervisor.token()};"
-  "ElectionTest.TroubleChangesNothingForALeaderUntilItsJobIsStopped")
+  "ElectionTest.LeaderLeadsThroughTroubleUntilItsJobIsStopped")
 
 add_mutation(leader_that_stopped_is_leader
   "if (before.standing == Standing::kLeader) return {Standing::kNone, {}, {}};"
@@ -256,17 +256,17 @@ add_mutation(leader_that_stopped_is_leader
 add_mutation(parked_key_has_a_leader
   "if (holder.value.empty() || is_settled(holder))"
   "if (holder.value.empty())"
-  "ElectionTest.NobodyLeadsAKeyThatIsParkedOrHeldOrTaken")
+  "ElectionTest.NobodyLeadsAKeyThatIsFreeParkedOrHeld")
 
 add_mutation(hint_believed_over_the_lease
   "if (has_lease || supervisor.contact()"
   "if (supervisor.contact()"
-  "ElectionTest.WhoeverHasTheLeaseWaitsForItsOwnRenewal")
+  "ElectionTest.HolderWaitsForItsOwnRenewal")
 
 add_mutation(no_turn_for_others
   "return timeline.ttl;"
   "return backoff.next(timeline.retry_min, timeline.retry_max);"
-  "RestTest.*")
+  "CoolDownTest.*")
 
 set(mutated test/support/model_server.cc)
 
