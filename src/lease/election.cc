@@ -69,18 +69,18 @@ Leadership after_step(const Leadership& before, const Supervisor& supervisor, co
 }
 
 Leadership after_taken(const Leadership& before, const Supervisor& supervisor, const HolderId& own,
-                       const HolderId& taker, Token token) {
+                       const HolderId& new_holder, Token token) {
   Leadership now = after_step(before, supervisor, own);
   const bool has_lease = supervisor.has_lease() && supervisor.phase() < Phase::kReleasing;
   if (has_lease || supervisor.contact() == Contact::kNone) return now;
-  if (taker == own || taker == now.holder) return now;
-  return view_of(taker, token);
+  if (new_holder == own || new_holder == now.holder) return now;
+  return view_of(new_holder, token);
 }
 
 Leadership after_given_back(const Leadership& before, const Supervisor& supervisor,
-                            const HolderId& own, const HolderId& giver) {
+                            const HolderId& own, const HolderId& old_holder) {
   Leadership now = after_step(before, supervisor, own);
-  const bool was_followed = now.standing == Standing::kFollower && now.holder == giver;
+  const bool was_followed = now.standing == Standing::kFollower && now.holder == old_holder;
   if (!was_followed || supervisor.asked_at()) return now;
   return {Standing::kNone, {}, {}};
 }

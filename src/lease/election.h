@@ -39,16 +39,16 @@ Leadership after_answer(const Leadership& before, const Supervisor& supervisor, 
 /// came in time (kDown). Cheap, and without effect if nothing has changed.
 Leadership after_step(const Leadership& before, const Supervisor& supervisor, const HolderId& own);
 
-/// The same after the hint that `taker` has acquired the key with `token` (0: not known). It is
-/// only a hint, so a holder waits for its next renewal, and a candidate without a server for an
+/// The same after the hint that `new_holder` has acquired the key with `token` (0: not known). It
+/// is only a hint, so a holder waits for its next renewal, and a candidate without a server for an
 /// answer.
 Leadership after_taken(const Leadership& before, const Supervisor& supervisor, const HolderId& own,
-                       const HolderId& taker, Token token);
+                       const HolderId& new_holder, Token token);
 
-/// The same after the hint that `giver` has released the key, once the supervisor has handled it:
-/// nobody leads, unless the candidate is trying at once and will know better.
+/// The same after the hint that `old_holder` has released the key, once the supervisor has handled
+/// it: nobody leads, unless the candidate is trying at once and will know better.
 Leadership after_given_back(const Leadership& before, const Supervisor& supervisor,
-                            const HolderId& own, const HolderId& giver);
+                            const HolderId& own, const HolderId& old_holder);
 
 /// How long a candidate that campaigns continuously pauses after a term with this outcome. After a
 /// lost lease it is a short pause from `backoff`. Otherwise it is a ttl, so that others get their

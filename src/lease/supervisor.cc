@@ -138,7 +138,7 @@ void Supervisor::give_up_if_due(Time now, Actions& out) {
     // No answer in time: the lease will expire on the server. A plain release in place of a
     // settlement would free the key too early.
     out.push_back({state_.job_ran ? Kind::kCancel : Kind::kAbandon, {}});
-    finish(out);
+    end_term(out);
   }
 }
 
@@ -264,7 +264,7 @@ void Supervisor::on(const TreeGone& event, Time now, Actions& out) {
     state_.job_ran = event.result.has_value() || state_.ran_before;
   }
   if (leased_ && !state_.lease_sent_at) {
-    finish(out);
+    end_term(out);
   } else {
     release(now, out);
   }
@@ -295,7 +295,7 @@ void Supervisor::end_campaign(Outcome outcome, Actions& out) {
   const bool may_be_granted = state_.in_flight || state_.acquire_unknown || state_.handing_back;
   if (may_be_granted) out.push_back({Kind::kAbandon, {}});
   state_.outcome = outcome;
-  finish(out);
+  end_term(out);
 }
 
 void Supervisor::stop_job(Time now, Actions& out) {
@@ -327,7 +327,7 @@ void Supervisor::restart_job(Time now, Actions& out) {
 
 void Supervisor::release(Time now, Actions& out) {
   if (!leased_) {
-    finish(out);
+    end_term(out);
     return;
   }
   state_.phase = Phase::kReleasing;
@@ -335,7 +335,7 @@ void Supervisor::release(Time now, Actions& out) {
   state_.next_send_at = now;
 }
 
-void Supervisor::finish(Actions& out) {
+void Supervisor::end_term(Actions& out) {
   state_.phase = Phase::kDone;
   state_.in_flight.reset();
   state_.give_up_at = kNever;

@@ -262,7 +262,7 @@ class Supervisor {
   void kill_job(Actions& out);
   void restart_job(Time now, Actions& out);
   void release(Time now, Actions& out);
-  void finish(Actions& out);
+  void end_term(Actions& out);
   void retry(Duration at_least, Time now);
 
   Timeline timeline_;

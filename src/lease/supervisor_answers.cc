@@ -85,14 +85,14 @@ void Supervisor::accept(const Lost&, const State::InFlight& request, Time, Actio
   if (state_.outcome == Outcome::kNone) {
     state_.outcome = state_.job_ran ? Outcome::kLost : Outcome::kFollower;
   }
-  finish(out);
+  end_term(out);
 }
 
 void Supervisor::accept(const Released&, const State::InFlight& request, Time now, Actions& out) {
   assert(request.kind == RequestKind::kRelease || request.kind == RequestKind::kSettle);
   static_cast<void>(request);
   if (state_.phase == Phase::kReleasing) {
-    finish(out);
+    end_term(out);
     return;
   }
   use_new_id(out);
@@ -122,7 +122,7 @@ void Supervisor::accept(const Failed& answer, const State::InFlight& request, Ti
   if (request.kind == RequestKind::kAcquire && answer.unknown) state_.acquire_unknown = true;
   if (state_.phase == Phase::kCandidate && answer.id_spent) use_new_id(out);
   if (state_.phase == Phase::kReleasing && is_permanent(answer.trouble)) {
-    finish(out);
+    end_term(out);
     return;
   }
   if (state_.phase != Phase::kCandidate) {

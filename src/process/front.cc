@@ -44,8 +44,8 @@ int fail(KeeperLink& link, int status, const char* what) {
   return status;
 }
 
-[[noreturn]] void be_the_keeper(KeeperLink& link, int front_pidfd,
-                                const std::function<int(int)>& body) noexcept {
+[[noreturn]] void run_keeper(KeeperLink& link, int front_pidfd,
+                             const std::function<int(int)>& body) noexcept {
   int status = kBodyThrew;
   try {
     block_all_signals();
@@ -301,7 +301,7 @@ Keeper fork_keeper(KeeperLink& link, bool terminal,
   // Reserves a descriptor for the keeper's pidfd, since after the fork it is too late to fail.
   keeper.pidfd = open_pidfd(::getpid());
   keeper.pid = check_errno(::fork(), "fork");
-  if (keeper.pid == 0) be_the_keeper(link, front.get(), body);
+  if (keeper.pid == 0) run_keeper(link, front.get(), body);
   // The keeper may be queued behind us on our processor, and it has a job to start.
   ::sched_yield();
   for (const int key : kTerminalKeys) {

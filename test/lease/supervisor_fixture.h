@@ -35,7 +35,7 @@ class SupervisorTest : public ::testing::Test {
     for (const Action& action : supervisor->step(event, now)) {
       switch (action.kind) {
         case Action::Kind::kSend:
-          did += "arxs"[static_cast<int>(action.request.kind)];  // acquire, renew, release, settle
+          did += "arxf"[static_cast<int>(action.request.kind)];  // acquire, renew, release, finish
           last_request = action.request;
           break;
         case Action::Kind::kCancel:

@@ -40,7 +40,7 @@ TEST_F(SupervisorTest, ResignedJobIsStoppedThenKilledAndOnlyThenTheLeaseIsReleas
   answer(Renewed{});
   EXPECT_EQ(take_did(), "");
   feed(TreeGone{RunResult{143, 100, 200}});
-  EXPECT_EQ(take_did(), "s");
+  EXPECT_EQ(take_did(), "f");
   answer(Released{});
   EXPECT_EQ(take_did(), ".");
   EXPECT_EQ(supervisor->outcome(), Outcome::kResigned);
@@ -91,7 +91,7 @@ TEST_F(SupervisorTest, ResignationChangesNothingOnceTheJobIsEnding) {
   EXPECT_EQ(last_request.result, kWell);
   feed(ResignAsked{});
   answer(Released{});
-  EXPECT_EQ(take_did(), "s.");
+  EXPECT_EQ(take_did(), "f.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
 }
 
@@ -233,7 +233,7 @@ TEST_F(RestartingSupervisorTest, StartChecksTheRenewedLease) {
   answer(Renewed{});
   take_did();
   pass(start_at - now);
-  EXPECT_EQ(take_did().find('s'), std::string::npos);
+  EXPECT_EQ(take_did().find('f'), std::string::npos);
   EXPECT_EQ(supervisor->phase(), Phase::kGranted);
   feed(JobStarted{});
   EXPECT_EQ(supervisor->phase(), Phase::kRunning);
@@ -243,7 +243,7 @@ TEST_F(RestartingSupervisorTest, LostLeaseWinsOverAStartInTheSameTurn) {
   fail_often();
   now += seconds(9);  // not woken in between
   feed(Tick{});
-  EXPECT_EQ(take_did(), "s");
+  EXPECT_EQ(take_did(), "f");
   EXPECT_EQ(supervisor->outcome(), Outcome::kLost);
 }
 
@@ -263,7 +263,7 @@ TEST_F(RestartingSupervisorTest, EndOfTheTermDuringThePauseSettlesTheLease) {
     fail_often();
     feed(event);
     answer(Released{});
-    EXPECT_EQ(take_did(), "s.");
+    EXPECT_EQ(take_did(), "f.");
     EXPECT_EQ(supervisor->outcome(), outcome);
   }
 }
@@ -283,7 +283,7 @@ TEST_F(RestartingSupervisorTest, CommandThatIsNoLongerExecutableIsSettledForItsE
   feed(JobStarted{});
   take_did();
   feed(TreeGone{});
-  EXPECT_EQ(take_did(), "s");
+  EXPECT_EQ(take_did(), "f");
   EXPECT_EQ(last_request.result, std::nullopt);
 }
 
@@ -292,7 +292,7 @@ TEST_F(RestartingSupervisorTest, StartThatFailsEndsTheTerm) {
   pass(seconds(1));
   feed(TreeGone{kWell});
   feed(StartFailed{});
-  EXPECT_EQ(take_did(), "Js");
+  EXPECT_EQ(take_did(), "Jf");
   EXPECT_EQ(supervisor->outcome(), Outcome::kNotStarted);
 }
 
@@ -338,7 +338,7 @@ TEST_F(RestartingSupervisorTest, ResignationWhileDescendantsAreStoppedEndsTheTer
   feed(ResignAsked{});
   feed(TreeGone{kWell});
   answer(Released{});
-  EXPECT_EQ(take_did(), "Ts.");
+  EXPECT_EQ(take_did(), "Tf.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kResigned);
 }
 

@@ -1,6 +1,6 @@
 // Visits every state that supervisor, server, network, job and rival can reach together, and checks
 // each against the promise: while the job is alive, we hold the key on the server, and nobody else
-// runs a job. An elector's claim to lead is checked against the same.
+// runs a job. What an elector reports about itself is checked against the same.
 //
 // Time advances in ticks of one second, within which events can occur in any order. The network
 // delays and loses messages; after a reconnect it also reorders them, since a request on an
@@ -106,10 +106,11 @@ class World {
     if (alive() && !server_failed_ && server_.lock() != id_)
       return "the job is alive without the key";
     if (!done() && !alive() && supervisor_.wake_at() == kNever) return "no wake-up is due";
-    if (done() && alive()) return "finished while the job is alive";
+    if (done() && alive()) return "done while the job is alive";
     if (settled_ && alive()) return "settled while the job is alive";
     if (freed_early_) return "a key that must be held was freed";
-    if (supervisor_.leads() && rival_runs_for_ > 0) return "claims to lead while the rival runs";
+    if (supervisor_.leads() && rival_runs_for_ > 0)
+      return "reports that it leads while the rival runs";
     if (asked_ > 1) return "two requests are in flight";
     if (started_after_resignation_) return "started a job after a resignation";
     return "";

@@ -21,7 +21,7 @@ TEST_F(SupervisorTest, UncontendedRunIsOneAcquireAndOneRelease) {
   feed(JobStarted{});
   feed(TreeGone{kWell});
   answer(Released{});
-  EXPECT_EQ(take_did(), "aJs.");
+  EXPECT_EQ(take_did(), "aJf.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
   EXPECT_EQ(supervisor->wake_at(), kNever);
 }
@@ -157,11 +157,11 @@ TEST_F(SupervisorTest, ReleasesOnlyWhenTheWholeJobIsDead) {
   pass(timeline.kill_after);
   EXPECT_EQ(take_did(), "Kr");
   pass(seconds(1));
-  EXPECT_EQ(take_did().find('s'), std::string::npos);
+  EXPECT_EQ(take_did().find('f'), std::string::npos);
   if (supervisor->state().in_flight) answer(Renewed{});
   take_did();
   feed(TreeGone{kWell});
-  EXPECT_EQ(take_did(), "s");
+  EXPECT_EQ(take_did(), "f");
   answer(Released{});
   EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
 }
@@ -173,7 +173,7 @@ TEST_F(SupervisorTest, ReleaseWaitsForARenewalInFlight) {
   feed(TreeGone{kWell});
   EXPECT_EQ(take_did(), "");
   answer(Renewed{});
-  EXPECT_EQ(take_did(), "s");
+  EXPECT_EQ(take_did(), "f");
 }
 
 TEST_F(SupervisorTest, ReleaseIsRetriedAndThenLeftToTheTtl) {
@@ -181,7 +181,7 @@ TEST_F(SupervisorTest, ReleaseIsRetriedAndThenLeftToTheTtl) {
   feed(TreeGone{kWell});
   answer(Failed{Trouble::kUnreachable, "reset", true, {}});
   pass(seconds(1));
-  EXPECT_EQ(take_did(), "ss");
+  EXPECT_EQ(take_did(), "ff");
   pass(seconds(1));
   const std::string done = take_did();
   EXPECT_EQ(done.substr(done.size() - 2), "c.") << "a plain release would free the key too early";
@@ -192,7 +192,7 @@ TEST_F(SupervisorTest, DeniedReleaseIsNotRetried) {
   run_job();
   feed(TreeGone{kWell});
   answer(Failed{Trouble::kDenied, "NOPERM", false, {}});
-  EXPECT_EQ(take_did(), "s.");
+  EXPECT_EQ(take_did(), "f.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
 }
 
@@ -538,7 +538,7 @@ TEST_F(SupervisorTest, DeathOfTheFrontKillsAtOnceAndReleases) {
   EXPECT_EQ(take_did(), "K");
   feed(TreeGone{kWell});
   answer(Released{});
-  EXPECT_EQ(take_did(), "s.");
+  EXPECT_EQ(take_did(), "f.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kFrontGone);
 }
 
@@ -568,7 +568,7 @@ TEST_F(SupervisorTest, JobThatWasToldToEndHasNoResult) {
   EXPECT_EQ(last_request.result, std::nullopt);
 }
 
-TEST_F(SupervisorTest, CommandThatCannotBeExecutedIsReleasedWithoutASettlement) {
+TEST_F(SupervisorTest, FailedExecutionIsOnlyReleased) {
   run_job();
   feed(TreeGone{});
   EXPECT_EQ(last_request.kind, RequestKind::kRelease);
