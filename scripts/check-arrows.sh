@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks which part of src/ includes which, the arrows of the architecture, and which part may use
-# which library. Every violation is one line; the status is 0 without one, 1 otherwise.
+# Checks which part of src/ includes which: the arrows of the architecture, and which part may know
+# which library. Every violation is one line; the status is 0 when there is none, 1 otherwise.
 #
 # usage: scripts/check-arrows.sh [ROOT]        ROOT has src/ in it; by default this checkout
 #        scripts/check-arrows.sh --self-test   proves that violations are found
@@ -79,13 +79,13 @@ check() {
     includes=$((includes + 1))
   done < <(grep -rnE --include='*.cc' --include='*.h' "^$include" . | sed 's|^\./||' | sort)
   if [ "$includes" = 0 ]; then
-    echo "src: found no includes, so nothing was checked"
+    echo "src: no include was found, so nothing was checked"
     return 1
   fi
   [ "$violations" = 0 ]
 }
 
-# expect STATUS FILE INCLUDE: a tree in which FILE has this line must (0) or must not (1) pass.
+# expect WANTED FILE INCLUDE: a tree in which FILE has this line must (0) or must not (1) pass.
 expect() {
   local wanted=$1 tree got=0 said
   tree=$(mktemp -d)
@@ -95,7 +95,7 @@ expect() {
   said=$(check "$tree") || got=1
   rm -rf "$tree"
   if [ "$got" != "$wanted" ] || { [ "$wanted" = 1 ] && [[ $said != "src/$2:2: "* ]]; }; then
-    echo "self-test: $2 with $3: expected $wanted, got $got ${said:+($said)}"
+    echo "self-test: $2 with $3: wanted $wanted, got $got ${said:+($said)}"
     failures=$((failures + 1))
   fi
 }

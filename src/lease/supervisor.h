@@ -148,9 +148,10 @@ class Supervisor {
   /// signal; kNever without a lease.
   Time good_until() const;
 
-  /// When the front must kill the job if it hears nothing more from the keeper: while the job may
-  /// be alive, never later than the supervisor's own kill. It is `now` while a job is alive without
-  /// a lease, so the keeper must set it again in each turn. kNever if there is nothing to kill.
+  /// When the front must kill the job unless the keeper has moved this deadline before: the kill
+  /// time of the lease; later only while the keeper is still killing, or releases after the job's
+  /// end. It is `now` while a job is alive without a lease, or is killed beyond the lease's kill
+  /// time, so the keeper must set it again in each turn. kNever if there is nothing to kill.
   Time front_deadline(Time now) const;
 
   Phase phase() const { return state_.phase; }
