@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Measures build/cluster-leader beside what people use in its place, in one run of some
-# minutes, and prints a Markdown table.
+# Measures build/cluster-leader beside what people use in its place, in one run of a few minutes, and
+# prints a Markdown table.
 #
 # usage: scripts/bench.sh [--write]
-# With --write, the table also replaces what stands between the markers in README.md. The status is
-# 0 if everything could be measured: a target that is missed is said in the table.
+# With --write, the table also replaces the text between the markers in README.md. The status is 0 if
+# everything could be measured; the table shows which targets are missed.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-# Debian's default, which cron and services have: programs that speak several languages look it up.
-# Numbers are written as in C.
+# Debian's default for cron and services, since programs with translations look it up. Numbers are
+# written as in C.
 export LC_ALL=C.UTF-8
-# What the shell of the caller says about servers is not meant for the ones that are started here.
+# The caller's settings for servers must not apply to those that are started here.
 unset REDIS_USERNAME REDIS_PASSWORD REDISCLI_AUTH CLUSTER_LEADER_LOG CLUSTER_LEADER_PREFIX
 
 rounds=300
@@ -37,7 +37,7 @@ esac
 dir=$(mktemp -d /tmp/cluster-leader-bench.XXXXXX)
 started=()
 clean_up() {
-  # Newest first, so that whoever uses a server is gone before the server.
+  # Newest first, so that clients end before their server.
   local index
   for ((index = ${#started[@]} - 1; index >= 0; index--)); do
     kill "${started[index]}" 2>/dev/null || continue
@@ -54,7 +54,7 @@ start() {
   started+=("$pid")
 }
 
-# forget PID... is for what has ended: its number may come to be that of another process.
+# forget PID... is for processes that have ended, since their pids may be reused.
 forget() {
   local process other kept
   for process in "$@"; do
@@ -66,7 +66,7 @@ forget() {
   done
 }
 
-# stop PID... ends what `start` has started.
+# stop PID... ends processes that `start` has started.
 stop() {
   local process
   for process in "$@"; do
@@ -76,7 +76,7 @@ stop() {
   forget "$@"
 }
 
-# until_true COMMAND... waits for it to succeed, 20 s at the most.
+# until_true COMMAND... waits until it succeeds, for at most 20 s.
 until_true() {
   local attempt
   for attempt in $(seq 400); do
@@ -86,21 +86,21 @@ until_true() {
   die "gave up waiting for '$*' after $((attempt / 20)) s: $(tail -n 5 "$dir/output")"
 }
 
-# Sets `port` to one that nobody listens on, and each time to another.
+# Sets `port` to a free one, a new one each time.
 port=$((20000 + RANDOM % 10000))
 choose_port() {
   port=$((port + 1))
   while (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
 }
 
-# program NAME PACKAGE prints where the machine has it, or install-deps.sh has unpacked it.
+# program NAME PACKAGE prints its path on the machine, or where install-deps.sh has unpacked it.
 program() { command -v "$1" || echo "$servers_prefix/$2/usr/bin/$1"; }
 
 build() {
   local source name
   "$root/scripts/install-deps.sh" bench
   "$root/scripts/build.sh" release cluster-leader >&2
-  # A copy, since a build at the same time would replace the file in the middle of the measurements.
+  # A copy, since a build at the same time would replace the file during the measurements.
   binary=$dir/cluster-leader
   cp "$root/build/cluster-leader" "$binary"
   for source in "$root"/scripts/bench/*.cc; do
@@ -122,7 +122,7 @@ start_servers() {
   choose_port
   etcd_url=http://127.0.0.1:$port
   choose_port
-  # etcd wants this word on all machines but x86-64.
+  # etcd requires this setting on all machines except x86-64.
   start env ETCD_UNSUPPORTED_ARCH="$(dpkg --print-architecture)" "$(program etcd etcd)" \
     --data-dir "$dir/etcd" --listen-client-urls "$etcd_url" --advertise-client-urls "$etcd_url" \
     --listen-peer-urls "http://127.0.0.1:$port"
@@ -133,7 +133,7 @@ start_servers() {
   until_true is_grown_up
 }
 
-# A server younger than the ttl of 10 s and one second more grants nothing, since an old holder may
+# A server grants nothing in its first 11 s (the ttl of 10 s and one more), since an earlier holder may
 # be alive.
 is_grown_up() {
   local uptime
@@ -164,7 +164,7 @@ row() { table+="| $1 | $2 | $3 | $4 | $5 |"$'\n'; }
 
 names=() bases=() limits=() words=()
 # compare NAME BASE LIMIT STATUS COMMAND... adds a command to those that are timed side by side. BASE
-# is the number, from 1, of the one that it is compared with; LIMIT is the highest ratio wanted, or
+# is the number, from 1, of the one that it is compared with; LIMIT is the highest ratio allowed, or
 # empty.
 compare() {
   names+=("$1")
@@ -177,7 +177,7 @@ compare() {
 # shellcheck disable=SC2016
 measure_commands() {
   local lease=$dir/lease.sh holder
-  # What people write: SET NX, the job, and a DEL that deletes no other's lease.
+  # What people write: SET NX, the job, and a DEL that only deletes their own lease.
   cat >"$lease" <<EOT
 id=\$\$
 [ "\$(redis-cli -h 127.0.0.1 -p $redis_port SET "\$1" \$id NX EX 10)" = OK ] || exit 75
@@ -215,7 +215,7 @@ EOT
   LC_ALL=C time_them
 }
 
-# Times what `compare` has added, and makes the rows.
+# Times the commands that `compare` has added, and makes the rows.
 time_them() {
   local index=0 median ratio base cell
   "$dir/compare" "$rounds" "${words[@]}" >"$dir/times"
@@ -232,7 +232,7 @@ time_them() {
   names=() bases=() limits=() words=()
 }
 
-# The round trips of a run that finds the key free, counted by a proxy before the server.
+# The round trips of a run that finds the key free, counted by a proxy in front of the server.
 measure_round_trips() {
   start "$dir/turns" "$dir/turns.sock" "$dir/redis.sock"
   until_true test -S "$dir/turns.sock"
@@ -245,7 +245,7 @@ measure_round_trips() {
   row "round trips of a run that finds the key free" "$turns" "" 1 "$(target "$turns" 2)"
 }
 
-# From the last moment of a job to the first of the next, with so many who wait.
+# From the end of a job to the start of the next, with a number of waiters.
 measure_handover() {
   local waiters=$1 most=$2 stamps=$dir/stamps.$1 median worst n
   "$dir/relay" $((waiters + 1)) $((handovers + 1)) 10 \
@@ -255,7 +255,7 @@ measure_handover() {
   sort -n "$stamps" | awk 'NR > 1 { print ($1 - end) / 1e6 } { end = $2 }' |
     sort -n >"$dir/handovers"
   n=$(wc -l <"$dir/handovers")
-  [ "$n" -ge "$handovers" ] || die "only $n hand-overs with $waiters waiters could be measured"
+  [ "$n" -ge "$handovers" ] || die "only $n hand-overs with $waiters waiters were measured"
   if [ "$(calculate "$(head -n 1 "$dir/handovers") < 0")" = 1 ]; then
     die "two jobs ran at once with $waiters waiters"
   fi
@@ -265,13 +265,13 @@ measure_handover() {
     "worst $(printf '%.2f ms' "$worst")" "$n" "$(target "$median" "$most")"
 }
 
-# The commands that clients have sent so far for leases.
+# The number of commands for leases that clients have sent so far.
 lease_commands() {
   "${redis[@]}" INFO commandstats | tr -d '\r' |
     awk -F'[:=,]' '$1 ~ /^cmdstat_(eval|evalsha)$/ { sum += $3 } END { print sum + 0 }'
 }
 
-# commands_in SECONDS sets `rate` to the lease commands per second of that time.
+# commands_in SECONDS sets `rate` to the lease commands per second during that time.
 commands_in() {
   local before after begin end
   before=$(lease_commands) begin=$EPOCHREALTIME
@@ -291,18 +291,18 @@ measure_idle_waiters() {
     start "$binary" run --ttl "$ttl" --wait inf --server "$tcp" --key idle -- true
     pids[index]=$pid
   done
-  # Each has asked once, and been told how long to wait.
+  # Each has tried once, and learned how long to wait.
   sleep "$ttl"
   commands_in $((periods * ttl))
   kill -0 "${pids[@]}" 2>/dev/null || die "a waiter ended early: $(tail -n 1 "$dir/output")"
   stop "${pids[@]}" "$holder"
   value=$(calculate "($rate - $holders_rate) * $ttl / $waiters")
-  [ "$(calculate "$value > 0")" = 1 ] || die "the waiters asked nothing"
+  [ "$(calculate "$value > 0")" = 1 ] || die "the waiters sent no commands"
   row "commands of an idle waiter in a ttl" "$(printf '%.2f' "$value")" "" \
     "$waiters for $periods ttl" "$(target "$(printf '%.2f' "$value")" 1)"
 }
 
-# Prints the memory of a process in KiB, with its share of what it has in common with others.
+# Prints the memory of a process in KiB, with its share of memory that it shares with others (PSS).
 proportional_size() { awk '$1 == "Pss:" { print $2 }' "/proc/$1/smaps_rollup"; }
 
 has_children() { [ -n "$(<"/proc/$1/task/$1/children")" ]; }
@@ -315,7 +315,7 @@ measure_memory() {
     until_true has_children "$front"
     keeper=$(tr -d ' ' <"/proc/$front/task/$front/children")
     until_true has_children "$keeper"
-    # Until both have settled down.
+    # Until both are idle.
     sleep 0.3
     sizes[attempt]=$(($(proportional_size "$front") + $(proportional_size "$keeper")))
     stop "$front"
@@ -325,7 +325,7 @@ measure_memory() {
   row "memory of both processes while a job runs (PSS)" "$median MiB" "" 5 "$(target "$median" 4)"
 }
 
-# From the end of a leader to the line that says who leads now.
+# From the end of a leader to the line about the next one.
 measure_failover() {
   local how=$1 what=$2 most=$3 times=$dir/failover.$1 median worst
   "$dir/failover" "$failovers" "$how" "$binary" elect --server "$tcp" --key "failover-$how" \
@@ -337,7 +337,7 @@ measure_failover() {
     "worst $(printf '%.2f ms' "$worst")" "$failovers" "$(target "$median" "$most")"
 }
 
-# processor_time PID... prints the seconds of processor that they have used.
+# processor_time PID... prints the seconds of processor time that they have used.
 processor_time() {
   local process sum=0 fields
   for process in "$@"; do
@@ -347,14 +347,14 @@ processor_time() {
   calculate "$sum / $(getconf CLK_TCK)"
 }
 
-# The shortest rest of all leases, in ms; -2 if one is gone.
+# The shortest remaining time of all leases, in ms; -2 if one is gone.
 shortest_rest() {
   "${redis[@]}" EVAL "local least = 1e9
     for i = 1, ARGV[1] do least = math.min(least, redis.call('PTTL', 'many-' .. i)) end
     return least" 0 "$many"
 }
 
-# One elect that leads thousands of keys: what it costs, and whether each is renewed in time.
+# One elect that leads thousands of keys: its cost, and whether each key is renewed in time.
 measure_many_keys() {
   local keys=() index front keeper begin before share memory rest least=10000 lines=$dir/many
   for index in $(seq "$many"); do keys+=(--key "many-$index"); done
@@ -363,7 +363,7 @@ measure_many_keys() {
   started+=("$front")
   until_true leads_all "$lines"
   keeper=$(tr -d ' ' <"/proc/$front/task/$front/children")
-  # Until each has been renewed once, and its turn come.
+  # Until each has been renewed once, at its own beat.
   sleep 4
   before=$(processor_time "$front" "$keeper") begin=$EPOCHREALTIME
   for index in $(seq 20); do
@@ -376,7 +376,7 @@ measure_many_keys() {
   memory=$(calculate "($(proportional_size "$front") + $(proportional_size "$keeper")) / 1024")
   stop "$front"
   share=$(printf '%.2f' "$share") memory=$(printf '%.1f' "$memory")
-  # With a heartbeat of 2 s nothing has less than 8 s left but for its way to the server.
+  # With a heartbeat of 2 s each has at least 8 s left, except for the time to the server.
   rest=$(printf '%.2f' "$(calculate "(10000 - $least) / 1000")")
   row "one elect that leads $many keys, ttl 10 s: share of a processor" "$share %" "" "20 s" \
     "$(target "$share" 3)"

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is needed and builds cluster-leader: build/cluster-leader, or the build of another
-# preset.
+# Installs what is needed and builds cluster-leader, as build/cluster-leader or with another preset.
 #
 # usage: scripts/build.sh [release|dev|asan [TARGET...]]
 set -euo pipefail

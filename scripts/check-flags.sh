@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks that no build type defines NDEBUG, that flags which somebody has chosen are kept, and that
-# NDEBUG among them is refused with a plain message. It configures, and compiles one header.
+# Checks that no build type defines NDEBUG, that the user's own flags are kept, and that NDEBUG among
+# them is refused with a clear message. It configures, and compiles one header.
 #
 # usage: scripts/check-flags.sh
 set -euo pipefail
@@ -41,7 +41,7 @@ expect default RelWithDebInfo '-O2 -g'
 expect default Debug '-O1 -g -D_GLIBCXX_ASSERTIONS'
 expect default None -std=c++20
 
-# A toolchain file goes before CMake's own flags.
+# A toolchain file precedes CMake's own flags.
 echo 'set(CMAKE_CXX_FLAGS_MINSIZEREL_INIT -DTOOLCHAIN)' >"$scratch/toolchain.cmake"
 configured chosen -DCMAKE_CXX_FLAGS=-DEVERYWHERE '-DCMAKE_CXX_FLAGS_RELEASE=-O1 -DMINE' \
   '-DCMAKE_CXX_FLAGS_NONE=-O2 -DPACKAGED' "-DCMAKE_TOOLCHAIN_FILE=$scratch/toolchain.cmake"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds both images of the Dockerfile and tries what comes out, without a Docker engine: buildah
-# reads the file and executes each of its steps in a chroot. The images that they are built from are
-# made here, of the same distribution's packages and of the Node-RED of the tests, since none is
-# downloaded. So the node-red image is tried on Debian's C library, and not on Alpine's.
+# Builds both images of the Dockerfile and tests them, without a Docker engine: buildah executes each
+# step in a chroot. The base images are made here, from packages of the same distribution and the
+# Node-RED of the tests, since none is downloaded. So the node-red image is tested with Debian's C
+# library, not with Alpine's.
 #
-# Takes some minutes and a GB for their time, so that no other test runs it.
+# Takes a few minutes and, meanwhile, a GB of disk, so no other test runs it.
 #
 # usage: scripts/check-image.sh
 set -euo pipefail
@@ -18,7 +18,7 @@ npm_version=10.9.4
 "$root/scripts/install-deps.sh" test
 apt_install buildah debootstrap debian-archive-keyring
 
-# Images and containers lie beside the cache, not in the store of whoever uses buildah here.
+# Images and containers are kept beside the cache, not in the user's own buildah store.
 storage=$scratch/storage
 trap leave EXIT
 leave() {
@@ -45,13 +45,13 @@ image_of() {
   engine commit --quiet --rm "$container" "$name" >/dev/null
 }
 
-# Once for all: what `debian` is, but for a few files.
+# Made once: the image `debian`, except for a few files.
 bootstrap() {
   local tree=$cache/debootstrap/$suite mirror
   if [ -e "$tree/complete" ]; then return; fi
   mirror=$(debian_mirror)
-  [ -n "$mirror" ] || die "apt is told of no Debian archive here"
-  say "making a root of $suite"
+  [ -n "$mirror" ] || die "apt has no Debian archive configured on this machine"
+  say "making a root file system of $suite"
   rm -rf "$tree"
   mkdir -p "$cache/debootstrap"
   debootstrap --variant=minbase --keyring="$keyring" "$suite" "$tree" "$mirror" >"$scratch/debootstrap.log" 2>&1 ||
@@ -60,7 +60,7 @@ bootstrap() {
   touch "$tree/complete"
 }
 
-# What the official image is to a Dockerfile: Node-RED in /usr/src/node-red, which is the working
+# What a Dockerfile finds in the official image: Node-RED in /usr/src/node-red, which is the working
 # folder and belongs to node-red, uid 1000; node and npm on the PATH; /data.
 make_node_red_root() {
   local tree=$1 source=$node_red_prefix/4 home=$1/usr/src/node-red
@@ -109,7 +109,7 @@ check_binary() {
   container=$(engine from --pull-never localhost/binary)
   folder=$(engine mount "$container")
   files=$(cd "$folder" && find . -type f)
-  [ "$files" = ./cluster-leader ] || die "the target binary holds $files"
+  [ "$files" = ./cluster-leader ] || die "the target binary contains $files"
   if readelf --program-headers "$folder/cluster-leader" | grep -q INTERP; then die "its program is not static"; fi
   engine umount "$container" >/dev/null
   engine inspect --format '{{.OCIv1.Config.User}} {{.OCIv1.Config.Entrypoint}}' "$container" |
@@ -118,7 +118,7 @@ check_binary() {
   mkdir --mode 777 "$scratch/leases"
   in_image binary --volume "$scratch/leases:/leases" -- \
     /cluster-leader run --server file:///leases --key a -- /cluster-leader --version |
-    grep -q '^cluster-leader [0-9]' || die "the program runs nothing in the target binary"
+    grep -q '^cluster-leader [0-9]' || die "the program cannot run a job in the target binary"
 }
 
 check_node_red() {
@@ -144,15 +144,15 @@ check_node_red() {
   in_image node-red -- cluster-leader --version >/dev/null || die "cluster-leader is not on the PATH of the target node-red"
   in_image node-red -- node -e "$look_for_node" >"$scratch/node-red-runs.log" 2>&1 || {
     tail -n 20 "$scratch/node-red-runs.log" >&2
-    die "Node-RED of the target node-red lacks the node"
+    die "Node-RED of the target node-red does not have the node"
   }
-  # An image built upon this one installs other packages, which must not remove ours.
+  # An image built from this one may install other packages, which must not remove ours.
   in_image node-red -- sh -c 'npm ls node-red-contrib-cluster-leader-cli' | grep -q 'cluster-leader-cli@' ||
     die "npm does not know the package in the target node-red"
 }
 
 with_lock bootstrap
-say "making the images that ours are built from"
+say "making the base images"
 image_of "$cache/debootstrap/$suite" docker.io/library/debian:$suite --cmd /bin/bash
 make_node_red_root "$scratch/node-red-root"
 image_of "$scratch/node-red-root" localhost/node-red-of-the-tests \
@@ -162,4 +162,4 @@ build_target binary
 check_binary
 build_target node-red
 check_node_red
-say "both images are right"
+say "both images work"

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# What the scripts share: where things are kept, and how packages are fetched. Sourced, never run.
+# What the scripts share: folders, and how packages are fetched. Sourced, never run.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-# The keys by which packages are verified that come from another suite than the machine's own.
+# The keys that verify packages from another suite than the machine's own.
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
@@ -13,9 +13,9 @@ die() {
   exit 1
 }
 
-# Sets `cache`: the folder for what is built or unpacked once and kept, so that a clean checkout
-# need not repeat it. HOME may be unset or not writable, as it often is in CI; then it is the home
-# of the passwd entry, or the checkout.
+# Sets `cache`: the folder for what is built or unpacked once, so that a clean checkout need not repeat
+# it. HOME may be unset or not writable, as often in CI; then it is the home of the passwd entry, or
+# the checkout.
 choose_cache() {
   local home candidate
   home=${HOME:-$(unset HOME && echo ~)}
@@ -25,12 +25,12 @@ choose_cache() {
       return
     fi
   done
-  die "no folder can be written for the cache; set XDG_CACHE_HOME"
+  die "found no writable folder for the cache; set XDG_CACHE_HOME"
 }
 choose_cache
 
-# What is kept was made for one distribution and one architecture, and would not run elsewhere: a
-# home that several machines or containers share has one folder for each.
+# The cache is for one distribution and one architecture, since the programs in it would not run
+# elsewhere: a home that several machines or containers share has one folder for each.
 machine=$(
   # shellcheck source=/dev/null
   . /etc/os-release 2>/dev/null || true
@@ -39,7 +39,7 @@ machine=$(
 cache=$cache/$machine
 mkdir -p "$cache"
 
-# Our own hiredis, where the distribution's is too old. Nothing is there on machines that need none.
+# Our own hiredis, if the distribution's is too old; otherwise it does not exist.
 hiredis_prefix=$cache/hiredis
 
 # Servers that are unpacked for the tests and benchmarks, not installed.
@@ -49,7 +49,7 @@ servers_prefix=$cache/servers
 # shellcheck disable=SC2034
 node_red_prefix=$cache/node-red
 
-# A folder for the time of one script, beside what will be moved out of it when it is complete.
+# A temporary folder of one script, beside the place to which complete results are moved.
 scratch=$(mktemp -d "$cache/scratch.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 
@@ -59,7 +59,7 @@ as_root() {
   elif command -v sudo >/dev/null; then
     sudo "$@"
   else
-    die "root is needed for '$*', and there is no sudo; run that as root, then start again"
+    die "'$*' requires root, and sudo is not installed; run it as root, then start again"
   fi
 }
 
@@ -86,19 +86,19 @@ has_candidate() {
   apt-cache policy "$1" 2>/dev/null | grep 'Candidate:' | grep -qv '(none)'
 }
 
-# apt_install NAME... installs what is missing, and asks and changes nothing when nothing is.
+# apt_install NAME... installs what is missing, and does nothing else.
 apt_install() {
   local -a missing
   local name
-  command -v apt-get >/dev/null || die "this machine has no apt; install the equivalents of: $*"
+  command -v apt-get >/dev/null || die "apt is not available; install the equivalents of: $*"
   mapfile -t missing < <(missing_packages "$@")
   [ ${#missing[@]} -gt 0 ] || return 0
   for name in "${missing[@]}"; do
     has_candidate "$name" || apt_update
   done
   say "installing ${missing[*]}"
-  # Lists may be older than the archive, which then no longer has the versions they name; new lists
-  # mend that.
+  # The lists may be older than the archive and name versions that it no longer has; new lists fix
+  # that.
   apt_install_now "${missing[@]}" || {
     apt_update
     apt_install_now "${missing[@]}"
@@ -110,17 +110,16 @@ apt_install_now() {
     -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install "$@" >/dev/null
 }
 
-# Prints where this machine gets Debian from, as its own apt configuration says (not the security
-# archive).
+# Prints the Debian archive of this machine's apt configuration (not the security archive).
 debian_mirror() {
   # shellcheck disable=SC2016
   apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
     'Origin: Debian' 'Label: Debian' | sort -u | sed -n 1p
 }
 
-# private_apt SUITE COMMAND ARG... runs apt-get with a state of its own that knows only this suite
-# of Debian, so that the machine's configuration, lists and pins stay as they are. The signatures
-# are verified as always.
+# private_apt SUITE COMMAND ARG... runs apt-get with a separate state that has only this suite of
+# Debian, so that the machine's configuration, lists and pins stay unchanged. Signatures are verified
+# as usual.
 private_apt() {
   local suite=$1 state=$cache/apt/$1 mirror
   shift
@@ -129,7 +128,7 @@ private_apt() {
     apt_update
     mirror=$(debian_mirror)
   fi
-  [ -n "$mirror" ] || die "apt is told of no Debian archive here, so nothing can come from $suite"
+  [ -n "$mirror" ] || die "apt has no Debian archive configured, so packages of $suite cannot be downloaded"
   [ -r "$keyring" ] || die "$keyring is missing; install debian-archive-keyring"
   mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
   printf '%s [signed-by=%s] %s %s main\n' \
@@ -140,7 +139,7 @@ private_apt() {
     -o APT::Sandbox::User="$(id -un)" "$@"
 }
 
-# with_lock COMMAND... lets one script at a time change the cache.
+# with_lock COMMAND... runs it under a lock, so that only one script at a time changes the cache.
 with_lock() {
   exec 9>"$cache/lock"
   flock 9
@@ -148,8 +147,8 @@ with_lock() {
   exec 9>&-
 }
 
-# configure PRESET [ARGUMENT]... runs cmake, which finds in the cache what the machine's own
-# packages do not supply: hiredis, and the servers for the tests.
+# configure PRESET [ARGUMENT]... runs cmake. What the machine's own packages do not provide, it finds in
+# the cache: hiredis, and the servers for the tests.
 configure() {
   local preset=$1 prefixes=$hiredis_prefix:$servers_prefix/redis/usr:$servers_prefix/valkey/usr
   shift

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Installs what is needed to build, test or measure cluster-leader, on Debian and its relatives.
-# Does nothing, quickly, where everything is there.
+# Returns quickly if everything is installed.
 #
 # usage: scripts/install-deps.sh [build|test|bench|lint]...
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-# The first suite of Debian whose hiredis is new enough, for machines whose own is not.
+# The first suite of Debian whose hiredis is new enough, for machines with an older one.
 hiredis_minimum=1.1
 hiredis_suite=trixie
 
@@ -44,15 +44,14 @@ build_hiredis() {
   mkdir -p "$work"
   private_apt "$hiredis_suite" update
   (cd "$work" && private_apt "$hiredis_suite" source --download-only hiredis)
-  # apt has verified the files against the signed list of the suite; dpkg-source would want the
+  # apt has verified the files against the signed list of the suite; dpkg-source would need the
   # maintainer's own key.
   dpkg-source --no-check -x "$work"/hiredis_*.dsc "$work/source" >/dev/null
   cmake -S "$work/source" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
     -DCMAKE_INSTALL_PREFIX="$hiredis_prefix" -DCMAKE_INSTALL_LIBDIR=lib -DCMAKE_C_FLAGS="-ffunction-sections -fdata-sections" \
     -DBUILD_SHARED_LIBS=OFF -DENABLE_SSL=ON -DDISABLE_TESTS=ON >/dev/null 2>&1
   cmake --build "$work/build" >/dev/null
-  # Installed beside its place and moved there, so that a build that was interrupted leaves nothing
-  # half done.
+  # Installed elsewhere and then moved, so that an interrupted build leaves nothing incomplete.
   rm -rf "$hiredis_prefix" "$cache/staging"
   DESTDIR=$cache/staging cmake --install "$work/build" >/dev/null
   mv "$cache/staging$hiredis_prefix" "$hiredis_prefix"
@@ -66,8 +65,8 @@ install_build() {
 
 # unpack NAME SUITE PROGRAM PACKAGE... puts the packages under $servers_prefix/NAME instead of
 # installing them, because an installed server would be started as a service at once. SUITE is empty
-# for the machine's own, or `backports` for those of the machine's own where that has no such
-# package. PROGRAM must then run. Nothing is done where PROGRAM is installed or unpacked already.
+# for the machine's own suite, or `backports` for its backports if it does not have the package itself.
+# PROGRAM must then run. Does nothing if PROGRAM is already installed or unpacked.
 unpack() {
   local name=$1 suite=$2 program=$3 work=$scratch/$1
   shift 3
@@ -83,14 +82,14 @@ unpack() {
     private_apt "$suite" update
     (cd "$work" && private_apt "$suite" download "$@")
   else
-    # Lists may be older than the archive, which then no longer has the versions they name.
+    # The lists may be older than the archive and name versions that it no longer has.
     (cd "$work" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download "$@") || {
       apt_update
       (cd "$work" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download "$@")
     }
   fi
   find "$work" -maxdepth 1 -name '*.deb' -exec dpkg -x {} "$work/tree" \;
-  # Not every program has --version, but all have one of the two.
+  # Every program has one of the two options.
   "$work/tree/usr/bin/$program" --version >/dev/null 2>&1 ||
     "$work/tree/usr/bin/$program" --help >/dev/null 2>&1 ||
     die "$program was unpacked, but does not run on this machine"
@@ -99,9 +98,9 @@ unpack() {
   mv "$work/tree" "$servers_prefix/$name"
 }
 
-# install_node_red VERSION PACKAGE... puts Node-RED and the Node.js that it wants under
-# $node_red_prefix/VERSION, from wherever npm is configured to get packages. The machine's own
-# Node.js only runs npm.
+# install_node_red VERSION PACKAGE... puts Node-RED and the Node.js that it requires under
+# $node_red_prefix/VERSION, from the registry that npm is configured for. The machine's own Node.js only
+# runs npm.
 install_node_red() {
   local home=$node_red_prefix/$1 work=$scratch/node-red-$1
   shift
@@ -129,16 +128,15 @@ install_node_reds() {
 }
 
 install_test() {
-  # redis-tools has redis-cli, and brings the libraries that both servers want.
+  # redis-tools has redis-cli, and installs the libraries that both servers need.
   apt_install libgtest-dev libgmock-dev redis-tools openssl mandoc groff-base shellcheck debian-archive-keyring
   with_lock unpack redis "" redis-server redis-server redis-tools
   with_lock unpack valkey backports valkey-server valkey-server valkey-tools
-  # For the tests of the examples: systemd-analyze, of a systemd that nothing starts, and a reader of
-  # YAML.
+  # For the tests of the examples: systemd-analyze (systemd itself is not started) and a YAML parser.
   apt_install systemd libyaml-cpp-dev
   # For the tests of the completions.
   apt_install bash-completion zsh fish
-  # Docker's client alone, which can read stack files since version 25.
+  # Only Docker's client, which can read stack files since version 25.
   with_lock unpack docker trixie docker docker-cli
   # For the tests in the editor of Node-RED.
   apt_install chromium
@@ -146,8 +144,8 @@ install_test() {
 }
 
 install_bench() {
-  # daemontools has setlock; its service comes with daemontools-run, which is only recommended and
-  # so left out.
+  # daemontools has setlock; the service is in daemontools-run, which is only recommended and so not
+  # installed.
   apt_install hyperfine daemontools redis-tools
   with_lock unpack redis "" redis-server redis-server redis-tools
   with_lock unpack etcd "" etcd etcd-server
@@ -165,6 +163,6 @@ for what in "$@"; do
     test) install_test ;;
     bench) install_bench ;;
     lint) install_lint ;;
-    *) die "unknown argument '$what'; one of build, test, bench, lint" ;;
+    *) die "unknown argument '$what'; expected build, test, bench or lint" ;;
   esac
 done

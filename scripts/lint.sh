@@ -3,15 +3,14 @@
 # compiles it.
 #
 # usage: scripts/lint.sh
-# The status is 0 when there is nothing to say, 1 when something was found, and another when it
-# could not be checked.
+# The status is 0 without findings, 1 with findings, and another one if the check itself failed.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 "$root/scripts/install-deps.sh" build test lint
 configure dev
 cd "$root"
-# The embedded Lua scripts are a header that clang-tidy has to find.
+# clang-tidy needs the generated header with the Lua scripts.
 cmake --build --preset dev --target embed_lua >/dev/null
 
 found=0

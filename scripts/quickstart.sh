@@ -15,7 +15,7 @@ cd "$root"
 cmake --build --preset release --target cluster-leader completions
 binary=build/cluster-leader
 
-# A folder stands in for the server here, so that nothing else has to be installed or started.
+# A folder is used in place of a server, so that nothing else has to be installed or started.
 leases=$scratch/leases
 mkdir "$leases"
 
@@ -36,13 +36,13 @@ for index in "${!pids[@]}"; do
   case $status in
     0) ran=$((ran + 1)) meaning="ran the job" ;;
     "$follower") followers=$((followers + 1)) meaning="somebody else holds the key" ;;
-    *) meaning="this should not happen" ;;
+    *) meaning="unexpected" ;;
   esac
   printf '  replica %s: exit status %s, %s\n' "$((index + 1))" "$status" "$meaning"
 done
 
 if [ "$ran" != 1 ] || [ "$followers" != $((replicas - 1)) ]; then
-  printf '\n%s replicas ran the job and %s were followers; exactly one should have run it.\n' "$ran" "$followers" >&2
+  printf '\n%s replicas ran the job and %s were followers; expected exactly one to run it.\n' "$ran" "$followers" >&2
   exit 1
 fi
 
@@ -52,6 +52,6 @@ Exactly one replica ran the job.
 
 To try next:
   $binary run --server redis://HOST --key my-job -- COMMAND             on several machines, one server
-  $binary run --server redis://HOST --key my-job --wait 60 -- COMMAND   wait for the turn
+  $binary run --server redis://HOST --key my-job --wait 60 -- COMMAND   wait for the key
   $binary run --help
 EOT

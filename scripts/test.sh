@@ -13,6 +13,5 @@ preset=${1:-release}
 configure "$preset" -DCLUSTER_LEADER_TESTS=ON
 cd "$root"
 cmake --build --preset "$preset"
-# Most tests wait for servers and clocks, so more of them than there are processors can run side by
-# side.
+# Most tests wait for servers and clocks, so more of them can run at a time than there are processors.
 ctest --preset "$preset" --parallel 4 "$@"

@@ -1,5 +1,5 @@
 # add_mutation(NAME ORIGINAL REPLACEMENT FILTER) breaks one rule in the file ${mutated} of the
-# project and expects the lease tests that FILTER (of GoogleTest) selects to notice. ORIGINAL must
+# project and expects the lease tests that FILTER (of GoogleTest) selects to notice it. ORIGINAL must
 # occur exactly once in the file, or the build stops. The ctest mutation.NAME passes only if the
 # tests fail.
 #
@@ -10,7 +10,7 @@ function(add_mutation name original replacement filter)
   cmake_path(GET mutated FILENAME file)
   set(mutator ${PROJECT_SOURCE_DIR}/scripts/cmake/mutate.cmake)
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/mutants/${name})
-  # Texts of code travel in files: command lines would have to survive the quoting of two languages.
+  # The code is passed in files, since a command line would need the quoting of two languages.
   file(CONFIGURE OUTPUT ${folder}/original.txt CONTENT "\${original}")
   file(CONFIGURE OUTPUT ${folder}/replacement.txt CONTENT "\${replacement}")
   add_custom_command(
@@ -21,7 +21,7 @@ function(add_mutation name original replacement filter)
     VERBATIM)
   add_executable(mutant_${name} ${folder}/${file} $<TARGET_OBJECTS:lease_tests>)
   target_link_libraries(mutant_${name} PRIVATE lease test_support GTest::gmock_main)
-  # A broken rule may leave something unused, and that is not what is tested here.
+  # A broken rule may leave something unused, which does not matter here.
   target_compile_options(mutant_${name} PRIVATE -w)
   add_test(NAME mutation.${name}
     COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/lease/expect-caught.sh $<TARGET_FILE:mutant_${name}> ${filter})

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Succeeds only if nothing outlives the tests of a build: no process that was started from a program
-# in BUILD, such as cluster-leader, a test or what plays its job. The last test of a suite: those
+# Succeeds only if no process outlives the tests of a build: none that runs a program in BUILD, such as
+# cluster-leader, a test, or a program that plays its job. It is the last test of a suite: processes
 # that are still below a ctest belong to another run of it.
 #
 # usage: no-survivors.sh BUILD
 #        no-survivors.sh --self-test
 set -euo pipefail
 
-# What has just been killed may still be giving back its lease.
+# A process that was just told to end may still be releasing its lease.
 patience=${NO_SURVIVORS_PATIENCE:-20}
 
-# name_and_parent PID prints "NAME PARENT", nothing if there is no such process.
+# name_and_parent PID prints "NAME PARENT", or nothing if it does not exist.
 name_and_parent() {
   local stat
   { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 0
@@ -32,7 +32,7 @@ is_below_ctest() {
   return 1
 }
 
-# survivors BUILD prints a line for each.
+# survivors BUILD prints a line for each survivor.
 survivors() {
   local link program pid line
   while read -r link program; do
@@ -62,7 +62,7 @@ expect_none() {
 self_test() {
   local folder orphan
   folder=$(mktemp -d)
-  # shellcheck disable=SC2064 # the folder of now
+  # shellcheck disable=SC2064 # expanded now
   trap "rm -rf '$folder'" EXIT
   mkdir "$folder/build"
   cp "$(command -v sleep)" "$folder/build/job"
@@ -70,7 +70,7 @@ self_test() {
   patience=0
 
   expect_none "$folder/build" || { echo "found what is not there"; exit 1; }
-  # Its parent, the subshell, is gone at once.
+  # Its parent, the subshell, ends at once.
   orphan=$("$folder/build/job" 600 >/dev/null & echo $!)
   if expect_none "$folder/build" >"$folder/report"; then
     echo "an orphan was not found"
@@ -82,7 +82,7 @@ self_test() {
   patience=20
   expect_none "$folder/build" || exit 1
 
-  # As in another run: it lives until its input ends.
+  # Like a process of another run: it lives until its input ends.
   exec 3> >("$folder/ctest" -c \
     "'$folder/build/job' 600 & echo \$! >'$folder/pid'; read -r; kill \$!; wait" 2>/dev/null)
   until [ -s "$folder/pid" ] && [[ $(readlink "/proc/$(<"$folder/pid")/exe") == */job ]]; do :; done

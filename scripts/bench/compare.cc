@@ -1,6 +1,6 @@
-// Runs commands in turn, many times, and prints how long each takes. Machines are noisy, and the
-// noise comes in waves: so every round runs each command once, in a new random order, and what is
-// compared are the times of one round.
+// Runs commands in turn, many times, and prints how long each takes. The noise of a machine comes
+// in waves, so every round runs each command once, in a new random order, and only times of the
+// same round are compared.
 //
 // usage: compare ROUNDS [:::N STATUS COMMAND [ARG]...]...
 // Each command must exit with its STATUS. N is the number, from 1, of the command that it is
@@ -53,20 +53,20 @@ std::vector<Command> parse(char** word) {
     commands.push_back(std::move(command));
   }
   for (const Command& c : commands) {
-    if (c.base >= commands.size()) die("no such command to compare with", c.argv[0]);
+    if (c.base >= commands.size()) die("no command with the number to compare with", c.argv[0]);
   }
   return commands;
 }
 
-/// From before the new process is there until it has been waited for.
+/// The time from before the start of the process until it has been waited for.
 double run(const Command& command, const posix_spawn_file_actions_t& silence) {
   const std::int64_t begin = now_ns();
   pid_t pid = 0;
   if (::posix_spawnp(&pid, command.argv[0], &silence, nullptr, command.argv.data(), environ) != 0) {
-    die("cannot be started", command.argv[0]);
+    die("cannot start", command.argv[0]);
   }
   int status = 0;
-  if (::waitpid(pid, &status, 0) != pid) die("cannot be waited for", command.argv[0]);
+  if (::waitpid(pid, &status, 0) != pid) die("cannot wait for", command.argv[0]);
   const std::int64_t end = now_ns();
   if (!WIFEXITED(status) || WEXITSTATUS(status) != command.status) {
     std::fprintf(stderr,

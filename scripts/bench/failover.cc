@@ -1,5 +1,5 @@
-// Two candidates stand in one election; the leader is ended, and the other one takes over. Prints
-// in nanoseconds how long each time takes, from the signal to the line that says so.
+// Two candidates campaign for one key; the leader is ended, and the other one takes over. Prints
+// how long each takeover takes in nanoseconds, from the signal to the line about the new leader.
 //
 // usage: failover ROUNDS term|kill|keeper COMMAND [ARG]...
 // COMMAND is a `cluster-leader elect` with one key. The leader gets SIGTERM or SIGKILL; with
@@ -31,17 +31,17 @@ std::int64_t now_ns() {
   return now.tv_sec * INT64_C(1'000'000'000) + now.tv_nsec;
 }
 
-/// A candidate whose lines are read.
+/// A candidate and the lines that it prints.
 class Candidate {
  public:
   explicit Candidate(char** argv) {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) die("no pipe");
+    if (::pipe2(ends, O_CLOEXEC) != 0) die("cannot make a pipe");
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
     if (::posix_spawnp(&pid_, argv[0], &actions, nullptr, argv, environ) != 0) {
-      die("the command cannot be started");
+      die("cannot start the command");
     }
     posix_spawn_file_actions_destroy(&actions);
     ::close(ends[1]);
@@ -55,12 +55,12 @@ class Candidate {
   Candidate(const Candidate&) = delete;
   Candidate& operator=(const Candidate&) = delete;
 
-  /// Reads until a line says `state`.
+  /// Reads until a line has `state`.
   void wait_for(const char* state) {
     const std::string wanted = std::string("\"state\":\"") + state + '"';
     while (text_.find(wanted) == text_.npos) {
       pollfd ready{lines_, POLLIN, 0};
-      if (::poll(&ready, 1, 20'000) != 1) die("a candidate says nothing");
+      if (::poll(&ready, 1, 20'000) != 1) die("a candidate prints nothing");
       char part[4096];
       const ssize_t got = ::read(lines_, part, sizeof part);
       if (got <= 0) die("a candidate has ended");
@@ -75,7 +75,7 @@ class Candidate {
         "/proc/" + std::to_string(pid_) + "/task/" + std::to_string(pid_) + "/children";
     std::FILE* file = std::fopen(path.c_str(), "r");
     int keeper = 0;
-    if (file == nullptr || std::fscanf(file, "%d", &keeper) != 1) die("there is no keeper");
+    if (file == nullptr || std::fscanf(file, "%d", &keeper) != 1) die("a candidate has no keeper");
     std::fclose(file);
     return keeper;
   }

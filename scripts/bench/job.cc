@@ -1,6 +1,6 @@
-// A job that says when it ran, in one line for each run: its first and its last moment, in
-// nanoseconds of the clock that all processes of a machine share. A program of its own because
-// date(1) takes as long to start as what is measured here.
+// A job that records when it ran, one line for each run: its start and its end, in nanoseconds of
+// the clock that all processes of a machine share. It is a separate program because date(1) takes
+// as long to start as what is measured here.
 //
 // usage: job FILE MILLISECONDS
 #include <fcntl.h>

@@ -1,9 +1,9 @@
-// Keeps COMMAND, which must wait for its turn, running so many times side by side, until it has
-// ended so many times. Whoever ends is replaced, but not at once: the start of a new process would
-// take the processor from the hand-over that is being measured.
+// Keeps PROCESSES copies of COMMAND running, which wait for their turn, until TURNS of them have
+// ended. One that has ended is replaced after the pause, not at once: the start of a new process
+// would take processor time from the hand-over that is being measured.
 //
 // usage: relay PROCESSES TURNS PAUSE_MILLISECONDS COMMAND [ARG]...
-// Those that still wait in the end get SIGTERM. Every turn must end with status 0.
+// At the end, those that still wait get SIGTERM. Every turn must end with status 0.
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -21,7 +21,7 @@ std::vector<pid_t> running;
 void start(char** argv) {
   pid_t pid = 0;
   if (::posix_spawnp(&pid, argv[0], nullptr, nullptr, argv, environ) != 0) {
-    std::fprintf(stderr, "relay: %s cannot be started\n", argv[0]);
+    std::fprintf(stderr, "relay: cannot start %s\n", argv[0]);
     std::exit(1);
   }
   running.push_back(pid);
@@ -55,6 +55,6 @@ int main(int argc, char** argv) {
   }
   for (const pid_t pid : running) ::kill(pid, SIGTERM);
   while (!running.empty()) wait_for_one();
-  if (failed) std::fprintf(stderr, "relay: a turn ended with another status than 0\n");
+  if (failed) std::fprintf(stderr, "relay: a turn did not end with status 0\n");
   return failed ? 1 : 0;
 }

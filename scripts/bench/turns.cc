@@ -1,5 +1,5 @@
-// Stands between one client and a server, and counts how often the client, having heard from the
-// server, speaks again: the round trips of the connection, however many commands each one carries.
+// A proxy between one client and a server that counts how often the client sends again after it has
+// received something: the round trips of the connection, however many commands each one has.
 //
 // usage: turns FROM_SOCKET TO_SOCKET
 // Both are paths of Unix sockets. Listens on the first, serves one connection, prints the number.
@@ -20,7 +20,7 @@ sockaddr_un address_of(const char* path) {
   return address;
 }
 
-/// Hands on what has come; false at the end.
+/// Forwards what has been received; false at the end of file.
 bool pass(int from, int to) {
   char data[65536];
   const ssize_t got = ::read(from, data, sizeof data);
@@ -47,18 +47,18 @@ int main(int argc, char** argv) {
     return 1;
   }
   int turns = 0;
-  bool server_spoke_last = true;
+  bool server_sent_last = true;
   for (bool open = true; open;) {
     pollfd ready[] = {{client, POLLIN, 0}, {server, POLLIN, 0}};
     ::poll(ready, 2, -1);
     if (ready[1].revents != 0) {
       open = pass(server, client);
-      server_spoke_last = true;
+      server_sent_last = true;
     }
     if (open && ready[0].revents != 0) {
       open = pass(client, server);
-      if (open && server_spoke_last) ++turns;
-      server_spoke_last = false;
+      if (open && server_sent_last) ++turns;
+      server_sent_last = false;
     }
   }
   std::printf("%d\n", turns);

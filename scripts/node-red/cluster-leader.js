@@ -4,7 +4,7 @@
 const fs = require('fs');
 const path = require('path');
 
-/// The binary that came with this package, where it runs; else the one on the PATH of Node-RED.
+/// The binary of this package if it can run here, else the one on the PATH of Node-RED.
 function program() {
   const shipped = path.join(__dirname, 'bin', 'cluster-leader');
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'cluster-leader';

@@ -1,65 +1,65 @@
-// What the function node "election" does from its start: it keeps `cluster-leader elect` running in
-// the exec node beside it, reads who leads, and lets messages out at one of two outputs. Its other
-// two outputs are the exec node and the status of the subflow.
+// The function node "election". From its start it keeps `cluster-leader elect` running in the exec
+// node beside it, reads who leads, and sends messages to one of two outputs. Its other two outputs go
+// to the exec node and to the status of the subflow.
 //
-// Who leads is known to this memory alone. A context store may be shared by all replicas, and would
-// then tell each of them that it leads.
+// The state is kept in memory only. A context store may be shared by all replicas, and would then tell
+// each of them that it leads.
 
-/// A message of this topic asks the leader to resign.
+/// A message with this topic makes the leader resign.
 const RESIGN = 'cluster-leader/resign';
-/// How often we look at the clock, and how many looks later we tell `elect` that we are alive.
-const LOOK_MS = 500;
-const LOOKS_PER_BEAT = 4;
-/// After a pause of LATE_MS between two looks the event loop, or the machine, has stood still, and
-/// another may lead by now: what `elect` has said since is read first, within SETTLE_MS.
+/// How often the clock is checked, and after how many checks `elect` is told that we are alive.
+const CHECK_MS = 500;
+const CHECKS_PER_BEAT = 4;
+/// After more than LATE_MS between two checks the event loop, or the machine, was suspended, and another
+/// replica may lead by now: within CATCH_UP_MS, what `elect` has printed since is read first.
 const LATE_MS = 1000;
-const SETTLE_MS = 250;
-/// Without a beat for so long, `elect` resigns.
+const CATCH_UP_MS = 250;
+/// Without a beat for so many seconds, `elect` resigns.
 const KEEPALIVE = '10';
-/// Messages that may wait for the first word about who leads.
+/// How many messages may wait until it is known who leads.
 const MOST_WAITING = 1000;
-/// The pause before a dead `elect` is started again, doubled each time that it says nothing.
+/// The pause before `elect` is started again, doubled each time that it has printed nothing.
 const PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60000;
-/// The pause before we carry on what another node of this runtime has begun and left.
+/// The pause before we replace the process of another node of this runtime that was removed.
 const INHERIT_MS = 100;
 
 const PROPERTIES = ['key', 'ttl', 'host', 'port', 'db'];
-/// These would change what `elect` says, or to whom.
+/// These would change what `elect` prints, or for whom.
 const REFUSED = ['--', '--key', '--output', '-h', '--help'];
 
 const GREY = { fill: 'grey', shape: 'ring' };
 const RED_RING = { fill: 'red', shape: 'ring' };
 
-/// A property of the subflow. `${NAME}` is an environment variable, as in the nodes of the core.
+/// A property of the subflow. `${NAME}` is an environment variable, as in core nodes.
 function property(name) {
   const text = String(env.get(name) ?? '').trim();
   const variable = /^\$\{([^}]+)\}$/.exec(text);
   return variable ? String(env.get(variable[1]) ?? '').trim() : text;
 }
 
-/// Cut at blanks, but not within quotes, which vanish.
+/// Splits at blanks, except within quotes, which are removed.
 function words(text) {
   const found = [];
   for (const word of text.match(/(?:[^\s"']+|"[^"]*"|'[^']*')+/g) ?? []) {
     found.push(word.replace(/"([^"]*)"|'([^']*)'/g, (_, double, single) => double ?? single));
   }
-  if (/["']/.test(text.replace(/"[^"]*"|'[^']*'/g, ''))) throw new Error('arguments: a quote is not closed');
+  if (/["']/.test(text.replace(/"[^"]*"|'[^']*'/g, ''))) throw new Error('arguments: unclosed quote');
   return found;
 }
 
-/// An argument as the exec node wants it in spawn mode: quotes count around a whole one only.
+/// An argument in the form for the exec node in spawn mode, where quotes only work around a whole one.
 function quoted(argument) {
-  if (argument.includes('"')) throw new Error('an exec node cannot pass a double quote on');
+  if (argument.includes('"')) throw new Error('an exec node cannot pass on a double quote');
   return /^$|\s/.test(argument) ? `"${argument}"` : argument;
 }
 
-/// What stands in the arguments wins over the properties.
+/// The arguments win over the properties.
 function commandLine() {
   const more = words(property('arguments'));
   const has = (name) => more.some((word) => word === name || word.startsWith(name + '='));
   const refused = REFUSED.find(has);
-  if (refused) throw new Error(`arguments: ${refused} has no place here`);
+  if (refused) throw new Error(`arguments: ${refused} is not allowed here`);
   const line = ['elect'];
   for (const name of PROPERTIES) {
     const value = property(name);
@@ -70,23 +70,22 @@ function commandLine() {
   return line.concat(more);
 }
 
-/// The nodes of this runtime that want the same are one candidate: the first of them has the
-/// process, the others hear what it says. So a key may stand in as many flows as one likes, and all
-/// of them lead or none. All function nodes of a process share the module `util`, and no two
-/// processes do.
+/// The nodes of this runtime with the same settings are one candidate: the first of them has the
+/// process, the others get its news. So any number of flows may use a key, and all of them lead or
+/// none. All function nodes of a process share the module `util`, and no two processes do.
 const groups = (util[Symbol.for('node-red-contrib-cluster-leader-cli')] ??= new Map());
 
 class Election {
   constructor() {
-    this.mark = RED.util.generateId();  // on what the exec node sends us
-    this.waiting = [];                  // messages, and how each is sent on and done
-    this.word = null;                   // the latest about who leads; null before the first
-    this.rest = '';                     // of a line whose end has not come yet
+    this.mark = RED.util.generateId();  // on messages from the exec node
+    this.waiting = [];                  // messages, with their send and done
+    this.news = null;                   // the latest about who leads; null before the first
+    this.rest = '';                     // an incomplete line
     this.complaint = '';                // the latest line on stderr
     this.pause = PAUSE_MS;
-    this.looks = 0;
-    this.lookedAt = Date.now();
-    this.settledAt = 0;                 // not before that is `word` up to date
+    this.checks = 0;
+    this.checkedAt = Date.now();
+    this.currentAt = 0;                 // `news` is not up to date before then
     this.flushing = null;
   }
 
@@ -97,20 +96,20 @@ class Election {
       this.line = commandLine().map(quoted).join(' ');
     } catch (mistake) {
       node.error(mistake.message);
-      this.learn({ state: 'failed', why: mistake.message });
+      this.update({ state: 'failed', why: mistake.message });
       return;
     }
-    setInterval(() => this.look(), LOOK_MS);
+    setInterval(() => this.check(), CHECK_MS);
     this.join();
   }
 
   join() {
     const key = property('key');
-    // A ttl of their own would make rivals of two nodes that mean the same.
+    // Two nodes with different ttls only must not become rivals.
     const name = this.line.replace(/ ("?)--ttl=[^ "]*\1(?= |$)/, '');
     for (const other of groups.values()) {
       if (other.key === key && other.name !== name) {
-        node.warn(`another Cluster Leader has the key '${key}' and other properties: if both mean one server, only one of them leads`);
+        node.warn(`another Cluster Leader has the key '${key}' with other properties: if both use the same server, only one of them leads`);
       }
     }
     if (!groups.has(name)) groups.set(name, { name, key, members: [] });
@@ -121,8 +120,8 @@ class Election {
       this.start();
       return;
     }
-    if (first.line !== this.line) node.warn(`another Cluster Leader of this key was first, and its ttl holds`);
-    this.learn(first.word);
+    if (first.line !== this.line) node.warn(`another Cluster Leader with this key was first, so its ttl applies`);
+    this.update(first.news);
   }
 
   owns() {
@@ -132,9 +131,9 @@ class Election {
   start() {
     this.rest = '';
     this.complaint = '';
-    this.looks = 0;
-    // Whatever went wrong before stands there until there is news.
-    if (!this.word) this.show(GREY, 'starting');
+    this.checks = 0;
+    // An earlier failure is shown until there is news.
+    if (!this.news) this.show(GREY, 'starting');
     this.send([null, null, { payload: this.line, mark: this.mark }]);
   }
 
@@ -153,8 +152,8 @@ class Election {
     members.splice(members.indexOf(this), 1);
     if (members.length === 0) groups.delete(name);
     if (!owned || members.length === 0) return;
-    // Our process is stopped with us.
-    for (const member of members) member.learn(null);
+    // Our process is stopped together with this node.
+    for (const member of members) member.update(null);
     members[0].inherit();
   }
 
@@ -162,9 +161,9 @@ class Election {
     setTimeout(() => this.start(), INHERIT_MS);
   }
 
-  // --- What it says ---
+  // --- Its output ---
 
-  hear(msg) {
+  receive(msg) {
     if (msg.stream === 'exit') {
       this.ended(msg.payload);
     } else if (msg.stream === 'stderr') {
@@ -173,7 +172,7 @@ class Election {
         node.warn(line);
       }
     } else {
-      // Chunks are cut anywhere.
+      // A chunk may end anywhere.
       const lines = (this.rest + msg.payload).split('\n');
       this.rest = lines.pop();
       lines.forEach((line) => this.read(line));
@@ -181,54 +180,54 @@ class Election {
   }
 
   read(line) {
-    let word;
+    let news;
     try {
-      word = JSON.parse(line);
+      news = JSON.parse(line);
     } catch {
-      node.warn(`not understood: ${line}`);
+      node.warn(`unexpected output of elect: ${line}`);
       return;
     }
     this.pause = PAUSE_MS;
-    this.tell(word);
+    this.share(news);
   }
 
-  tell(word) {
-    for (const member of this.group.members) member.learn(word);
+  share(news) {
+    for (const member of this.group.members) member.update(news);
   }
 
   ended({ code, signal }) {
-    let how = signal ? `elect was killed by ${signal}` : `elect has ended with ${code}`;
-    // Of the exec node, for what the system calls ENOENT.
+    let how = signal ? `elect was killed by ${signal}` : `elect exited with status ${code}`;
+    // The exec node's code for ENOENT.
     if (code === -2) how = 'the program cluster-leader was not found';
-    node.warn(`${how}; starting it again in ${this.pause / 1000} s`);
+    node.warn(`${how}; restarting it in ${this.pause / 1000} s`);
     const why = code > 0 && this.complaint ? this.complaint.replace(/^cluster-leader: /, '') : how;
-    this.tell({ state: 'failed', why, node: this.word?.node });
+    this.share({ state: 'failed', why, node: this.news?.node });
     setTimeout(() => this.start(), this.pause);
     this.pause = Math.min(2 * this.pause, LONGEST_PAUSE_MS);
   }
 
-  /// Null where nothing is known any more.
-  learn(word) {
-    this.word = word;
-    if (!word) {
+  /// Null: nothing is known any more.
+  update(news) {
+    this.news = news;
+    if (!news) {
       this.show(GREY, 'starting');
       return;
     }
-    switch (word.state) {
+    switch (news.state) {
       case 'leader':
-        this.show({ fill: 'green', shape: 'dot' }, `leader: ${word.leader}`);
+        this.show({ fill: 'green', shape: 'dot' }, `leader: ${news.leader}`);
         break;
       case 'follower':
-        this.show({ fill: 'yellow', shape: 'ring' }, `follower of ${word.leader}`);
+        this.show({ fill: 'yellow', shape: 'ring' }, `follower of ${news.leader}`);
         break;
       case 'none':
         this.show(GREY, 'no leader');
         break;
       case 'down':
-        this.show(RED_RING, 'no server, trying on');
+        this.show(RED_RING, 'no server, retrying');
         break;
       default:
-        this.show(RED_RING, word.why);
+        this.show(RED_RING, news.why);
     }
     this.flush();
   }
@@ -239,9 +238,9 @@ class Election {
 
   // --- Messages ---
 
-  take(msg, node, done) {
+  handle(msg, node, done) {
     if (msg.mark === this.mark) {
-      this.hear(msg);
+      this.receive(msg);
       done();
     } else if (msg.topic === RESIGN) {
       this.group?.members[0].signal('SIGUSR2');
@@ -252,33 +251,33 @@ class Election {
     }
   }
 
-  /// Sends on what waits, if it is known who leads. Nobody leads by default.
+  /// Sends waiting messages if it is known who leads. Until then, nobody leads.
   flush() {
-    if (this.word && this.isSettled()) {
-      for (const entry of this.waiting.splice(0)) this.pass(this.word, entry);
+    if (this.news && this.isCurrent()) {
+      for (const entry of this.waiting.splice(0)) this.pass(this.news, entry);
     }
     while (this.waiting.length > MOST_WAITING) {
       this.pass({ state: 'unknown' }, this.waiting.shift());
     }
-    if (this.word && this.waiting.length > 0 && !this.flushing) {
+    if (this.news && this.waiting.length > 0 && !this.flushing) {
       this.flushing = setTimeout(() => {
         this.flushing = null;
         this.flush();
-      }, SETTLE_MS);
+      }, CATCH_UP_MS);
     }
   }
 
-  pass(word, { msg, node, done }) {
-    const leads = word.state === 'leader';
+  pass(news, { msg, node, done }) {
+    const leads = news.state === 'leader';
     msg.isLeader = leads;
-    msg.leaderHost = word.leader ?? null;
+    msg.leaderHost = news.leader ?? null;
     delete msg.followerHost;
     delete msg.fencingToken;
     if (leads) {
-      msg.fencingToken = word.token;
+      msg.fencingToken = news.token;
       node.send([msg, null], false);
     } else {
-      msg.followerHost = word.node ?? env.get('CLUSTER_LEADER_NODE') ?? env.get('HOSTNAME') ?? null;
+      msg.followerHost = news.node ?? env.get('CLUSTER_LEADER_NODE') ?? env.get('HOSTNAME') ?? null;
       node.send([null, msg], false);
     }
     done();
@@ -286,18 +285,18 @@ class Election {
 
   // --- Time ---
 
-  look() {
-    this.isSettled();
-    this.looks += 1;
-    if (this.owns() && this.looks % LOOKS_PER_BEAT === 0) this.signal('SIGUSR1');
+  check() {
+    this.isCurrent();
+    this.checks += 1;
+    if (this.owns() && this.checks % CHECKS_PER_BEAT === 0) this.signal('SIGUSR1');
   }
 
-  /// False for SETTLE_MS after a standstill.
-  isSettled() {
+  /// False for CATCH_UP_MS after a suspension.
+  isCurrent() {
     const now = Date.now();
-    if (Math.abs(now - this.lookedAt) > LATE_MS) this.settledAt = now + SETTLE_MS;
-    this.lookedAt = now;
-    return now >= this.settledAt;
+    if (Math.abs(now - this.checkedAt) > LATE_MS) this.currentAt = now + CATCH_UP_MS;
+    this.checkedAt = now;
+    return now >= this.currentAt;
   }
 }
 

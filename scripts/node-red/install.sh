@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Installs the package for Node-RED, or brings it up to date: into running containers, or into a user
-# directory of this machine.
+# Installs or updates the package for Node-RED: in running containers, or in a user directory of this
+# machine.
 #
 # usage: scripts/node-red/install.sh [--package TARBALL] CONTAINER...
 #        scripts/node-red/install.sh [--package TARBALL] --user-dir FOLDER
 #
-# CONTAINER is the name of a container or of a service, or a part of it: each running container of
-# this machine whose name contains it gets the package into /data, and, if it is no task of a Swarm,
-# the program into /usr/local/bin for exec nodes. Those whose /data is read-only must share it with
-# one that may write. Then each is restarted, one after the other, and a service of a Swarm as a whole.
-# FOLDER is the user directory of a Node-RED on this machine, which is for you to restart.
-# Without --package the package is built first, by pack.sh.
+# CONTAINER is the name of a container or of a service, or a part of it. Each running container of this
+# machine whose name contains it gets the package in /data and, unless it is a task of a Swarm, the
+# program in /usr/local/bin for exec nodes. If /data of one is read-only, it must share it with another
+# that can write. Then each is restarted, one after the other, and a service of a Swarm as a whole.
+# FOLDER is the user directory of a Node-RED on this machine, which you must restart yourself.
+# Without --package, pack.sh builds the package first.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
@@ -29,12 +29,12 @@ while [ $# -gt 0 ]; do
       exit
       ;;
     --package | --user-dir)
-      [ -n "${2:-}" ] || mistake "$1 wants a value"
+      [ -n "${2:-}" ] || mistake "$1 requires a value"
       if [ "$1" = --package ]; then tarball=$2; else user_dir=$2; fi
       shift
       ;;
     -*) mistake "unknown option '$1'" ;;
-    '') mistake "a name is empty, and would mean every container" ;;
+    '') mistake "an empty name would match every container" ;;
     *) names+=("$1") ;;
   esac
   shift
@@ -48,23 +48,23 @@ find_containers() {
     found=yes
     [[ " ${containers[*]-} " == *" $id "* ]] || containers+=("$id")
   done < <(docker ps --quiet --filter "name=$1")
-  [ -n "$found" ] || die "no running container has a name with '$1' in it"
+  [ -n "$found" ] || die "no running container has '$1' in its name"
 }
 
-# What the tarball must hold, or it is not ours.
+# Fails unless the tarball has the files of our package.
 unpack_program() {
   [ -r "$tarball" ] || die "$tarball cannot be read"
   tar -xzf "$tarball" -C "$scratch" package/package.json package/bin/cluster-leader 2>/dev/null ||
-    die "$tarball is no package of pack.sh"
+    die "$tarball is not a package made by pack.sh"
   program=$scratch/package/bin/cluster-leader
-  # The name that npm notes, whatever the file is called.
+  # The name that npm records, whatever the file is called.
   version=$(sed -n 's/.*"version": "\([0-9][^"]*\)".*/\1/p' "$scratch/package/package.json" | sed -n 1p)
   base=$package-$version.tgz
 }
 
 install_into_folder() {
-  # The tarball stays where npm looks for it when it installs other packages. By a detour, since it
-  # may be that very file.
+  # The tarball is kept where npm looks for it when it installs other packages. It is copied in two
+  # steps, since it may be that very file.
   cp "$tarball" "$scratch/$base"
   cp "$scratch/$base" "$user_dir/$base"
   (cd "$user_dir" && "${npm_install[@]}" --silent "./$base") || die "npm could not install it into $user_dir"
@@ -86,14 +86,14 @@ install_into_containers() {
   local -a read_only=() services=()
   for id in "${containers[@]}"; do
     docker exec "$id" sh -c 'test -d /data && command -v npm >/dev/null' ||
-      die "container $id has no /data or no npm, so it is no Node-RED; nothing was changed"
+      die "container $id has no /data or no npm, so it is not Node-RED; nothing was changed"
   done
   for id in "${containers[@]}"; do
     if docker exec "$id" test -w /data; then install_package "$id"; else read_only+=("$id"); fi
   done
   for id in "${read_only[@]+"${read_only[@]}"}"; do
     docker exec "$id" grep -qsF "\"version\": \"$version\"" "/data/node_modules/$package/package.json" ||
-      die "/data of container $id is read-only, and shares the package with none of those named"
+      die "/data of container $id is read-only, and does not share the package with another container named here"
   done
   for id in "${containers[@]}"; do
     service=$(service_of "$id")
@@ -107,23 +107,23 @@ install_into_containers() {
     docker restart "$id" >/dev/null
     say "installed $version into container $id"
   done
-  # A Swarm puts a new container in the place of one that was stopped.
+  # A Swarm would replace a container that was stopped with a new one.
   for service in "${services[@]+"${services[@]}"}"; do
     docker service update --force --detach "$service" >/dev/null ||
-      die "service $service has the package, and wants a restart: docker service update --force $service, on a manager"
+      die "service $service has the package but must be restarted: docker service update --force $service, on a manager"
     say "installed $version into service $service"
   done
 }
 
 if [ -n "$user_dir" ]; then
-  [ ${#names[@]} = 0 ] || mistake "either --user-dir or containers"
-  [ -d "$user_dir" ] || mistake "$user_dir is no folder"
-  [ -w "$user_dir" ] || die "$user_dir cannot be written by $(id -un)"
-  command -v npm >/dev/null || die "npm is needed, which comes with the Node.js of Node-RED"
+  [ ${#names[@]} = 0 ] || mistake "--user-dir and containers cannot be combined"
+  [ -d "$user_dir" ] || mistake "$user_dir is not a folder"
+  [ -w "$user_dir" ] || die "$(id -un) cannot write to $user_dir"
+  command -v npm >/dev/null || die "npm is required; it is part of the Node.js of Node-RED"
 else
-  [ ${#names[@]} -gt 0 ] || mistake "neither --user-dir nor a container"
-  command -v docker >/dev/null || die "docker is needed"
-  docker ps --quiet >/dev/null || die "docker cannot be asked for its containers"
+  [ ${#names[@]} -gt 0 ] || mistake "requires --user-dir or a container"
+  command -v docker >/dev/null || die "docker is required"
+  docker ps --quiet >/dev/null || die "docker cannot list its containers"
   for name in "${names[@]}"; do find_containers "$name"; done
 fi
 [ -n "$tarball" ] || tarball=$("$root/scripts/node-red/pack.sh")

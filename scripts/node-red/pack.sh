@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Packs the npm package for Node-RED and prints where the tarball is.
+# Makes the npm package for Node-RED and prints the path of the tarball.
 #
 # usage: scripts/node-red/pack.sh [BINARY [FOLDER]]
-# Without BINARY it builds the one for users, which is static and so runs in every image. The tarball
-# comes to lie in FOLDER, by default build/.
+# Without BINARY it builds the release binary, which is static and so runs in every image. The tarball is
+# written to FOLDER, by default build/.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
@@ -25,7 +25,7 @@ install --mode 755 --strip "$binary" "$package/bin/cluster-leader"
 version=$("$binary" --version | awk '{ print $2 }')
 grep -qF "\"version\": \"$version\"" "$package/package.json" ||
   die "package.json has another version than cluster-leader $version"
-# What `npm pack` would make, but npm need not be there, and the same files are the same tarball.
+# Like `npm pack`, but without npm, and the same files always give the same tarball.
 tarball=$folder/node-red-contrib-cluster-leader-cli-$version.tgz
 tar --create --gzip --file "$tarball" --directory "$scratch" --sort=name --mtime=@0 \
   --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX package

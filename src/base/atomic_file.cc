@@ -18,14 +18,14 @@ namespace {
 
 constexpr mode_t kMode = 0644;
 
-/// How soon to ask again for a lock, which others hold for as long as it takes to write a file.
+/// The pause between attempts to get the lock, which others hold while they write a file.
 constexpr Duration kLockPause = std::chrono::milliseconds(2);
 
 std::string reason(int error) { return std::generic_category().message(error); }
 
-/// A path in its two parts; the directory ends with its slash.
-struct Place {
-  explicit Place(const std::string& path) {
+/// The two parts of a path; the directory ends with a slash.
+struct SplitPath {
+  explicit SplitPath(const std::string& path) {
     const std::size_t slash = path.rfind('/');
     const std::size_t begin = slash == std::string::npos ? 0 : slash + 1;
     directory = begin == 0 ? "./" : path.substr(0, begin);
@@ -35,7 +35,7 @@ struct Place {
   std::string name;
 };
 
-/// A file that is not complete yet, which its destructor removes unless it got its name.
+/// An incomplete file, which the destructor removes unless it was renamed.
 class Draft {
  public:
   explicit Draft(int directory)
@@ -44,7 +44,7 @@ class Draft {
         fd_(::openat(directory, name_.c_str(),
                      O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, kMode)),
         exists_(static_cast<bool>(fd_)) {
-    // Refused by file systems that know no modes, whose files have what their mount says.
+    // Fails on file systems without modes, where the mount options decide.
     if (exists_) static_cast<void>(::fchmod(fd_.get(), kMode));
   }
   ~Draft() {
@@ -62,7 +62,7 @@ class Draft {
       if (written <= 0) return false;
       text.remove_prefix(static_cast<std::size_t>(written));
     }
-    // Some file systems say only now that there is no room.
+    // Some file systems only report here that they are full.
     return ::close(fd_.release()) == 0 || errno == EINTR;
   }
 
@@ -79,7 +79,7 @@ class Draft {
   bool exists_;
 };
 
-/// Why the file `name` cannot be written over, or nothing.
+/// Why the file `name` cannot be replaced, or nothing.
 std::optional<std::string> obstacle(int directory, const std::string& name) {
   if (name.empty()) return reason(EISDIR);
   struct stat info {};
@@ -95,19 +95,19 @@ std::optional<std::string> obstacle(int directory, const std::string& name) {
 }  // namespace
 
 std::optional<std::string> write_atomically(const std::string& path, std::string_view text) {
-  const Place place(path);
-  const UniqueFd directory(::open(place.directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const SplitPath target(path);
+  const UniqueFd directory(::open(target.directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return reason(errno);
-  if (auto why = obstacle(directory.get(), place.name)) return why;
+  if (auto why = obstacle(directory.get(), target.name)) return why;
   Draft draft(directory.get());
-  if (draft.exists() && draft.write(text) && draft.rename_to(place.name)) return std::nullopt;
+  if (draft.exists() && draft.write(text) && draft.rename_to(target.name)) return std::nullopt;
   return reason(errno);
 }
 
 UniqueFd lock_directory_of(const std::string& path, Duration patience) {
   const Time latest = BootClock::now() + patience;
   UniqueFd directory(
-      ::open(Place(path).directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
+      ::open(SplitPath(path).directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
   while (directory && ::flock(directory.get(), LOCK_EX | LOCK_NB) != 0) {
     const bool is_worth_waiting = errno == EWOULDBLOCK && BootClock::now() < latest;
     if (!is_worth_waiting) return UniqueFd();

@@ -9,23 +9,23 @@
 
 namespace cluster_leader {
 
-/// Makes `text` the content of the file at `path`: whoever opens it finds the old content or the
-/// new, never half of one. The file has mode 0644 whatever the umask is, and is a new one: its
-/// owner is this process's, and other hard links keep the old content. Until it is complete it is
-/// `.cluster-leader-RANDOM` in the same directory; only SIGKILL can leave that behind. It does not
-/// wait for the disk, so that after a power cut either content, or none, may be found.
+/// Replaces the content of the file at `path` with `text`: a reader finds either the old content or
+/// the new, never a part. The file is a new one: it has mode 0644 whatever the umask, belongs to
+/// the owner of this process, and other hard links keep the old content. Until it is complete it is
+/// called `.cluster-leader-RANDOM` in the same directory; only SIGKILL can leave that behind. It is
+/// not synced, so after a power failure the file may have the old content, the new one, or none.
 ///
-/// What stands at `path` and is no regular file is left alone: a link is neither followed, which in
-/// a directory that others may write to would let them choose the file, nor replaced, and a
-/// superuser's /dev/null or /dev/stdout stays what it is.
+/// Anything at `path` that is not a regular file is left alone. A link is not followed, because in
+/// a directory that others may write to it would let them choose the file, and it is not replaced;
+/// the superuser's /dev/null or /dev/stdout stays a device.
 ///
-/// Returns nothing, or why it was not written, as the system says it; then nothing has changed.
+/// Returns nothing, or the system's reason why it was not written; then nothing has changed.
 std::optional<std::string> write_atomically(const std::string& path, std::string_view text);
 
-/// Locks the directory of `path` (flock(2)) for those who read a file there and write it anew; the
-/// file itself cannot carry the lock, since every write makes another one. It is held until what is
-/// returned is closed. Waits for it for at most `patience`; returns none if it cannot be had, be
-/// it that somebody keeps it or that the directory or its file system allows no lock.
+/// Locks the directory of `path` (flock(2)) for a read and replacement of a file in it; the file
+/// itself cannot be locked, since every write makes a new one. The lock is held until the returned
+/// descriptor is closed. Waits at most `patience`; returns none if somebody else keeps the lock, or
+/// if the directory or its file system does not allow one.
 UniqueFd lock_directory_of(const std::string& path, Duration patience);
 
 }  // namespace cluster_leader

@@ -3,8 +3,7 @@
 #include <cerrno>
 #include <system_error>
 
-// Our own bugs are asserts. They are part of every build, as they keep a job from living on without
-// its lease.
+// Our own bugs are asserts. Every build has them, because they keep a job from outliving its lease.
 #ifdef NDEBUG
 #error "cluster-leader must be built without NDEBUG: remove -DNDEBUG from CMAKE_CXX_FLAGS"
 #endif
@@ -12,12 +11,12 @@
 namespace cluster_leader {
 
 /// Throws std::system_error for errno: the machine refused something that only a broken or
-/// exhausted machine refuses. main() is the only place that catches it; it answers with status 71.
+/// exhausted machine refuses. Only main() catches it, and exits with status 71.
 [[noreturn]] inline void throw_errno(const char* what) {
   throw std::system_error(errno, std::generic_category(), what);
 }
 
-/// `result` if it is not -1; otherwise throws for errno, naming the call that failed.
+/// Returns `result` if it is not -1; otherwise throws for errno, naming the call that failed.
 template <typename T>
 T check_errno(T result, const char* what) {
   if (result == T(-1)) throw_errno(what);

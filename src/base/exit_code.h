@@ -2,8 +2,8 @@
 
 namespace cluster_leader {
 
-/// How a process of ours ends when it is not with the job's own status. 64 to 78 are those of
-/// sysexits.h, as flock(1) uses them; 126 and 127 those of env(1); 79 is the first above sysexits.
+/// Our exit statuses other than the job's own. 64 to 78 are those of sysexits.h, as flock(1) uses
+/// them; 126 and 127 are those of env(1); 79 is the first above sysexits.
 enum ExitCode : int {
   kExitOk = 0,
   kExitUsage = 64,
@@ -24,7 +24,7 @@ struct ExitStatus {
   const char* meaning;
 };
 
-/// The table, with the sentences that the manual uses; a test holds the manual against it.
+/// The table with the manual's sentences; a test compares the manual with it.
 inline constexpr ExitStatus kExitStatuses[] = {
     {kExitUsage, "The command line was wrong, or the run would wait for itself."},
     {kExitUnavailable, "No server could be reached, or it cannot serve now."},

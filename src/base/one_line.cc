@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::string_view kGap = " [...] ";
 
-/// Where the letter ends that begins at `at`. What is not UTF-8 is a letter for each byte.
-std::size_t end_of_letter(std::string_view text, std::size_t at) {
+/// The end of the character that begins at `at`. Each byte that is not UTF-8 counts as a character.
+std::size_t end_of_character(std::string_view text, std::size_t at) {
   const auto byte = static_cast<unsigned char>(text[at]);
   const std::size_t length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
   const auto continues = [&](std::size_t i) {
@@ -30,7 +30,7 @@ std::size_t end_of_escape(std::string_view text, std::size_t at) {
   return at + (is_half ? 12 : 6);
 }
 
-/// Takes out of the middle of `text` what makes it longer than kLongestMessage.
+/// Cuts the middle out of a `text` that is longer than kLongestMessage.
 template <typename EndOf>
 std::string shortened(std::string text, const EndOf& end_of) {
   if (text.size() <= kLongestMessage) return text;
@@ -47,7 +47,7 @@ std::string shortened(std::string text, const EndOf& end_of) {
 }  // namespace
 
 std::string one_line(std::string text) {
-  text = shortened(std::move(text), end_of_letter);
+  text = shortened(std::move(text), end_of_character);
   const auto is_control = [](unsigned char c) { return c < ' ' || c == 0x7f; };
   std::replace_if(text.begin(), text.end(), is_control, ' ');
   for (std::size_t i = 1; i < text.size(); ++i) {

@@ -12,10 +12,10 @@ namespace cluster_leader {
 
 namespace {
 
-constexpr int kRestMs = 1;
+constexpr int kPauseMs = 1;
 
-/// How often this thread has given up the processor of its own accord. Other load on the machine
-/// does not count.
+/// How often this thread has given up the processor voluntarily, which does not depend on other
+/// load on the machine.
 long times_slept() {
   rusage usage{};
   ::getrusage(RUSAGE_THREAD, &usage);
@@ -42,10 +42,10 @@ void Poller::watch(int fd, short events) {
 Time Poller::wait(Time deadline) {
   found_.swap(watched_);
   watched_.clear();
-  rest_if_spinning(deadline);
+  pause_if_spinning(deadline);
   found_.push_back({timer_.get(), POLLIN, 0});
   for (;;) {
-    // A timer that goes off too early is cheaper than one that is set for every wait.
+    // A timer that expires too early is cheaper than one that is set for every wait.
     if (deadline < armed_) arm(deadline);
     const int ready = ::poll(found_.data(), found_.size(), -1);
     if (ready < 0) {
@@ -54,14 +54,14 @@ Time Poller::wait(Time deadline) {
     }
     const Time now = BootClock::now();
     if (found_.back().revents == 0) return now;
-    // It stays readable until it is set again, be it in the next wait.
+    // The timer stays readable until it is set again, here or in the next wait.
     armed_ = kNever;
     if (ready > 1 || now >= deadline) return now;
     arm(deadline);
   }
 }
 
-void Poller::rest_if_spinning(Time deadline) {
+void Poller::pause_if_spinning(Time deadline) {
   if (!spins_) {
     if (++turns_ < kManyTurns) return;
     turns_ = 0;
@@ -71,11 +71,11 @@ void Poller::rest_if_spinning(Time deadline) {
   if (!spins_) return;
   // 0: nothing is ready.
   spins_ = deadline <= BootClock::now() || ::poll(found_.data(), found_.size(), 0) != 0;
-  if (spins_) ::poll(nullptr, 0, kRestMs);
+  if (spins_) ::poll(nullptr, 0, kPauseMs);
 }
 
 void Poller::arm(Time deadline) {
-  // An all-zero value would disarm the timer, so that a deadline in the past is one nanosecond.
+  // An all-zero value would disarm the timer, so a deadline in the past becomes one nanosecond.
   const auto at = std::max<Duration::rep>(deadline.time_since_epoch().count(), 1);
   itimerspec spec{};
   if (deadline != kNever) spec.it_value = {at / 1'000'000'000, at % 1'000'000'000};

@@ -5,7 +5,7 @@
 
 namespace cluster_leader {
 
-/// 64 bits from getrandom(2). Throws std::system_error where the kernel has none to give.
+/// 64 bits from getrandom(2). Throws std::system_error if that fails.
 std::uint64_t random_u64();
 
 /// 128 random bits as 32 lower-case hexadecimal digits.

@@ -27,8 +27,7 @@ std::optional<int> signal_number(const std::string& name) {
   }
   std::string_view word = upper;
   if (word.starts_with("SIG")) word.remove_prefix(3);
-  // The C library keeps the first real-time signals for itself, so that RTMIN is a number of its
-  // own.
+  // The C library reserves the first real-time signals, so SIGRTMIN is a value that it computes.
   const int range = SIGRTMAX - SIGRTMIN;
   if (word == "RTMIN") return SIGRTMIN;
   if (word == "RTMAX") return SIGRTMAX;

@@ -6,7 +6,7 @@
 
 namespace cluster_leader {
 
-/// Owns one descriptor and closes it. -1 is "none".
+/// Owns one descriptor and closes it. -1: none.
 class UniqueFd {
  public:
   UniqueFd() = default;

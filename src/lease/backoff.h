@@ -7,8 +7,8 @@
 
 namespace cluster_leader {
 
-/// Pauses between failed attempts: the upper bound doubles from `min` to `max`, and each pause is
-/// drawn evenly from its upper half, so that replicas that failed together do not come back
+/// Pauses between failed attempts: an upper bound doubles from `min` to `max`, and each pause is
+/// drawn uniformly from the upper half below it, so that replicas that failed together do not retry
 /// together (M. Brooker, "Exponential Backoff and Jitter", 2015: "equal jitter"). Pure: the same
 /// seed gives the same pauses.
 class Backoff {
@@ -24,13 +24,13 @@ class Backoff {
            Duration(static_cast<Duration::rep>(random() % static_cast<std::uint64_t>(half)));
   }
 
-  /// Something worked: the next failure starts from the beginning.
+  /// To be called after a success: the next failure starts from `min` again.
   void reset() { failures_ = 0; }
 
  private:
   static constexpr int kMaxDoublings = 20;
 
-  /// SplitMix64 (Steele, Lea, Flood 2014), which needs no warm-up for any seed.
+  /// SplitMix64 (Steele, Lea, Flood 2014), which is random from the first number for any seed.
   std::uint64_t random() {
     std::uint64_t z = (state_ += 0x9e3779b97f4a7c15);
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;

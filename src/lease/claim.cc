@@ -21,8 +21,8 @@ bool is_settled(const HolderId& holder) {
 }
 
 std::string node_of(const std::string& holder_value) {
-  // A holder id begins with a label, which may begin as these do; then its last part gives it away,
-  // and what is cut off here is only missed in a message.
+  // A label may itself begin with one of these prefixes; it is then shown without the prefix, and
+  // only in messages.
   std::size_t begin = 0;
   for (const std::string_view prefix : {kParked, kHeld}) {
     if (holder_value.starts_with(prefix)) begin = prefix.size();

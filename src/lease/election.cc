@@ -6,45 +6,44 @@ namespace cluster_leader {
 
 namespace {
 
-/// The view of somebody who has read `holder` at the key.
-Leadership led_by(const HolderId& holder, Token token) {
+/// The view of a candidate for whom the key has the value `holder`.
+Leadership view_of(const HolderId& holder, Token token) {
   if (holder.value.empty() || is_settled(holder)) return {Standing::kNone, {}, {}};
   return {Standing::kFollower, holder, token};
 }
 
-/// What an answer says about who leads, to a candidate that does not.
-class Reading {
+/// What an answer tells a candidate that does not lead about who does.
+class AnswerView {
  public:
-  Reading(const Leadership& before, const Supervisor& supervisor)
+  AnswerView(const Leadership& before, const Supervisor& supervisor)
       : before_(before), supervisor_(supervisor) {}
 
-  // The job is about to start, and then after_step() has the news.
+  // The job is about to start; after_step() changes the view once it has.
   Leadership operator()(const Granted&) const { return before_; }
 
   Leadership operator()(const Busy& answer) const {
-    Leadership seen = led_by(answer.holder, answer.token);
-    // Who does not know the token does not make it unknown.
+    Leadership seen = view_of(answer.holder, answer.token);
+    // An answer without the token does not make it unknown.
     if (seen.token == Token{} && seen.holder == before_.holder) seen.token = before_.token;
     return seen;
   }
 
   Leadership operator()(const Done&) const { return {Standing::kNone, {}, {}}; }
 
-  // The key is ours, and the job is not there yet or is being stopped.
+  // We hold the key, but the job has not started yet or is being stopped.
   Leadership operator()(const Renewed&) const {
     return before_.standing == Standing::kDown ? Leadership{Standing::kNone, {}, {}} : before_;
   }
 
-  Leadership operator()(const Lost& answer) const { return led_by(answer.holder, {}); }
+  Leadership operator()(const Lost& answer) const { return view_of(answer.holder, {}); }
 
   Leadership operator()(const Released&) const {
-    // Whoever has led and sees another one now has heard of a taker that was faster than this
-    // answer.
-    const bool is_taken = before_.standing == Standing::kFollower && supervisor_.state().job_ran;
-    return is_taken ? before_ : Leadership{Standing::kNone, {}, {}};
+    // After leading, a candidate follows only if a hint about the next holder overtook this answer.
+    const bool has_successor = before_.standing == Standing::kFollower && supervisor_.job_has_run();
+    return has_successor ? before_ : Leadership{Standing::kNone, {}, {}};
   }
 
-  // The supervisor's contact says what these mean.
+  // These are judged by Supervisor::contact().
   Leadership operator()(const Young&) const { return before_; }
   Leadership operator()(const Failed&) const { return before_; }
 
@@ -59,7 +58,7 @@ Leadership after_answer(const Leadership& before, const Supervisor& supervisor, 
                         const Answer& answer) {
   Leadership now = after_step(before, supervisor, own);
   if (supervisor.leads()) return now;
-  return std::visit(Reading(now, supervisor), answer);
+  return std::visit(AnswerView(now, supervisor), answer);
 }
 
 Leadership after_step(const Leadership& before, const Supervisor& supervisor, const HolderId& own) {
@@ -70,19 +69,19 @@ Leadership after_step(const Leadership& before, const Supervisor& supervisor, co
 }
 
 Leadership after_taken(const Leadership& before, const Supervisor& supervisor, const HolderId& own,
-                       const HolderId& taker, Token token) {
+                       const HolderId& new_holder, Token token) {
   Leadership now = after_step(before, supervisor, own);
   const bool has_lease = supervisor.has_lease() && supervisor.phase() < Phase::kReleasing;
   if (has_lease || supervisor.contact() == Contact::kNone) return now;
-  if (taker == own || taker == now.holder) return now;
-  return led_by(taker, token);
+  if (new_holder == own || new_holder == now.holder) return now;
+  return view_of(new_holder, token);
 }
 
 Leadership after_given_back(const Leadership& before, const Supervisor& supervisor,
-                            const HolderId& own, const HolderId& giver) {
+                            const HolderId& own, const HolderId& old_holder) {
   Leadership now = after_step(before, supervisor, own);
-  const bool was_followed = now.standing == Standing::kFollower && now.holder == giver;
-  if (!was_followed || supervisor.state().in_flight) return now;
+  const bool was_followed = now.standing == Standing::kFollower && now.holder == old_holder;
+  if (!was_followed || supervisor.asked_at()) return now;
   return {Standing::kNone, {}, {}};
 }
 

@@ -4,14 +4,14 @@
 
 namespace cluster_leader {
 
-/// When to ask again for a key that is somebody else's for `rest` more: see Busy::retry_after.
-/// `holder_ttl` is the ttl of its holder's lease; zero or less: not known.
+/// How long to wait before trying again for a key that somebody else has for `rest` more: see
+/// Busy::retry_after. `holder_ttl` is the ttl of the holder's lease; zero or less: not known.
 ///
-/// The 2 ms are for a server whose expiry counts whole milliseconds. A 500th of the holder's ttl
-/// puts the check just after the renewal that is due at the same moment, as every fifth is with a
-/// heartbeat of ttl / 5. The check then finds a fresh lease and can sleep for a whole ttl, so that
-/// an idle waiter costs the server one command per ttl. 50 ms are enough for that, and more would
-/// only delay the takeover of a long lease whose holder has died.
+/// 2 ms are added because a server counts expiry in whole milliseconds. A 500th of the holder's ttl
+/// puts the next try just after the renewal that is due at the same moment, as every fifth one is
+/// with a heartbeat of ttl / 5. That try finds a fresh lease and can wait for a whole ttl, so an
+/// idle waiter costs the server one command per ttl. 50 ms are enough for that; more would only
+/// delay the takeover of a long lease whose holder has died.
 Duration retry_after(Duration rest, Duration holder_ttl);
 
 }  // namespace cluster_leader

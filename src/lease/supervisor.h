@@ -12,72 +12,72 @@
 
 namespace cluster_leader {
 
-/// Where a supervisor is on the way from candidate to the end.
+/// The stages of a term, in order.
 enum class Phase : std::uint8_t {
   kCandidate,  ///< asks for the lease, or waits to ask again
   kGranted,    ///< has the lease; the job is about to start, or to start again
   kRunning,    ///< the job runs under the lease
-  kStopping,   ///< the job was told to stop; the lease is renewed on
-  kKilling,    ///< the job was killed, but not all of it is reaped
+  kStopping,   ///< the job was told to stop; renewals continue
+  kKilling,    ///< the job was killed, but not all of it has been reaped
   kReleasing,  ///< nothing of the job is alive; the lease is being given back
   kDone,
 };
 
-/// How it ended.
+/// How a term ended.
 enum class Outcome : std::uint8_t {
   kNone,        ///< not yet
   kFollower,    ///< somebody else has the key, or a run that ended well forbids another one
   kJoined,      ///< somebody else's run has ended, and its result is ours
-  kFailed,      ///< no lease was to be had: trouble() says why
+  kFailed,      ///< the lease could not be acquired: trouble() says why
   kAborted,     ///< stopped from outside while there was no job, or resigned before it started
   kNotStarted,  ///< the operating system would not start the job
-  kJobEnded,   ///< the job ended under the lease, by itself or by a signal that was passed on to it
-  kLost,       ///< the lease was lost or slipped away; the job was stopped for that
-  kResigned,   ///< given up from inside after the job had started; it was stopped for that
-  kFrontGone,  ///< the process that callers know has died; the job was killed for that
+  kJobEnded,    ///< the job ended under the lease, by itself or by a forwarded signal
+  kLost,        ///< the lease was lost or not renewed in time, so the job was stopped
+  kResigned,    ///< the term was ended on request after the job had started, so it was stopped
+  kFrontGone,   ///< the front has died, so the job was killed
 };
 
-/// Whether there is a server that can tell how things stand.
+/// Whether a server answers.
 enum class Contact : std::uint8_t {
   kAnswered,   ///< it has answered the last request, or none has been sent
-  kFaltering,  ///< it has not, and is asked again at once, as after a connection that broke
-  kNone,       ///< no answer in time, none twice in a row, or none to be hoped for soon
+  kFaltering,  ///< the last request failed and is retried at once, as after a broken connection
+  kNone,       ///< no answer in time, two failures in a row, or none expected soon
 };
 
-// What can happen. Each is told to Supervisor::step with the time at which it was noticed.
-struct Tick {};  ///< nothing but the passing of time
-/// Asking again may be worth while (Notice): a candidate that waits for a busy key, or for a young
-/// server, tries at once, and a holder makes sure at once that it still is one. Never more than one
-/// request at a time, and no shorter pause after a request that brought no answer: a storm of hints
-/// goes at the pace of the server's answers. A candidate that has not begun yet stays out.
+// What can happen. Each event is passed to Supervisor::step with the time at which it was noticed.
+struct Tick {};  ///< time has passed
+/// The key may have changed (Notice): a candidate that waits for a busy key, or for a young server,
+/// tries at once, and a holder checks at once that it still holds the key. There is never more than
+/// one request in flight, and the pause after a failed request is not shortened, so a storm of
+/// hints is no faster than the server's answers. A candidate that has not begun yet ignores hints.
 struct Hinted {};
-struct AbortAsked {};  ///< a signal that ends us, while there is no job
-/// The term is to end, whatever phase it is in: a running job is stopped politely, killed after
-/// kill_after, and then the lease goes back.
+struct AbortAsked {};  ///< a signal that ends us came while there is no job
+/// End the term, whatever its phase: a running job gets the stop signal, is killed after
+/// kill_after, and then the lease is released.
 struct ResignAsked {};
 struct JobStarted {};   ///< the job's first process exists
 struct StartFailed {};  ///< it could not be made
-struct JobExited {};    ///< its main process has ended, and descendants of it have not
-struct TreeGone {       ///< nothing of the job is left: every process is dead and reaped
+struct JobExited {};    ///< its main process has ended, but some of its descendants have not
+struct TreeGone {       ///< every process of the job is dead and reaped
   std::optional<RunResult> result;  ///< nothing if the command could not be executed
 };
-struct StopForwarded {};  ///< a signal that asks a program to end was passed on to the job
+struct StopForwarded {};  ///< a signal that asks a program to end was forwarded to the job
 struct FrontGone {};      ///< the front has died
 using Event = std::variant<Tick, Answered, Hinted, AbortAsked, ResignAsked, JobStarted, StartFailed,
                            JobExited, TreeGone, StopForwarded, FrontGone>;
 
-/// What is to be done about it, in order.
+/// What the caller must do, in order.
 struct Action {
   enum class Kind : std::uint8_t {
     kSend,      ///< send `request` to the store
     kCancel,    ///< Store::cancel
     kAbandon,   ///< Store::abandon
-    kNewId,     ///< take a new holder id before the next request is sent (Store::set_holder)
-    kStartJob,  ///< look at the clock once more (Tick); if the phase is still kGranted, start the
-                ///< job, then tell JobStarted or StartFailed
-    kStopJob,   ///< the stop signal to the job, and survey the tree for the kill that may follow
-    kKillJob,   ///< SIGKILL to the whole tree, again and again until TreeGone
-    kFinish,    ///< there is no more to do; outcome() stands
+    kNewId,     ///< set a new holder id before the next request is sent (Store::set_holder)
+    kStartJob,  ///< read the clock again (Tick); if still kGranted, start the job, then report
+                ///< JobStarted or StartFailed
+    kStopJob,   ///< send the job its stop signal, and survey the tree for the kill that may follow
+    kKillJob,   ///< send SIGKILL to the whole tree, repeatedly until TreeGone
+    kFinish,    ///< the term is over; outcome() is final
   };
   Kind kind{};
   Request request{};
@@ -86,26 +86,26 @@ using Actions = std::vector<Action>;
 
 inline constexpr Duration kForever = Duration::max();
 
-/// What a user may choose about one term of leadership.
+/// What a user can configure about one term of leadership.
 struct Policy {
-  /// How long to stand as a candidate while the key is busy or no server answers; at least
-  /// Timeline::connect. kForever: for ever.
+  /// How long to campaign while the key is busy or no server answers; at least Timeline::connect.
+  /// kForever: no limit.
   Duration patience{};
-  /// The same once it is known that somebody else has the key, where that is less; 0: not at all.
-  /// Both count from the beginning.
+  /// How long to campaign once the server has answered that the key is busy, if that is shorter;
+  /// 0: not at all. Both durations count from the beginning of the term.
   Duration busy_patience{};
-  /// Whether kill_after also counts after a signal that was only passed on.
+  /// Whether kill_after also applies after a signal that was only forwarded.
   bool kill_after_forwarded = false;
-  /// Whether the result of somebody else's run is as good as a lease.
+  /// Whether to accept the result of another holder's run in place of a lease.
   bool join = false;
   /// Whether a job that has ended by itself is started again under the same lease, instead of
-  /// giving that back: at once, or after a pause if it had run for less than a second. Pauses
-  /// double from 1 s up to a ttl, at most a minute, until the job has run for that long. A command
-  /// that could not be executed is not tried again.
+  /// releasing it: at once, or after a pause if it ran for less than a second. Pauses double from
+  /// 1 s up to a ttl, at most a minute, until the job has run for that long. A command that could
+  /// not be executed is not started again.
   bool restarts = false;
-  /// Renewals come at moments that are this long after whole multiples of the heartbeat, so that
-  /// many leases of one process are not all renewed at once; each comes at most a heartbeat after
-  /// the last one. Nothing: each comes a heartbeat after the last one.
+  /// Renewals are sent this long after whole multiples of the heartbeat, so that the leases of one
+  /// process that share a beat are renewed together; each at most a heartbeat after the last one.
+  /// Nothing: each a heartbeat after the last one.
   std::optional<Duration> beat{};
 
   bool waits_while_busy() const { return busy_patience > Duration::zero(); }
@@ -113,58 +113,58 @@ struct Policy {
 
 /// The rules of one lease, from candidate to release: the same events at the same times give the
 /// same actions. No I/O, no clock, no log. The promise that it keeps (src/README.md): while the job
-/// lives, the server has the key for us. Therefore
-///  - a lease counts from before the request that took or renewed it was sent;
-///  - only an answer to the request in flight counts, and no answer is never taken for an answer;
-///  - an id that may have been released never acquires again: the release may still be on its way,
-///    on a connection that was given up, and would delete the later lease;
-///  - when several things are due in one turn, the kill deadline goes before what has just arrived;
-///  - the lease is given back only when nothing of the job is alive.
+/// is alive, we hold the key on the server. Therefore
+///  - a lease counts from before the request that acquired or renewed it was sent;
+///  - only the answer to the request in flight counts, and a missing answer means "unknown";
+///  - a holder id that may have been released never acquires again: the release may still arrive
+///    late, over an abandoned connection, and would delete the later lease;
+///  - when several things are due in one turn, the kill deadline wins over what has just arrived;
+///  - the lease is released only when no process of the job is alive.
 class Supervisor {
  public:
-  /// A candidate from `begin` on. Where that is in the future it rests until then, whatever it is
-  /// hinted; where it is kNever it can only be ended. REQUIRES: !timeline.fault(). `seed` draws the
-  /// pauses after failures.
+  /// A candidate from `begin` on; until then it sends nothing and ignores hints. With kNever it can
+  /// only be ended. `seed` randomizes the pauses after failures. REQUIRES: !timeline.fault().
   Supervisor(const Timeline& timeline, const Policy& policy, std::uint64_t seed, Time begin);
 
-  /// One that has no lease and asks for none: the job may start at once and nothing but its end,
-  /// and the front's, matters.
+  /// A supervisor that has no lease and requests none: the job may start at once, and only the end
+  /// of the job and of the front matter.
   static Supervisor without_lease(const Timeline& timeline, const Policy& policy, Time now);
 
-  /// Takes in one event. To be called at least whenever wake_at() comes; until it has been called
-  /// for the first time, nothing is under way.
+  /// Handles one event. Call it at least whenever wake_at() is reached; before the first call,
+  /// nothing is sent.
   Actions step(const Event& event, Time now);
 
-  /// Numbers the requests on from those of `earlier`, so that a late answer to one of those is
-  /// not taken for an answer to one of ours. REQUIRES: !has_asked().
+  /// Continues the request numbers of `earlier`, so that a late answer to one of its requests is
+  /// not mistaken for an answer to one of ours. REQUIRES: !has_asked().
   void number_on_from(const Supervisor& earlier);
 
-  /// When step() must be called next, if nothing happens before; kNever if only events matter.
+  /// When step() must be called next if nothing happens before; kNever if only events matter.
   Time wake_at() const;
 
-  /// By when the job will have been killed if no renewal succeeds: kNever if there is no such time.
+  /// When the job will be killed if no renewal succeeds; kNever if no kill is due.
   Time kill_at() const;
 
-  /// Until when this candidate leads if no renewal succeeds, which is when the job is told to stop;
-  /// kNever without a lease.
+  /// Until when this candidate leads if no renewal succeeds, which is when the job gets its stop
+  /// signal; kNever without a lease.
   Time good_until() const;
 
-  /// By when somebody else must kill the job if nothing more is heard of this supervisor: never
-  /// later than its own kill. While something of a job may be alive without a lease, that is `now`:
-  /// whoever acts on the supervisor moves it on with each turn. kNever if nothing has to be killed.
+  /// When the front must kill the job unless the keeper has moved this deadline before: the kill
+  /// time of the lease; later only while the keeper is still killing, or releases after the job's
+  /// end. It is `now` while a job is alive without a lease, or is killed beyond the lease's kill
+  /// time, so the keeper must set it again in each turn. kNever if there is nothing to kill.
   Time front_deadline(Time now) const;
 
   Phase phase() const { return state_.phase; }
   Outcome outcome() const { return state_.outcome; }
   Trouble trouble() const { return state_.trouble; }
-  /// Whether the answer to the request with this number is still to come. Any other answer is about
-  /// a moment that has passed, and is ignored.
+  /// Whether the request with this number is in flight. Answers to any other are out of date and
+  /// ignored.
   bool awaits(std::uint64_t attempt) const {
     return state_.in_flight && state_.in_flight->attempt == attempt;
   }
   /// Whether a request has been sent.
   bool has_asked() const { return state_.last_attempt > first_attempt_; }
-  /// When the request that awaits its answer was sent; nothing if there is none.
+  /// When the request in flight was sent; nothing if there is none.
   std::optional<Time> asked_at() const {
     return state_.in_flight ? std::optional(state_.in_flight->sent_at) : std::nullopt;
   }
@@ -172,17 +172,20 @@ class Supervisor {
   Token token() const { return state_.token; }
   /// False for one that was made by without_lease().
   bool is_leased() const { return leased_; }
-  /// Whether the server has the key for us, as far as the last answer said.
+  /// Whether we hold the key on the server, according to the last answer. It may have expired
+  /// since: see good_until().
   bool has_lease() const { return state_.lease_sent_at.has_value(); }
-  /// Whether something of the job may be alive.
+  /// Whether a process of the job may be alive.
   bool job_alive() const;
+  /// Whether a job has run in this term, other than one whose command could not be executed.
+  bool job_has_run() const { return state_.job_ran; }
   /// Whether this candidate leads: its job runs under its lease, or is about to be started again,
-  /// and nothing has told it to stop. Trouble with the server changes nothing about that until the
-  /// job is stopped for it, which is before the server may give the key away.
+  /// and has not been told to stop. Trouble with the server does not change that until the job is
+  /// stopped because of it, which is before the server may give the key away.
   bool leads() const;
 
-  /// All that the supervisor knows; open only so that a test can visit every state that can be
-  /// reached. Whatever else reads it lacks a query above.
+  /// Everything that the supervisor knows. It is public only so that a test can visit every
+  /// reachable state; production code uses the queries above.
   struct State {
     struct InFlight {
       RequestKind kind{};
@@ -196,29 +199,28 @@ class Supervisor {
     Trouble trouble = Trouble::kUnreachable;  ///< of the last failure
     Contact contact = Contact::kAnswered;
     Token token;
-    /// Of the run whose result we wait for; 0: none that we know of.
+    /// Of the run whose result we wait for; 0: none is known yet.
     Token awaited;
-    /// How the job ended, once it has and nobody made it end.
+    /// How the job ended, once it has ended by itself.
     std::optional<RunResult> result;
-    /// When the acquire or renew that last succeeded was sent; nothing: no lease, or none asked
-    /// for.
+    /// When the acquire or renewal that last succeeded was sent; nothing: no lease.
     std::optional<Time> lease_sent_at;
     std::optional<InFlight> in_flight;
     std::uint64_t last_attempt = 0;
-    Time next_send_at;             ///< not before then; meaningless while one is in flight
+    Time next_send_at;             ///< the earliest time; unused while a request is in flight
     Time give_up_at = kNever;      ///< as a candidate, and when releasing
-    Time forced_kill_at = kNever;  ///< whatever the lease says
-    Time started_at;               ///< when the job that ran last was there
-    Time start_at = kNever;        ///< when it is to start again; kNever: no start is to come
+    Time forced_kill_at = kNever;  ///< independently of the lease
+    Time started_at;               ///< when the last run began
+    Time start_at = kNever;        ///< when to start the job again; kNever: no start is planned
     Duration restart_pause{};      ///< the last one
     bool busy = false;             ///< the last answer was that somebody else has the key
     bool young = false;            ///< the last answer was that the server is young
     bool hinted = false;           ///< a hint came while a request was in flight
     bool connected = false;        ///< the last request was answered
-    bool acquire_unknown = false;  ///< an acquire may have been executed without our hearing of it
+    bool acquire_unknown = false;  ///< an acquire may have been executed, but its answer was lost
     bool handing_back = false;     ///< a grant came too late to be used
-    bool job_ran = false;          ///< so that the lease is settled, not just given back
-    bool ran_before = false;       ///< it had run, under the same lease, before its last start
+    bool job_ran = false;          ///< so the lease is settled, not just released
+    bool ran_before = false;       ///< the job ran under this lease before its last start
     bool stop_forwarded = false;   ///< somebody outside asked the job to end
     bool operator==(const State&) const = default;
   };
@@ -246,20 +248,22 @@ class Supervisor {
   void accept(const Young& answer, const State::InFlight& request, Time now, Actions& out);
   void accept(const Failed& answer, const State::InFlight& request, Time now, Actions& out);
 
-  bool wants_request() const;
+  bool makes_requests() const;
   RequestKind next_request() const;
   Time renew_at(Time sent_at) const;
 
   void enforce_deadlines(Time now, Actions& out);
   void make_requests(Time now, Actions& out);
-  void give_up_candidacy(Outcome outcome, Actions& out);
+  void give_up_if_due(Time now, Actions& out);
+  void cancel_if_timed_out(Time now, Actions& out);
+  void end_campaign(Outcome outcome, Actions& out);
   void hand_back(Time now);
-  void take_new_id(Actions& out);
+  void use_new_id(Actions& out);
   void stop_job(Time now, Actions& out);
   void kill_job(Actions& out);
   void restart_job(Time now, Actions& out);
   void release(Time now, Actions& out);
-  void finish(Actions& out);
+  void end_term(Actions& out);
   void retry(Duration at_least, Time now);
 
   Timeline timeline_;
@@ -267,7 +271,7 @@ class Supervisor {
   Time begin_;
   bool leased_;
   Backoff backoff_;
-  std::uint64_t first_attempt_ = 0;  ///< the last one of earlier terms
+  std::uint64_t first_attempt_ = 0;  ///< the last number of earlier terms
   State state_;
 };
 

@@ -29,7 +29,7 @@ Timeline Timeline::of(Duration ttl) {
   t.kill_after = ttl / 5;
   // Killing a thousand processes on a loaded machine took 0.25 s, and clocks may drift by 1 %.
   t.margin = std::clamp<Duration>(ttl / 10, milliseconds(300), seconds(2));
-  // Several attempts fit between the last good renewal and stop_at, whatever a single one meets.
+  // Several attempts fit between the last successful renewal and stop_at, even if each times out.
   t.attempt = std::min<Duration>(ttl / 6, seconds(1));
   t.connect = std::min<Duration>(ttl / 3, seconds(2));
   t.retry_min = milliseconds(10);

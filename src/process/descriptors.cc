@@ -14,14 +14,15 @@
 namespace cluster_leader {
 namespace {
 
-/// Descriptors above this are looked for only where /proc lists them: a limit of a billion, as some
-/// containers have, would otherwise take minutes.
+/// Higher descriptors are found only through /proc: to probe up to a limit of a billion, as some
+/// containers have, would take minutes.
 constexpr rlim_t kHighestProbed = 65'536;
 
-/// The lowest free descriptor, on something that neither blocks nor says anything.
+/// Opens the lowest free descriptor on something that neither blocks nor yields data.
 int open_nothing() {
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  // A chroot may have no /dev; reads and writes of a mere path fail as those of a closed one do.
+  // A chroot may have no /dev; reads and writes of an O_PATH descriptor fail like those of a closed
+  // one.
   return null >= 0 ? null : ::open("/", O_PATH | O_CLOEXEC);
 }
 
@@ -36,13 +37,13 @@ void close_if_inherited(int fd) {
 
 void fill_standard_descriptors() {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
-    // All below are open by now, so that the lowest free descriptor is this one.
+    // All lower ones are open by now, so this is the lowest free descriptor.
     if (!is_open(fd)) check_errno(open_nothing(), "open /dev/null");
   }
 }
 
 void let_go_of(int fd) {
-  // Closed first, so that it works with no descriptor to spare.
+  // Closed first, so that it works when no other descriptor is free.
   ::close(fd);
   const int nothing = open_nothing();
   if (nothing < 0 || nothing == fd) return;
@@ -57,7 +58,7 @@ void put_null_on(int fd) {
 
 void close_inherited_descriptors() {
   if (DIR* listing = ::opendir("/proc/self/fd")) {
-    // Closing while listing is safe: the kernel goes on from a descriptor's number, not from a
+    // Closing while listing is safe: the kernel continues from a descriptor's number, not from a
     // position.
     while (const dirent* entry = ::readdir(listing)) {
       const int fd = std::atoi(entry->d_name);
@@ -68,7 +69,7 @@ void close_inherited_descriptors() {
   }
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
-  // The caller may have lowered its limit after it opened them.
+  // The caller may have lowered its limit after opening them.
   const rlim_t end = std::min(std::max(limit.rlim_cur, limit.rlim_max), kHighestProbed);
   for (int fd = STDERR_FILENO + 1; fd < static_cast<int>(end); ++fd) close_if_inherited(fd);
 }

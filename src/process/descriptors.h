@@ -2,24 +2,23 @@
 
 namespace cluster_leader {
 
-/// Opens /dev/null on those of 0, 1 and 2 that are closed, so that no socket of ours lands there.
-/// They close on exec: the job sees them closed, as the caller left them.
+/// Opens /dev/null on those of 0, 1 and 2 that are closed, so that none of our sockets gets such a
+/// number. They close on exec: the job sees them closed, as the caller left them.
 void fill_standard_descriptors();
 
-/// Puts /dev/null on `fd`, close-on-exec: whoever reads the other end of the caller's pipe must not
-/// wait for us. Failure is ignored; it can only delay that reader.
+/// Replaces `fd` with /dev/null, close-on-exec, so that a reader of the caller's pipe does not wait
+/// for us. Failure is ignored; it can only delay that reader.
 void let_go_of(int fd);
 
-/// Puts /dev/null on `fd` for us and for whatever we execute, which let_go_of() leaves with a
-/// closed one.
+/// The same, but what we execute inherits /dev/null; after let_go_of() it would find `fd` closed.
 void put_null_on(int fd);
 
-/// Closes every descriptor from 3 on that the caller handed us, which are those without FD_CLOEXEC:
-/// all of ours have it.
+/// Closes every descriptor from 3 on that we inherited from the caller: those without FD_CLOEXEC,
+/// which all of our own have.
 void close_inherited_descriptors();
 
-/// Lets go of stdin and stdout, and closes the inherited ones: whatever the caller handed us is the
-/// job's alone from then on, but for stderr, where we have something to say.
+/// Replaces stdin and stdout with /dev/null and closes the inherited descriptors: from then on only
+/// the job has what the caller passed to us, except for stderr, which we write to as well.
 void let_go_of_caller();
 
 /// True if this process has a controlling terminal, which is when /dev/tty opens.

@@ -21,13 +21,13 @@
 namespace cluster_leader {
 namespace {
 
-/// How long to wait for the next death before looking again for processes that a sweep has missed.
+/// How long to wait for the next death before another sweep, which finds what the last one missed.
 constexpr Duration kSweepPause = std::chrono::milliseconds(10);
 
-/// So many signals in one turn, that a storm of them cannot put off the deadline.
+/// How many signals to read in one turn, so that a storm of them cannot delay the deadline.
 constexpr int kSignalsPerTurn = 64;
 
-/// The keeper's exit statuses where its body threw; what counts is the last word.
+/// The keeper's exit statuses after an exception. After a last word, that decides.
 constexpr int kBodyThrew = 70;
 constexpr int kWasRefused = 71;
 
@@ -36,7 +36,7 @@ bool has_children() {
   return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
 }
 
-/// Tells the front what was thrown, as far as the link takes it, and returns `status`.
+/// Sends the front the text of an exception if the link has room, and returns `status`.
 int fail(KeeperLink& link, int status, const char* what) {
   LinkMessage message{LinkMessage::Kind::kFailed};
   message.set_words(what);
@@ -44,15 +44,15 @@ int fail(KeeperLink& link, int status, const char* what) {
   return status;
 }
 
-[[noreturn]] void be_the_keeper(KeeperLink& link, int front_pidfd,
-                                const std::function<int(int)>& body) noexcept {
+[[noreturn]] void run_keeper(KeeperLink& link, int front_pidfd,
+                             const std::function<int(int)>& body) noexcept {
   int status = kBodyThrew;
   try {
     block_all_signals();
     link.be_keeper();
     become_subreaper();
-    // No getppid() check: the pidfd is older than this process, so a front that is dead already
-    // shows as dead, and the body can give back the lease, which leaving here would not.
+    // No getppid() check: the pidfd is older than this process, so it shows a front that has
+    // already died, and the body can then release the lease; an exit here would not.
     status = body(front_pidfd);
   } catch (const std::system_error& error) {
     status = fail(link, kWasRefused, error.what());
@@ -62,21 +62,21 @@ int fail(KeeperLink& link, int status, const char* what) {
     status = fail(link, kBodyThrew, error.what());
   } catch (...) {
   }
-  // What the front has in its buffers is the front's to write.
+  // Not exit(3): what is in the front's buffers is for the front to write.
   ::_exit(status);
 }
 
-/// True if a program that dies of `signo` has most likely brought that on itself.
+/// True if a program that dies of `signo` has most likely caused that itself.
 bool is_crash(int signo) {
   return signo == SIGABRT || signo == SIGSEGV || signo == SIGBUS || signo == SIGFPE ||
          signo == SIGILL;
 }
 
-/// What the front does while there is a keeper, and what it does when there is none.
-class Guard {
+/// What the front does while the keeper lives, and what it does afterwards.
+class KeeperWatch {
  public:
-  Guard(const Keeper& keeper, KeeperLink& link, SignalReader& signals, bool terminal,
-        Duration grace, FrontDuty& duty)
+  KeeperWatch(const Keeper& keeper, KeeperLink& link, SignalReader& signals, bool terminal,
+              Duration grace, FrontDuty& duty)
       : keeper_(keeper),
         link_(link),
         signals_(signals),
@@ -87,21 +87,21 @@ class Guard {
         early_keys_(keeper.early_keys) {}
 
   /// Returns when the keeper has died, or has missed its deadline by the grace.
-  void stand() {
-    // Whoever read our signals before may have read that of a child's end as well.
+  void watch() {
+    // Signals were read before this, perhaps a SIGCHLD as well.
     reap();
     for (;;) {
       poller_.watch(keeper_.pidfd.get(), POLLIN);
       if (!link_.closed()) poller_.watch(link_.fd(), unsent_ ? POLLIN | POLLOUT : POLLIN);
-      // What cannot be handed on yet waits in the kernel.
+      // Signals that cannot be forwarded yet stay in the kernel.
       if (!unsent_) poller_.watch(signals_.fd(), POLLIN);
       duty_.watch(poller_);
       const Time now = poller_.wait(std::min(latest_deadline(), duty_.wake_at()));
-      take_signals();
-      // The keeper's word comes before its death, and both before the deadline, which is asked for
-      // again: while we slept or were stopped, the keeper may have moved it.
+      forward_signals();
+      // The keeper's last word wins over its death, and both over the deadline. That is read again,
+      // because the keeper may have moved it while we waited or were stopped.
       const bool dead = poller_.ready(keeper_.pidfd.get()) != 0;
-      const bool job_stopped = listen();
+      const bool job_stopped = receive_messages();
       if (dead || end_.last_word) return;
       if (now >= latest_deadline()) {
         end_.how = KeeperEnd::How::kTooSlow;
@@ -112,29 +112,27 @@ class Guard {
     }
   }
 
-  /// Kills what is left, and returns when nothing of it is alive.
-  void clear() {
+  /// Kills what is left of the tree, and returns when all of it is dead.
+  void clean_up() {
     ::syscall(SYS_pidfd_send_signal, keeper_.pidfd.get(), SIGKILL, nullptr, 0);
-    // A tree that the keeper has seen to its end leaves nothing; what we may have adopted by now,
-    // as a container's first process does, is not ours to kill.
+    // After its last word the tree is dead; a process that we may have adopted since, as the first
+    // process of a container does, is not ours to kill.
     if (end_.last_word || !duty_.has_job()) {
-      collect_keeper();
-      listen();
+      reap_keeper();
+      receive_messages();
       return;
     }
     const Time should_be_dead = BootClock::now() + 2 * grace_;
-    bool told = false;
+    bool reported = false;
     for (;;) {
       tree_.sweep();
       if (reap()) return;
-      if (!told && BootClock::now() >= should_be_dead) told = tell_of_survivors();
+      if (!reported && BootClock::now() >= should_be_dead) reported = report_survivors();
       poller_.watch(signals_.fd(), POLLIN);
       poller_.wait(BootClock::now() + kSweepPause);
-      while (const auto arrival = signals_.next()) {
-        // There is no job any more to hand on to what the duty leaves.
-        is_taken(*arrival);
-      }
-      listen();
+      // What the duty does not handle is dropped, because there is no job to forward it to.
+      while (const auto arrival = signals_.next()) is_handled(*arrival);
+      receive_messages();
     }
   }
 
@@ -144,13 +142,10 @@ class Guard {
   }
 
  private:
-  Time latest_deadline() const {
-    const Time deadline = link_.deadline();
-    return deadline < kNever - grace_ ? deadline + grace_ : kNever;
-  }
+  Time latest_deadline() const { return after(link_.deadline(), grace_); }
 
-  /// Takes what the keeper has said; true if the job was stopped.
-  bool listen() {
+  /// Handles the keeper's messages; true if the job was stopped.
+  bool receive_messages() {
     bool job_stopped = false;
     while (!link_.closed()) {
       const auto message = link_.receive();
@@ -163,15 +158,15 @@ class Guard {
     return job_stopped;
   }
 
-  /// True if nothing of the tree is left.
+  /// True if the whole tree is dead.
   bool reap() {
     const Reaped reaped = tree_.reap();
     for (const ChildChange& change : reaped.changes) {
       if (!change.has_ended()) continue;
       if (change.pid == keeper_.pid) {
-        take_end(change);
+        record_end(change);
       } else {
-        // What had ended before the keeper did was the keeper's to reap.
+        // Children that had ended before the keeper did were reaped by the keeper.
         end_.killed_job |=
             change.code == CLD_KILLED && change.status == SIGKILL && !is_stranger(change.pid);
         duty_.hear(change);
@@ -185,8 +180,8 @@ class Guard {
     return std::find(strangers.begin(), strangers.end(), pid) != strangers.end();
   }
 
-  void take_end(const ChildChange& change) {
-    // It was our kill if it was too slow, and no matter what after its last word.
+  void record_end(const ChildChange& change) {
+    // A keeper that was too slow was killed by us.
     if (end_.how == KeeperEnd::How::kTooSlow) return;
     if (change.code == CLD_EXITED) {
       const bool was_refused = change.status == kWasRefused;
@@ -197,20 +192,20 @@ class Guard {
     }
   }
 
-  /// True if there were any: what is dead but not reaped yet is none.
-  bool tell_of_survivors() {
+  /// True if there were any; zombies do not count.
+  bool report_survivors() {
     const std::vector<Survivor> alive = survivors(tree_.members());
     if (!alive.empty()) duty_.hear_alive(alive);
     return !alive.empty();
   }
 
-  void take_signals() {
+  void forward_signals() {
     for (int i = 0; i < kSignalsPerTurn; ++i) {
       if (!unsent_) {
         const auto arrival = signals_.next();
         if (!arrival) return;
         if (arrival->signo == SIGCHLD) reap();
-        if (is_taken(*arrival) || !is_for_the_job(*arrival)) continue;
+        if (is_handled(*arrival) || !is_for_the_job(*arrival)) continue;
         unsent_ = arrival->signo;
       }
       if (!link_.closed() && !link_.send({LinkMessage::Kind::kSignal, *unsent_})) return;
@@ -218,16 +213,16 @@ class Guard {
     }
   }
 
-  /// Whatever stopped the job, the shell has to see it stopped, or its fg would not continue it.
+  /// The shell must see us stopped whatever stopped the job, or its fg would not continue the job.
   void stop_with_the_job() {
-    // The shell may have continued the job since the keeper wrote.
+    // The shell may have continued the job since the keeper's message.
     if (!job_is_stopped() || !stop_ourselves()) return;
-    // The shell's SIGCONT was for the whole group. Handed on as well, it could arrive after the
-    // next stop key and undo that; but somebody may have continued us alone.
+    // The shell's SIGCONT went to the whole group. If we forwarded it as well, it could arrive
+    // after the next stop key and undo that. But somebody may have continued us alone.
     if (job_is_stopped() && !is_pending(SIGTSTP) && !unsent_) unsent_ = SIGCONT;
   }
 
-  /// True if the keeper has a child in our group that is stopped, or if /proc does not tell.
+  /// True if the keeper has a stopped child in our group, or if /proc does not tell.
   bool job_is_stopped() const {
     const auto children = listed_children(keeper_.pid);
     if (!children || !proc_is_ours()) return true;
@@ -236,10 +231,10 @@ class Guard {
     });
   }
 
-  /// True if it is not for the job, whatever the job's rules are.
-  bool is_taken(const SignalArrival& arrival) {
+  /// True if it is not for the job, whatever the rules for forwarding are.
+  bool is_handled(const SignalArrival& arrival) {
     if (arrival.signo == SIGCHLD) return true;
-    // What we have brought on ourselves, such as SIGXFSZ (setrlimit(2)), is nobody's affair.
+    // A signal that we caused ourselves, such as SIGXFSZ (setrlimit(2)), concerns only us.
     if (arrival.sender == ::getpid()) return true;
     return duty_.take(arrival);
   }
@@ -248,13 +243,12 @@ class Guard {
     if (terminal_ && arrival.from_kernel && job_has_it_from_terminal(arrival.signo)) {
       return std::erase(early_keys_, arrival.signo) != 0;
     }
-    // What a member of the job sends to its group, or to its parent, it has meant for others than
-    // itself.
+    // A signal that a member of the job sends to its group or its parent is not meant for itself.
     return arrival.sender == 0 || !descends_from(arrival.sender, keeper_.pid);
   }
 
-  /// The terminal sends to the whole group. An alarm(2) that was set before we were exec'd also
-  /// comes from the kernel, but to us alone.
+  /// Whether the kernel sends `signo` to the whole group when it comes from a terminal. An alarm(2)
+  /// that was set before we were executed also comes from the kernel, but only to us.
   static bool job_has_it_from_terminal(int signo) {
     switch (signo) {
       case SIGINT:
@@ -264,23 +258,23 @@ class Guard {
         return true;
       case SIGHUP:
       case SIGCONT:
-        // A terminal that is closed tells the leader of its session first, and the others only when
-        // that one has ended.
+        // When a terminal is closed, the leader of its session is signalled first, and the others
+        // only when the leader has ended.
         return ::getsid(0) != ::getpid();
       default:
         return false;
     }
   }
 
-  /// Waits for the exit of a keeper that was killed, if it had not ended by itself.
-  void collect_keeper() {
+  /// Waits for the end of the keeper.
+  void reap_keeper() {
     siginfo_t info{};
     int result = 0;
     do {
       result = ::waitid(P_PID, static_cast<id_t>(keeper_.pid), &info, WEXITED);
     } while (result != 0 && errno == EINTR);
     // Otherwise it was reaped before.
-    if (result == 0) take_end({info.si_pid, info.si_code, info.si_status});
+    if (result == 0) record_end({info.si_pid, info.si_code, info.si_status});
   }
 
   const Keeper& keeper_;
@@ -293,7 +287,7 @@ class Guard {
   Poller poller_;
   KeeperEnd end_;
   std::vector<int> early_keys_;
-  std::optional<int> unsent_;  ///< a signal that the link had no room for
+  std::optional<int> unsent_;  ///< a signal for which the link had no room
 };
 
 }  // namespace
@@ -304,12 +298,11 @@ Keeper fork_keeper(KeeperLink& link, bool terminal,
   if (has_children()) keeper.strangers = own_children();
   become_subreaper();
   const UniqueFd front = open_pidfd(::getpid());
-  // A descriptor that is certain to be there for the keeper's own, since after the fork it is too
-  // late to fail.
+  // Reserves a descriptor for the keeper's pidfd, since after the fork it is too late to fail.
   keeper.pidfd = open_pidfd(::getpid());
   keeper.pid = check_errno(::fork(), "fork");
-  if (keeper.pid == 0) be_the_keeper(link, front.get(), body);
-  // The keeper may have been put behind us on our processor, and it has a job to start.
+  if (keeper.pid == 0) run_keeper(link, front.get(), body);
+  // The keeper may be queued behind us on our processor, and it has a job to start.
   ::sched_yield();
   for (const int key : kTerminalKeys) {
     if (terminal && is_pending(key)) keeper.early_keys.push_back(key);
@@ -321,23 +314,23 @@ Keeper fork_keeper(KeeperLink& link, bool terminal,
 }
 
 void leave_session() {
-  // Refused where it has been done.
+  // Fails if it was done before.
   ::setsid();
   if (::isatty(STDIN_FILENO) != 0) put_null_on(STDIN_FILENO);
 }
 
 void stay_in_memory() {
-  // Only pages that are used: locking all of them would copy what front and keeper share. Only
-  // those of now (not MCL_FUTURE), which would make malloc fail where the limit is low.
+  // Only pages that are used: locking all would copy those that front and keeper share. Only the
+  // current ones: MCL_FUTURE would make malloc fail if the limit is low.
   ::mlockall(MCL_CURRENT | MCL_ONFAULT);
 }
 
 KeeperEnd stand_guard(const Keeper& keeper, KeeperLink& link, SignalReader& signals, bool terminal,
                       Duration grace, FrontDuty& duty) {
-  Guard guard(keeper, link, signals, terminal, grace, duty);
-  guard.stand();
-  guard.clear();
-  return guard.end();
+  KeeperWatch watch(keeper, link, signals, terminal, grace, duty);
+  watch.watch();
+  watch.clean_up();
+  return watch.end();
 }
 
 }  // namespace cluster_leader

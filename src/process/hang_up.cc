@@ -4,7 +4,7 @@
 
 namespace cluster_leader {
 
-// A socket whose peer only writes no more is not told as POLLHUP, which comes unasked.
+// POLLHUP is always reported, but not for a socket whose peer has only shut down its writing side.
 void watch_hang_up(int fd, Poller& poller) { poller.watch(fd, POLLRDHUP); }
 
 bool is_hung_up(int fd, const Poller& poller) {

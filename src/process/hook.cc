@@ -13,14 +13,14 @@
 namespace cluster_leader {
 namespace {
 
-/// Never seen: whoever gets it asks ended() for the reason.
+/// Nobody sees it: Hook::ended() has the reason.
 constexpr int kStartFailed = 127;
 
 [[noreturn]] void become_hook(const HookSpec& spec, const Program& program, int report) {
   ::setsid();
   put_null_on(STDIN_FILENO);
   ::dup2(STDERR_FILENO, STDOUT_FILENO);
-  // Where the caller had closed stderr, the next file that the hook opens would become it.
+  // If the caller had closed stderr, the next file that the hook opens would take its number.
   ::fcntl(STDERR_FILENO, F_SETFD, 0);
   close_inherited_descriptors();
   spec.signals.restore();
@@ -57,8 +57,8 @@ Hook& Hook::operator=(Hook&& other) noexcept {
 
 int Hook::ended() {
   pid_ = 0;
-  // Empty if the program was executed: its end was closed by that. What the dead have written is
-  // there.
+  // The pipe is empty if the program was executed, which closed the other end. What a dead process
+  // has written can be read by now.
   int error = 0;
   const bool failed = ::read(report_.get(), &error, sizeof error) == sizeof error;
   report_.reset();
@@ -67,7 +67,7 @@ int Hook::ended() {
 
 void Hook::kill() const {
   if (pid_ == 0) return;
-  // It has no group of its own before it has come so far.
+  // Until it has called setsid(2), it has no group of its own.
   ::kill(pid_, SIGKILL);
   ::kill(-pid_, SIGKILL);
 }

@@ -10,7 +10,7 @@
 
 namespace cluster_leader {
 
-/// What to run besides the job.
+/// What a hook runs, and how.
 struct HookSpec {
   std::vector<std::string> argv;  ///< at least one; searched in the PATH of `environment`, as
                                   ///< execvp(3) does
@@ -18,15 +18,15 @@ struct HookSpec {
   InheritedSignals signals;              ///< restored before exec
 };
 
-/// A program that is told of something and is not waited for: a child in a session of its own, with
-/// /dev/null as stdin and our stderr as stdout, since our own stdout speaks to a program. It
-/// inherits nothing else. The caller reaps it; the destructor kills its whole group unless it was
-/// told of its end.
+/// A program that is started to react to something and is not waited for: a child in its own
+/// session, with /dev/null as stdin and our stderr as stdout, because our own stdout is read by a
+/// program. It inherits nothing else. The caller reaps it; the destructor kills its whole group
+/// unless ended() was called.
 class Hook {
  public:
   /// Starts it as a child of the calling process, which must be single-threaded. Returns before the
-  /// program runs, since what is on a file system that hangs would otherwise hold us up. Throws
-  /// std::system_error where the kernel refuses.
+  /// program runs, because a file system that hangs would otherwise block us. Throws
+  /// std::system_error if the kernel refuses.
   explicit Hook(const HookSpec& spec);
   ~Hook();
   Hook(const Hook&) = delete;
@@ -36,8 +36,8 @@ class Hook {
 
   pid_t pid() const { return pid_; }  ///< 0 once it has ended
 
-  /// To be called once its process was reaped: its number may be somebody else's from now on.
-  /// Returns why the program could not be executed, an errno; 0 if it was.
+  /// To be called once its process was reaped, since its pid may be reused from then on. Returns
+  /// the errno if the program could not be executed, else 0.
   int ended();
 
   /// SIGKILL to its process and its group, if it has not ended.

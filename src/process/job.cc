@@ -16,20 +16,21 @@
 namespace cluster_leader {
 namespace {
 
-/// What the new processes write into the report, and end of file when the command runs.
+/// What the new processes write to the pipe of the report, which ends when the command runs.
 struct Report {
   enum class Kind : std::uint32_t { kPid, kNotStarted, kNotExecuted };
   Kind kind{};
   int value = 0;
 };
 
-/// Only seen where the one who should read the status has read the report, or is dead.
+/// Nobody sees it: the report has the reason, unless its reader is dead.
 constexpr int kStartFailed = 127;
 
 /// The stack of a process that shares our memory.
 class Stack {
  public:
-  /// execvp(3) copies the arguments of a script that names no interpreter to the stack.
+  /// Has room for the arguments, which execvp(3) copies to the stack for a script that names no
+  /// interpreter.
   explicit Stack(std::size_t arguments)
       : size_(std::size_t{64} * 1024 + (arguments + 2) * sizeof(char*)),
         begin_(::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {
@@ -49,7 +50,7 @@ class Stack {
   void* begin_;
 };
 
-/// Everything that a new process needs, made ready before the fork.
+/// Everything that a new process needs, prepared before the fork.
 struct Plan {
   explicit Plan(const JobSpec& spec)
       : signals(spec.signals),
@@ -64,27 +65,27 @@ struct Plan {
   Program program;
   Stack stack;
   int report = -1;
-  /// With a terminal: a pipe that the supervisor shuts when it has left the group.
+  /// With a terminal: a pipe that the supervisor closes when it has left the group.
   int gate = -1;
   int gate_of_supervisor = -1;
 };
 
-void tell(const Plan& plan, Report::Kind kind, int value) {
+void send_report(const Plan& plan, Report::Kind kind, int value) {
   const Report report{kind, value};
   // Smaller than PIPE_BUF and into an empty pipe, so whole and at once.
   [[maybe_unused]] const ssize_t written = ::write(plan.report, &report, sizeof report);
 }
 
-// A sanitizer would wonder about the stack that it has where it shares our memory.
+// Not sanitized: while it shares our memory, it runs on a stack that the sanitizer does not know.
 [[noreturn]] __attribute__((no_sanitize("address"))) void become_job(const Plan& plan) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  // The supervisor may have died before the line above, and then nothing would ever kill us.
+  // The supervisor may have died before the line above, and then no signal would ever kill us.
   if (::getppid() != plan.supervisor) ::_exit(kStartFailed);
   if (plan.terminal_group != 0 && ::setpgid(0, plan.terminal_group) != 0) {
-    tell(plan, Report::Kind::kNotStarted, errno);
+    send_report(plan, Report::Kind::kNotStarted, errno);
     ::_exit(kStartFailed);
   }
-  tell(plan, Report::Kind::kPid, ::getpid());
+  send_report(plan, Report::Kind::kPid, ::getpid());
   if (plan.gate >= 0) {
     ::close(plan.gate_of_supervisor);
     char nothing;
@@ -92,7 +93,7 @@ void tell(const Plan& plan, Report::Kind kind, int value) {
     }
   }
   plan.signals.restore();
-  tell(plan, Report::Kind::kNotExecuted, plan.program.execute());
+  send_report(plan, Report::Kind::kNotExecuted, plan.program.execute());
   ::_exit(kStartFailed);
 }
 
@@ -104,20 +105,19 @@ __attribute__((no_sanitize("address"))) int become_job(void* plan) {
   ::setsid();
   const int child =
       ::clone(become_job, plan.stack.top(), CLONE_PARENT | CLONE_VM | CLONE_VFORK | SIGCHLD, &plan);
-  if (child < 0) tell(plan, Report::Kind::kNotStarted, errno);
+  if (child < 0) send_report(plan, Report::Kind::kNotStarted, errno);
   ::_exit(0);
 }
 
-/// Makes the job a child of a session's leader that is gone when this returns, and returns the
-/// leader's pid. Neither of the two gets a copy of us, which would take longer than all the rest:
-/// they borrow our memory while we wait, until the job has been executed. Should the file system
-/// that it is on hang, we hang with it; then the front, which waits for us to keep our promise,
-/// kills both.
+/// Starts the job in a new session, and returns the pid of the session's leader, which has ended by
+/// then. Neither process gets a copy of our memory, which would take longer than all the rest: they
+/// share it while we wait until the job has been executed. If the file system of the command hangs,
+/// we hang with it; we then miss the deadline, and the front kills both.
 pid_t start_in_own_session(Plan& plan) {
   char** const own_environment = environ;
   const pid_t leader = check_errno(::vfork(), "vfork");
   if (leader == 0) lead_session(plan);
-  // The job has set its own there.
+  // The job has replaced it in our shared memory.
   environ = own_environment;
   return leader;
 }
@@ -149,16 +149,16 @@ Job& Job::operator=(Job&& other) noexcept {
 
 void Job::end() {
   if (owner_ != ::getpid()) return;
-  // Its pid may not have been read.
+  // Its pid may not have been read yet.
   read_report();
-  // Without either of the two there is nothing left that shows whose number the group's is.
+  // Once both were reaped, the group's number may be somebody else's.
   const bool has_main = pid_ != 0 && !main_reaped_;
   const bool has_leader = group_ != 0 && !leader_reaped_;
   const bool has_group = has_leader || (has_main && group_ != 0 && ::getpgid(pid_) == group_);
   if (has_group) ::kill(-group_, SIGKILL);
   if (has_main) ::kill(pid_, SIGKILL);
   owner_ = 0;
-  // A keeper that fails tells the front at once, which reaps in its place.
+  // A keeper that fails must report to the front at once, which then reaps in its place.
   if (std::uncaught_exceptions() > 0) return;
   if (has_main) wait_for_end(pid_);
   if (has_leader) wait_for_end(group_);
@@ -190,9 +190,9 @@ Job Job::start(const JobSpec& spec) {
     if (job.pid_ == 0) become_job(plan);
   }
   if (plan.terminal_group != 0) {
-    // Those that came before the job was there. One that came since is pending for the job already,
-    // so that it makes no difference to send it again: the job has all of them blocked until the
-    // gate is shut, which is when no more of them come here.
+    // These are the keys that were pressed before the job existed. One pressed since is already
+    // pending for the job, so sending it again makes no difference: the job blocks all of them
+    // until the gate closes, and after that they no longer come here.
     for (const int key : take_terminal_keys()) job.send_signal(key);
   }
   ::setsid();
@@ -207,7 +207,7 @@ bool Job::read_report() {
     if (got < 0 && errno == EAGAIN) return false;
     if (got != sizeof report) {
       report_.reset();
-      // Neither a pid nor an error: it was killed before it could say anything.
+      // Neither a pid nor an error: it was killed before it could report.
       if (pid_ == 0 && status_.kind == JobStatus::Kind::kNone) {
         status_ = {JobStatus::Kind::kNotStarted, ECANCELED};
       }
@@ -231,12 +231,12 @@ bool Job::read_report() {
 
 bool Job::take_status(pid_t pid, int wait_code, int wait_status) {
   if (wait_code != CLD_EXITED && wait_code != CLD_KILLED && wait_code != CLD_DUMPED) return false;
-  // What the dead have written can be read by now, and tells whose status this is.
+  // What a dead process has written can be read by now, and tells whose status this is.
   read_report();
   if (pid == group_) leader_reaped_ = true;
   if (pid != pid_ || main_reaped_) return false;
   main_reaped_ = true;
-  // That of a process that could not run the command says nothing about the command.
+  // The status of a process that could not execute the command says nothing about the command.
   if (status_.kind == JobStatus::Kind::kNone) {
     status_ = {wait_code == CLD_EXITED ? JobStatus::Kind::kExited : JobStatus::Kind::kSignaled,
                wait_status};
@@ -245,8 +245,8 @@ bool Job::take_status(pid_t pid, int wait_code, int wait_status) {
 }
 
 bool Job::group_is_ours() const {
-  // The kernel gives the number of a group away only when the group is empty. So if a process has
-  // it again after its first leader was reaped, group and number are somebody else's.
+  // The kernel reuses the number of a group only when the group is empty. So if a process has that
+  // pid again after the leader was reaped, the number belongs to somebody else.
   return !leader_reaped_ || ::getpgid(group_) < 0;
 }
 

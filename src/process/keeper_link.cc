@@ -14,9 +14,9 @@ namespace cluster_leader {
 namespace {
 
 using SharedTime = std::atomic<Duration::rep>;
-static_assert(SharedTime::is_always_lock_free, "two processes share it");
+static_assert(SharedTime::is_always_lock_free, "it is shared by two processes");
 
-/// How much of a message travels.
+/// How much of a message is sent.
 std::size_t size_of(const LinkMessage& message) {
   using Kind = LinkMessage::Kind;
   const bool has_more = message.kind == Kind::kStanding || message.kind == Kind::kFailed;
@@ -66,8 +66,9 @@ std::optional<LinkMessage> KeeperLink::receive() {
   ssize_t got = 0;
   do {
     got = ::recv(fd_.get(), &message, sizeof message, MSG_DONTWAIT);
-    // A peer that closed with something unread resets the connection (unix(7) does not say so),
-    // which is told once and before what the peer had sent; its last word is still there.
+    // A peer that closes its end with messages unread resets the connection (unix(7) does not
+    // mention it). That is reported once, before what the peer has sent, so its last word can still
+    // be read.
   } while (got < 0 && (errno == EINTR || errno == ECONNRESET));
   if (got > 0) {
     assert(static_cast<std::size_t>(got) == size_of(message));
@@ -79,7 +80,7 @@ std::optional<LinkMessage> KeeperLink::receive() {
 
 void KeeperLink::set_deadline(Time time) {
   const Duration::rep before = deadline_->exchange(time.time_since_epoch().count());
-  // The front sleeps until the deadline that it knows, so only an earlier one has to wake it.
+  // The front sleeps until the deadline that it last read, so only an earlier one must wake it.
   if (fd_ && time.time_since_epoch().count() < before) {
     send({LinkMessage::Kind::kDeadlineMoved, 0});
   }

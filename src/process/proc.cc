@@ -19,7 +19,7 @@
 namespace cluster_leader {
 namespace {
 
-/// The kernel's own limit (PID_MAX_LIMIT), for when /proc is not there to tell the one in force.
+/// The kernel's upper limit (PID_MAX_LIMIT), since the current one can only be read from /proc.
 constexpr pid_t kHighestPid = 4'194'304;
 
 /// A thread directory has its own two links and one for each thread.
@@ -44,7 +44,7 @@ bool add_children_of_thread(const std::string& tasks, pid_t thread, std::vector<
   return true;
 }
 
-/// As stat_after_name says, of one process.
+/// stat_after_name() of one process.
 std::optional<std::string> stat_of(pid_t pid) {
   return stat_after_name(read_file("/proc/" + std::to_string(pid) + "/stat"));
 }
@@ -53,7 +53,7 @@ bool contains(const std::vector<pid_t>& pids, pid_t pid) {
   return std::find(pids.begin(), pids.end(), pid) != pids.end();
 }
 
-/// Adds all below what is in `found`, which grows while it is walked.
+/// Adds all descendants of those in `found`, which grows during the walk.
 template <typename ChildrenOf>
 void add_descendants(std::vector<pid_t>& found, const std::vector<pid_t>& spared,
                      const ChildrenOf& children_of) {
@@ -107,7 +107,7 @@ std::optional<std::vector<pid_t>> listed_children(pid_t pid) {
   }
   bool readable = false;
   for (const pid_t thread : numbers_in(tasks)) {
-    // A thread that has ended since has left its children to another one of the process.
+    // If a thread has ended since, its children have moved to another thread of the process.
     readable |= add_children_of_thread(tasks, thread, children);
   }
   if (!readable) return std::nullopt;
@@ -133,8 +133,8 @@ std::vector<pid_t> descendants_by_parents(pid_t root, const std::vector<pid_t>& 
     return children;
   };
   std::vector<pid_t> found{root};
-  // The snapshot is not of one moment: numbers used again could close a ring, which this bound
-  // ends.
+  // The snapshot is not taken at one moment: reused pids could close a cycle, which this bound
+  // breaks.
   const size_t most = links.size() + 1;
   add_descendants(found, spared, [&](pid_t parent) {
     return found.size() <= most ? children_of(parent) : std::vector<pid_t>();
@@ -147,7 +147,7 @@ std::vector<pid_t> probed_children() {
   std::vector<pid_t> children;
   for (pid_t pid = 2; pid <= kHighestPid; ++pid) {
     siginfo_t info{};
-    // Answers ECHILD for whatever is no child of ours; WNOWAIT leaves a dead one to be reaped.
+    // Fails with ECHILD if it is not our child; WNOWAIT leaves a dead one to be reaped.
     const int options = WEXITED | WNOHANG | WNOWAIT | __WALL;
     if (::waitid(P_PID, static_cast<id_t>(pid), &info, options) == 0) children.push_back(pid);
   }
@@ -172,7 +172,7 @@ std::vector<pid_t> own_descendants(const std::vector<pid_t>& spared) {
   auto found = listed_children(::getpid());
   if (!found) {
     found = descendants_by_parents(::getpid(), spared);
-    // Nothing at all is also what an exhausted machine shows, which cannot open a file.
+    // On an exhausted machine, which cannot open a file, the result is empty as well.
     if (found->empty()) found = probed_children();
   }
   std::erase_if(*found, is_spared);

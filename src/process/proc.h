@@ -10,26 +10,26 @@
 
 namespace cluster_leader {
 
-/// Who is whose child, in the three ways in which a kernel tells. What they return is true of the
-/// moment when each process was looked at: whoever wants all of a tree that is forking asks again.
+// Which process is whose child, in the three ways in which a kernel tells. Each process is looked
+// at at a different moment, so the whole of a tree that is forking takes repeated calls.
 
 /// The children of every thread of `pid`, from /proc/PID/task/*/children; nothing if they cannot be
-/// read: the process is gone, the kernel has no such file, or /proc is not ours to read.
+/// read: the process is gone, the kernel has no such file, or we may not read /proc.
 std::optional<std::vector<pid_t>> listed_children(pid_t pid);
 
 /// All descendants of `root`, parents before their children, found by reading the parent of every
-/// process in /proc. `spared` and what is below it are left out.
+/// process in /proc. `spared` and their descendants are left out.
 std::vector<pid_t> descendants_by_parents(pid_t root, const std::vector<pid_t>& spared);
 
-/// The children of this process, found without /proc: waitid(2) knows whether a number is a child
-/// of ours. Takes up to half a second.
+/// The children of this process, found without /proc: waitid(2) knows whether a pid is our child.
+/// Takes up to half a second.
 std::vector<pid_t> probed_children();
 
 /// The children of this process, in the first way that works.
 std::vector<pid_t> own_children();
 
-/// All descendants of this process, parents before their children, in the first way that works; by
-/// probing, only its children. `spared` and what is below it are left out.
+/// All descendants of this process, parents before their children, in the first way that works;
+/// probing finds only its children. `spared` and their descendants are left out.
 std::vector<pid_t> own_descendants(const std::vector<pid_t>& spared);
 
 /// The parent of `pid`, or nothing if there is no such process or /proc does not tell.
@@ -38,28 +38,28 @@ std::optional<pid_t> parent_of(pid_t pid);
 /// The state of `pid` as one letter (proc(5)), 'T' for stopped, or nothing as above.
 std::optional<char> process_state(pid_t pid);
 
-/// The file name of the program that `pid` runs, or nothing as above. Where we may not look at it,
-/// it is the name that the program was started by.
+/// The file name of the program that `pid` runs, or nothing as above. If we may not read that, it
+/// is the name by which the program was started.
 std::optional<std::string> program_of(pid_t pid);
 
-/// The name that the kernel has for `pid`, such as "sleep", or nothing as above.
+/// The kernel's name for `pid`, such as "sleep", or nothing as above.
 std::optional<std::string> command_of(pid_t pid);
 
-/// A whole file of the kernel's, or nothing if it cannot be read.
+/// The content of a file of the kernel, or nothing if it cannot be read.
 std::optional<std::string> read_file(const std::string& path);
 
 /// The entries of a directory that are numbers.
 std::vector<pid_t> numbers_in(const std::string& directory);
 
-/// What the content of a stat of /proc has behind the name: "state parent ...".
+/// The part of a /proc stat file after the name: "state parent ...".
 std::optional<std::string> stat_after_name(const std::optional<std::string>& stat);
 
-/// True if /proc is there and shows our own PID namespace. That of another one, which unshare(1)
-/// without --mount-proc leaves in place, has other numbers for the same processes.
+/// True if /proc exists and shows our own PID namespace. The /proc of another namespace, which
+/// unshare(1) without --mount-proc leaves in place, has other pids for the same processes.
 bool proc_is_ours();
 
 /// A descriptor of the process `pid` that is readable once it is dead (pidfd_open(2)); none if
-/// there is no such process. Throws std::system_error if the kernel has no descriptor to give.
+/// there is no such process. Throws std::system_error if no descriptor is available.
 UniqueFd open_pidfd(pid_t pid);
 
 }  // namespace cluster_leader

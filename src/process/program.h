@@ -5,9 +5,9 @@
 
 namespace cluster_leader {
 
-/// A program with its arguments and its environment, in the form in which the kernel wants them.
-/// Made ready before a fork, since between that and execute() only system calls are made. It points
-/// into what it was made of.
+/// A program with its arguments and its environment, in the form that execve(2) takes. Made before
+/// a fork, since only system calls are allowed between that and execute(). It points into the
+/// vectors that it was made from, which must outlive it.
 class Program {
  public:
   /// `argv` has at least one; `environment` is the whole of it, "NAME=value".

@@ -35,14 +35,14 @@ std::optional<std::int64_t> number(const std::string& text) {
   return value;
 }
 
-/// A path or an abstract name; there are sockets of other kinds, for virtual machines.
+/// A path or an abstract name. Other kinds of sockets exist, for virtual machines.
 bool is_socket_name(const std::string& name) {
   return name.size() > 1 && (name[0] == '/' || name[0] == '@') &&
          name.size() < sizeof(sockaddr_un::sun_path);
 }
 
-/// How often to say that we are alive, or nothing: twice in the time, as sd_watchdog_enabled(3)
-/// advises.
+/// The time between reports that we are alive, or nothing: half the watchdog's time, as
+/// sd_watchdog_enabled(3) advises.
 std::optional<Duration> watchdog_pause() {
   const std::string pid = value_of(kWatchdogPid);
   if (!pid.empty() && number(pid) != ::getpid()) return std::nullopt;
@@ -77,13 +77,13 @@ void ServiceManager::stopping() { send("STOPPING=1"); }
 
 void ServiceManager::beat(Time now) {
   if (now < beat_at_) return;
-  // Where there is no room now, there may be soon, and a second chance is all that is left.
+  // If there is no room now, there may be soon, and there is time for one more try.
   beat_at_ = now + (send("WATCHDOG=1") ? beat_every_ : beat_every_ / 8);
 }
 
 bool ServiceManager::send(const std::string& message) const {
   if (!is_there()) return true;
-  // Not kept open: a service manager that is started anew has a new socket of the same name.
+  // Not kept open: a service manager that restarts has a new socket of the same name.
   const UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!fd) return false;
   sockaddr_un address{};

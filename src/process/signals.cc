@@ -25,11 +25,11 @@ constexpr bool contains(SignalSet set, int signo) { return (set & set_of(signo))
 
 constexpr SignalSet kCrashes = set_of(SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS);
 
-/// They would stop or end us for writing a diagnostic, or for reading what is the job's to read.
+/// They would stop or end us when we write a diagnostic, or read what only the job should read.
 constexpr SignalSet kIgnoredByUs = set_of(SIGPIPE, SIGTTIN, SIGTTOU);
 
-/// Sets the mask and returns the one before. Asked of the kernel, since the C library's function
-/// leaves its own signals out; cannot fail for a valid `how`.
+/// Changes the mask and returns the previous one. A direct system call, since the C library's
+/// function leaves out the signals that it reserves. Cannot fail for a valid `how`.
 SignalSet change_mask(int how, SignalSet set) {
   SignalSet before = 0;
   ::syscall(SYS_rt_sigprocmask, how, &set, &before, sizeof set);
@@ -39,8 +39,7 @@ SignalSet change_mask(int how, SignalSet set) {
 void set_disposition(int signo, void (*handler)(int)) {
   struct sigaction action {};
   action.sa_handler = handler;
-  // Refused for SIGKILL, SIGSTOP and the C library's own, whose disposition nobody here has
-  // changed.
+  // Fails for SIGKILL, SIGSTOP and those of the C library, whose dispositions we never change.
   ::sigaction(signo, &action, nullptr);
 }
 
@@ -70,24 +69,26 @@ bool InheritedSignals::blocked(int signo) const { return contains(mask_, signo);
 
 void InheritedSignals::restore() const {
   for (int signo = 1; signo <= kLastSignal; ++signo) {
-    // The others are as they were: a process of ours has no handlers.
+    // We change no others, and have no handlers.
     if (!contains(kIgnoredByUs | set_of(SIGCHLD), signo)) continue;
     set_disposition(signo, ignored(signo) ? SIG_IGN : SIG_DFL);
   }
-  // Last: a signal that is pending must find the disposition that the caller wanted.
+  // Last, so that a pending signal meets the disposition that the caller had set.
   change_mask(SIG_SETMASK, mask_);
 }
 
 SignalReader::SignalReader(const InheritedSignals& inherited) {
-  // What is ignored must not be blocked: a blocked signal is queued, and signalfd would deliver it.
-  SignalSet wanted = kAllSignals & ~set_of(SIGKILL, SIGSTOP) & ~kCrashes & ~kIgnoredByUs;
+  // An ignored signal must not be blocked: blocked signals are queued, and signalfd would return
+  // it.
+  SignalSet to_read = kAllSignals & ~set_of(SIGKILL, SIGSTOP) & ~kCrashes & ~kIgnoredByUs;
   for (int signo = 1; signo <= kLastSignal; ++signo) {
-    if (inherited.ignored(signo)) wanted &= ~set_of(signo);
+    if (inherited.ignored(signo)) to_read &= ~set_of(signo);
   }
-  wanted |= set_of(SIGCHLD);
-  const long fd = ::syscall(SYS_signalfd4, -1, &wanted, sizeof wanted, SFD_NONBLOCK | SFD_CLOEXEC);
+  to_read |= set_of(SIGCHLD);
+  const long fd =
+      ::syscall(SYS_signalfd4, -1, &to_read, sizeof to_read, SFD_NONBLOCK | SFD_CLOEXEC);
   fd_.reset(static_cast<int>(check_errno(fd, "signalfd")));
-  change_mask(SIG_BLOCK, wanted);
+  change_mask(SIG_BLOCK, to_read);
 }
 
 std::optional<SignalArrival> SignalReader::next() {
@@ -96,8 +97,7 @@ std::optional<SignalArrival> SignalReader::next() {
   SignalArrival arrival;
   arrival.signo = static_cast<int>(info.ssi_signo);
   arrival.from_kernel = info.ssi_code == SI_KERNEL;
-  // Codes up to zero are of signals that a process sent; with others the field means something
-  // else.
+  // Only for codes up to zero, of signals that a process sent, is this field a pid.
   if (info.ssi_code <= 0) arrival.sender = static_cast<pid_t>(info.ssi_pid);
   return arrival;
 }
@@ -132,7 +132,7 @@ bool ends_by_default(int signo) {
 void die_of(int signo) {
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
-  // The limit does not hold where cores go to a program (core(5)); this does.
+  // The limit does not apply if core dumps are piped to a program (core(5)); this does.
   ::prctl(PR_SET_DUMPABLE, 0);
   set_disposition(signo, SIG_DFL);
   ::kill(::getpid(), signo);
@@ -145,7 +145,7 @@ bool stop_ourselves() {
   ::sigaction(SIGTSTP, nullptr, &before);
   set_disposition(SIGTSTP, SIG_DFL);
   ::kill(::getpid(), SIGTSTP);
-  // The process stops in the call that unblocks, and the next line runs when it is continued.
+  // The process stops in the call that unblocks the signal, and continues with the next line.
   const SignalSet mask = change_mask(SIG_UNBLOCK, set_of(SIGTSTP));
   change_mask(SIG_SETMASK, mask);
   ::sigaction(SIGTSTP, &before, nullptr);

@@ -49,7 +49,7 @@ bool is_frozen(const std::string& line, const KernelFiles& files) {
   const std::string folder = line.substr(path);
   const std::string list = ',' + line.substr(controllers, path - 1 - controllers) + ',';
   if (list == ",,") {
-    // Beside version 1, version 2 has a folder of its own.
+    // If version 1 is mounted as well, version 2 has its own folder.
     for (const char* const root : {"", "/unified"}) {
       const auto events = read_file(files.cgroup + root + folder + "/cgroup.events");
       if (events && events->find("frozen 1") != std::string::npos) return true;

@@ -9,31 +9,31 @@
 
 namespace cluster_leader {
 
-/// Why a process that was sent SIGKILL is still alive.
+/// Why a process is still alive after SIGKILL.
 enum class Obstacle : std::uint8_t {
   kOtherUser,        ///< it belongs to a user whose processes we may not signal
-  kFrozen,           ///< its cgroup is frozen: it dies when that is thawed
-  kUninterruptible,  ///< it sleeps in the kernel, often for a file system that does not answer
-  kNone,             ///< nothing that shows: it may be about to die
+  kFrozen,           ///< its cgroup is frozen, and it dies when that is thawed
+  kUninterruptible,  ///< it sleeps in the kernel, often because a file system does not respond
+  kNone,             ///< no reason found: it may be about to die
 };
 
-/// A process that has not died of SIGKILL.
+/// A process that SIGKILL has not ended yet.
 struct Survivor {
   pid_t pid = 0;
   Obstacle obstacle = Obstacle::kNone;
 };
 
-/// Where the kernel tells about processes and cgroups.
+/// Where the kernel's files about processes and cgroups are.
 struct KernelFiles {
   std::string proc = "/proc";
   std::string cgroup = "/sys/fs/cgroup";
 };
 
-/// Those of `pids` that are alive, which a zombie is not.
+/// Those of `pids` that are alive; zombies are not.
 std::vector<Survivor> survivors(const std::vector<pid_t>& pids, const KernelFiles& files = {});
 
-/// What keeps `pid` alive, by the kernel's files. The order of the enumerators decides where there
-/// are several reasons.
+/// What keeps `pid` alive, according to the kernel's files. If there are several reasons, the first
+/// enumerator wins.
 Obstacle obstacle_of(pid_t pid, bool may_signal, const KernelFiles& files);
 
 /// True if some thread of `pid` is neither dead nor a zombie.

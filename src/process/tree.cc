@@ -15,13 +15,14 @@
 namespace cluster_leader {
 namespace {
 
-/// The session of this process when it became a subreaper: one in a process, as that property is.
+/// The session of this process when it became a subreaper. Global, as that property is one of the
+/// whole process.
 pid_t home_session = 0;
 
 UniqueFd open_reserve() { return UniqueFd(::open("/", O_PATH | O_CLOEXEC)); }
 
-/// True if SIGCONT after `signo` would undo it, or has nothing left to continue.
-bool stands_alone(int signo) {
+/// True if SIGCONT after `signo` would undo it, or would be useless.
+bool excludes_continue(int signo) {
   return signo == SIGKILL || signo == SIGCONT || signo == SIGSTOP || signo == SIGTSTP ||
          signo == SIGTTIN || signo == SIGTTOU;
 }
@@ -55,9 +56,9 @@ std::vector<Tree::Member> Tree::walk() {
 }
 
 void Tree::kill(std::vector<Member> members) {
-  // A number may have come to somebody else since it was written down. A stranger cannot be in a
-  // group and session of the tree, so these tell, and at the price of two system calls that look up
-  // nothing else. A member that has moved on is found by the next walk.
+  // A pid may have been reused since it was recorded. No other process can be in a group and
+  // session of the tree, so these identify it, with two cheap system calls. A member that has
+  // changed its group since is found by the next walk.
   std::erase_if(members, [](const Member& member) {
     return member.group < 0 || ::getpgid(member.pid) != member.group ||
            ::getsid(member.pid) != member.session;
@@ -65,8 +66,8 @@ void Tree::kill(std::vector<Member> members) {
   const pid_t own_session = ::getsid(0);
   std::vector<pid_t> groups;
   for (const Member& member : members) {
-    // 0 is what a group or session outside our PID namespace looks like, and kill(-1) means
-    // everybody.
+    // A group or session outside our PID namespace appears as 0, and kill(-1) would signal every
+    // process.
     if (member.session != own_session && member.session != home_session && member.session > 0 &&
         member.group > 1) {
       groups.push_back(member.group);
@@ -74,7 +75,7 @@ void Tree::kill(std::vector<Member> members) {
   }
   std::sort(groups.begin(), groups.end());
   groups.erase(std::unique(groups.begin(), groups.end()), groups.end());
-  // A group dies at one moment, forks of its members included.
+  // A group is killed at one moment, including the forks of its members.
   for (const pid_t group : groups) ::kill(-group, SIGKILL);
   for (const Member& member : members) ::kill(member.pid, SIGKILL);
 }
@@ -88,8 +89,8 @@ void Tree::sweep() { kill(walk()); }
 void Tree::send_signal(int signo) {
   for (const Member& member : walk()) {
     ::kill(member.pid, signo);
-    // Whoever is stopped can only act on it when it goes on.
-    if (!stands_alone(signo)) ::kill(member.pid, SIGCONT);
+    // A stopped process can only act on it once it is continued.
+    if (!excludes_continue(signo)) ::kill(member.pid, SIGCONT);
   }
 }
 
@@ -132,7 +133,7 @@ bool Tree::only_spared_left() const {
 bool descends_from(pid_t pid, pid_t ancestor) {
   if (pid == ancestor) return true;
   if (!proc_is_ours()) return false;
-  // Bounded, since a number that is used again on the way up could lead in a circle.
+  // Bounded, since a pid that is reused during the walk could lead in a circle.
   for (int generation = 0; generation < 100'000 && pid > 1; ++generation) {
     const auto parent = parent_of(pid);
     if (!parent) return false;

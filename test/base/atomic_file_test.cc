@@ -44,7 +44,7 @@ std::size_t open_descriptors() {
   return static_cast<std::size_t>(std::distance(begin(listing), end(listing)));
 }
 
-/// What `act` returns in a process of its own.
+/// What `act` returns in its own process.
 std::string in_child(const std::function<std::string()>& act) {
   Pipe pipe;
   const pid_t child = ::fork();
@@ -76,7 +76,7 @@ class AtomicFileTest : public ::testing::Test {
   std::string path_ = folder_.file("file");
 };
 
-TEST_F(AtomicFileTest, HasTheTextAndNothingBesideIt) {
+TEST_F(AtomicFileTest, HasTheTextAndLeavesNoOtherFile) {
   const std::string text = "a\0b\xff\n" + std::string(1'000'000, 'x');
   EXPECT_EQ(outcome_of_write(path_, text), kWritten);
   EXPECT_EQ(content_of(path_), text);
@@ -95,7 +95,7 @@ TEST_F(AtomicFileTest, HasMode0644WhateverTheUmask) {
   }
 }
 
-TEST_F(AtomicFileTest, WhoHasTheOldOneOpenGoesOnReadingIt) {
+TEST_F(AtomicFileTest, ReaderOfTheOldFileKeepsReadingIt) {
   folder_.write("file", "old");
   const UniqueFd old(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
   EXPECT_EQ(outcome_of_write(path_), kWritten);
@@ -105,7 +105,7 @@ TEST_F(AtomicFileTest, WhoHasTheOldOneOpenGoesOnReadingIt) {
   EXPECT_EQ(content_of(path_), "new");
 }
 
-TEST_F(AtomicFileTest, NobodyReadsHalfOfIt) {
+TEST_F(AtomicFileTest, NoReaderSeesPartOfTheContent) {
   const std::string texts[] = {std::string(300'000, 'a'), std::string(200'000, 'b')};
   ASSERT_EQ(outcome_of_write(path_, texts[0]), kWritten);
   std::atomic<bool> done = false;
@@ -131,7 +131,7 @@ TEST_F(AtomicFileTest, RelativePathsCountFromTheWorkingDirectory) {
   EXPECT_EQ(content_of(folder_.file("below/far")), "new");
 }
 
-TEST_F(AtomicFileTest, LongestNameIsAsGoodAsAnother) {
+TEST_F(AtomicFileTest, LongestNameIsWritten) {
   const std::string longest(NAME_MAX, 'n');
   EXPECT_EQ(outcome_of_write(folder_.file(longest)), kWritten);
   EXPECT_EQ(outcome_of_write(folder_.file(longest + 'n')), "File name too long");
@@ -183,17 +183,17 @@ TEST_F(AtomicFileTest, LinkedDirectoriesAreFollowed) {
   EXPECT_EQ(content_of(folder_.file("real/file")), "new");
 }
 
-TEST_F(AtomicFileTest, WhatIsNoFileIsLeftAlone) {
+TEST_F(AtomicFileTest, OtherThanRegularFilesAreLeftAlone) {
   ASSERT_EQ(::mkfifo(path_.c_str(), 0666), 0);
   EXPECT_EQ(outcome_of_write(path_), "it is not a regular file");
   EXPECT_TRUE(std::filesystem::is_fifo(path_));
 }
 
-TEST_F(AtomicFileTest, DirectoryThatMayNotBeWrittenToIsDenied) {
+TEST_F(AtomicFileTest, UnwritableDirectoryIsDenied) {
   folder_.write("file", "old");
   ASSERT_EQ(::chmod(folder_.path().c_str(), 0555), 0);
   const std::string said = in_child([&]() -> std::string {
-    // The rights do not hold for root; nobody is user 65534 everywhere.
+    // Permissions do not apply to root; "nobody" is user 65534 everywhere.
     if (::geteuid() == 0 && (::setgid(65534) != 0 || ::setuid(65534) != 0)) return "still root";
     return outcome_of_write(path_);
   });
@@ -202,7 +202,7 @@ TEST_F(AtomicFileTest, DirectoryThatMayNotBeWrittenToIsDenied) {
   EXPECT_EQ(content_of(path_), "old");
 }
 
-TEST_F(AtomicFileTest, FileThatMayNotGrowLeavesTheOldOneAndNoDraft) {
+TEST_F(AtomicFileTest, FileSizeLimitLeavesTheOldFileAndNoDraft) {
   folder_.write("file", "old");
   const std::string said = in_child([&] {
     ::signal(SIGXFSZ, SIG_IGN);
@@ -231,9 +231,9 @@ TEST_F(AtomicFileTest, FullDiskLeavesTheOldFileAndNoDraft) {
   EXPECT_EQ(said, "No space left on device; old; 1");
 }
 
-TEST_F(AtomicFileTest, TooManyOpenFilesAreAReasonToo) {
+TEST_F(AtomicFileTest, TooManyOpenFilesAreReported) {
   const std::string said = in_child([&] {
-    // Up to the pipe through which this is told, all descriptors are taken.
+    // Uses up all descriptors except the pipe of the result.
     const rlimit none{3, 3};
     ::setrlimit(RLIMIT_NOFILE, &none);
     return outcome_of_write(path_);
@@ -258,7 +258,7 @@ TEST_F(AtomicFileTest, DirectoryIsLockedUntilTheLockIsClosed) {
   EXPECT_EQ(names(), Names());
 }
 
-TEST_F(AtomicFileTest, LockThatCannotBeHadIsNone) {
+TEST_F(AtomicFileTest, UnavailableLockIsNone) {
   EXPECT_FALSE(lock_directory_of(folder_.file("nowhere/file"), kBound));
   EXPECT_FALSE(lock_directory_of("/proc/self/status/x", kBound));
 }

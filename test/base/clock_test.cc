@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST(BootClockTest, IsTheClockThatGoesOnWhileTheMachineSleeps) {
+TEST(BootClockTest, IsTheClockThatKeepsCountingWhileTheMachineIsSuspended) {
   timespec before{};
   timespec after{};
   ASSERT_EQ(::clock_gettime(CLOCK_BOOTTIME, &before), 0);
@@ -36,8 +36,15 @@ TEST(BootClockTest, NoOtherClocksTimeTypeChecks) {
   EXPECT_TRUE(BootClock::is_steady);
 }
 
-TEST(BootClockTest, NeverIsLaterThanEverything) {
+TEST(BootClockTest, NeverIsLaterThanEveryTime) {
   EXPECT_GT(kNever, BootClock::now() + std::chrono::years(200));
+}
+
+TEST(BootClockTest, TimeBeyondItsRangeIsNever) {
+  EXPECT_EQ(after(Time(5s), 2s), Time(7s));
+  EXPECT_EQ(after(Time(5s), Duration::max()), kNever);
+  EXPECT_EQ(after(kNever, 0s), kNever);
+  EXPECT_EQ(after(kNever - 1s, 1s - 1ns), kNever - 1ns);
 }
 
 TEST(WallClockTest, CountsMillisecondsSince1970) {
@@ -47,7 +54,7 @@ TEST(WallClockTest, CountsMillisecondsSince1970) {
   EXPECT_LE(now, before + 60'000);
 }
 
-TEST(CeilMsTest, AWaitNeverEndsBeforeItsTime) {
+TEST(CeilMsTest, RoundsUpSoThatNoWaitEndsEarly) {
   EXPECT_EQ(ceil_ms(0ns), 0);
   EXPECT_EQ(ceil_ms(1ns), 1);
   EXPECT_EQ(ceil_ms(999'999ns), 1);

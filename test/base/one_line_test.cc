@@ -1,4 +1,4 @@
-// What is left of a message that is too long for its line.
+// What remains of a message that is too long for its line.
 #include "base/one_line.h"
 
 #include <gmock/gmock.h>
@@ -21,7 +21,7 @@ std::string repeated(const std::string& text, std::size_t times) {
   return all;
 }
 
-/// True if `text` is `letter` again and again, but for one gap.
+/// True if `text` is `letter` repeated, with one gap.
 bool is_whole(std::string text, const std::string& letter) {
   const std::size_t gap = text.find(" [...] ");
   if (gap == std::string::npos) return false;
@@ -35,7 +35,7 @@ TEST(OneLineTest, KeepsWhatFits) {
   EXPECT_EQ(shortened_json(text), text);
 }
 
-TEST(OneLineTest, LosesItsMiddleIfItIsTooLong) {
+TEST(OneLineTest, LosesItsMiddleWhenTooLong) {
   const std::string line = one_line("begin" + std::string(10'000, 'x') + "end");
   EXPECT_LE(line.size(), kLongestMessage);
   EXPECT_GT(line.size(), kLongestMessage - 20);
@@ -44,8 +44,8 @@ TEST(OneLineTest, LosesItsMiddleIfItIsTooLong) {
   EXPECT_THAT(line, EndsWith("xend"));
 }
 
-TEST(OneLineTest, CutsNoLetter) {
-  // Whatever the place of the cut is in them.
+TEST(OneLineTest, CutsNoCharacterInTwo) {
+  // For every position of the cut in a character.
   for (const std::string letter : {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"}) {
     for (std::size_t more = 0; more < 12; ++more) {
       std::string text = repeated(letter, 3'000);
@@ -56,7 +56,7 @@ TEST(OneLineTest, CutsNoLetter) {
   }
 }
 
-TEST(OneLineTest, TakesWhatIsNotUtf8ByteByByte) {
+TEST(OneLineTest, CountsBytesThatAreNotUtf8) {
   for (const std::string byte : {"\xff", "\x80", "\xf0"}) {
     const std::string line = one_line(repeated(byte, 10'000));
     EXPECT_LE(line.size(), kLongestMessage);
@@ -68,7 +68,7 @@ TEST(OneLineTest, HasNoControlCharacters) {
   EXPECT_EQ(one_line("a\nb\x1b[31m\x7f\xc2\x9b c\xc2\xa0"), "a b [31m    c\xc2\xa0");
 }
 
-TEST(ShortenedJsonTest, CutsNoEscapeAndNoPairOfThem) {
+TEST(ShortenedJsonTest, CutsNoEscapeOrPairOfEscapes) {
   for (const std::string letter :
        {R"(\n)", R"(\\)", R"(\")", R"(\u00e9)", R"(\ud83d\ude00)", R"(\udbff\udfff)"}) {
     for (std::size_t more = 0; more < 12; ++more) {
@@ -82,7 +82,7 @@ TEST(ShortenedJsonTest, CutsNoEscapeAndNoPairOfThem) {
   }
 }
 
-TEST(ShortenedJsonTest, CountsWhatTheEscapesTake) {
+TEST(ShortenedJsonTest, CountsTheLengthOfEscapes) {
   EXPECT_THAT(shortened_json(repeated(R"(\u0001)", 501)), HasSubstr(" [...] "));
   EXPECT_EQ(shortened_json(repeated(R"(\u0001)", 500)), repeated(R"(\u0001)", 500));
 }

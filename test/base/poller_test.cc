@@ -32,7 +32,7 @@ struct Pipe {
   UniqueFd write;
 };
 
-TEST(PollerTest, WaitsUntilTheDeadlineAndNotLess) {
+TEST(PollerTest, WaitsUntilTheDeadline) {
   Poller poller;
   const Time deadline = BootClock::now() + 30ms;
   const Time woken = poller.wait(deadline);
@@ -50,13 +50,13 @@ TEST(PollerTest, ReturnsAtOnceForADeadlineThatHasPassed) {
   EXPECT_LT(BootClock::now(), start + 2s);
 }
 
-TEST(PollerTest, WaitsAgainForTheSameDeadlineReturnAtOnce) {
+TEST(PollerTest, SecondWaitForAPassedDeadlineReturnsAtOnce) {
   Poller poller;
   const Time deadline = BootClock::now() + 5ms;
   for (int i = 0; i < 3; ++i) EXPECT_GE(poller.wait(deadline), deadline);
 }
 
-TEST(PollerTest, EachDeadlineIsNew) {
+TEST(PollerTest, EachWaitHasItsOwnDeadline) {
   Poller poller;
   for (int i = 0; i < 5; ++i) {
     const Time deadline = BootClock::now() + 5ms;
@@ -64,7 +64,7 @@ TEST(PollerTest, EachDeadlineIsNew) {
   }
 }
 
-TEST(PollerTest, ADeadlineThatWasNotReachedWakesNobodyLater) {
+TEST(PollerTest, EarlierDeadlineDoesNotEndALaterWait) {
   Poller poller;
   const Pipe pipe;
   pipe.put();
@@ -75,7 +75,7 @@ TEST(PollerTest, ADeadlineThatWasNotReachedWakesNobodyLater) {
   EXPECT_GE(poller.wait(later), later);
 }
 
-TEST(PollerTest, SaysWhichDescriptorIsReady) {
+TEST(PollerTest, ReportsWhichDescriptorIsReady) {
   Poller poller;
   const Pipe quiet;
   const Pipe busy;
@@ -102,7 +102,7 @@ TEST(PollerTest, NothingStaysRegisteredBetweenTurns) {
   EXPECT_EQ(poller.ready(pipe.read.get()), 0);
 }
 
-TEST(PollerTest, TwoWhoWatchOneDescriptorGetTheEventsOfBoth) {
+TEST(PollerTest, TwoWatchesOfOneDescriptorAreCombined) {
   Poller poller;
   const Pipe pipe;
   pipe.put();
@@ -128,14 +128,14 @@ TEST(PollerTest, ReportsHangUp) {
   EXPECT_EQ(poller.ready(pipe.read.get()), POLLHUP);
 }
 
-/// How often this thread has slept, which no other load on the machine changes.
+/// How often this thread has slept, which does not depend on other load on the machine.
 long times_slept() {
   rusage usage{};
   EXPECT_EQ(::getrusage(RUSAGE_THREAD, &usage), 0);
   return usage.ru_nvcsw;
 }
 
-/// Waits so often, as a loop does that never takes what is ready.
+/// Waits so many times, like a loop that never reads what is ready.
 void spin(Poller& poller, const Pipe& pipe, int turns, Time deadline = kNever) {
   for (int i = 0; i < turns; ++i) {
     poller.watch(pipe.read.get(), POLLIN);
@@ -143,10 +143,10 @@ void spin(Poller& poller, const Pipe& pipe, int turns, Time deadline = kNever) {
   }
 }
 
-/// The first check may find that this thread has slept before.
+/// The first check may count an earlier sleep of this thread.
 constexpr int kUntilNoticed = 2 * Poller::kManyTurns;
 
-TEST(PollerTest, ALoopThatNeverTakesWhatIsReadyRestsInEachTurn) {
+TEST(PollerTest, LoopThatNeverReadsWhatIsReadyPausesInEachTurn) {
   Poller poller;
   const Pipe pipe;
   pipe.put();
@@ -157,7 +157,7 @@ TEST(PollerTest, ALoopThatNeverTakesWhatIsReadyRestsInEachTurn) {
   EXPECT_EQ(poller.ready(pipe.read.get()), POLLIN);
 }
 
-TEST(PollerTest, ALoopThatNeverActsOnItsDeadlineRestsInEachTurn) {
+TEST(PollerTest, LoopThatIgnoresItsDeadlinePausesInEachTurn) {
   Poller poller;
   const Pipe quiet;
   const Time past = BootClock::now();
@@ -167,7 +167,7 @@ TEST(PollerTest, ALoopThatNeverActsOnItsDeadlineRestsInEachTurn) {
   EXPECT_GE(times_slept() - before, 50);
 }
 
-TEST(PollerTest, ALoopThatRestsStillHearsOfItsDeadlineAndOfWhatIsReady) {
+TEST(PollerTest, PausingLoopStillGetsItsDeadlineAndEvents) {
   Poller poller;
   const Pipe spun;
   const Pipe other;
@@ -186,7 +186,7 @@ TEST(PollerTest, ALoopThatRestsStillHearsOfItsDeadlineAndOfWhatIsReady) {
   EXPECT_EQ(poller.ready(other.read.get()), POLLIN);
 }
 
-TEST(PollerTest, ALoopThatWaitsAgainRestsNoMore) {
+TEST(PollerTest, LoopThatWaitsAgainNoLongerPauses) {
   Poller poller;
   const Pipe pipe;
   pipe.put();
@@ -196,11 +196,11 @@ TEST(PollerTest, ALoopThatWaitsAgainRestsNoMore) {
   pipe.put();
   const long before = times_slept();
   spin(poller, pipe, Poller::kManyTurns / 2);
-  // Each rest would count; something else may make the thread sleep once in a while.
+  // Every pause would count; other causes may make the thread sleep occasionally.
   EXPECT_LT(times_slept() - before, Poller::kManyTurns / 10);
 }
 
-TEST(PollerTest, ALoopThatIsBusyButWaitsNowAndThenNeverRests) {
+TEST(PollerTest, BusyLoopThatSometimesWaitsNeverPauses) {
   Poller poller;
   const Pipe pipe;
   pipe.put();
@@ -216,13 +216,13 @@ TEST(PollerTest, ALoopThatIsBusyButWaitsNowAndThenNeverRests) {
 
 void do_nothing(int /*signal*/) {}
 
-TEST(PollerTest, ASignalIsAWakeUpAfterWhichNothingIsReady) {
+TEST(PollerTest, SignalEndsTheWaitWithNothingReady) {
   struct sigaction action {};
   action.sa_handler = do_nothing;
   struct sigaction old {};
   ASSERT_EQ(::sigaction(SIGALRM, &action, &old), 0);
   itimerval soon{};
-  // Again and again, since the first may come before the wait has begun.
+  // Repeated, since the first one may come before the wait has begun.
   soon.it_value.tv_usec = 20'000;
   soon.it_interval.tv_usec = 20'000;
   const Pipe pipe;
@@ -238,7 +238,7 @@ TEST(PollerTest, ASignalIsAWakeUpAfterWhichNothingIsReady) {
   ::sigaction(SIGALRM, &old, nullptr);
 }
 
-TEST(PollerTest, ThrowsWhereThereIsNoDescriptorToGive) {
+TEST(PollerTest, ThrowsWithoutAFreeDescriptor) {
   rlimit old{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &old), 0);
   const rlimit none{0, old.rlim_max};
@@ -253,7 +253,7 @@ TEST(PollerTest, ThrowsWhereThereIsNoDescriptorToGive) {
   EXPECT_EQ(error, EMFILE);
 }
 
-TEST(PollerTest, ItsTimerIsNotGivenToAJob) {
+TEST(PollerTest, TimerIsNotInheritedByAJob) {
   const int next = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   ::close(next);
   const Poller poller;

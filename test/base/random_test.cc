@@ -23,7 +23,7 @@ TEST(RandomTest, NoTwoAcquisitionsHaveTheSameId) {
   for (int i = 0; i < 10'000; ++i) EXPECT_TRUE(seen.insert(random_hex_128()).second);
 }
 
-TEST(RandomTest, EveryDigitOfEveryPlaceOccurs) {
+TEST(RandomTest, EveryDigitOccursInEveryPosition) {
   std::vector<std::set<char>> digits(32);
   for (int i = 0; i < 1000; ++i) {
     const std::string text = random_hex_128();
@@ -36,7 +36,7 @@ TEST(RandomTest, EveryDigitOfEveryPlaceOccurs) {
 TEST(RandomTest, HalfOfTheBitsAreSet) {
   int set = 0;
   for (int i = 0; i < 1000; ++i) set += std::popcount(random_u64());
-  // Ten standard deviations of a fair coin that is thrown 64,000 times.
+  // Ten standard deviations for 64,000 throws of a fair coin.
   EXPECT_NEAR(set, 32'000, 1265);
 }
 

@@ -19,7 +19,7 @@ TEST(UniqueFdTest, ClosesWhatItOwns) {
   EXPECT_FALSE(is_open(fd));
 }
 
-TEST(UniqueFdTest, NoneIsFalseAndClosesNothing) {
+TEST(UniqueFdTest, EmptyIsFalseAndClosesNothing) {
   UniqueFd none;
   EXPECT_FALSE(none);
   EXPECT_EQ(none.get(), -1);

@@ -14,7 +14,7 @@ TEST(WallTimeTest, IsIso8601InUtcWithMilliseconds) {
   EXPECT_EQ(iso_8601_utc(4'107'542'400'000), "2100-03-01T00:00:00.000Z");
 }
 
-TEST(WallTimeTest, WhatNoClockShowsBecomesTheNearestTime) {
+TEST(WallTimeTest, TimeOutOfRangeBecomesTheNearestTime) {
   EXPECT_EQ(iso_8601_utc(-1), "1970-01-01T00:00:00.000Z");
   EXPECT_EQ(iso_8601_utc(INT64_MIN), "1970-01-01T00:00:00.000Z");
   EXPECT_EQ(iso_8601_utc(253'402'300'799'999), "9999-12-31T23:59:59.999Z");

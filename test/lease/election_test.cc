@@ -1,4 +1,4 @@
-// What an elector says about a key, a test for each sentence.
+// What an elector reports about a key, one test for each sentence.
 #include "lease/election.h"
 
 #include <gtest/gtest.h>
@@ -32,7 +32,7 @@ class ElectionTest : public WaitingSupervisorTest {
 
   void begin() {
     view = {};
-    stand();
+    campaign();
     happens(Tick{});
   }
 
@@ -41,22 +41,22 @@ class ElectionTest : public WaitingSupervisorTest {
     view = after_step(view, *supervisor, kOwn);
   }
 
-  void hears(const Answer& what) {
+  void receives(const Answer& what) {
     if (!supervisor->state().in_flight) wait_for_request();
     answer(what);
     view = after_answer(view, *supervisor, kOwn, what);
   }
 
-  void hears_of(const HolderId& taker, Token token = {}) {
-    view = after_taken(view, *supervisor, kOwn, taker, token);
+  void learns_of(const HolderId& holder, Token token = {}) {
+    view = after_taken(view, *supervisor, kOwn, holder, token);
   }
 
-  void hears_of_release_by(const HolderId& giver) {
+  void learns_of_release_by(const HolderId& holder) {
     happens(Hinted{});
-    view = after_given_back(view, *supervisor, kOwn, giver);
+    view = after_given_back(view, *supervisor, kOwn, holder);
   }
 
-  /// Turns the clock on until the next request is sent.
+  /// Moves the clock on until the next request is sent.
   void wait_for_request() {
     while (!supervisor->state().in_flight) {
       now = supervisor->wake_at();
@@ -66,18 +66,18 @@ class ElectionTest : public WaitingSupervisorTest {
 
   void follow() {
     begin();
-    hears(Busy{kOther, seconds(8), Token{4}});
+    receives(Busy{kOther, seconds(8), Token{4}});
     ASSERT_EQ(view, follower(kOther, Token{4}));
   }
 
   void lead() {
     begin();
-    hears(Granted{Token{5}});
+    receives(Granted{Token{5}});
     happens(JobStarted{});
     ASSERT_EQ(view, kUs);
   }
 
-  /// Lets all renewals time out until the job is told to stop.
+  /// Lets all renewals time out until the job gets its stop signal.
   void let_slip() {
     while (supervisor->phase() == Phase::kRunning) {
       EXPECT_EQ(view, kUs);
@@ -87,62 +87,62 @@ class ElectionTest : public WaitingSupervisorTest {
   }
 };
 
-TEST_F(ElectionTest, NothingIsSaidBeforeTheFirstAnswer) {
+TEST_F(ElectionTest, NothingIsReportedBeforeTheFirstAnswer) {
   begin();
   EXPECT_EQ(view, Leadership{});
 }
 
-TEST_F(ElectionTest, LeaderIsWhoseJobRuns) {
+TEST_F(ElectionTest, CandidateLeadsOnceItsJobRuns) {
   begin();
-  hears(Granted{Token{5}});
-  EXPECT_EQ(view.standing, Standing::kUnknown) << "the job is not there yet";
+  receives(Granted{Token{5}});
+  EXPECT_EQ(view.standing, Standing::kUnknown) << "the job has not started yet";
   happens(JobStarted{});
   EXPECT_EQ(view, kUs);
-  hears(Renewed{});
+  receives(Renewed{});
   EXPECT_EQ(view, kUs);
 }
 
-TEST_F(ElectionTest, JobThatCouldNotBeStartedLeavesNobody) {
+TEST_F(ElectionTest, NobodyLeadsWhenTheJobCannotBeStarted) {
   follow();
-  hears(Granted{Token{5}});
+  receives(Granted{Token{5}});
   happens(StartFailed{});
-  hears(Released{});
+  receives(Released{});
   EXPECT_EQ(view, kNobody);
 }
 
 TEST_F(ElectionTest, FollowerNamesTheHolder) {
   follow();
-  hears(Busy{kThird, seconds(8), Token{6}});
+  receives(Busy{kThird, seconds(8), Token{6}});
   EXPECT_EQ(view, follower(kThird, Token{6}));
 }
 
-TEST_F(ElectionTest, TokenOfAHolderIsNotForgotten) {
+TEST_F(ElectionTest, TokenOfTheHolderIsRemembered) {
   follow();
-  hears(Busy{kOther, seconds(8), {}});
+  receives(Busy{kOther, seconds(8), {}});
   EXPECT_EQ(view, follower(kOther, Token{4}));
-  hears_of(kOther);
+  learns_of(kOther);
   EXPECT_EQ(view, follower(kOther, Token{4}));
 }
 
-TEST_F(ElectionTest, NobodyLeadsAKeyThatIsParkedOrHeldOrTaken) {
+TEST_F(ElectionTest, NobodyLeadsAKeyThatIsFreeParkedOrHeld) {
   for (const HolderId& holder : {HolderId{}, parked_for("web-2/x"), held_after(kOther)}) {
     follow();
-    hears(Busy{holder, seconds(8), Token{4}});
+    receives(Busy{holder, seconds(8), Token{4}});
     EXPECT_EQ(view, kNobody) << holder.value;
   }
   follow();
-  hears(Done{{0, 1, 2}, "web-2", Token{4}});
-  EXPECT_EQ(view, kNobody) << "a run that ended well forbids another";
+  receives(Done{{0, 1, 2}, "web-2", Token{4}});
+  EXPECT_EQ(view, kNobody) << "a recent success forbids another run";
 }
 
 TEST_F(ElectionTest, NobodyLeadsFromTheMomentTheJobIsToldToStop) {
   lead();
   happens(ResignAsked{});
   EXPECT_EQ(view, kNobody);
-  hears(Renewed{});
+  receives(Renewed{});
   EXPECT_EQ(view, kNobody);
   happens(TreeGone{});
-  hears(Released{});
+  receives(Released{});
   EXPECT_EQ(view, kNobody);
   lead();
   happens(JobExited{});
@@ -158,7 +158,7 @@ TEST_F(ElectionTest, NobodyLeadsWhenTheJobHasEnded) {
   EXPECT_EQ(view, kNobody);
 }
 
-TEST_F(ElectionTest, JobThatIsToBeStartedAgainStillLeads) {
+TEST_F(ElectionTest, CandidateLeadsUntilItsJobIsStartedAgain) {
   policy.restarts = true;
   lead();
   happens(TreeGone{kWell});
@@ -169,13 +169,13 @@ TEST_F(ElectionTest, JobThatIsToBeStartedAgainStillLeads) {
   happens(JobStarted{});
   EXPECT_EQ(view, kUs);
   happens(TreeGone{kWell});
-  hears(reset());
+  receives(reset());
   EXPECT_EQ(view, kUs);
   happens(ResignAsked{});
   EXPECT_EQ(view, kNobody);
 }
 
-TEST_F(ElectionTest, WhatAJobLeavesBehindThatIsToBeStartedAgainChangesNothing) {
+TEST_F(ElectionTest, CandidateLeadsWhileDescendantsOfAJobThatRestartsAreStopped) {
   policy.restarts = true;
   lead();
   happens(JobExited{});
@@ -193,53 +193,53 @@ TEST_F(ElectionTest, WhatAJobLeavesBehindThatIsToBeStartedAgainChangesNothing) {
   EXPECT_EQ(view, kNobody) << "it will not be started again";
   lead();
   happens(JobExited{});
-  hears(Lost{kOther});
+  receives(Lost{kOther});
   EXPECT_EQ(view, follower(kOther));
 }
 
-TEST_F(ElectionTest, TroubleChangesNothingForALeaderUntilItsJobIsStopped) {
+TEST_F(ElectionTest, LeaderLeadsThroughTroubleUntilItsJobIsStopped) {
   lead();
   let_slip();
   EXPECT_EQ(view, kNoServer);
-  EXPECT_EQ(now, Time(seconds(1000)) + seconds(7)) << "long before anybody else can lead";
+  EXPECT_EQ(now, Time(seconds(1000)) + seconds(7)) << "long before anyone else can lead";
   lead();
-  hears(Failed{Trouble::kNotServing, {}, false, seconds(9)});
-  hears(Failed{Trouble::kDenied, {}, false, {}});
+  receives(Failed{Trouble::kNotServing, {}, false, seconds(9)});
+  receives(Failed{Trouble::kDenied, {}, false, {}});
   EXPECT_EQ(view, kUs);
 }
 
-TEST_F(ElectionTest, LeaderThatLostItsLeaseNamesWhoeverHasIt) {
+TEST_F(ElectionTest, LeaderThatLostItsLeaseNamesTheNewHolder) {
   lead();
-  hears(Lost{kOther});
+  receives(Lost{kOther});
   EXPECT_EQ(view, follower(kOther));
   for (const HolderId& holder : {HolderId{}, parked_for("web-2/x")}) {
     lead();
-    hears(Lost{holder});
+    receives(Lost{holder});
     EXPECT_EQ(view, kNobody);
   }
 }
 
-TEST_F(ElectionTest, OneFailureIsNoChangeOfState) {
+TEST_F(ElectionTest, OneFailureDoesNotChangeTheState) {
   follow();
   for (int i = 0; i < 3; ++i) {
-    hears(reset());
+    receives(reset());
     EXPECT_EQ(view, follower(kOther, Token{4}));
-    hears(Busy{kOther, seconds(8), Token{4}});
+    receives(Busy{kOther, seconds(8), Token{4}});
     EXPECT_EQ(view, follower(kOther, Token{4}));
   }
   begin();
-  hears(reset());
+  receives(reset());
   EXPECT_EQ(view, Leadership{});
 }
 
 TEST_F(ElectionTest, SecondFailureInARowIsAnOutage) {
   follow();
-  hears(reset());
-  hears(reset());
+  receives(reset());
+  receives(reset());
   EXPECT_EQ(view, kNoServer);
-  hears(reset());
+  receives(reset());
   EXPECT_EQ(view, kNoServer);
-  hears(Busy{kOther, seconds(8), Token{4}});
+  receives(Busy{kOther, seconds(8), Token{4}});
   EXPECT_EQ(view, follower(kOther, Token{4}));
 }
 
@@ -252,137 +252,137 @@ TEST_F(ElectionTest, SilenceIsAnOutage) {
   EXPECT_EQ(view, kNoServer);
 }
 
-TEST_F(ElectionTest, ServerThatCannotTellForLongIsAnOutage) {
+TEST_F(ElectionTest, LongUnavailabilityIsAnOutage) {
   follow();
-  hears(Failed{Trouble::kNotServing, "started 2 s ago", false, seconds(9)});
+  receives(Failed{Trouble::kNotServing, "started 2 s ago", false, seconds(9)});
   EXPECT_EQ(view, kNoServer);
   follow();
-  hears(Failed{Trouble::kNotServing, "LOADING", false, milliseconds(100)});
-  EXPECT_EQ(view, follower(kOther, Token{4})) << "it is asked again at once";
-  hears(Failed{Trouble::kNotServing, "LOADING", false, milliseconds(100)});
+  receives(Failed{Trouble::kNotServing, "LOADING", false, milliseconds(100)});
+  EXPECT_EQ(view, follower(kOther, Token{4})) << "it is retried at once";
+  receives(Failed{Trouble::kNotServing, "LOADING", false, milliseconds(100)});
   EXPECT_EQ(view, kNoServer);
 }
 
-TEST_F(ElectionTest, TroubleThatDoesNotMendIsAnOutageAtOnce) {
+TEST_F(ElectionTest, PermanentTroubleIsAnOutageAtOnce) {
   for (const Trouble trouble : {Trouble::kDenied, Trouble::kMisconfigured}) {
     follow();
-    hears(Failed{trouble, {}, false, {}});
+    receives(Failed{trouble, {}, false, {}});
     EXPECT_EQ(view, kNoServer);
   }
 }
 
-TEST_F(ElectionTest, OutageIsOverWhenTheLeaseIsOursAgain) {
+TEST_F(ElectionTest, OutageEndsWhenTheLeaseIsRenewed) {
   lead();
   let_slip();
-  hears(Renewed{});
+  receives(Renewed{});
   EXPECT_EQ(view, kNobody) << "the job is being stopped";
   happens(TreeGone{});
-  hears(reset());
-  hears(reset());
+  receives(reset());
+  receives(reset());
   EXPECT_EQ(view, kNoServer);
-  hears(Released{});
+  receives(Released{});
   EXPECT_EQ(view, kNobody);
 }
 
-TEST_F(ElectionTest, LateGrantThatIsHandedBackLeavesNobody) {
+TEST_F(ElectionTest, NobodyLeadsAfterALateGrantIsHandedBack) {
   follow();
   wait_for_request();
   supervisor->step(Tick{}, now);
-  now += seconds(6);  // nobody woke us in between
-  hears(Granted{Token{5}});
-  hears(Released{});
+  now += seconds(6);  // not woken in between
+  receives(Granted{Token{5}});
+  receives(Released{});
   EXPECT_EQ(view, kNobody);
 }
 
-TEST_F(ElectionTest, TakerIsFollowedBeforeAnybodyAsks) {
+TEST_F(ElectionTest, NewHolderIsFollowedAtTheHint) {
   follow();
-  hears_of(kThird);
+  learns_of(kThird);
   EXPECT_EQ(view, follower(kThird));
-  hears(Busy{kThird, seconds(8), Token{6}});
+  receives(Busy{kThird, seconds(8), Token{6}});
   EXPECT_EQ(view, follower(kThird, Token{6}));
   begin();
-  hears_of(kOther);
+  learns_of(kOther);
   EXPECT_EQ(view, follower(kOther));
 }
 
-TEST_F(ElectionTest, WhoeverHasTheLeaseWaitsForItsOwnRenewal) {
+TEST_F(ElectionTest, HolderWaitsForItsOwnRenewal) {
   lead();
-  hears_of(kOther);
+  learns_of(kOther);
   EXPECT_EQ(view, kUs);
   happens(ResignAsked{});
-  hears_of(kOther);
-  EXPECT_EQ(view, kNobody) << "the key is still ours";
+  learns_of(kOther);
+  EXPECT_EQ(view, kNobody) << "we still hold the key";
 }
 
-TEST_F(ElectionTest, OwnAcquisitionIsNobodyElses) {
+TEST_F(ElectionTest, HintOfItsOwnAcquisitionIsIgnored) {
   begin();
-  hears_of(kOwn);
+  learns_of(kOwn);
   EXPECT_EQ(view, Leadership{});
   follow();
-  hears_of(kOwn);
+  learns_of(kOwn);
   EXPECT_EQ(view, follower(kOther, Token{4}));
 }
 
-TEST_F(ElectionTest, TakerThatWasFasterThanTheAnswerToARelease) {
+TEST_F(ElectionTest, NewHolderIsFollowedThoughTheReleaseIsAnsweredLater) {
   lead();
   happens(ResignAsked{});
   happens(TreeGone{});
-  hears_of(kOther);
+  learns_of(kOther);
   EXPECT_EQ(view, follower(kOther));
-  hears(Released{});
+  receives(Released{});
   EXPECT_EQ(view, follower(kOther));
 }
 
-TEST_F(ElectionTest, HintIsNoProofThatTheServerIsBack) {
+TEST_F(ElectionTest, HintDoesNotEndAnOutage) {
   follow();
-  hears(reset());
-  hears(reset());
-  hears_of(kThird);
+  receives(reset());
+  receives(reset());
+  learns_of(kThird);
   EXPECT_EQ(view, kNoServer);
 }
 
-TEST_F(ElectionTest, RestingCandidateHearsWhoLeads) {
+TEST_F(ElectionTest, CandidateThatCoolsDownLearnsWhoLeads) {
   begin();
   supervisor.emplace(timeline, policy, 7, kNever);
   happens(Tick{});
-  hears_of(kOther);
+  learns_of(kOther);
   EXPECT_EQ(view, follower(kOther));
   happens(Hinted{});
   EXPECT_EQ(view, follower(kOther));
 }
 
-TEST_F(ElectionTest, RestingCandidateHearsThatTheLeaderHasGone) {
+TEST_F(ElectionTest, CandidateThatCoolsDownLearnsThatTheLeaderHasReleased) {
   begin();
   supervisor.emplace(timeline, policy, 7, kNever);
   happens(Tick{});
-  hears_of(kOther);
-  hears_of_release_by(kThird);
+  learns_of(kOther);
+  learns_of_release_by(kThird);
   EXPECT_EQ(view, follower(kOther)) << "that was another lease";
-  hears_of_release_by({});
-  EXPECT_EQ(view, follower(kOther)) << "whose it was is not known";
-  hears_of_release_by(kOther);
+  learns_of_release_by({});
+  EXPECT_EQ(view, follower(kOther)) << "the hint does not say whose lease it was";
+  learns_of_release_by(kOther);
   EXPECT_EQ(view, kNobody);
 }
 
-TEST_F(ElectionTest, CandidateThatAsksAtOnceWaitsForTheAnswer) {
+TEST_F(ElectionTest, CandidateThatTriesAtOnceWaitsForTheAnswer) {
   follow();
-  hears_of_release_by(kOther);
+  learns_of_release_by(kOther);
   EXPECT_EQ(view.standing, Standing::kFollower);
   lead();
-  hears_of_release_by(kOwn);
+  learns_of_release_by(kOwn);
   EXPECT_EQ(view, kUs);
 }
 
-TEST_F(ElectionTest, WhatWasSaidOutlivesTheTerm) {
+TEST_F(ElectionTest, StateOutlivesTheTerm) {
   follow();
-  hears(Failed{Trouble::kDenied, {}, false, {}});
+  receives(Failed{Trouble::kDenied, {}, false, {}});
   ASSERT_EQ(supervisor->phase(), Phase::kDone);
   supervisor.emplace(timeline, policy, 7, now + timeline.ttl);
   happens(Tick{});
-  EXPECT_EQ(view, kNoServer) << "nobody has said otherwise";
+  EXPECT_EQ(view, kNoServer) << "nothing else is known";
 }
 
-TEST(RestTest, IsATtlAfterEveryTermButALostOne) {
+TEST(CoolDownTest, LastsATtlExceptAfterALostLease) {
   const Timeline timeline = Timeline::of(seconds(10));
   Backoff backoff(1);
   for (const Outcome outcome :
@@ -392,7 +392,7 @@ TEST(RestTest, IsATtlAfterEveryTermButALostOne) {
   }
 }
 
-TEST(RestTest, IsShortAfterALossAndLongerAfterEachFurtherOne) {
+TEST(CoolDownTest, IsShortAfterALostLeaseAndGrowsWithEachFurtherOne) {
   const Timeline timeline = Timeline::of(seconds(10));
   Backoff backoff(1);
   EXPECT_LE(rest_after(Outcome::kLost, timeline, backoff), timeline.retry_min);

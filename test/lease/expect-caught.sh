@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Succeeds only if the tests notice a mutation: if PROGRAM, which is GoogleTest with a broken rule
-# in it, reports failed tests or crashes. A program that is missing, cannot run, selects no test or
-# never ends has shown nothing.
+# Succeeds only if the tests notice a mutation: PROGRAM, a GoogleTest program with a broken rule in
+# it, must report failed tests or crash. A program that is missing, cannot run, selects no test or
+# never ends proves nothing.
 #
 # usage: expect-caught.sh PROGRAM FILTER
 #        expect-caught.sh --self-test
 set -euo pipefail
 
-# Below the timeout of the ctest, so that the message is ours.
+# Below the timeout of the ctest, so that this script reports it.
 readonly limit=100
 
-# verdict STATUS OUTPUT_FILE says in one line what the status means; it succeeds if the mutation was
-# caught.
+# verdict STATUS OUTPUT_FILE prints in one line what the status means, and succeeds if the mutation
+# was caught.
 verdict() {
   case $1 in
     0)
@@ -26,7 +26,7 @@ verdict() {
         echo "caught: the tests failed"
         return 0
       fi
-      echo "not tested: the program failed, but reports no failed test"
+      echo "not tested: the program failed without reporting a failed test"
       ;;
     124 | 137) echo "not tested: killed, or did not end within $limit s" ;;
     125 | 126 | 127) echo "not tested: the program cannot be run" ;;
@@ -44,7 +44,7 @@ verdict() {
 run() {
   local output status=0 result=0
   output=$(mktemp)
-  # Nobody wants a core dump of a program that is broken on purpose.
+  # The program is broken on purpose, so a core dump is useless.
   ulimit -c 0
   timeout --kill-after 5 "$limit" "$1" --gtest_filter="$2" >"$output" 2>&1 || status=$?
   tail -n 30 "$output"

@@ -1,14 +1,9 @@
-# Each rule of the supervisor, broken; the search must notice what makes a job live without the key, and a test that is
-# named for the rule must notice the rest. Then those of the beat, of what an elector says, and of the server, as far as
-# the search can see them: what a late renewal of a term that is over does to others is the contract of the stores
+# Breaks each rule of the supervisor. The search must notice whatever lets a job live without the key, and a test that is
+# named for the rule must notice the rest. Then the rules of the beat, of an elector's view, and of the server, as far as
+# the search can see them: what a late renewal after the end of a term does to others is in the contract of the stores
 # (ARenewalNeverTakesBackALaterLease, ADelayedRenewalDoesNotResurrectAReleasedLease).
 set(search "SupervisorSearch.*")
 set(mutated src/lease/supervisor.cc)
-
-add_mutation(lease_counted_from_the_reply
-  "const State::InFlight request = *state_.in_flight;"
-  "State::InFlight request = *state_.in_flight; request.sent_at = now;"
-  "${search}")
 
 add_mutation(no_kill
   "out.push_back({Kind::kKillJob, {}});"
@@ -27,98 +22,56 @@ add_mutation(release_before_the_job_is_gone
   release(now, out);"
   "${search}")
 
-add_mutation(error_taken_for_success
-  "state_.trouble = answer.trouble;"
-  "state_.trouble = answer.trouble; if (state_.lease_sent_at) state_.lease_sent_at = request.sent_at;"
-  "${search}")
-
 add_mutation(timeout_taken_for_success
-  "    state_.connected = false;
-    state_.contact = Contact::kNone;"
-  "    if (state_.lease_sent_at) state_.lease_sent_at = state_.next_send_at = now;
-    state_.connected = false;
-    state_.contact = Contact::kNone;"
+  "  state_.connected = false;
+  state_.contact = Contact::kNone;"
+  "  if (state_.lease_sent_at) state_.lease_sent_at = state_.next_send_at = now;
+  state_.connected = false;
+  state_.contact = Contact::kNone;"
   "${search}")
 
-add_mutation(stale_answers_accepted
-  "if (!awaits(event.attempt)) return;"
-  "if (!state_.in_flight) return;"
-  "SupervisorTest.AnswerToAnEarlierRequestIsIgnored")
-
-add_mutation(no_term
+add_mutation(no_stop_signal
   "out.push_back({Kind::kStopJob, {}});"
   ""
   "SupervisorTest.StopsThenKillsTheJobBeforeTheLeaseExpires")
 
-add_mutation(lost_answer_ignored
-  "  state_.lease_sent_at.reset();
-  if (job_alive()) {"
-  "  if (job_alive()) return;
-  if (job_alive()) {"
-  "SupervisorTest.LeaseOfAnotherKillsTheJobAtOnce")
-
 add_mutation(lost_lease_renewed
   "return leased_ && state_.phase != Phase::kDone && !lost;"
   "return leased_ && state_.phase != Phase::kDone;"
-  "SupervisorTest.LeaseOfAnotherKillsTheJobAtOnce")
+  "SupervisorTest.LostLeaseKillsTheJobAtOnce")
 
 add_mutation(answer_before_kill_deadline
   "  enforce_deadlines(now, out);
   std::visit("
   "  std::visit("
-  "SupervisorTest.KillDeadlineGoesBeforeAnAnswerInTheSameTurn")
+  "SupervisorTest.KillDeadlineWinsOverAnAnswerInTheSameTurn")
 
 add_mutation(late_start
   "if (now < timeline_.start_by(*state_.lease_sent_at)) {"
   "if (true) {"
   "*JobIsNotStarted*")
 
-add_mutation(late_grant_used
-  "if (now >= timeline_.start_by(request.sent_at)) {"
-  "if (false) {"
-  "SupervisorTest.GrantThatLeavesNoRoomForAJobIsHandedBack")
-
-add_mutation(released_id_acquires_again
-  "out.push_back({Kind::kNewId, {}});"
-  ""
-  "SupervisorSearch.JobNeverLivesWithoutTheKeyWhenAnEarlierLeaseWasHandedBack")
-
-add_mutation(spent_id_acquires_again
-  "answer.id_spent)"
-  "false)"
-  "SupervisorTest.IdThatTheStoreHasTakenBackIsNotUsedAgain")
-
-add_mutation(numbers_begin_again_with_each_term
+add_mutation(numbers_start_over_in_each_term
   "state_.last_attempt = first_attempt_ = earlier.state_.last_attempt;"
   ""
-  "SupervisorTest.RequestsOfALaterTermHaveOtherNumbers")
-
-add_mutation(young_server_is_not_asked_again
-  "state_.young = true;"
-  ""
-  "WaitingSupervisorTest.AsksAYoungServerAgainWhenItIsHinted")
+  "SupervisorTest.RequestsOfALaterTermHaveLaterNumbers")
 
 add_mutation(unanswered_acquire_forgotten
-  "const bool may_stand = state_.in_flight || state_.acquire_unknown || state_.handing_back;"
-  "const bool may_stand = false;"
-  "SupervisorTest.AcquireWithoutAnAnswerIsGivenBack")
-
-add_mutation(hint_forgotten
-  "state_.hinted ? now : after(now, answer.retry_after)"
-  "after(now, answer.retry_after)"
-  "WaitingSupervisorTest.HintThatOvertakesTheAnswerIsNotForgotten")
+  "const bool may_be_granted = state_.in_flight || state_.acquire_unknown || state_.handing_back;"
+  "const bool may_be_granted = false;"
+  "SupervisorTest.UnansweredAcquireIsReleased")
 
 add_mutation(resign_releases_before_the_job_is_gone
   "state_.outcome = Outcome::kResigned;
     stop_job(now, out);"
   "state_.outcome = Outcome::kResigned;
     release(now, out);"
-  "SupervisorSearch.JobIsGoneBeforeTheLeaseThatIsResigned")
+  "SupervisorSearch.JobIsDeadBeforeAResignedLeaseIsReleased")
 
 add_mutation(resigned_job_is_started_again
   "if (policy_.restarts && state_.outcome == Outcome::kNone) state_.outcome = Outcome::kResigned;"
   ""
-  "SupervisorSearch.JobThatIsStartedAgainEndsWhenItIsTold")
+  "SupervisorSearch.JobThatIsStartedAgainEndsWhenToldTo")
 
 add_mutation(restart_ignores_a_slipped_lease
   "    state_.outcome = Outcome::kLost;
@@ -132,12 +85,12 @@ add_mutation(restart_ignores_a_slipped_lease
 add_mutation(restart_without_a_lease
   "if (policy_.restarts && state_.lease_sent_at && event.result"
   "if (policy_.restarts && event.result"
-  "RestartingSupervisorTest.WithoutALeaseTheEndOfTheJobIsTheEnd")
+  "RestartingSupervisorTest.WithoutALeaseTheEndOfTheJobEndsTheTerm")
 
 add_mutation(restart_after_a_stop_from_outside
   "event.result && !state_.stop_forwarded) {"
   "event.result) {"
-  "RestartingSupervisorTest.JobThatWasMadeToEndIsNotStartedAgain")
+  "RestartingSupervisorTest.JobThatWasToldToEndIsNotStartedAgain")
 
 add_mutation(restart_of_what_cannot_be_executed
   "state_.lease_sent_at && event.result &&"
@@ -148,7 +101,7 @@ add_mutation(restart_is_killed_for_the_run_before
   "  state_.phase = Phase::kGranted;
   state_.forced_kill_at = kNever;"
   "  state_.phase = Phase::kGranted;"
-  "RestartingSupervisorTest.WhatOutlivesTheMainProcessIsStoppedBeforeItStartsAgain")
+  "RestartingSupervisorTest.DescendantsAreStoppedBeforeTheJobIsStartedAgain")
 
 add_mutation(crash_loop_spins
   "state_.start_at = now + state_.restart_pause;"
@@ -163,7 +116,7 @@ add_mutation(pauses_never_become_short_again
 add_mutation(earlier_runs_forgotten
   "event.result.has_value() || state_.ran_before;"
   "event.result.has_value();"
-  "RestartingSupervisorTest.CommandThatCannotBeExecutedAnyMoreIsSettledForItsEarlierRuns")
+  "RestartingSupervisorTest.CommandThatIsNoLongerExecutableIsSettledForItsEarlierRuns")
 
 add_mutation(hint_sends_a_second_request
   "  if (state_.in_flight) {
@@ -173,54 +126,25 @@ add_mutation(hint_sends_a_second_request
     state_.next_send_at = now;"
   "SupervisorSearch.HintsNeverSendASecondRequest")
 
-add_mutation(hint_to_a_holder_forgotten
-  "state_.hinted ? now : renew_at(request.sent_at)"
-  "renew_at(request.sent_at)"
-  "SupervisorTest.HintDuringARenewalIsHeededAfterItsAnswer")
-
 add_mutation(hint_shortens_the_pause_after_a_failure
   ": state_.contact == Contact::kAnswered"
   ": true"
   "SupervisorTest.HintsDoNotShortenThePauseAfterAFailure")
 
-add_mutation(hint_wakes_a_resting_candidate
+add_mutation(hint_ends_a_cool_down
   "is_candidate ? state_.busy || state_.young"
   "is_candidate ? true"
-  "WaitingSupervisorTest.RestsUntilItsBeginningWhateverItIsHinted")
+  "WaitingSupervisorTest.SendsNothingBeforeItsBeginningDespiteHints")
 
 add_mutation(begins_at_once
   "state_.next_send_at = begin;"
   "state_.next_send_at = Time{};"
-  "WaitingSupervisorTest.RestsUntilItsBeginningWhateverItIsHinted")
+  "WaitingSupervisorTest.SendsNothingBeforeItsBeginningDespiteHints")
 
-add_mutation(orphan_stands_on
-  "give_up_candidacy(Outcome::kFrontGone, out);"
+add_mutation(orphan_keeps_campaigning
+  "end_campaign(Outcome::kFrontGone, out);"
   ""
-  "SupervisorTest.CandidateWhoseFrontHasDiedGivesItsAcquireBack")
-
-add_mutation(one_failure_is_an_outage
-  "if (is_first && again_at_once)"
-  "if (false)"
-  "ElectionTest.OneFailureIsNoChangeOfState")
-
-add_mutation(no_outage_without_silence
-  "if (is_first && again_at_once)"
-  "if (true)"
-  "ElectionTest.SecondFailureInARowIsAnOutage")
-
-set(mutated src/lease/timeline.cc)
-
-add_mutation(beat_later_than_a_heartbeat
-  "return sent_at + heartbeat - since;"
-  "return sent_at + 2 * heartbeat - since;"
-  "BeatTest.RenewalComesAtMostAHeartbeatAfterTheLast")
-
-add_mutation(beat_forgotten
-  "return sent_at + heartbeat - since;"
-  "return sent_at + heartbeat;"
-  "BeatTest.LeasesOfOneBeatAreRenewedTogether")
-
-set(mutated src/lease/supervisor.cc)
+  "SupervisorTest.CandidateWhoseFrontHasDiedReleasesItsAcquire")
 
 add_mutation(leads_while_the_job_is_stopped
   "state_.outcome == Outcome::kNone && has_lease() &&"
@@ -237,7 +161,83 @@ add_mutation(leads_until_the_lease_is_back
 add_mutation(leads_before_the_job_runs
   "return state_.job_ran;"
   "return true;"
-  "ElectionTest.LeaderIsWhoseJobRuns")
+  "ElectionTest.CandidateLeadsOnceItsJobRuns")
+
+set(mutated src/lease/supervisor_answers.cc)
+
+add_mutation(lease_counted_from_the_reply
+  "const State::InFlight request = *state_.in_flight;"
+  "State::InFlight request = *state_.in_flight; request.sent_at = now;"
+  "${search}")
+
+add_mutation(error_taken_for_success
+  "state_.trouble = answer.trouble;"
+  "state_.trouble = answer.trouble; if (state_.lease_sent_at) state_.lease_sent_at = request.sent_at;"
+  "${search}")
+
+add_mutation(stale_answers_accepted
+  "if (!awaits(event.attempt)) return;"
+  "if (!state_.in_flight) return;"
+  "SupervisorTest.AnswerToAnEarlierRequestIsIgnored")
+
+add_mutation(lost_answer_ignored
+  "  state_.lease_sent_at.reset();
+  if (job_alive()) {"
+  "  if (job_alive()) return;
+  if (job_alive()) {"
+  "SupervisorTest.LostLeaseKillsTheJobAtOnce")
+
+add_mutation(late_grant_used
+  "if (now >= timeline_.start_by(request.sent_at)) {"
+  "if (false) {"
+  "SupervisorTest.GrantThatComesTooLateForAJobIsHandedBack")
+
+add_mutation(released_id_acquires_again
+  "out.push_back({Kind::kNewId, {}});"
+  ""
+  "SupervisorSearch.JobNeverLivesWithoutTheKeyWhenAnEarlierLeaseWasHandedBack")
+
+add_mutation(spent_id_acquires_again
+  "answer.id_spent)"
+  "false)"
+  "SupervisorTest.SpentIdIsNotUsedAgain")
+
+add_mutation(young_server_is_not_asked_again
+  "state_.young = true;"
+  ""
+  "WaitingSupervisorTest.RetriesAYoungServerAtAHint")
+
+add_mutation(hint_forgotten
+  "state_.hinted ? now : after(now, answer.retry_after)"
+  "after(now, answer.retry_after)"
+  "WaitingSupervisorTest.HintBeforeTheAnswerCausesARetry")
+
+add_mutation(hint_to_a_holder_forgotten
+  "state_.hinted ? now : renew_at(request.sent_at)"
+  "renew_at(request.sent_at)"
+  "SupervisorTest.HintDuringARenewalCausesAnotherOneAfterIt")
+
+add_mutation(one_failure_is_an_outage
+  "if (is_first && again_at_once)"
+  "if (false)"
+  "ElectionTest.OneFailureDoesNotChangeTheState")
+
+add_mutation(no_outage_without_silence
+  "if (is_first && again_at_once)"
+  "if (true)"
+  "ElectionTest.SecondFailureInARowIsAnOutage")
+
+set(mutated src/lease/timeline.cc)
+
+add_mutation(beat_later_than_a_heartbeat
+  "return sent_at + heartbeat - since;"
+  "return sent_at + 2 * heartbeat - since;"
+  "BeatTest.RenewalComesAtMostAHeartbeatAfterTheLast")
+
+add_mutation(beat_forgotten
+  "return sent_at + heartbeat - since;"
+  "return sent_at + heartbeat;"
+  "BeatTest.LeasesWithTheSameBeatAreRenewedTogether")
 
 set(mutated src/lease/election.cc)
 
@@ -246,7 +246,7 @@ add_mutation(outage_deposes_a_leader
   if (supervisor.contact() == Contact::kNone) return {Standing::kDown, {}, {}};"
   "  if (supervisor.contact() == Contact::kNone) return {Standing::kDown, {}, {}};
   if (supervisor.leads()) return {Standing::kLeader, own, supervisor.token()};"
-  "ElectionTest.TroubleChangesNothingForALeaderUntilItsJobIsStopped")
+  "ElectionTest.LeaderLeadsThroughTroubleUntilItsJobIsStopped")
 
 add_mutation(leader_that_stopped_is_leader
   "if (before.standing == Standing::kLeader) return {Standing::kNone, {}, {}};"
@@ -256,17 +256,17 @@ add_mutation(leader_that_stopped_is_leader
 add_mutation(parked_key_has_a_leader
   "if (holder.value.empty() || is_settled(holder))"
   "if (holder.value.empty())"
-  "ElectionTest.NobodyLeadsAKeyThatIsParkedOrHeldOrTaken")
+  "ElectionTest.NobodyLeadsAKeyThatIsFreeParkedOrHeld")
 
 add_mutation(hint_believed_over_the_lease
   "if (has_lease || supervisor.contact()"
   "if (supervisor.contact()"
-  "ElectionTest.WhoeverHasTheLeaseWaitsForItsOwnRenewal")
+  "ElectionTest.HolderWaitsForItsOwnRenewal")
 
-add_mutation(no_turn_for_the_others
+add_mutation(no_turn_for_others
   "return timeline.ttl;"
   "return backoff.next(timeline.retry_min, timeline.retry_max);"
-  "RestTest.*")
+  "CoolDownTest.*")
 
 set(mutated test/support/model_server.cc)
 

@@ -1,4 +1,5 @@
-// When a supervisor asks: at hints, on a beat, from a beginning on, and while there is no answer.
+// When a supervisor sends requests: at hints, on a beat, from its beginning on, and during an
+// outage.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -18,7 +19,7 @@ using std::chrono::seconds;
 const Failed kReset{Trouble::kUnreachable, "reset", true, {}};
 
 TEST_F(SupervisorTest, HintedHolderRenewsAtOnce) {
-  stand();
+  campaign();
   answer(Granted{Token{5}});
   feed(Hinted{});
   EXPECT_EQ(take_did(), "aJr") << "before the start";
@@ -44,7 +45,7 @@ TEST_F(SupervisorTest, HintedRenewalIsAHeartbeatBeforeTheNext) {
   EXPECT_EQ(take_did(), "r");
 }
 
-TEST_F(SupervisorTest, HintDuringARenewalIsHeededAfterItsAnswer) {
+TEST_F(SupervisorTest, HintDuringARenewalCausesAnotherOneAfterIt) {
   run_job();
   pass(seconds(2));
   feed(Hinted{});
@@ -52,10 +53,10 @@ TEST_F(SupervisorTest, HintDuringARenewalIsHeededAfterItsAnswer) {
   answer(Renewed{});
   EXPECT_EQ(take_did(), "r") << "the answer may be older than the hint";
   answer(Renewed{});
-  EXPECT_EQ(take_did(), "") << "one hint is one question";
+  EXPECT_EQ(take_did(), "") << "one hint causes one request";
 }
 
-TEST_F(SupervisorTest, StormOfHintsGoesAtThePaceOfTheAnswers) {
+TEST_F(SupervisorTest, StormOfHintsIsNoFasterThanTheAnswers) {
   run_job();
   for (int round = 0; round < 10; ++round) {
     for (int i = 0; i < 1000; ++i) feed(Hinted{});
@@ -77,7 +78,7 @@ TEST_F(SupervisorTest, HintsDoNotShortenThePauseAfterAFailure) {
   }
 }
 
-TEST_F(SupervisorTest, HintIsNothingToWhoeverHasNoLeaseToLose) {
+TEST_F(SupervisorTest, HintWithoutALeaseToLoseIsIgnored) {
   run_job();
   feed(FrontGone{});
   feed(Hinted{});
@@ -93,15 +94,15 @@ TEST_F(SupervisorTest, HintIsNothingToWhoeverHasNoLeaseToLose) {
   EXPECT_EQ(take_did(), "");
 }
 
-TEST_F(WaitingSupervisorTest, HintOfAFreeKeyIsNoNewsToWhoeverHasGotIt) {
-  stand();
+TEST_F(WaitingSupervisorTest, HintDuringAnAcquireThatIsGrantedIsDropped) {
+  campaign();
   feed(Hinted{});
   answer(Granted{Token{5}});
   feed(JobStarted{});
   EXPECT_EQ(take_did(), "aJ");
 }
 
-TEST_F(WaitingSupervisorTest, RestsUntilItsBeginningWhateverItIsHinted) {
+TEST_F(WaitingSupervisorTest, SendsNothingBeforeItsBeginningDespiteHints) {
   supervisor.emplace(timeline, policy, 7, now + seconds(10));
   feed(Tick{});
   feed(Hinted{});
@@ -123,7 +124,7 @@ TEST_F(SupervisorTest, PatienceCountsFromTheBeginning) {
   EXPECT_EQ(take_did(), "A.");
 }
 
-TEST_F(WaitingSupervisorTest, WhoeverEndsARestHasNothingToGiveBack) {
+TEST_F(WaitingSupervisorTest, EndBeforeTheBeginningReleasesNothing) {
   const Event ends[] = {ResignAsked{}, AbortAsked{}, FrontGone{}};
   for (const Time begin : {now + seconds(10), kNever}) {
     for (const Event& event : ends) {
@@ -134,7 +135,7 @@ TEST_F(WaitingSupervisorTest, WhoeverEndsARestHasNothingToGiveBack) {
   }
 }
 
-TEST_F(WaitingSupervisorTest, RestForEverIsEndedByNoHint) {
+TEST_F(WaitingSupervisorTest, HintDoesNotBeginATermThatNeverBegins) {
   policy.patience = kForever;
   supervisor.emplace(timeline, policy, 7, kNever);
   feed(Tick{});
@@ -152,7 +153,7 @@ class BeatTest : public SupervisorTest {
  protected:
   BeatTest() { policy.beat = milliseconds(300); }
 
-  /// When the renewals of a lease are sent that was acquired at `from`, up to `to`.
+  /// When the renewals of a lease that was acquired at `from` are sent, up to `to`.
   std::vector<Time> renewals(Time from, Time to) {
     now = from;
     run_job();
@@ -167,7 +168,7 @@ class BeatTest : public SupervisorTest {
   }
 };
 
-TEST_F(BeatTest, LeasesOfOneBeatAreRenewedTogether) {
+TEST_F(BeatTest, LeasesWithTheSameBeatAreRenewedTogether) {
   const Time begin = now;
   const Time end = begin + seconds(20);
   const std::vector<Time> first = renewals(begin, end);
@@ -192,7 +193,7 @@ TEST_F(BeatTest, RenewalComesAtMostAHeartbeatAfterTheLast) {
   }
 }
 
-TEST_F(BeatTest, RenewalThatFailedIsTriedAgainAtOnceAndTheNextIsOnTheBeat) {
+TEST_F(BeatTest, FailedRenewalIsRetriedAtOnceAndTheNextIsOnTheBeat) {
   run_job();
   const Time begin = now;
   pass(milliseconds(300));
@@ -208,9 +209,9 @@ TEST_F(BeatTest, RenewalThatFailedIsTriedAgainAtOnceAndTheNextIsOnTheBeat) {
   EXPECT_EQ(supervisor->wake_at(), begin + milliseconds(2300));
 }
 
-TEST_F(WaitingSupervisorTest, ContactIsDoubtfulAfterOneFailureAndGoneAfterTwo) {
+TEST_F(WaitingSupervisorTest, ContactFaltersAfterOneFailureAndIsLostAfterTwo) {
   policy.patience = kForever;
-  stand();
+  campaign();
   EXPECT_EQ(supervisor->contact(), Contact::kAnswered);
   for (int round = 0; round < 3; ++round) {
     answer(Failed{Trouble::kUnreachable, "reset", false, {}});
@@ -227,21 +228,21 @@ TEST_F(WaitingSupervisorTest, ContactIsDoubtfulAfterOneFailureAndGoneAfterTwo) {
   }
 }
 
-TEST_F(WaitingSupervisorTest, ContactIsGoneWhenNoAnswerComesInTimeOrNoneIsToBeHopedForSoon) {
-  stand();
+TEST_F(WaitingSupervisorTest, ContactIsLostWhenNoAnswerComesInTimeOrIsExpectedSoon) {
+  campaign();
   pass(timeline.connect);
   EXPECT_EQ(take_did(), "ac");
   EXPECT_EQ(supervisor->contact(), Contact::kNone);
   for (const Failed& failed : {Failed{Trouble::kNotServing, "young", false, seconds(9)},
                                Failed{Trouble::kDenied, "NOAUTH", false, {}}}) {
-    stand();
+    campaign();
     answer(failed);
     EXPECT_EQ(supervisor->contact(), Contact::kNone);
   }
 }
 
-TEST_F(SupervisorTest, ContactIsGoneWhenPatienceEndsWithoutAnAnswer) {
-  stand();
+TEST_F(SupervisorTest, ContactIsLostWhenPatienceEndsWithoutAnAnswer) {
+  campaign();
   pass(timeline.connect);
   EXPECT_EQ(supervisor->outcome(), Outcome::kFailed);
   EXPECT_EQ(supervisor->contact(), Contact::kNone);
@@ -253,8 +254,8 @@ TEST_F(SupervisorTest, ContactIsGoneWhenPatienceEndsWithoutAnAnswer) {
   EXPECT_EQ(supervisor->contact(), Contact::kNone);
 }
 
-TEST_F(SupervisorTest, CandidateOnAMachineWithoutDescriptorsTriesUntilItsPatienceEnds) {
-  stand();
+TEST_F(SupervisorTest, CandidateWithoutDescriptorsRetriesUntilItsPatienceEnds) {
+  campaign();
   const Time began = now;
   while (supervisor->phase() == Phase::kCandidate) {
     if (supervisor->state().in_flight) answer(Failed{Trouble::kExhausted, "EMFILE", false, {}});
@@ -267,7 +268,7 @@ TEST_F(SupervisorTest, CandidateOnAMachineWithoutDescriptorsTriesUntilItsPatienc
   EXPECT_GT(now - began, timeline.connect - timeline.retry_max);
 }
 
-TEST_F(SupervisorTest, HolderOnAMachineWithoutDescriptorsGoesOnToItsDeadlineOnItsConnection) {
+TEST_F(SupervisorTest, HolderWithoutDescriptorsKeepsItsConnectionUntilItsDeadline) {
   run_job();
   const Time kill_at = supervisor->kill_at();
   pass(seconds(2));
@@ -278,13 +279,13 @@ TEST_F(SupervisorTest, HolderOnAMachineWithoutDescriptorsGoesOnToItsDeadlineOnIt
   ASSERT_TRUE(supervisor->state().in_flight);
   EXPECT_EQ(supervisor->state().in_flight->timeout_at,
             supervisor->state().in_flight->sent_at + timeline.attempt)
-      << "there is a connection, so no time is given for another one";
+      << "the connection is open, so no time is allowed for a connect";
 }
 
-/// One that stands for ever, as elect's do.
-class EternalSupervisorTest : public WaitingSupervisorTest {
+/// A supervisor that campaigns without a limit, as those of `elect` do.
+class ContinuousSupervisorTest : public WaitingSupervisorTest {
  protected:
-  EternalSupervisorTest() { policy.patience = kForever; }
+  ContinuousSupervisorTest() { policy.patience = kForever; }
 
   /// When acquires are sent in the first minute of an outage in which each fails at once.
   std::vector<Time> attempts(std::uint64_t seed) {
@@ -302,17 +303,17 @@ class EternalSupervisorTest : public WaitingSupervisorTest {
   }
 };
 
-TEST_F(EternalSupervisorTest, OutageCostsAFewAttemptsASecondThatDoNotComeTogether) {
+TEST_F(ContinuousSupervisorTest, OutageCausesAFewAttemptsASecondThatAreSpread) {
   const std::vector<Time> one = attempts(1);
-  EXPECT_GE(one.size(), 60U) << "it comes back soon after the server does";
+  EXPECT_GE(one.size(), 60U) << "it reconnects soon after the server is back";
   EXPECT_LE(one.size(), 60U * 5);
   const std::vector<Time> other = attempts(2);
   ASSERT_EQ(one.front(), other.front());
   EXPECT_NE(one.back(), other.back());
 }
 
-TEST_F(EternalSupervisorTest, OutageIsOutlastedHoweverLongItIs) {
-  stand();
+TEST_F(ContinuousSupervisorTest, OutlastsAnOutageOfAnyLength) {
+  campaign();
   for (int i = 0; i < 10'000; ++i) {
     if (i % 2 == 0) answer(Failed{Trouble::kUnreachable, "refused", false, {}});
     pass(seconds(10));
@@ -322,9 +323,9 @@ TEST_F(EternalSupervisorTest, OutageIsOutlastedHoweverLongItIs) {
   EXPECT_EQ(supervisor->phase(), Phase::kGranted);
 }
 
-TEST_F(EternalSupervisorTest, TroubleThatDoesNotMendEndsTheTerm) {
+TEST_F(ContinuousSupervisorTest, PermanentTroubleEndsTheTerm) {
   for (const Trouble trouble : {Trouble::kDenied, Trouble::kMisconfigured}) {
-    stand();
+    campaign();
     answer(Busy{{"web-2/1"}, seconds(8), {}});
     pass(seconds(8));
     answer(Failed{trouble, "", false, {}});

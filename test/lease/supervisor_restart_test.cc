@@ -1,4 +1,4 @@
-// How a term ends before its time, and how a job is started again within one.
+// How a term ends early, and how a job is started again within a term.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -13,15 +13,15 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-TEST_F(SupervisorTest, ResignedCandidateGivesItsAcquireBack) {
-  stand();
+TEST_F(SupervisorTest, ResignedCandidateReleasesItsAcquire) {
+  campaign();
   feed(ResignAsked{});
   EXPECT_EQ(take_did(), "aA.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kAborted);
 }
 
 TEST_F(SupervisorTest, ResignationBetweenGrantAndStartReleases) {
-  stand();
+  campaign();
   answer(Granted{Token{5}});
   feed(ResignAsked{});
   answer(Released{});
@@ -29,7 +29,7 @@ TEST_F(SupervisorTest, ResignationBetweenGrantAndStartReleases) {
   EXPECT_EQ(supervisor->outcome(), Outcome::kAborted);
 }
 
-TEST_F(SupervisorTest, ResignedJobIsStoppedThenKilledAndOnlyThenTheLeaseGoesBack) {
+TEST_F(SupervisorTest, ResignedJobIsStoppedThenKilledAndOnlyThenTheLeaseIsReleased) {
   run_job();
   feed(ResignAsked{});
   EXPECT_EQ(take_did(), "T");
@@ -40,7 +40,7 @@ TEST_F(SupervisorTest, ResignedJobIsStoppedThenKilledAndOnlyThenTheLeaseGoesBack
   answer(Renewed{});
   EXPECT_EQ(take_did(), "");
   feed(TreeGone{RunResult{143, 100, 200}});
-  EXPECT_EQ(take_did(), "s");
+  EXPECT_EQ(take_did(), "f");
   answer(Released{});
   EXPECT_EQ(take_did(), ".");
   EXPECT_EQ(supervisor->outcome(), Outcome::kResigned);
@@ -51,7 +51,7 @@ TEST_F(SupervisorTest, ResignedJobHasNoResultEvenIfItEndsWell) {
   feed(ResignAsked{});
   feed(TreeGone{kWell});
   EXPECT_EQ(last_request.kind, RequestKind::kSettle);
-  EXPECT_EQ(last_request.result, std::nullopt) << "which parks nothing";
+  EXPECT_EQ(last_request.result, std::nullopt) << "so nothing is parked";
 }
 
 TEST_F(SupervisorTest, LeaseIsRenewedWhileAResignedJobStops) {
@@ -66,7 +66,7 @@ TEST_F(SupervisorTest, LeaseIsRenewedWhileAResignedJobStops) {
   EXPECT_EQ(take_did(), "r");
 }
 
-TEST_F(SupervisorTest, LeaseOfAnotherKillsAResignedJobAtOnce) {
+TEST_F(SupervisorTest, LostLeaseKillsAResignedJobAtOnce) {
   run_job();
   pass(seconds(2));
   feed(ResignAsked{});
@@ -78,7 +78,7 @@ TEST_F(SupervisorTest, LeaseOfAnotherKillsAResignedJobAtOnce) {
   EXPECT_EQ(supervisor->outcome(), Outcome::kResigned);
 }
 
-TEST_F(SupervisorTest, ResignationChangesNothingWhereTheJobIsEndingAlready) {
+TEST_F(SupervisorTest, ResignationChangesNothingOnceTheJobIsEnding) {
   run_job();
   feed(JobExited{});
   EXPECT_EQ(take_did(), "T");
@@ -91,7 +91,7 @@ TEST_F(SupervisorTest, ResignationChangesNothingWhereTheJobIsEndingAlready) {
   EXPECT_EQ(last_request.result, kWell);
   feed(ResignAsked{});
   answer(Released{});
-  EXPECT_EQ(take_did(), "s.");
+  EXPECT_EQ(take_did(), "f.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
 }
 
@@ -105,19 +105,19 @@ TEST_F(SupervisorTest, WithoutALeaseAResignedJobIsStoppedToo) {
   EXPECT_EQ(supervisor->outcome(), Outcome::kResigned);
 }
 
-TEST_F(SupervisorTest, CandidateWhoseFrontHasDiedGivesItsAcquireBack) {
-  stand();
+TEST_F(SupervisorTest, CandidateWhoseFrontHasDiedReleasesItsAcquire) {
+  campaign();
   feed(FrontGone{});
   EXPECT_EQ(take_did(), "aA.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kFrontGone);
 }
 
-/// A job that is started again under the same lease whenever it has ended by itself.
+/// A job that is started again under the same lease whenever it ends by itself.
 class RestartingSupervisorTest : public WaitingSupervisorTest {
  protected:
   RestartingSupervisorTest() { policy.restarts = true; }
 
-  /// Turns the clock on by `d`, on a server that answers each renewal at once.
+  /// Moves the clock on by `d`, while the server answers each renewal at once.
   void pass_renewed(Duration d) {
     const Time end = now + d;
     while (supervisor->wake_at() <= end) {
@@ -135,7 +135,7 @@ class RestartingSupervisorTest : public WaitingSupervisorTest {
     feed(TreeGone{kWell});
   }
 
-  /// How long it then takes until it is to start again.
+  /// How long it takes until the job is to be started again.
   Duration pause() {
     const Time ended = now;
     while (supervisor->phase() == Phase::kGranted && take_did().find('J') == std::string::npos) {
@@ -144,9 +144,9 @@ class RestartingSupervisorTest : public WaitingSupervisorTest {
     return now - ended;
   }
 
-  /// Begins a pause of 8 s, when no renewal is under way.
+  /// Begins a pause of 8 s with no renewal in flight.
   void fail_often() {
-    stand();
+    campaign();
     answer(Granted{Token{5}});
     for (const Duration d : {seconds(1), seconds(2), seconds(4)}) {
       run_for(milliseconds(10));
@@ -170,7 +170,7 @@ TEST_F(RestartingSupervisorTest, JobThatRanForASecondIsStartedAgainAtOnceUnderTh
 }
 
 TEST_F(RestartingSupervisorTest, JobThatFailsQuicklyWaitsLongerEachTimeUpToATtl) {
-  stand();
+  campaign();
   answer(Granted{Token{5}});
   for (const int s : {1, 2, 4, 8, 10, 10}) {
     run_for(milliseconds(999));
@@ -180,7 +180,7 @@ TEST_F(RestartingSupervisorTest, JobThatFailsQuicklyWaitsLongerEachTimeUpToATtl)
 
 TEST_F(RestartingSupervisorTest, PauseIsNeverLongerThanAMinute) {
   timeline = Timeline::of(std::chrono::hours(24));
-  stand();
+  campaign();
   answer(Granted{Token{5}});
   for (const int s : {1, 2, 4, 8, 16, 32, 60, 60}) {
     run_for(milliseconds(10));
@@ -209,7 +209,7 @@ TEST_F(RestartingSupervisorTest, LeaseIsRenewedDuringThePause) {
   EXPECT_EQ(take_did(), "J");
 }
 
-TEST_F(RestartingSupervisorTest, LeaseThatSlipsAwayDuringThePauseGoesBackAndTheTermEnds) {
+TEST_F(RestartingSupervisorTest, LeaseThatIsNotRenewedDuringThePauseIsReleasedAndTheTermEnds) {
   fail_often();
   const Time start_by = timeline.start_by(*supervisor->state().lease_sent_at);
   pass(start_by - now - milliseconds(1));
@@ -223,7 +223,7 @@ TEST_F(RestartingSupervisorTest, LeaseThatSlipsAwayDuringThePauseGoesBackAndTheT
   EXPECT_EQ(supervisor->outcome(), Outcome::kLost);
 }
 
-TEST_F(RestartingSupervisorTest, StartLooksAtTheRenewedLease) {
+TEST_F(RestartingSupervisorTest, StartChecksTheRenewedLease) {
   fail_often();
   const Time start_by = timeline.start_by(*supervisor->state().lease_sent_at);
   const Time start_at = now + seconds(8);
@@ -233,21 +233,21 @@ TEST_F(RestartingSupervisorTest, StartLooksAtTheRenewedLease) {
   answer(Renewed{});
   take_did();
   pass(start_at - now);
-  EXPECT_EQ(take_did().find('s'), std::string::npos);
+  EXPECT_EQ(take_did().find('f'), std::string::npos);
   EXPECT_EQ(supervisor->phase(), Phase::kGranted);
   feed(JobStarted{});
   EXPECT_EQ(supervisor->phase(), Phase::kRunning);
 }
 
-TEST_F(RestartingSupervisorTest, TimeToStartGoesAfterALeaseThatSlippedInTheSameTurn) {
+TEST_F(RestartingSupervisorTest, LostLeaseWinsOverAStartInTheSameTurn) {
   fail_often();
-  now += seconds(9);  // nobody woke us in between
+  now += seconds(9);  // not woken in between
   feed(Tick{});
-  EXPECT_EQ(take_did(), "s");
+  EXPECT_EQ(take_did(), "f");
   EXPECT_EQ(supervisor->outcome(), Outcome::kLost);
 }
 
-TEST_F(RestartingSupervisorTest, LeaseOfAnotherDuringThePauseEndsTheTermWithoutARelease) {
+TEST_F(RestartingSupervisorTest, LostLeaseDuringThePauseEndsTheTermWithoutARelease) {
   fail_often();
   pass(supervisor->wake_at() - now);
   answer(Lost{{"web-2/1"}});
@@ -255,7 +255,7 @@ TEST_F(RestartingSupervisorTest, LeaseOfAnotherDuringThePauseEndsTheTermWithoutA
   EXPECT_EQ(supervisor->outcome(), Outcome::kLost);
 }
 
-TEST_F(RestartingSupervisorTest, WhoeverEndsTheTermDuringThePauseHasTheLeaseSettled) {
+TEST_F(RestartingSupervisorTest, EndOfTheTermDuringThePauseSettlesTheLease) {
   const std::pair<Event, Outcome> ends[] = {{ResignAsked{}, Outcome::kResigned},
                                             {AbortAsked{}, Outcome::kAborted},
                                             {FrontGone{}, Outcome::kFrontGone}};
@@ -263,7 +263,7 @@ TEST_F(RestartingSupervisorTest, WhoeverEndsTheTermDuringThePauseHasTheLeaseSett
     fail_often();
     feed(event);
     answer(Released{});
-    EXPECT_EQ(take_did(), "s.");
+    EXPECT_EQ(take_did(), "f.");
     EXPECT_EQ(supervisor->outcome(), outcome);
   }
 }
@@ -276,14 +276,14 @@ TEST_F(RestartingSupervisorTest, CommandThatCannotBeExecutedIsNotStartedAgain) {
   EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
 }
 
-TEST_F(RestartingSupervisorTest, CommandThatCannotBeExecutedAnyMoreIsSettledForItsEarlierRuns) {
+TEST_F(RestartingSupervisorTest, CommandThatIsNoLongerExecutableIsSettledForItsEarlierRuns) {
   run_job();
   pass(seconds(1));
   feed(TreeGone{kWell});
   feed(JobStarted{});
   take_did();
   feed(TreeGone{});
-  EXPECT_EQ(take_did(), "s");
+  EXPECT_EQ(take_did(), "f");
   EXPECT_EQ(last_request.result, std::nullopt);
 }
 
@@ -292,11 +292,11 @@ TEST_F(RestartingSupervisorTest, StartThatFailsEndsTheTerm) {
   pass(seconds(1));
   feed(TreeGone{kWell});
   feed(StartFailed{});
-  EXPECT_EQ(take_did(), "Js");
+  EXPECT_EQ(take_did(), "Jf");
   EXPECT_EQ(supervisor->outcome(), Outcome::kNotStarted);
 }
 
-TEST_F(RestartingSupervisorTest, JobThatWasMadeToEndIsNotStartedAgain) {
+TEST_F(RestartingSupervisorTest, JobThatWasToldToEndIsNotStartedAgain) {
   const Event reasons[] = {StopForwarded{}, ResignAsked{}, FrontGone{}};
   for (const Event& reason : reasons) {
     run_job();
@@ -309,7 +309,7 @@ TEST_F(RestartingSupervisorTest, JobThatWasMadeToEndIsNotStartedAgain) {
   }
 }
 
-TEST_F(RestartingSupervisorTest, JobThatIsStoppedForItsLeaseIsNotStartedAgain) {
+TEST_F(RestartingSupervisorTest, JobThatIsStoppedForALostLeaseIsNotStartedAgain) {
   run_job();
   pass(seconds(7));
   ASSERT_EQ(supervisor->phase(), Phase::kStopping);
@@ -319,7 +319,7 @@ TEST_F(RestartingSupervisorTest, JobThatIsStoppedForItsLeaseIsNotStartedAgain) {
   EXPECT_EQ(supervisor->outcome(), Outcome::kLost);
 }
 
-TEST_F(RestartingSupervisorTest, WhatOutlivesTheMainProcessIsStoppedBeforeItStartsAgain) {
+TEST_F(RestartingSupervisorTest, DescendantsAreStoppedBeforeTheJobIsStartedAgain) {
   run_job();
   pass(seconds(1));
   feed(JobExited{});
@@ -328,21 +328,21 @@ TEST_F(RestartingSupervisorTest, WhatOutlivesTheMainProcessIsStoppedBeforeItStar
   EXPECT_EQ(take_did(), "J");
   feed(JobStarted{});
   EXPECT_EQ(supervisor->kill_at(), now - seconds(1) + seconds(9))
-      << "the kill of the run before is not for this one";
+      << "the kill time of the previous run does not apply";
 }
 
-TEST_F(RestartingSupervisorTest, ResignationWhileTheRestOfARunIsStoppedEndsTheTerm) {
+TEST_F(RestartingSupervisorTest, ResignationWhileDescendantsAreStoppedEndsTheTerm) {
   run_job();
   pass(seconds(1));
   feed(JobExited{});
   feed(ResignAsked{});
   feed(TreeGone{kWell});
   answer(Released{});
-  EXPECT_EQ(take_did(), "Ts.");
+  EXPECT_EQ(take_did(), "Tf.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kResigned);
 }
 
-TEST_F(RestartingSupervisorTest, LeaseThatIsLostWhileTheRestOfARunIsStoppedEndsTheTerm) {
+TEST_F(RestartingSupervisorTest, LostLeaseWhileDescendantsAreStoppedEndsTheTerm) {
   run_job();
   pass(seconds(2));
   feed(JobExited{});
@@ -352,7 +352,7 @@ TEST_F(RestartingSupervisorTest, LeaseThatIsLostWhileTheRestOfARunIsStoppedEndsT
   EXPECT_EQ(supervisor->outcome(), Outcome::kLost);
 }
 
-TEST_F(RestartingSupervisorTest, WithoutALeaseTheEndOfTheJobIsTheEnd) {
+TEST_F(RestartingSupervisorTest, WithoutALeaseTheEndOfTheJobEndsTheTerm) {
   supervisor = Supervisor::without_lease(timeline, policy, now);
   feed(JobStarted{});
   pass(seconds(1));

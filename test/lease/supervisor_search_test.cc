@@ -1,11 +1,11 @@
 // Visits every state that supervisor, server, network, job and rival can reach together, and checks
-// each against the promise: while the job lives, the server has the key for us, and nobody else
-// runs. What an elector says about itself is checked against the same.
+// each against the promise: while the job is alive, we hold the key on the server, and nobody else
+// runs a job. What an elector reports about itself is checked against the same.
 //
-// Time goes in ticks of one second, in which everything that may happen may happen in any order.
-// The network delays and loses; after a reconnect it reorders, since a request on a connection that
-// we have given up may be executed at any later time, after newer ones as well. The supervisor is
-// told of each tick: a process that gets no processor at all is the other process's business
+// Time advances in ticks of one second, within which events can occur in any order. The network
+// delays and loses messages; after a reconnect it also reorders them, since a request on an
+// abandoned connection may be executed at any later time, even after newer ones. The supervisor is
+// stepped at each tick: if its process gets no processor time at all, the front takes over
 // (process/front.h). The server is support/model_server.h.
 #include <gtest/gtest.h>
 
@@ -47,7 +47,7 @@ using Verdict = ModelServer::Verdict;
 
 enum class JobState : char { kNone, kStarting, kAlive, kDying, kDead };
 
-/// A request on its way to the server, or its answer on the way back.
+/// A request on its way to the server, or its answer on its way back.
 struct Message {
   ModelServer::Request request;
   std::uint64_t attempt = 0;
@@ -55,18 +55,18 @@ struct Message {
   ModelServer::Reply reply{};
 };
 
-/// Which misfortunes a search allows; all of them at once would only multiply the states.
+/// Which misfortunes a search includes; all of them at once would only multiply the states.
 struct Misfortunes {
   int connections_lost = 1;
   int evictions = 0;
   int restarts = 0;  ///< of the server
-  int runs = 3;      ///< of a job that is started again, until it cannot be executed any more
+  int runs = 3;      ///< of a job that is started again, until it can no longer be executed
   bool signals = false;
   bool resignation = false;
   bool hints = false;  ///< to a holder; a candidate gets them anyway
-  bool hold = false;   ///< not a misfortune: the key is to be held after the job
-  /// What the server comes back with after a restart: nothing, or a snapshot from the time when the
-  /// key was parked, before what is on the server when the search begins.
+  bool hold = false;   ///< not a misfortune: the key is held after the job
+  /// What the server has after a restart: nothing, or a snapshot in which the key was parked, taken
+  /// before the search begins.
   Node snapshot_parked_for = Node::kNone;
 };
 
@@ -82,7 +82,7 @@ class World {
     feed(Tick{});
   }
 
-  /// Everything that can happen next, each as the world it leads to and what it is called.
+  /// Everything that can happen next: the name of each step and the world that it leads to.
   std::vector<std::pair<std::string, World>> successors() const {
     std::vector<std::pair<std::string, World>> all;
     const auto add = [&](const std::string& name, auto&& change) {
@@ -102,21 +102,22 @@ class World {
 
   /// What is wrong with this state, or nothing.
   std::string fault() const {
-    if (alive() && rival_runs_for_ > 0) return "the job lives and the rival runs";
-    if (alive() && !server_failed_ && server_.lock() != id_) return "the job lives without the key";
-    if (!done() && !alive() && supervisor_.wake_at() == kNever)
-      return "nothing will ever happen again";
-    if (done() && alive()) return "finished while the job lives";
-    if (settled_ && alive()) return "settled while the job lives";
-    if (freed_early_) return "a key that was to be held was freed";
-    if (supervisor_.leads() && rival_runs_for_ > 0) return "says leader and the rival runs";
+    if (alive() && rival_runs_for_ > 0) return "the job is alive and the rival runs";
+    if (alive() && !server_failed_ && server_.lock() != id_)
+      return "the job is alive without the key";
+    if (!done() && !alive() && supervisor_.wake_at() == kNever) return "no wake-up is due";
+    if (done() && alive()) return "done while the job is alive";
+    if (settled_ && alive()) return "settled while the job is alive";
+    if (freed_early_) return "a key that must be held was freed";
+    if (supervisor_.leads() && rival_runs_for_ > 0)
+      return "reports that it leads while the rival runs";
     if (asked_ > 1) return "two requests are in flight";
     if (started_after_resignation_) return "started a job after a resignation";
     return "";
   }
 
-  /// The state as a value: times relative to now, request numbers relative to the last one; ids and
-  /// tokens by their rank, since only their order counts.
+  /// The state as a value: times relative to now, request numbers relative to the last one, ids and
+  /// tokens as ranks, since only their order matters.
   std::string encode() const {
     const Supervisor::State& s = supervisor_.state();
     std::string key;
@@ -146,7 +147,7 @@ class World {
       put_time(s.in_flight->timeout_at);
     }
     put_time(std::max(s.next_send_at, now_));
-    // Once the job has run, patience is of no account.
+    // Once the job has run, patience no longer matters.
     const bool has_patience = s.phase == Phase::kCandidate || s.phase == Phase::kReleasing ||
                               (s.phase == Phase::kGranted && !s.job_ran);
     put_time(has_patience ? s.give_up_at : kNever);
@@ -159,7 +160,7 @@ class World {
     if (restarts_) {
       put(left_.runs);
       put_time(s.phase == Phase::kGranted ? s.start_at : kNever);
-      // How long the job has run only counts for the pause before its next run.
+      // How long the job has run matters only for the pause before its next run.
       const bool counts = alive() && left_.runs > 1;
       const Duration longest = s.restart_pause > Duration::zero() ? kTtl * kTick : kTick;
       put(counts ? std::min(now_ - s.started_at, longest).count() : 0);
@@ -187,7 +188,7 @@ class World {
   Outcome outcome() const { return supervisor_.outcome(); }
 
  private:
-  /// Numbers of which only the order counts. Those up to 0 are not numbers but marks, and stay.
+  /// Numbers of which only the order matters. Values up to 0 are marks, which are kept.
   class Ranks {
    public:
     void add(int number) {
@@ -207,7 +208,7 @@ class World {
       return i;
     }
 
-    // An allocation for each state would take longer than everything else.
+    // An allocation per state would take longer than everything else.
     std::array<int, 64> numbers_{};
     std::size_t size_ = 0;
   };
@@ -215,7 +216,7 @@ class World {
   template <typename OnId, typename OnToken>
   void visit_numbers(const OnId& id, const OnToken& token, std::string& rest) const {
     server_.encode(rest, id, token);
-    // What will not come back makes no difference.
+    // A snapshot that will not be restored makes no difference.
     if (left_.restarts > 0) snapshot_.encode(rest, id, token);
     id(id_);
     id(rival_runs_for_ > 0 ? rival_id_ : 0);
@@ -281,7 +282,7 @@ class World {
     current_.clear();
   }
 
-  /// A killed job is dead within the margin, which is what the margin is for.
+  /// A killed job is dead within the margin: that is what the margin is for.
   bool may_tick() const { return job_ != JobState::kDying || dying_for_ + 1 < kMargin; }
 
   void tick() {
@@ -328,7 +329,7 @@ class World {
 
   template <typename Add>
   void add_server(const Add& add) const {
-    // The rival has one run at a time, and asks under a new id for each.
+    // The rival has one run at a time, each under a new id.
     if (rival_runs_for_ == 0) {
       ModelServer asked = server_;
       const auto reply = asked.execute(rival_asks(), last_number_ + 1);
@@ -374,7 +375,7 @@ class World {
   void add_job(const Add& add) const {
     if (job_ == JobState::kStarting) {
       add("start", [](World& w) {
-        // The session looks once more right before it starts the job.
+        // The session sends a Tick right before it starts the job.
         w.feed(Tick{});
         if (w.supervisor_.phase() != Phase::kGranted) {
           w.job_ = JobState::kDead;
@@ -389,7 +390,7 @@ class World {
           w.job_ = JobState::kDead;
           return;
         }
-        // The first process is there, and we do not hear of it for a tick.
+        // The first process exists for a tick before the supervisor learns of it.
         w.job_ = JobState::kAlive;
         w.pass_tick();
         w.feed(JobStarted{});
@@ -405,7 +406,7 @@ class World {
     if (alive()) {
       add("tree gone", [](World& w) {
         w.job_ = JobState::kDead;
-        // What cannot be executed is not started again.
+        // A command that cannot be executed is not started again.
         const bool executable = !w.restarts_ || --w.left_.runs > 0;
         w.feed(TreeGone{executable ? std::optional(RunResult{}) : std::nullopt});
       });
@@ -442,7 +443,7 @@ class World {
   void execute(Message& m) {
     m.answered = true;
     const bool frees = m.request.kind == RequestKind::kRelease && server_.lock() == m.request.id;
-    // Under our own id there is nothing to free once it was settled.
+    // Once it is settled, nothing is left to free under our own id.
     if (frees) freed_early_ = left_.hold && supervisor_.state().job_ran;
     if (m.request.kind == RequestKind::kSettle) settled_ = true;
     m.reply = server_.execute(m.request, last_number_ + 1);
@@ -472,26 +473,26 @@ class World {
   bool restarts_;
   Time now_{};
   std::deque<Message> current_;  ///< on the open connection, in order
-  std::deque<Message> old_;      ///< on connections that we gave up: in any order, or never
+  std::deque<Message> old_;      ///< on abandoned connections: executed in any order, or never
   ModelServer server_;
-  ModelServer snapshot_;    ///< what a restart brings back
+  ModelServer snapshot_;    ///< what a restart restores
   int last_number_ = 1;     ///< the largest id or token so far
   int id_ = 1;              ///< our holder id
-  int rival_id_ = 0;        ///< that of its last lease
-  int rival_runs_for_ = 0;  ///< how long its job may live yet
+  int rival_id_ = 0;        ///< of its last lease
+  int rival_runs_for_ = 0;  ///< how long its job may still run
   bool settled_ = false;    ///< the settlement has been executed
   bool server_failed_ = false;
   JobState job_ = JobState::kNone;
   int dying_for_ = 0;
   bool freed_early_ = false;
-  int asked_ = 0;  ///< requests of ours without an answer that we have not given up
+  int asked_ = 0;  ///< our requests in flight
   bool resigned_ = false;
   bool started_after_resignation_ = false;
 };
 
 struct SearchResult {
   std::size_t states = 0;
-  std::string fault;  ///< what went wrong and by which steps, or empty
+  std::string fault;  ///< what went wrong, after which steps; or empty
   int outcomes = 0;   ///< a bit for each Outcome that was reached
 };
 
@@ -526,7 +527,7 @@ SearchResult search(const Policy& policy, const Misfortunes& misfortunes) {
 }
 
 Policy waiting() { return {4 * kTick, kForever, true}; }
-/// Patient enough to be granted the key a second time after it has handed it back.
+/// Patient enough to get the key a second time after handing it back.
 Policy patient() { return {8 * kTick, kForever, true}; }
 Policy trying_once() { return {2 * kTick, {}, false}; }
 Policy restarting() {
@@ -538,8 +539,8 @@ Policy restarting() {
 
 constexpr int bit(Outcome outcome) { return 1 << static_cast<int>(outcome); }
 
-/// The promise holds everywhere, and the search has been where it should: in at least so many
-/// states, and at each of these ends. A search that suddenly sees much less is broken, not fast.
+/// The promise holds in every state, and the search has visited at least so many states and reached
+/// exactly these outcomes. A search that suddenly sees far fewer states is broken, not fast.
 void expect_promise(const Policy& policy, const Misfortunes& misfortunes, std::size_t at_least,
                     int outcomes) {
   const SearchResult result = search(policy, misfortunes);
@@ -558,7 +559,7 @@ TEST(SupervisorSearch, JobNeverLivesWithoutTheKeyWhenConnectionsBreak) {
   expect_promise(trying_once(), {.connections_lost = 3}, 30'000, kUndisturbed);
 }
 
-TEST(SupervisorSearch, JobNeverLivesWithoutTheKeyWhenItWaitedForIt) {
+TEST(SupervisorSearch, JobNeverLivesWithoutTheKeyAfterWaitingForIt) {
   expect_promise(waiting(), {.connections_lost = 3}, 30'000, kUndisturbed);
 }
 
@@ -590,12 +591,12 @@ TEST(SupervisorSearch, JobNeverLivesWithoutTheKeyWhateverSignalsCome) {
   expect_promise(waiting(), {.connections_lost = 2, .signals = true}, 30'000, kWithSignals);
 }
 
-TEST(SupervisorSearch, KeyThatIsToBeHeldIsNeverFreedByALateRequest) {
+TEST(SupervisorSearch, LateRequestNeverFreesAKeyThatIsHeld) {
   expect_promise(waiting(), {.connections_lost = 2, .signals = true, .hold = true}, 30'000,
                  kWithSignals);
 }
 
-TEST(SupervisorSearch, JobIsGoneBeforeTheLeaseThatIsResigned) {
+TEST(SupervisorSearch, JobIsDeadBeforeAResignedLeaseIsReleased) {
   expect_promise(waiting(), {.connections_lost = 2, .resignation = true}, 60'000, kWithResignation);
 }
 
@@ -603,7 +604,7 @@ TEST(SupervisorSearch, JobThatIsStartedAgainNeverLivesWithoutTheKey) {
   expect_promise(restarting(), {.connections_lost = 2}, 60'000, kUndisturbed);
 }
 
-TEST(SupervisorSearch, JobThatIsStartedAgainEndsWhenItIsTold) {
+TEST(SupervisorSearch, JobThatIsStartedAgainEndsWhenToldTo) {
   expect_promise(restarting(),
                  {.connections_lost = 1, .signals = true, .resignation = true, .hold = true},
                  150'000, kWithSignals | kWithResignation);

@@ -1,4 +1,4 @@
-// The rules of one lease, a test for each sentence, on a clock that the test turns.
+// The rules of one lease, one test for each sentence, on a clock that the test moves.
 #include "lease/supervisor.h"
 
 #include <gtest/gtest.h>
@@ -15,19 +15,19 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 TEST_F(SupervisorTest, UncontendedRunIsOneAcquireAndOneRelease) {
-  stand();
+  campaign();
   answer(Granted{Token{5}});
   EXPECT_EQ(supervisor->token(), Token{5});
   feed(JobStarted{});
   feed(TreeGone{kWell});
   answer(Released{});
-  EXPECT_EQ(take_did(), "aJs.");
+  EXPECT_EQ(take_did(), "aJf.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
   EXPECT_EQ(supervisor->wake_at(), kNever);
 }
 
 TEST_F(SupervisorTest, LeaseCountsFromBeforeTheRequestWasSent) {
-  stand();
+  campaign();
   const Time sent_at = now;
   now += milliseconds(900);
   answer(Granted{Token{5}});
@@ -75,7 +75,7 @@ TEST_F(SupervisorTest, SeveralRetriesFitBeforeTheJobIsStopped) {
             std::count(done.begin(), done.end(), 'c') + 1);
 }
 
-TEST_F(SupervisorTest, OneAnswerOfManyIsEnoughToGoOn) {
+TEST_F(SupervisorTest, OneAnsweredRenewalOfManyIsEnough) {
   run_job();
   pass(seconds(6));
   ASSERT_TRUE(supervisor->state().in_flight);
@@ -86,7 +86,7 @@ TEST_F(SupervisorTest, OneAnswerOfManyIsEnoughToGoOn) {
   EXPECT_EQ(supervisor->phase(), Phase::kRunning);
 }
 
-TEST_F(SupervisorTest, RenewalAfterTheStopSignalDoesNotBringTheJobBackButKeepsTheKey) {
+TEST_F(SupervisorTest, RenewalAfterTheStopSignalKeepsTheKeyButNotTheJob) {
   run_job();
   pass(seconds(7));
   const Time stopped_at = now;
@@ -101,25 +101,25 @@ TEST_F(SupervisorTest, RenewalAfterTheStopSignalDoesNotBringTheJobBackButKeepsTh
   EXPECT_EQ(supervisor->outcome(), Outcome::kLost);
 }
 
-TEST_F(SupervisorTest, KillDeadlineGoesBeforeAnAnswerInTheSameTurn) {
+TEST_F(SupervisorTest, KillDeadlineWinsOverAnAnswerInTheSameTurn) {
   run_job();
   pass(seconds(2));
   take_did();
-  now += seconds(7);  // nobody woke us: we were stopped for that long
+  now += seconds(7);  // the process was stopped for that long
   answer(Renewed{});
   EXPECT_EQ(take_did()[0], 'K');
 }
 
-TEST_F(SupervisorTest, LeaseOfAnotherKillsTheJobAtOnce) {
+TEST_F(SupervisorTest, LostLeaseKillsTheJobAtOnce) {
   run_job();
   pass(seconds(2));
   take_did();
   answer(Lost{{"web-2/1"}});
   EXPECT_EQ(take_did(), "K");
   pass(seconds(60));
-  EXPECT_EQ(take_did(), "") << "another's lease is not renewed";
+  EXPECT_EQ(take_did(), "") << "a lost lease is not renewed";
   feed(TreeGone{kWell});
-  EXPECT_EQ(take_did(), ".") << "another's lease is not released";
+  EXPECT_EQ(take_did(), ".") << "a lost lease is not released";
   EXPECT_EQ(supervisor->outcome(), Outcome::kLost);
 }
 
@@ -136,7 +136,7 @@ TEST_F(SupervisorTest, AnswerToAnEarlierRequestIsIgnored) {
   EXPECT_EQ(supervisor->state(), before);
 }
 
-TEST_F(SupervisorTest, ErrorIsNoAnswer) {
+TEST_F(SupervisorTest, ErrorDoesNotRenewTheLease) {
   run_job();
   pass(seconds(2));
   const Time kill_at = supervisor->kill_at();
@@ -147,80 +147,80 @@ TEST_F(SupervisorTest, ErrorIsNoAnswer) {
   pass(milliseconds(501));
   EXPECT_EQ(take_did(), "r");
   answer(Failed{Trouble::kDenied, "NOAUTH", false, {}});
-  EXPECT_EQ(supervisor->phase(), Phase::kRunning) << "a holder goes on to its deadline";
+  EXPECT_EQ(supervisor->phase(), Phase::kRunning) << "a holder keeps running until its deadline";
 }
 
-TEST_F(SupervisorTest, ReleasesOnlyWhenNothingOfTheJobIsAlive) {
+TEST_F(SupervisorTest, ReleasesOnlyWhenTheWholeJobIsDead) {
   run_job();
   feed(JobExited{});
   EXPECT_EQ(take_did(), "T") << "descendants that outlive the main process are stopped";
   pass(timeline.kill_after);
   EXPECT_EQ(take_did(), "Kr");
   pass(seconds(1));
-  EXPECT_EQ(take_did().find('s'), std::string::npos);
+  EXPECT_EQ(take_did().find('f'), std::string::npos);
   if (supervisor->state().in_flight) answer(Renewed{});
   take_did();
   feed(TreeGone{kWell});
-  EXPECT_EQ(take_did(), "s");
+  EXPECT_EQ(take_did(), "f");
   answer(Released{});
   EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
 }
 
-TEST_F(SupervisorTest, ReleaseWaitsForTheRenewalUnderWay) {
+TEST_F(SupervisorTest, ReleaseWaitsForARenewalInFlight) {
   run_job();
   pass(seconds(2));
   take_did();
   feed(TreeGone{kWell});
   EXPECT_EQ(take_did(), "");
   answer(Renewed{});
-  EXPECT_EQ(take_did(), "s");
+  EXPECT_EQ(take_did(), "f");
 }
 
-TEST_F(SupervisorTest, ReleaseIsTriedAgainAndThenLeftToTheTtl) {
+TEST_F(SupervisorTest, ReleaseIsRetriedAndThenLeftToTheTtl) {
   run_job();
   feed(TreeGone{kWell});
   answer(Failed{Trouble::kUnreachable, "reset", true, {}});
   pass(seconds(1));
-  EXPECT_EQ(take_did(), "ss");
+  EXPECT_EQ(take_did(), "ff");
   pass(seconds(1));
   const std::string done = take_did();
   EXPECT_EQ(done.substr(done.size() - 2), "c.") << "a plain release would free the key too early";
   EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
 }
 
-TEST_F(SupervisorTest, ReleaseThatIsForbiddenIsNotTriedAgain) {
+TEST_F(SupervisorTest, DeniedReleaseIsNotRetried) {
   run_job();
   feed(TreeGone{kWell});
   answer(Failed{Trouble::kDenied, "NOPERM", false, {}});
-  EXPECT_EQ(take_did(), "s.");
+  EXPECT_EQ(take_did(), "f.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
 }
 
-TEST_F(SupervisorTest, FollowerAsksOnceAndSendsNothingMore) {
-  stand();
+TEST_F(SupervisorTest, FollowerSendsOneAcquireOnly) {
+  campaign();
   answer(Busy{{"web-2/1"}, seconds(8), {}});
   EXPECT_EQ(take_did(), "a.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
 }
 
-TEST_F(SupervisorTest, AcquireWithoutAnAnswerIsGivenBack) {
-  stand();
+TEST_F(SupervisorTest, UnansweredAcquireIsReleased) {
+  campaign();
   answer(Failed{Trouble::kUnreachable, "reset", true, {}});
   pass(milliseconds(11));
   answer(Busy{{"web-2/1"}, seconds(8), {}});
   EXPECT_EQ(take_did(), "aaA.");
 }
 
-TEST_F(SupervisorTest, MuteServerFailsWithinTheConnectTimeoutAndTheAcquireIsGivenBack) {
-  stand();
+TEST_F(SupervisorTest, SilentServerFailsWithinTheConnectTimeoutAndTheAcquireIsReleased) {
+  campaign();
   pass(timeline.connect);
   EXPECT_EQ(take_did(), "aA.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kFailed);
   EXPECT_EQ(supervisor->trouble(), Trouble::kUnreachable);
 }
 
-TEST_F(SupervisorTest, RefusedConnectionIsTriedAgainForTheConnectTimeout) {
-  stand();
+TEST_F(SupervisorTest, RefusedConnectionIsRetriedForTheConnectTimeout) {
+  campaign();
   const Time began = now;
   while (supervisor->phase() == Phase::kCandidate) {
     if (supervisor->state().in_flight) answer(Failed{Trouble::kUnreachable, "refused", false, {}});
@@ -228,13 +228,13 @@ TEST_F(SupervisorTest, RefusedConnectionIsTriedAgainForTheConnectTimeout) {
   }
   const std::string done = take_did();
   EXPECT_GE(std::count(done.begin(), done.end(), 'a'), 4);
-  EXPECT_EQ(done.find('A'), std::string::npos) << "nothing was sent that had to be given back";
+  EXPECT_EQ(done.find('A'), std::string::npos) << "nothing was sent that must be released";
   EXPECT_LE(now - began, timeline.connect + milliseconds(1));
 }
 
-TEST_F(SupervisorTest, WrongPasswordIsNotTriedAgain) {
+TEST_F(SupervisorTest, WrongPasswordIsNotRetried) {
   for (const Trouble trouble : {Trouble::kDenied, Trouble::kMisconfigured}) {
-    stand();
+    campaign();
     answer(Failed{trouble, "", false, {}});
     EXPECT_EQ(take_did(), "a.");
     EXPECT_EQ(supervisor->outcome(), Outcome::kFailed);
@@ -242,15 +242,15 @@ TEST_F(SupervisorTest, WrongPasswordIsNotTriedAgain) {
   }
 }
 
-TEST_F(SupervisorTest, WaitThatIsLongerThanPatienceEndsAtOnce) {
-  stand();
+TEST_F(SupervisorTest, WaitBeyondPatienceEndsAtOnce) {
+  campaign();
   answer(Young{seconds(2), seconds(9)});
   EXPECT_EQ(take_did(), "a.");
   EXPECT_EQ(supervisor->trouble(), Trouble::kNotServing);
 }
 
-TEST_F(WaitingSupervisorTest, AsksAgainWhenTheLeaseMayHaveExpired) {
-  stand();
+TEST_F(WaitingSupervisorTest, RetriesWhenTheLeaseMayHaveExpired) {
+  campaign();
   answer(Busy{{"web-2/1"}, seconds(8), {}});
   take_did();
   pass(seconds(8) - milliseconds(1));
@@ -259,25 +259,25 @@ TEST_F(WaitingSupervisorTest, AsksAgainWhenTheLeaseMayHaveExpired) {
   EXPECT_EQ(take_did(), "a");
 }
 
-TEST_F(WaitingSupervisorTest, AsksAgainAtAHint) {
-  stand();
+TEST_F(WaitingSupervisorTest, RetriesAtAHint) {
+  campaign();
   answer(Busy{{"web-2/1"}, seconds(8), {}});
   take_did();
   feed(Hinted{});
   EXPECT_EQ(take_did(), "a");
 }
 
-TEST_F(WaitingSupervisorTest, HintThatOvertakesTheAnswerIsNotForgotten) {
-  stand();
+TEST_F(WaitingSupervisorTest, HintBeforeTheAnswerCausesARetry) {
+  campaign();
   feed(Hinted{});
   answer(Busy{{"web-2/1"}, seconds(8), {}});
   EXPECT_EQ(take_did(), "aa");
   answer(Busy{{"web-3/1"}, seconds(8), {}});
-  EXPECT_EQ(take_did(), "") << "one hint is one question";
+  EXPECT_EQ(take_did(), "") << "one hint causes one request";
 }
 
-TEST_F(WaitingSupervisorTest, LooksOnceMoreBeforePatienceEnds) {
-  stand();
+TEST_F(WaitingSupervisorTest, RetriesOnceMoreBeforePatienceEnds) {
+  campaign();
   answer(Busy{{"web-2/1"}, std::chrono::hours(1), {}});
   take_did();
   pass(seconds(60) - timeline.attempt - milliseconds(1));
@@ -291,7 +291,7 @@ TEST_F(WaitingSupervisorTest, LooksOnceMoreBeforePatienceEnds) {
 }
 
 TEST_F(WaitingSupervisorTest, IsAFollowerWhenPatienceEnds) {
-  stand();
+  campaign();
   for (int i = 0; i < 7; ++i) {
     answer(Busy{{"web-2/1"}, seconds(9), {}});
     pass(seconds(9));
@@ -299,9 +299,9 @@ TEST_F(WaitingSupervisorTest, IsAFollowerWhenPatienceEnds) {
   EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
 }
 
-TEST_F(WaitingSupervisorTest, PatienceWithAHolderMayBeShorterThanThatWithTheServer) {
+TEST_F(WaitingSupervisorTest, PatienceWithABusyKeyMayBeShorterThanWithTheServer) {
   policy.busy_patience = milliseconds(300);
-  stand();
+  campaign();
   pass(milliseconds(299));
   EXPECT_EQ(supervisor->phase(), Phase::kCandidate) << "the server may still answer";
   pass(milliseconds(200));
@@ -311,9 +311,9 @@ TEST_F(WaitingSupervisorTest, PatienceWithAHolderMayBeShorterThanThatWithTheServ
   EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
 }
 
-TEST_F(WaitingSupervisorTest, PatienceWithAHolderCountsFromTheBeginning) {
+TEST_F(WaitingSupervisorTest, PatienceWithABusyKeyCountsFromTheBeginning) {
   policy.busy_patience = milliseconds(300);
-  stand();
+  campaign();
   pass(milliseconds(100));
   answer(Busy{{"web-2/1"}, seconds(8), {}});
   pass(milliseconds(199));
@@ -322,8 +322,8 @@ TEST_F(WaitingSupervisorTest, PatienceWithAHolderCountsFromTheBeginning) {
   EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
 }
 
-TEST_F(WaitingSupervisorTest, NamesTheTroubleWhenPatienceEndsWithoutAServer) {
-  stand();
+TEST_F(WaitingSupervisorTest, ReportsTheTroubleWhenPatienceEndsWithoutAServer) {
+  campaign();
   answer(Busy{{"web-2/1"}, seconds(9), {}});
   pass(seconds(60));
   EXPECT_EQ(supervisor->outcome(), Outcome::kFailed);
@@ -331,7 +331,7 @@ TEST_F(WaitingSupervisorTest, NamesTheTroubleWhenPatienceEndsWithoutAServer) {
 }
 
 TEST_F(WaitingSupervisorTest, OutlastsAYoungServer) {
-  stand();
+  campaign();
   answer(Young{seconds(2), seconds(9)});
   EXPECT_EQ(supervisor->contact(), Contact::kNone);
   take_did();
@@ -339,26 +339,26 @@ TEST_F(WaitingSupervisorTest, OutlastsAYoungServer) {
   EXPECT_EQ(take_did(), "a");
 }
 
-TEST_F(WaitingSupervisorTest, AsksAYoungServerAgainWhenItIsHinted) {
-  stand();
+TEST_F(WaitingSupervisorTest, RetriesAYoungServerAtAHint) {
+  campaign();
   answer(Young{seconds(2), seconds(9)});
   pass(seconds(1));
   take_did();
   feed(Hinted{});
   EXPECT_EQ(take_did(), "a");
-  // One that comes before the answer may be newer than the answer.
+  // A hint that comes before the answer may be newer than the answer.
   feed(Hinted{});
   answer(Young{seconds(3), seconds(8)});
   EXPECT_EQ(take_did(), "a");
-  // What is no answer ends that.
+  // A failure ends that.
   answer(Failed{Trouble::kUnreachable, "broke", true, {}});
   feed(Hinted{});
   EXPECT_EQ(take_did(), "");
 }
 
-TEST_F(WaitingSupervisorTest, WaitsForEverIfAsked) {
+TEST_F(WaitingSupervisorTest, WaitsWithoutALimitOnRequest) {
   policy.patience = kForever;
-  stand();
+  campaign();
   for (int i = 0; i < 1000; ++i) {
     answer(Busy{{"web-2/1"}, std::chrono::hours(24), {}});
     pass(std::chrono::hours(24));
@@ -366,22 +366,22 @@ TEST_F(WaitingSupervisorTest, WaitsForEverIfAsked) {
   EXPECT_EQ(supervisor->phase(), Phase::kCandidate);
 }
 
-TEST_F(SupervisorTest, AbortBeforeTheAnswerGivesTheAcquireBack) {
-  stand();
+TEST_F(SupervisorTest, AbortBeforeTheAnswerReleasesTheAcquire) {
+  campaign();
   feed(AbortAsked{});
   EXPECT_EQ(take_did(), "aA.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kAborted);
 }
 
-TEST_F(WaitingSupervisorTest, AbortWhileWaitingLeavesNothingBehind) {
-  stand();
+TEST_F(WaitingSupervisorTest, AbortWhileWaitingReleasesNothing) {
+  campaign();
   answer(Busy{{"web-2/1"}, seconds(8), {}});
   feed(AbortAsked{});
   EXPECT_EQ(take_did(), "a.");
 }
 
 TEST_F(SupervisorTest, AbortBetweenGrantAndStartReleases) {
-  stand();
+  campaign();
   answer(Granted{Token{5}});
   feed(AbortAsked{});
   answer(Released{});
@@ -390,7 +390,7 @@ TEST_F(SupervisorTest, AbortBetweenGrantAndStartReleases) {
 }
 
 TEST_F(SupervisorTest, JobThatCannotBeStartedReleases) {
-  stand();
+  campaign();
   answer(Granted{Token{5}});
   feed(StartFailed{});
   answer(Released{});
@@ -398,21 +398,21 @@ TEST_F(SupervisorTest, JobThatCannotBeStartedReleases) {
   EXPECT_EQ(supervisor->outcome(), Outcome::kNotStarted);
 }
 
-TEST_F(SupervisorTest, GrantThatLeavesNoRoomForAJobIsHandedBack) {
+TEST_F(SupervisorTest, GrantThatComesTooLateForAJobIsHandedBack) {
   policy.patience = seconds(30);
-  stand();
+  campaign();
   supervisor->step(Tick{}, now);
-  now += seconds(6);  // nobody woke us in between
+  now += seconds(6);  // not woken in between
   answer(Granted{Token{5}});
   EXPECT_EQ(take_did(), "ax");
   answer(Released{});
   pass(milliseconds(11));
-  EXPECT_EQ(take_did(), "Na") << "a copy of the release may still be on its way";
+  EXPECT_EQ(take_did(), "Na") << "a copy of the release may still arrive";
 }
 
-TEST_F(SupervisorTest, ReleaseThatIsNotAnsweredIsSentAgainUnderTheSameId) {
+TEST_F(SupervisorTest, UnansweredReleaseIsRetriedUnderTheSameId) {
   policy.patience = seconds(30);
-  stand();
+  campaign();
   now += seconds(6);
   answer(Granted{Token{5}});
   take_did();
@@ -424,22 +424,22 @@ TEST_F(SupervisorTest, ReleaseThatIsNotAnsweredIsSentAgainUnderTheSameId) {
   EXPECT_EQ(take_did(), "Na");
 }
 
-TEST_F(SupervisorTest, LostAnswerToAnAcquireIsAskedForUnderTheSameId) {
-  stand();
+TEST_F(SupervisorTest, AcquireWithALostAnswerIsRetriedUnderTheSameId) {
+  campaign();
   answer(Failed{Trouble::kUnreachable, "broke", true, {}});
   pass(milliseconds(11));
   EXPECT_EQ(take_did(), "aa");
 }
 
-TEST_F(SupervisorTest, IdThatTheStoreHasTakenBackIsNotUsedAgain) {
-  stand();
+TEST_F(SupervisorTest, SpentIdIsNotUsedAgain) {
+  campaign();
   answer(Failed{Trouble::kUnreachable, "broke", true, {}, /*id_spent=*/true});
   pass(milliseconds(11));
   EXPECT_EQ(take_did(), "aNa");
 }
 
-TEST_F(SupervisorTest, RequestsOfALaterTermHaveOtherNumbers) {
-  stand();
+TEST_F(SupervisorTest, RequestsOfALaterTermHaveLaterNumbers) {
+  campaign();
   const std::uint64_t first = last_request.attempt;
   feed(AbortAsked{});
   const Supervisor earlier = *supervisor;
@@ -451,8 +451,8 @@ TEST_F(SupervisorTest, RequestsOfALaterTermHaveOtherNumbers) {
   EXPECT_GT(last_request.attempt, first);
 }
 
-TEST_F(WaitingSupervisorTest, JobIsNotStartedWhenItsTimeHasPassedAndTheCandidateStandsAgain) {
-  stand();
+TEST_F(WaitingSupervisorTest, JobIsNotStartedTooLateAndTheCandidateCampaignsAgain) {
+  campaign();
   answer(Granted{Token{5}});
   now += seconds(6);
   feed(Tick{});
@@ -464,8 +464,8 @@ TEST_F(WaitingSupervisorTest, JobIsNotStartedWhenItsTimeHasPassedAndTheCandidate
   EXPECT_EQ(take_did(), "NaJ");
 }
 
-TEST_F(SupervisorTest, JobWhoseStartTookLongRunsOnIfThereIsTime) {
-  stand();
+TEST_F(SupervisorTest, JobWithASlowStartKeepsRunningIfThereIsTime) {
+  campaign();
   answer(Granted{Token{5}});
   feed(Tick{});
   take_did();
@@ -478,8 +478,8 @@ TEST_F(SupervisorTest, JobWhoseStartTookLongRunsOnIfThereIsTime) {
   EXPECT_EQ(take_did(), "");
 }
 
-TEST_F(SupervisorTest, JobWhoseStartTookLongerThanTheLeaseIsKilledAtOnce) {
-  stand();
+TEST_F(SupervisorTest, JobWhoseStartOutlastsTheLeaseIsKilledAtOnce) {
+  campaign();
   answer(Granted{Token{5}});
   feed(Tick{});
   take_did();
@@ -490,8 +490,8 @@ TEST_F(SupervisorTest, JobWhoseStartTookLongerThanTheLeaseIsKilledAtOnce) {
   EXPECT_EQ(supervisor->outcome(), Outcome::kLost);
 }
 
-TEST_F(SupervisorTest, StartThatFailedLateReleasesToo) {
-  stand();
+TEST_F(SupervisorTest, LateFailureToStartReleasesToo) {
+  campaign();
   answer(Granted{Token{5}});
   feed(Tick{});
   take_did();
@@ -501,8 +501,8 @@ TEST_F(SupervisorTest, StartThatFailedLateReleasesToo) {
   EXPECT_EQ(supervisor->outcome(), Outcome::kNotStarted);
 }
 
-TEST_F(SupervisorTest, JobIsNotStartedWhenItsTimeAndAllPatienceHavePassed) {
-  stand();
+TEST_F(SupervisorTest, JobIsNotStartedTooLateAndTheTermEndsWithoutPatience) {
+  campaign();
   answer(Granted{Token{5}});
   now += seconds(6);
   feed(Tick{});
@@ -510,7 +510,7 @@ TEST_F(SupervisorTest, JobIsNotStartedWhenItsTimeAndAllPatienceHavePassed) {
   EXPECT_EQ(supervisor->outcome(), Outcome::kFailed);
 }
 
-TEST_F(SupervisorTest, ForwardedStopLeavesTheJobItsTime) {
+TEST_F(SupervisorTest, ForwardedStopSetsNoDeadline) {
   run_job();
   feed(StopForwarded{});
   for (int i = 0; i < 10; ++i) {
@@ -520,7 +520,7 @@ TEST_F(SupervisorTest, ForwardedStopLeavesTheJobItsTime) {
   EXPECT_EQ(take_did(), "rrrrrrrrrr");
 }
 
-TEST_F(SupervisorTest, ForwardedStopIsFollowedByKillIfKillAfterWasGiven) {
+TEST_F(SupervisorTest, ForwardedStopIsFollowedByAKillIfKillAfterIsSet) {
   policy.kill_after_forwarded = true;
   run_job();
   feed(StopForwarded{});
@@ -538,11 +538,11 @@ TEST_F(SupervisorTest, DeathOfTheFrontKillsAtOnceAndReleases) {
   EXPECT_EQ(take_did(), "K");
   feed(TreeGone{kWell});
   answer(Released{});
-  EXPECT_EQ(take_did(), "s.");
+  EXPECT_EQ(take_did(), "f.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kFrontGone);
 }
 
-TEST_F(SupervisorTest, ResultOfAJobThatEndedByItselfIsTold) {
+TEST_F(SupervisorTest, ResultOfAJobThatEndedByItselfIsStored) {
   run_job();
   feed(TreeGone{RunResult{3, 100, 200}});
   EXPECT_EQ(last_request.kind, RequestKind::kSettle);
@@ -550,7 +550,7 @@ TEST_F(SupervisorTest, ResultOfAJobThatEndedByItselfIsTold) {
   EXPECT_EQ(last_request.token, Token{5});
 }
 
-TEST_F(SupervisorTest, JobThatWasMadeToEndHasNoResult) {
+TEST_F(SupervisorTest, JobThatWasToldToEndHasNoResult) {
   const Event reasons[] = {StopForwarded{}, FrontGone{}};
   for (const Event& reason : reasons) {
     run_job();
@@ -561,21 +561,21 @@ TEST_F(SupervisorTest, JobThatWasMadeToEndHasNoResult) {
     take_did();
   }
   run_job();
-  pass(seconds(7));  // the lease slips away
+  pass(seconds(7));  // the lease is not renewed
   while (supervisor->state().in_flight) pass(milliseconds(1));
   feed(TreeGone{RunResult{0, 100, 200}});
   EXPECT_EQ(last_request.kind, RequestKind::kSettle);
   EXPECT_EQ(last_request.result, std::nullopt);
 }
 
-TEST_F(SupervisorTest, CommandThatCannotBeExecutedLeavesTheKeyAsIfNothingHadBeen) {
+TEST_F(SupervisorTest, FailedExecutionIsOnlyReleased) {
   run_job();
   feed(TreeGone{});
   EXPECT_EQ(last_request.kind, RequestKind::kRelease);
 }
 
-TEST_F(SupervisorTest, FollowsWhenARunThatEndedWellForbidsAnother) {
-  stand();
+TEST_F(SupervisorTest, FollowsWhenARecentSuccessForbidsAnotherRun) {
+  campaign();
   answer(Done{{0, 100, 200}, "web-2", Token{4}});
   EXPECT_EQ(take_did(), "a.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
@@ -591,21 +591,21 @@ class JoiningSupervisorTest : public SupervisorTest {
 };
 
 TEST_F(JoiningSupervisorTest, WaitsForTheResultOfTheFirstRunThatItSaw) {
-  stand();
+  campaign();
   EXPECT_EQ(last_request.awaited, Token{});
   answer(Busy{{"web-2/1"}, seconds(8), Token{4}});
   feed(Hinted{});
   EXPECT_EQ(last_request.awaited, Token{4});
   answer(Busy{{"web-3/1"}, seconds(8), Token{9}});
   feed(Hinted{});
-  EXPECT_EQ(last_request.awaited, Token{4}) << "the result of a later run is as good";
+  EXPECT_EQ(last_request.awaited, Token{4}) << "the result of a later run will do as well";
   answer(Done{{7, 100, 200}, "web-3", Token{9}});
   EXPECT_EQ(take_did(), "aaa.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kJoined);
 }
 
-TEST_F(JoiningSupervisorTest, TakesOverARunThatVanishedWithoutAResult) {
-  stand();
+TEST_F(JoiningSupervisorTest, TakesOverFromARunThatLeftNoResult) {
+  campaign();
   answer(Busy{{"web-2/1"}, seconds(8), Token{4}});
   pass(seconds(8));
   answer(Granted{Token{5}});
@@ -613,7 +613,7 @@ TEST_F(JoiningSupervisorTest, TakesOverARunThatVanishedWithoutAResult) {
 }
 
 TEST_F(JoiningSupervisorTest, IsAFollowerIfTheRunOutlastsItsPatience) {
-  stand();
+  campaign();
   for (int i = 0; i < 8; ++i) {
     answer(Busy{{"web-2/1"}, seconds(8), Token{4}});
     pass(seconds(8));
@@ -621,7 +621,7 @@ TEST_F(JoiningSupervisorTest, IsAFollowerIfTheRunOutlastsItsPatience) {
   EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
 }
 
-TEST_F(SupervisorTest, WithoutALeaseNothingIsAskedAndNothingIsDue) {
+TEST_F(SupervisorTest, WithoutALeaseNothingIsRequestedAndNothingIsDue) {
   supervisor = Supervisor::without_lease(timeline, policy, now);
   feed(Tick{});
   feed(JobStarted{});

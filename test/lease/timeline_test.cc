@@ -24,14 +24,15 @@ TEST(TimelineTest, MarginIsATenthOfTheTtlButAtLeast300msAndAtMost2s) {
   EXPECT_EQ(Timeline::of(seconds(60)).margin, seconds(2));
 }
 
-TEST(TimelineTest, BeatIsTheFirstMomentOfAGridAfterTheRequest) {
+TEST(TimelineTest, BeatIsTheFirstMomentOfItsGridAfterTheRequest) {
   const Timeline t = Timeline::of(seconds(10));
   const auto at = [](int ms) { return Time(milliseconds(ms)); };
   EXPECT_EQ(t.renew_at(at(1000), milliseconds(300)), at(2300));
   EXPECT_EQ(t.renew_at(at(2299), milliseconds(300)), at(2300));
   EXPECT_EQ(t.renew_at(at(2300), milliseconds(300)), at(4300));
-  EXPECT_EQ(t.renew_at(at(100), milliseconds(300)), at(300)) << "the machine has just started";
-  EXPECT_EQ(t.renew_at(at(1000), milliseconds(4300)), at(2300)) << "any multiple is as good";
+  EXPECT_EQ(t.renew_at(at(100), milliseconds(300)), at(300)) << "the machine has just booted";
+  EXPECT_EQ(t.renew_at(at(1000), milliseconds(4300)), at(2300))
+      << "a beat counts modulo the heartbeat";
 }
 
 TEST(TimelineTest, RefusesWhatDoesNotFit) {

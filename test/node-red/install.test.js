@@ -80,15 +80,15 @@ test('each mistake is one line', () => {
   const broken = path.join(dir, 'broken.tgz');
   fs.writeFileSync(broken, 'no tarball');
   const mistakes = [
-    [[], /neither --user-dir nor a container/],
-    [['--package'], /--package wants a value/],
-    [['--user-dir', ''], /--user-dir wants a value/],
+    [[], /requires --user-dir or a container/],
+    [['--package'], /--package requires a value/],
+    [['--user-dir', ''], /--user-dir requires a value/],
     [['--frobnicate'], /unknown option '--frobnicate'/],
-    [[''], /a name is empty/],
-    [['--user-dir', folder, 'nodered'], /either --user-dir or containers/],
-    [['--user-dir', '/nonexistent'], /\/nonexistent is no folder/],
+    [[''], /an empty name would match every container/],
+    [['--user-dir', folder, 'nodered'], /--user-dir and containers cannot be combined/],
+    [['--user-dir', '/nonexistent'], /\/nonexistent is not a folder/],
     [['--package', '/nonexistent', '--user-dir', folder], /\/nonexistent cannot be read/],
-    [['--package', broken, '--user-dir', folder], /broken.tgz is no package of pack.sh/],
+    [['--package', broken, '--user-dir', folder], /broken.tgz is not a package made by pack.sh/],
   ];
   for (const [args, text] of mistakes) {
     const { status, stdout, lines } = install(args);
@@ -186,9 +186,9 @@ test('what is wrong with a container is one line, and nothing is restarted', () 
   fs.rmdirSync(path.join(engine.folder, 'd1/data'));
   engine.add('s1', 'task', { service: 'refused' });
   const wrong = [
-    [['absent'], /no running container has a name with 'absent'/],
-    [['worker'], /\/data of container b1 is read-only, and shares the package with none/],
-    [['nodered', 'database'], /container d1 has no \/data or no npm, so it is no Node-RED; nothing was changed/],
+    [['absent'], /no running container has 'absent' in its name/],
+    [['worker'], /\/data of container b1 is read-only, and does not share the package/],
+    [['nodered', 'database'], /container d1 has no \/data or no npm, so it is not Node-RED; nothing was changed/],
     [['task'], /docker service update --force refused, on a manager/],
   ];
   for (const [names, text] of wrong) {

@@ -4,25 +4,25 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "stand.h"
+#include "supervision.h"
 
 namespace cluster_leader::test {
 namespace {
 
-/// The descriptors that a job has open, apart from the oracle on which it tells them.
+/// The descriptors that a job has open, except for the oracle, to which it writes them.
 std::string open_in_job(const std::function<void()>& before) {
   Plan plan{probe({"descriptors"})};
   plan.before = before;
-  Stand stand(plan);
-  std::string open = stand.all_of_oracle();
-  EXPECT_EQ(stand.exit_status(), 0);
+  Supervision supervision(plan);
+  std::string open = supervision.all_of_oracle();
+  EXPECT_EQ(supervision.exit_status(), 0);
   const size_t oracle = open.find(std::to_string(kOracle) + " ");
   EXPECT_NE(oracle, std::string::npos);
   if (oracle != std::string::npos) open.erase(oracle, std::to_string(kOracle).size() + 1);
   return open;
 }
 
-/// What the test itself was started with has no place in the comparison.
+/// Closes what the test itself has inherited, which must not disturb the comparison.
 void close_all_but_oracle() {
   for (int fd = 3; fd < 1024; ++fd) {
     const int flags = ::fcntl(fd, F_GETFD);
@@ -50,7 +50,7 @@ TEST(DescriptorsTest, ClosedOnesStayClosedInTheJob) {
   }
 }
 
-TEST(DescriptorsTest, OfTheCallerArePassedOn) {
+TEST(DescriptorsTest, ThoseOfTheCallerArePassedOn) {
   std::string expected = "0 1 2 ";
   for (int fd = 100; fd <= 163; ++fd) expected += std::to_string(fd) + " ";
   EXPECT_EQ(open_in_job([] {
@@ -61,27 +61,27 @@ TEST(DescriptorsTest, OfTheCallerArePassedOn) {
 }
 
 TEST(DescriptorsTest, OutputEndsWhenTheJobClosesIt) {
-  Stand stand({probe({"close-output"})});
-  EXPECT_EQ(stand.all_output(), "");
-  stand.born(1);
-  ::kill(stand.job(), SIGKILL);
-  stand.expect_all_dead();
+  Supervision supervision({probe({"close-output"})});
+  EXPECT_EQ(supervision.all_output(), "");
+  supervision.born(1);
+  ::kill(supervision.job(), SIGKILL);
+  supervision.expect_all_dead();
 }
 
 TEST(DescriptorsTest, InputOfTheCallerBreaksWhenTheJobIsGone) {
-  Stand stand({probe({"count", "10"})});
-  stand.born(1);
-  // The front hands on signals only when it stands guard.
-  ::kill(stand.front(), SIGUSR1);
-  stand.born(1);
-  ::kill(stand.front(), SIGSTOP);
-  ::kill(stand.job(), SIGKILL);
-  stand.expect_all_dead();
-  // The front is stopped and alive, yet holds no end of the pipe.
-  pollfd wanted{stand.input(), 0, 0};
+  Supervision supervision({probe({"count", "10"})});
+  supervision.born(1);
+  // The front forwards signals only once it watches the keeper.
+  ::kill(supervision.front(), SIGUSR1);
+  supervision.born(1);
+  ::kill(supervision.front(), SIGSTOP);
+  ::kill(supervision.job(), SIGKILL);
+  supervision.expect_all_dead();
+  // The front is stopped and alive, but has no end of the pipe.
+  pollfd wanted{supervision.input(), 0, 0};
   ::poll(&wanted, 1, 20'000);
   EXPECT_NE(wanted.revents & POLLERR, 0);
-  ::kill(stand.front(), SIGCONT);
+  ::kill(supervision.front(), SIGCONT);
 }
 
 bool is_open(int fd) { return ::fcntl(fd, F_GETFD) >= 0; }
@@ -104,7 +104,7 @@ TEST(DescriptorsTest, StandardOnesAreFilledAndOpenOnesKept) {
   }));
 }
 
-TEST(DescriptorsTest, LetGoOfLeavesNothingBehind) {
+TEST(DescriptorsTest, LetGoOfClosesTheFile) {
   EXPECT_TRUE(in_a_process([] {
     Pipe pipe;
     ::dup2(pipe.write.get(), 1);
@@ -124,7 +124,7 @@ TEST(DescriptorsTest, InheritedOnesAreClosedAndOursKept) {
   }));
 }
 
-TEST(DescriptorsTest, InheritedOnesAreClosedWithNoneToSpare) {
+TEST(DescriptorsTest, InheritedOnesAreClosedWithNoneFree) {
   EXPECT_TRUE(in_a_process([] {
     const int inherited = ::dup2(2, 500);
     rlimit limit{};
@@ -148,7 +148,7 @@ TEST(DescriptorsTest, InheritedOnesAreClosedWithoutProc) {
   }));
 }
 
-TEST(DescriptorsTest, TerminalIsThereOnlyWithAControllingOne) {
+TEST(DescriptorsTest, HasTerminalIsTrueOnlyWithAControllingOne) {
   EXPECT_TRUE(in_a_process([] {
     ::setsid();
     if (has_terminal()) return false;

@@ -1,5 +1,5 @@
-// What a front does besides standing guard, as elect's does: its signals, its children, its
-// messages, and its life through more than one keeper.
+// What a front does besides watching the keeper, as that of elect does: its signals, its children,
+// its messages, and more than one keeper in its life.
 
 #include <gtest/gtest.h>
 
@@ -7,17 +7,17 @@
 #include <sstream>
 
 #include "process/front.h"
-#include "stand.h"
+#include "supervision.h"
 
 namespace cluster_leader::test {
 namespace {
 
 using Kind = LinkMessage::Kind;
 
-/// Writes down what it is told, a line each, for a test that runs in another process.
+/// Writes each event as a line, for a test that runs in another process.
 class Recorder : public FrontDuty {
  public:
-  /// Takes these signals; stops the process for SIGTSTP.
+  /// Handles these signals; stops the process for SIGTSTP.
   explicit Recorder(std::set<int> taken) : taken_(std::move(taken)) {}
 
   int lines() const { return out_.read.get(); }
@@ -58,47 +58,47 @@ class Recorder : public FrontDuty {
 
 std::string byte(int signo) { return std::string(1, static_cast<char>(signo)); }
 
-TEST(FrontDutyTest, TakesTheSignalsThatAreNotForTheJob) {
+TEST(FrontDutyTest, HandlesSignalsThatAreNotForTheJob) {
   const auto recorder = std::make_shared<Recorder>(std::set{SIGUSR1});
   Plan plan{probe({"count", "10", "12"})};
   plan.duty = recorder;
-  Stand stand(plan);
-  stand.born(1);
-  ::kill(stand.front(), SIGUSR1);
+  Supervision supervision(plan);
+  supervision.born(1);
+  ::kill(supervision.front(), SIGUSR1);
   EXPECT_EQ(read_line(recorder->lines()), "signal 10");
-  ::kill(stand.front(), SIGUSR2);
+  ::kill(supervision.front(), SIGUSR2);
   EXPECT_EQ(read_line(recorder->lines()), "signal 12");
-  EXPECT_EQ(stand.born(1), byte(SIGUSR2));
-  ::kill(stand.front(), SIGTERM);
+  EXPECT_EQ(supervision.born(1), byte(SIGUSR2));
+  ::kill(supervision.front(), SIGTERM);
   EXPECT_EQ(read_line(recorder->lines()), "signal 15");
-  EXPECT_EQ(WTERMSIG(stand.wait()), SIGTERM);
+  EXPECT_EQ(WTERMSIG(supervision.wait()), SIGTERM);
 }
 
-TEST(FrontDutyTest, IsAskedForAMembersSignalsAndNotForOurOwn) {
+TEST(FrontDutyTest, GetsSignalsOfTheJobButNotOurOwn) {
   const auto recorder = std::make_shared<Recorder>(std::set{SIGUSR1});
   recorder->begin = [] { ::kill(::getpid(), SIGUSR2); };
   Plan plan{{"/bin/sh", "-c", "trap 'echo got' USR1; read front; kill -USR1 $front; read end"}};
   plan.duty = recorder;
-  Stand stand(plan);
-  stand.keeper();
-  // The first turn is over when the second one of these is told.
+  Supervision supervision(plan);
+  supervision.keeper();
+  // The first turn has ended when the second of these is reported.
   for (int i = 0; i < 2; ++i) {
-    ::kill(stand.front(), SIGUSR1);
+    ::kill(supervision.front(), SIGUSR1);
     EXPECT_EQ(read_line(recorder->lines()), "signal 10");
   }
-  const std::string front = std::to_string(stand.front()) + "\n";
-  ASSERT_EQ(::write(stand.input(), front.data(), front.size()), ssize_t(front.size()));
+  const std::string front = std::to_string(supervision.front()) + "\n";
+  ASSERT_EQ(::write(supervision.input(), front.data(), front.size()), ssize_t(front.size()));
   EXPECT_EQ(read_line(recorder->lines()), "signal 10");
-  stand.close_input();
-  EXPECT_EQ(stand.all_output(), "");
+  supervision.close_input();
+  EXPECT_EQ(supervision.all_output(), "");
 }
 
-TEST(FrontDutyTest, HearsOfChildrenThatEndButNotOfTheKeeper) {
+TEST(FrontDutyTest, IsToldOfChildrenThatEndButNotOfTheKeeper) {
   const auto recorder = std::make_shared<Recorder>(std::set<int>{});
   Pipe go;
   recorder->begin = [&] {
     if (::fork() != 0) return;
-    // Ends after the one that started it, and so as a child of the front.
+    // Ends after its parent, and so as a child of the front.
     if (::fork() == 0) {
       char c = 0;
       ::_exit(::read(go.read.get(), &c, 1) == 1 ? 8 : 1);
@@ -110,24 +110,24 @@ TEST(FrontDutyTest, HearsOfChildrenThatEndButNotOfTheKeeper) {
   plan.before = [] {
     if (::fork() == 0) ::_exit(6);
   };
-  Stand stand(plan);
-  stand.born(1);
+  Supervision supervision(plan);
+  supervision.born(1);
   std::set<std::string> ended;
-  // The first turn needs an occasion; the stranger's end may be one, or have been before.
-  ::kill(stand.front(), SIGURG);
+  // Makes sure that a first turn comes; the stranger's end may have come before it.
+  ::kill(supervision.front(), SIGURG);
   while (ended.size() < 3) ended.insert(read_line(recorder->lines()));
   EXPECT_EQ(ended, (std::set<std::string>{"exited 6", "signal 23", "exited 7"}));
   EXPECT_EQ(::write(go.write.get(), "x", 1), 1);
   EXPECT_EQ(read_line(recorder->lines()), "exited 8");
-  stand.close_input();
-  EXPECT_EQ(stand.exit_status(), 0);
+  supervision.close_input();
+  EXPECT_EQ(supervision.exit_status(), 0);
   std::array<char, 1> more{};
   ::fcntl(recorder->lines(), F_SETFL, O_NONBLOCK);
-  EXPECT_EQ(::read(recorder->lines(), more.data(), more.size()), -1) << "it heard of the keeper";
+  EXPECT_EQ(::read(recorder->lines(), more.data(), more.size()), -1) << "it was told of the keeper";
 }
 
 TEST(FrontDutyTest, SignalThatComesWhenTheKeeperDiesIsNotLost) {
-  // Before, while the tree is killed, or after.
+  // It may come before the tree is killed, meanwhile, or afterwards.
   for (int i = 0; i < 30; ++i) {
     const auto recorder = std::make_shared<Recorder>(std::set{SIGUSR1});
     Plan plan{probe({"tree", "50", "deaf"})};
@@ -140,14 +140,14 @@ TEST(FrontDutyTest, SignalThatComesWhenTheKeeperDiesIsNotLost) {
         if (arrival && arrival->signo != SIGCHLD) recorder->take(*arrival);
       }
     };
-    Stand stand(plan);
-    stand.born(50);
-    ::kill(stand.keeper(), SIGKILL);
+    Supervision supervision(plan);
+    supervision.born(50);
+    ::kill(supervision.keeper(), SIGKILL);
     const Time until = BootClock::now() + i * 100us;
     while (BootClock::now() < until) {
     }
-    ::kill(stand.front(), SIGUSR1);
-    ASSERT_EQ(stand.exit_status(), kLostStatus);
+    ::kill(supervision.front(), SIGUSR1);
+    ASSERT_EQ(supervision.exit_status(), kLostStatus);
     std::string line = read_line(recorder->lines());
     while (line != "signal 10" && !line.empty()) line = read_line(recorder->lines());
     ASSERT_EQ(line, "signal 10");
@@ -164,63 +164,63 @@ Plan elect_in_shell(const std::shared_ptr<Recorder>& recorder, std::vector<std::
 
 TEST(LeaveSessionTest, KeysReachTheFrontAlone) {
   const auto recorder = std::make_shared<Recorder>(std::set{SIGINT, SIGQUIT});
-  Stand stand(elect_in_shell(recorder, probe({"count", "2", "3", "10"})));
-  stand.born(1);
-  stand.type("\x03");
+  Supervision supervision(elect_in_shell(recorder, probe({"count", "2", "3", "10"})));
+  supervision.born(1);
+  supervision.type("\x03");
   EXPECT_EQ(read_line(recorder->lines()), "signal 2 from kernel");
-  stand.type("\x1c");
+  supervision.type("\x1c");
   EXPECT_EQ(read_line(recorder->lines()), "signal 3 from kernel");
-  // What the front forwards comes in order, so a key would have come before this one.
-  ::kill(stand.front(), SIGUSR1);
-  EXPECT_EQ(stand.born(1), byte(SIGUSR1));
-  ::kill(stand.front(), SIGTERM);
-  stand.expect_all_dead();
+  // The front forwards in order, so a key would have come before this signal.
+  ::kill(supervision.front(), SIGUSR1);
+  EXPECT_EQ(supervision.born(1), byte(SIGUSR1));
+  ::kill(supervision.front(), SIGTERM);
+  supervision.expect_all_dead();
 }
 
 TEST(LeaveSessionTest, StopKeyStopsTheFrontAlone) {
   const auto recorder = std::make_shared<Recorder>(std::set{SIGTSTP});
   Plan plan = elect_in_shell(recorder, probe({"count", "10", "12"}));
   plan.lease = 150ms;
-  Stand stand(plan);
-  stand.born(1);
-  const pid_t job = stand.job();
-  stand.type("\x1a");
-  EXPECT_EQ(stand.wait_for(Note::kShellSawStop).value, SIGTSTP);
+  Supervision supervision(plan);
+  supervision.born(1);
+  const pid_t job = supervision.job();
+  supervision.type("\x1a");
+  EXPECT_EQ(supervision.wait_for(Note::kShellSawStop).value, SIGTSTP);
   const Time until = BootClock::now() + 2 * plan.lease;
-  while (BootClock::now() < until) stand.wait_for(Note::kRenewed);
+  while (BootClock::now() < until) supervision.wait_for(Note::kRenewed);
   ::kill(job, SIGUSR1);
-  EXPECT_EQ(stand.born(1), byte(SIGUSR1));
-  stand.foreground();
+  EXPECT_EQ(supervision.born(1), byte(SIGUSR1));
+  supervision.foreground();
   EXPECT_EQ(read_line(recorder->lines()), "signal 20 from kernel");
   EXPECT_EQ(read_line(recorder->lines()), "continued");
-  ::kill(stand.front(), SIGUSR2);
-  EXPECT_EQ(stand.born(1), byte(SIGUSR2));
-  ::kill(stand.front(), SIGTERM);
-  stand.expect_all_dead();
+  ::kill(supervision.front(), SIGUSR2);
+  EXPECT_EQ(supervision.born(1), byte(SIGUSR2));
+  ::kill(supervision.front(), SIGTERM);
+  supervision.expect_all_dead();
 }
 
 TEST(LeaveSessionTest, JobDoesNotReadTheTerminal) {
-  // It would get what is typed for the shell: the kernel lets a process of another session read.
+  // It would read what is typed for the shell: the kernel lets a process of another session read.
   const auto recorder = std::make_shared<Recorder>(std::set<int>{});
-  Stand stand(elect_in_shell(recorder, probe({"echo"})));
-  stand.born(1);
-  EXPECT_EQ(stand.wait_for(Note::kShellSawExit).value, 0);
-  stand.expect_all_dead();
+  Supervision supervision(elect_in_shell(recorder, probe({"echo"})));
+  supervision.born(1);
+  EXPECT_EQ(supervision.wait_for(Note::kShellSawExit).value, 0);
+  supervision.expect_all_dead();
 }
 
 TEST(LeaveSessionTest, JobHasASessionOfItsOwnWithoutATerminal) {
   const auto recorder = std::make_shared<Recorder>(std::set<int>{});
-  Stand stand(elect_in_shell(recorder, probe({"place"})));
-  std::istringstream place(read_line(stand.terminal()));
+  Supervision supervision(elect_in_shell(recorder, probe({"place"})));
+  std::istringstream place(read_line(supervision.terminal()));
   pid_t pid = 0;
   pid_t parent = 0;
   pid_t group = 0;
   pid_t session = 0;
   place >> pid >> parent >> group >> session;
-  EXPECT_EQ(parent, stand.keeper());
+  EXPECT_EQ(parent, supervision.keeper());
   EXPECT_EQ(group, session);
-  EXPECT_NE(session, stand.keeper());
-  EXPECT_NE(group, stand.front());
+  EXPECT_NE(session, supervision.keeper());
+  EXPECT_NE(group, supervision.front());
 }
 
 TEST(LeaveSessionTest, KillOfTheWholeGroupSparesTheKeeper) {
@@ -234,13 +234,13 @@ TEST(LeaveSessionTest, KillOfTheWholeGroupSparesTheKeeper) {
     done = ::read(go.read.get(), &c, 1);
     done = ::write(left.write.get(), "alive\n", 6);
   };
-  Stand stand(plan);
+  Supervision supervision(plan);
   EXPECT_EQ(read_line(left.read.get()), "left");
-  ::kill(-stand.front(), SIGKILL);
-  EXPECT_EQ(WTERMSIG(stand.wait_for(Note::kShellSawExit).value), SIGKILL);
+  ::kill(-supervision.front(), SIGKILL);
+  EXPECT_EQ(WTERMSIG(supervision.wait_for(Note::kShellSawExit).value), SIGKILL);
   EXPECT_EQ(::write(go.write.get(), "x", 1), 1);
   EXPECT_EQ(read_line(left.read.get()), "alive");
-  stand.expect_all_dead();
+  supervision.expect_all_dead();
 }
 
 TEST(LeaveSessionTest, InputThatIsNoTerminalIsKept) {
@@ -255,7 +255,7 @@ TEST(LeaveSessionTest, InputThatIsNoTerminalIsKept) {
   }));
 }
 
-/// Goes on at a time or at a descriptor, and lets the keeper end then.
+/// Ends the keeper at a given time, or when a descriptor is ready.
 class Waker : public FrontDuty {
  public:
   Waker(Time at, int fd, int keepers_end) : at_(at), fd_(fd), keepers_end_(keepers_end) {}
@@ -276,7 +276,7 @@ class Waker : public FrontDuty {
   int keepers_end_;
 };
 
-TEST(FrontDutyTest, WakesAtItsTimeOrWhenWhatItWatchesIsReady) {
+TEST(FrontDutyTest, WakesAtItsTimeOrWhenItsDescriptorIsReady) {
   for (const bool by_time : {true, false}) {
     EXPECT_TRUE(in_a_process([&] {
       const InheritedSignals inherited = InheritedSignals::capture();
@@ -299,7 +299,7 @@ TEST(FrontDutyTest, WakesAtItsTimeOrWhenWhatItWatchesIsReady) {
   }
 }
 
-/// Takes what the keeper says of its standings.
+/// Records the keeper's messages about its leases.
 class Listener : public FrontDuty {
  public:
   void hear(const LinkMessage& message) override { heard.push_back(message); }
@@ -308,7 +308,7 @@ class Listener : public FrontDuty {
   std::vector<ChildChange> ended;
 };
 
-TEST(FrontDutyTest, HearsEveryStandingBeforeTheLastWord) {
+TEST(FrontDutyTest, GetsEveryMessageBeforeTheLastWord) {
   EXPECT_TRUE(in_a_process([] {
     const InheritedSignals inherited = InheritedSignals::capture();
     SignalReader signals(inherited);
@@ -338,7 +338,7 @@ TEST(FrontDutyTest, HearsEveryStandingBeforeTheLastWord) {
   }));
 }
 
-/// A child that is deaf and has a child of its own; both hold the oracle.
+/// A child that ignores signals and has a child of its own; both have the oracle.
 pid_t start_deaf_child(const Pipe& oracle) {
   const pid_t child = ::fork();
   if (child != 0) return child;
@@ -348,7 +348,7 @@ pid_t start_deaf_child(const Pipe& oracle) {
   ::_exit(1);
 }
 
-/// True if every process that holds the oracle is dead.
+/// True if every process that has the oracle is dead.
 bool is_dead(const Pipe& oracle) {
   pollfd end{oracle.read.get(), POLLIN, 0};
   std::array<char, 16> born{};
@@ -379,7 +379,7 @@ TEST(FrontTest, ForksAnotherKeeperWhenOneHasDied) {
         for (;;) ::pause();
         return 0;
       });
-      // One more of the front's own, which is no stranger.
+      // Another child of the front itself, which is not a stranger.
       const pid_t own = start_deaf_child(oracle);
       oracle.write.reset();
       pollfd heard{link->fd(), POLLIN, 0};
@@ -393,7 +393,7 @@ TEST(FrontTest, ForksAnotherKeeperWhenOneHasDied) {
           });
       if (!told) return false;
       listener.heard.clear();
-      // Started when there is no keeper, so a stranger to the next.
+      // Started while there is no keeper, so a stranger for the next one.
       if (i == 0) spared_child = start_deaf_child(spared);
     }
     KeeperLink link;

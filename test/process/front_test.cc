@@ -8,12 +8,12 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "stand.h"
+#include "supervision.h"
 
 namespace cluster_leader::test {
 namespace {
 
-/// Some moment in the first milliseconds, in which everything is started.
+/// A random moment in the first milliseconds, in which everything is started.
 void wait_a_moment(std::minstd_rand& random) {
   const Time until =
       BootClock::now() + std::chrono::microseconds(std::uniform_int_distribution(0, 4000)(random));
@@ -24,42 +24,42 @@ void wait_a_moment(std::minstd_rand& random) {
 TEST(FrontTest, KilledAtAnyMomentLeavesNothingAlive) {
   std::minstd_rand random(1);
   for (int i = 0; i < 30; ++i) {
-    Stand stand({probe({"storm"})});
+    Supervision supervision({probe({"storm"})});
     wait_a_moment(random);
-    ::kill(stand.front(), SIGKILL);
-    stand.expect_all_dead();
+    ::kill(supervision.front(), SIGKILL);
+    supervision.expect_all_dead();
   }
 }
 
 TEST(FrontTest, KillsTheTreeWhenTheKeeperIsKilledAtAnyMoment) {
   std::minstd_rand random(2);
   for (int i = 0; i < 30; ++i) {
-    Stand stand({probe({"storm"})});
-    const pid_t keeper = stand.keeper();
+    Supervision supervision({probe({"storm"})});
+    const pid_t keeper = supervision.keeper();
     wait_a_moment(random);
     ::kill(keeper, SIGKILL);
-    stand.expect_all_dead();
-    EXPECT_EQ(stand.exit_status(), kLostStatus);
+    supervision.expect_all_dead();
+    EXPECT_EQ(supervision.exit_status(), kLostStatus);
   }
 }
 
 TEST(FrontTest, KillsAKeeperThatMissesItsDeadline) {
   Plan plan{probe({"tree", "5", "setsid", "deaf", "orphan"})};
   plan.lease = 300ms;
-  Stand stand(plan);
-  stand.born(5);
-  stand.wait_for(Note::kRenewed);
-  ::kill(stand.keeper(), SIGSTOP);
+  Supervision supervision(plan);
+  supervision.born(5);
+  supervision.wait_for(Note::kRenewed);
+  ::kill(supervision.keeper(), SIGSTOP);
   const Time stopped = BootClock::now();
-  stand.expect_all_dead();
+  supervision.expect_all_dead();
   const Duration took = BootClock::now() - stopped;
   EXPECT_GE(took, plan.lease / 2);
   EXPECT_LT(took, plan.lease + plan.grace + 2s);
-  EXPECT_EQ(stand.exit_status(), kLostStatus);
+  EXPECT_EQ(supervision.exit_status(), kLostStatus);
 }
 
-TEST(FrontTest, NoticesADeadlineThatIsMadeEarlier) {
-  // The first promise is for an hour, made before the fork; the keeper's own is shorter.
+TEST(FrontTest, NoticesAnEarlierDeadline) {
+  // The first deadline, set before the fork, is in an hour; the keeper's own is earlier.
   const pid_t child = ::fork();
   if (child == 0) {
     const InheritedSignals inherited = InheritedSignals::capture();
@@ -84,36 +84,36 @@ TEST(FrontTest, NoticesADeadlineThatIsMadeEarlier) {
   EXPECT_EQ(status, 0);
 }
 
-TEST(FrontTest, StoppedDoesNotStopTheJobOrItsRenewals) {
+TEST(FrontTest, StoppedFrontDoesNotStopTheJobOrItsRenewals) {
   Plan plan{probe({"echo"})};
   plan.lease = 150ms;
-  Stand stand(plan);
-  stand.born(1);
-  ::kill(stand.front(), SIGSTOP);
+  Supervision supervision(plan);
+  supervision.born(1);
+  ::kill(supervision.front(), SIGSTOP);
   int status = 0;
-  ::waitpid(stand.front(), &status, WUNTRACED);
+  ::waitpid(supervision.front(), &status, WUNTRACED);
   EXPECT_TRUE(WIFSTOPPED(status));
   const Time until = BootClock::now() + 2 * plan.lease;
-  while (BootClock::now() < until) stand.wait_for(Note::kRenewed);
-  EXPECT_EQ(::write(stand.input(), "x", 1), 1);
+  while (BootClock::now() < until) supervision.wait_for(Note::kRenewed);
+  EXPECT_EQ(::write(supervision.input(), "x", 1), 1);
   char c = 0;
-  EXPECT_EQ(::read(stand.output(), &c, 1), 1);
-  ::kill(stand.front(), SIGCONT);
-  stand.close_input();
-  EXPECT_EQ(stand.exit_status(), 0);
+  EXPECT_EQ(::read(supervision.output(), &c, 1), 1);
+  ::kill(supervision.front(), SIGCONT);
+  supervision.close_input();
+  EXPECT_EQ(supervision.exit_status(), 0);
 }
 
-TEST(FrontTest, StoppedWhileTheJobEndsStillTellsItsStatus) {
-  Stand stand({probe({"echo"})});
-  stand.born(1);
-  ::kill(stand.front(), SIGSTOP);
-  stand.close_input();
-  stand.expect_all_dead();
-  ::kill(stand.front(), SIGCONT);
-  EXPECT_EQ(stand.exit_status(), 0);
+TEST(FrontTest, StoppedFrontStillReturnsTheStatusOfTheJob) {
+  Supervision supervision({probe({"echo"})});
+  supervision.born(1);
+  ::kill(supervision.front(), SIGSTOP);
+  supervision.close_input();
+  supervision.expect_all_dead();
+  ::kill(supervision.front(), SIGCONT);
+  EXPECT_EQ(supervision.exit_status(), 0);
 }
 
-TEST(FrontTest, HearsTheLastWordOfAKeeperThatLeftSignalsUnread) {
+TEST(FrontTest, ReceivesTheLastWordOfAKeeperThatLeftSignalsUnread) {
   const pid_t child = ::fork();
   if (child == 0) {
     const InheritedSignals inherited = InheritedSignals::capture();
@@ -142,13 +142,13 @@ TEST(FrontTest, HearsTheLastWordOfAKeeperThatLeftSignalsUnread) {
   EXPECT_EQ(status, 0);
 }
 
-TEST(FrontTest, LeavesAloneTheChildrenThatItHadBefore) {
+TEST(FrontTest, SparesTheChildrenThatItHadBefore) {
   for (const bool killed : {false, true}) {
     Pipe stranger_alive;
     Pipe let_go;
     Plan plan{probe({"tree", "3", "deaf"})};
     plan.before = [&] {
-      // As in a shell: tee & exec cluster-leader ...
+      // As a shell does for: tee & exec cluster-leader ...
       if (::fork() == 0) {
         ::close(kOracle);
         let_go.write.reset();
@@ -159,11 +159,11 @@ TEST(FrontTest, LeavesAloneTheChildrenThatItHadBefore) {
         ::_exit(0);
       }
     };
-    Stand stand(plan);
-    stand.born(3);
-    ::kill(killed ? stand.keeper() : stand.job(), SIGKILL);
-    stand.expect_all_dead();
-    const int status = stand.wait();
+    Supervision supervision(plan);
+    supervision.born(3);
+    ::kill(killed ? supervision.keeper() : supervision.job(), SIGKILL);
+    supervision.expect_all_dead();
+    const int status = supervision.wait();
     EXPECT_EQ(killed ? WEXITSTATUS(status) : WTERMSIG(status), killed ? kLostStatus : SIGKILL);
     EXPECT_EQ(::write(let_go.write.get(), "x", 1), 1);
     stranger_alive.write.reset();
@@ -172,7 +172,7 @@ TEST(FrontTest, LeavesAloneTheChildrenThatItHadBefore) {
   }
 }
 
-/// True if a keeper with this body ends in this way, for the front.
+/// True if the front sees a keeper with this body end in this way.
 bool ends(const std::function<int(KeeperLink&)>& body, const KeeperEnd& expected,
           Duration promise = kPatience) {
   return in_a_process([&] {
@@ -192,7 +192,7 @@ KeeperEnd way(KeeperEnd::How how, int signal = 0, std::string failure = {}) {
   return {how, signal, std::move(failure), {}};
 }
 
-/// Dies of `signo`, which a keeper has blocked, and a sanitizer may handle.
+/// Dies of `signo`, which a keeper blocks and a sanitizer may handle.
 int die(int signo) {
   sigset_t one;
   ::sigemptyset(&one);
@@ -203,14 +203,14 @@ int die(int signo) {
   return 0;
 }
 
-TEST(KeeperEndTest, IsAKillIfASignalThatWeDidNotSendEndedIt) {
+TEST(KeeperEndTest, IsKilledIfASignalThatWeDidNotSendEndedIt) {
   for (const int signo : {SIGKILL, SIGXCPU, SIGSYS}) {
     const auto killed = [&](KeeperLink&) { return die(signo); };
     EXPECT_TRUE(ends(killed, way(KeeperEnd::How::kKilled, signo))) << signo;
   }
 }
 
-TEST(KeeperEndTest, IsSlownessIfItMissesItsDeadline) {
+TEST(KeeperEndTest, IsTooSlowIfItMissesItsDeadline) {
   const auto stops = [](KeeperLink&) {
     for (;;) ::pause();
     return 0;
@@ -223,14 +223,14 @@ TEST(KeeperEndTest, IsSlownessIfItMissesItsDeadline) {
   EXPECT_TRUE(ends(is_stopped, way(KeeperEnd::How::kTooSlow), 20ms));
 }
 
-TEST(KeeperEndTest, IsAFailureIfItCrashes) {
+TEST(KeeperEndTest, IsFailedIfItCrashes) {
   for (const int signo : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL}) {
     const auto crashes = [&](KeeperLink&) { return die(signo); };
     EXPECT_TRUE(ends(crashes, way(KeeperEnd::How::kFailed, signo))) << signo;
   }
 }
 
-TEST(KeeperEndTest, IsAFailureWithItsTextIfItThrows) {
+TEST(KeeperEndTest, IsFailedWithItsTextIfItThrows) {
   const auto throws = [](KeeperLink&) -> int { throw std::runtime_error("no such number"); };
   EXPECT_TRUE(ends(throws, way(KeeperEnd::How::kFailed, 0, "no such number")));
   const auto throws_a_number = [](KeeperLink&) -> int { throw 5; };
@@ -239,7 +239,7 @@ TEST(KeeperEndTest, IsAFailureWithItsTextIfItThrows) {
   EXPECT_TRUE(ends(returns, way(KeeperEnd::How::kFailed))) << "it had no last word";
 }
 
-TEST(KeeperEndTest, IsARefusalIfTheMachineRefusedWhatItThrows) {
+TEST(KeeperEndTest, IsRefusedIfTheMachineRefusedSomething) {
   const auto refused = [](KeeperLink&) -> int {
     throw std::system_error(EMFILE, std::generic_category(), "pipe2");
   };
@@ -253,7 +253,7 @@ TEST(KeeperEndTest, IsARefusalIfTheMachineRefusedWhatItThrows) {
   EXPECT_TRUE(ends(says_much, way(KeeperEnd::How::kRefused, 0, std::string(510, 'x'))));
 }
 
-TEST(KeeperEndTest, IsWellIfItHasSaidItsLastWordWhateverHappensThen) {
+TEST(KeeperEndTest, IsFinishedAfterItsLastWordWhateverHappensThen) {
   EXPECT_TRUE(in_a_process([] {
     const InheritedSignals inherited = InheritedSignals::capture();
     SignalReader signals(inherited);
@@ -268,7 +268,7 @@ TEST(KeeperEndTest, IsWellIfItHasSaidItsLastWordWhateverHappensThen) {
   }));
 }
 
-TEST(KeeperEndTest, IsToldOfAKeeperWithoutAJobAsWell) {
+TEST(KeeperEndTest, IsReturnedForAKeeperWithoutAJob) {
   class NoJob : public FrontDuty {
    public:
     bool has_job() const override { return false; }
@@ -284,45 +284,45 @@ TEST(KeeperEndTest, IsToldOfAKeeperWithoutAJobAsWell) {
   }));
 }
 
-TEST(FrontTest, SignalFromACallerReachesAJobThatIgnoresAndOneThatDoesNot) {
-  Stand stand({probe({"count", "15"})});
-  stand.born(1);
-  ::kill(stand.front(), SIGTERM);
-  EXPECT_EQ(stand.born(1), std::string(1, '\x0f'));
-  ::kill(stand.front(), SIGINT);
-  stand.expect_all_dead();
-  EXPECT_EQ(WTERMSIG(stand.wait()), SIGINT);
+TEST(FrontTest, SignalOfACallerReachesAJobThatIgnoresItAndOneThatDoesNot) {
+  Supervision supervision({probe({"count", "15"})});
+  supervision.born(1);
+  ::kill(supervision.front(), SIGTERM);
+  EXPECT_EQ(supervision.born(1), std::string(1, '\x0f'));
+  ::kill(supervision.front(), SIGINT);
+  supervision.expect_all_dead();
+  EXPECT_EQ(WTERMSIG(supervision.wait()), SIGINT);
 }
 
 TEST(FrontTest, SignalBeforeTheJobHasStartedIsNotLost) {
-  // Whenever it comes: to the front before the fork, or to the job before or after exec.
+  // At any time: to the front before the fork, or to the job before or after exec.
   std::minstd_rand random(3);
   for (int i = 0; i < 30; ++i) {
-    Stand stand({{"/bin/sleep", "1000"}});
-    stand.keeper();
+    Supervision supervision({{"/bin/sleep", "1000"}});
+    supervision.keeper();
     wait_a_moment(random);
-    ::kill(stand.front(), SIGTERM);
-    EXPECT_EQ(WTERMSIG(stand.wait()), SIGTERM);
+    ::kill(supervision.front(), SIGTERM);
+    EXPECT_EQ(WTERMSIG(supervision.wait()), SIGTERM);
   }
 }
 
 TEST(FrontTest, SurvivesAJobThatKillsItsParent) {
-  Stand stand({{"/bin/sh", "-c", "kill -KILL $PPID; sleep 1000"}});
-  stand.expect_all_dead();
-  EXPECT_EQ(stand.exit_status(), kLostStatus);
+  Supervision supervision({{"/bin/sh", "-c", "kill -KILL $PPID; sleep 1000"}});
+  supervision.expect_all_dead();
+  EXPECT_EQ(supervision.exit_status(), kLostStatus);
 }
 
 TEST(FrontTest, KillsAJobThatStopsItsParent) {
   Plan plan{{"/bin/sh", "-c", "kill -STOP $PPID; sleep 1000"}};
   plan.lease = 200ms;
-  Stand stand(plan);
-  stand.expect_all_dead();
-  EXPECT_EQ(stand.exit_status(), kLostStatus);
+  Supervision supervision(plan);
+  supervision.expect_all_dead();
+  EXPECT_EQ(supervision.exit_status(), kLostStatus);
 }
 
-TEST(FrontTest, IsNotHitByAJobThatSignalsItsGroup) {
-  Stand stand({{"/bin/sh", "-c", "trap 'exit 8' TERM; kill -TERM 0; sleep 1000"}});
-  EXPECT_EQ(stand.exit_status(), 8);
+TEST(FrontTest, SurvivesAJobThatSignalsItsGroup) {
+  Supervision supervision({{"/bin/sh", "-c", "trap 'exit 8' TERM; kill -TERM 0; sleep 1000"}});
+  EXPECT_EQ(supervision.exit_status(), 8);
 }
 
 }  // namespace

@@ -3,12 +3,12 @@
 #include <sys/socket.h>
 #include <termios.h>
 
-#include "stand.h"
+#include "supervision.h"
 
 namespace cluster_leader::test {
 namespace {
 
-/// Whether the next wait finds it hung up; a wait that finds nothing ends at once.
+/// Whether the next wait, which does not block, finds it hung up.
 bool is_hung_up_now(int fd) {
   Poller poller;
   watch_hang_up(fd, poller);
@@ -16,7 +16,7 @@ bool is_hung_up_now(int fd) {
   return is_hung_up(fd, poller);
 }
 
-/// Waits for it.
+/// Waits for the hang-up.
 bool gets_hung_up(int fd) {
   Poller poller;
   watch_hang_up(fd, poller);
@@ -39,7 +39,7 @@ TEST(HangUpTest, OfAPipeIsTheEndOfItsLastWriter) {
   EXPECT_TRUE(is_hung_up_now(pipe.read.get()));
 }
 
-TEST(HangUpTest, OfASocketIsItsPeersEndOrThatItWritesNoMore) {
+TEST(HangUpTest, OfASocketIsTheEndOrShutdownOfItsPeer) {
   for (const bool only_half : {false, true}) {
     std::array<int, 2> ends{};
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
@@ -76,7 +76,7 @@ TEST(HangUpTest, IsNotTheEndOfAFile) {
   }
 }
 
-TEST(HangUpTest, IsOnlyToldOfWhatWasWatched) {
+TEST(HangUpTest, IsReportedOnlyForAWatchedDescriptor) {
   Pipe pipe;
   pipe.write.reset();
   Poller poller;

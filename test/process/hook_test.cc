@@ -2,7 +2,7 @@
 
 #include <sstream>
 
-#include "stand.h"
+#include "supervision.h"
 
 namespace cluster_leader::test {
 namespace {
@@ -18,8 +18,8 @@ HookSpec spec(std::vector<std::string> argv) {
   return {std::move(argv), {"PATH=/usr/bin:/bin", "CLUSTER_LEADER_STATE=leader"}, {}};
 }
 
-/// What a hook writes that a process starts after `before`, which may change its signals or
-/// descriptors; that is on both of its outputs, until nobody has them any more.
+/// What a hook writes to both of its outputs, until all processes have closed them. The process
+/// that starts it first calls `before`, which may change its signals or descriptors.
 std::string said_by(
     const std::vector<std::string>& argv, const std::function<void()>& before = [] {}) {
   Pipe in;
@@ -64,7 +64,7 @@ TEST(HookTest, HasNullAsInputAndStderrAsBothOutputs) {
   EXPECT_EQ(lines[1].substr(1), lines[2].substr(1));
 }
 
-TEST(HookTest, HasAnErrorOutputWhereTheCallerHadNone) {
+TEST(HookTest, HasAnErrorOutputIfTheCallerHadNone) {
   EXPECT_TRUE(in_a_process([] {
     ::close(0);
     ::close(1);
@@ -75,7 +75,7 @@ TEST(HookTest, HasAnErrorOutputWhereTheCallerHadNone) {
   }));
 }
 
-TEST(HookTest, IsAloneInItsSession) {
+TEST(HookTest, HasItsOwnSession) {
   std::istringstream place(said_by(probe({"place"})));
   pid_t pid = 0;
   pid_t parent = 0;
@@ -87,7 +87,7 @@ TEST(HookTest, IsAloneInItsSession) {
   EXPECT_EQ(session, pid);
 }
 
-TEST(HookTest, GetsTheSignalsAsOurCallerHandedThemToUs) {
+TEST(HookTest, GetsTheSignalStateOfOurCaller) {
   const auto change = [] {
     ::signal(SIGHUP, SIG_IGN);
     ::signal(SIGRTMIN + 3, SIG_IGN);
@@ -120,7 +120,7 @@ TEST(HookTest, IsSearchedInThePathOfItsOwnEnvironment) {
   EXPECT_EQ(hook.ended(), 0);
 }
 
-TEST(HookTest, SaysWhyItCouldNotBeExecuted) {
+TEST(HookTest, ReportsWhyItCouldNotBeExecuted) {
   const Folder folder;
   const std::vector<std::pair<std::string, int>> programs = {
       {"no-such-program", ENOENT},
@@ -135,14 +135,14 @@ TEST(HookTest, SaysWhyItCouldNotBeExecuted) {
     EXPECT_EQ(hook.ended(), error) << program;
     EXPECT_EQ(hook.pid(), 0);
   }
-  // Its own status of that meaning is its own.
+  // The same status from an executed program is its own.
   Hook hook(spec({"sh", "-c", "exit 127"}));
   EXPECT_EQ(WEXITSTATUS(reap(hook)), 127);
   EXPECT_EQ(hook.ended(), 0);
 }
 
-/// A hook that is deaf to all that can be ignored, with a child that is so as well. Both have
-/// `out`.
+/// A hook that ignores every signal that can be ignored, with a child that does so as well. Both
+/// have `out`.
 Hook deaf_hook(const Pipe& out) {
   const int saved = ::dup(2);
   ::dup2(out.write.get(), 2);
@@ -176,7 +176,7 @@ TEST(HookTest, DiesWithItsOwner) {
   {
     Hook first = deaf_hook(out);
     out.write.reset();
-    // Only where it went to.
+    // Only the new owner kills it.
     const Hook second(std::move(first));
     EXPECT_EQ(first.pid(), 0);
     Pipe another;
@@ -190,7 +190,7 @@ TEST(HookTest, DiesWithItsOwner) {
   }
 }
 
-TEST(HookTest, ThatHasEndedIsNotKilledWithWhatItLeftBehind) {
+TEST(HookTest, ThatHasEndedIsNotKilledNorAreItsChildren) {
   Pipe out;
   pid_t left = 0;
   {

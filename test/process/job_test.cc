@@ -5,7 +5,7 @@
 #include <cstring>
 #include <sstream>
 
-#include "stand.h"
+#include "supervision.h"
 
 namespace cluster_leader::test {
 namespace {
@@ -13,17 +13,17 @@ namespace {
 using Kind = JobStatus::Kind;
 
 JobStatus status_of(const Plan& plan) {
-  Stand stand(plan);
-  const JobStatus status = stand.job_status();
-  stand.expect_all_dead();
-  stand.wait();
+  Supervision supervision(plan);
+  const JobStatus status = supervision.job_status();
+  supervision.expect_all_dead();
+  supervision.wait();
   return status;
 }
 
 std::string output_of(const Plan& plan) {
-  Stand stand(plan);
-  std::string output = stand.all_output();
-  EXPECT_EQ(stand.exit_status(), 0);
+  Supervision supervision(plan);
+  std::string output = supervision.all_output();
+  EXPECT_EQ(supervision.exit_status(), 0);
   return output;
 }
 
@@ -35,15 +35,15 @@ void expect_not_executed(const std::vector<std::string>& argv, int error) {
 
 TEST(JobTest, ExitStatusIsItsOwn) {
   for (int code = 0; code <= 255; ++code) {
-    Stand stand({probe({"exit", std::to_string(code)})});
-    EXPECT_EQ(stand.exit_status(), code);
+    Supervision supervision({probe({"exit", std::to_string(code)})});
+    EXPECT_EQ(supervision.exit_status(), code);
   }
 }
 
 TEST(JobTest, SignalThatEndsItIsItsStatus) {
   for (const int signo : {SIGTERM, SIGKILL, SIGINT, SIGSEGV, SIGABRT, SIGUSR1, 32, 33, SIGRTMAX}) {
-    Stand stand({probe({"die", std::to_string(signo)})});
-    const int status = stand.wait();
+    Supervision supervision({probe({"die", std::to_string(signo)})});
+    const int status = supervision.wait();
     EXPECT_TRUE(WIFSIGNALED(status));
     EXPECT_EQ(WTERMSIG(status), signo);
   }
@@ -71,9 +71,9 @@ TEST(JobTest, WithABadInterpreterIsNotFound) {
 TEST(JobTest, WithoutAnInterpreterIsRunByTheShell) {
   const Folder folder;
   const Plan plan{{folder.file("script", "echo \"$0 $1\"; exit 7", 0755), "a b"}};
-  Stand stand(plan);
-  EXPECT_EQ(stand.all_output(), plan.argv[0] + " a b\n");
-  EXPECT_EQ(stand.exit_status(), 7);
+  Supervision supervision(plan);
+  EXPECT_EQ(supervision.all_output(), plan.argv[0] + " a b\n");
+  EXPECT_EQ(supervision.exit_status(), 7);
 }
 
 TEST(JobTest, IsSearchedInThePathOfItsOwnEnvironment) {
@@ -85,7 +85,7 @@ TEST(JobTest, IsSearchedInThePathOfItsOwnEnvironment) {
   EXPECT_EQ(status_of(plan).value, 5);
 }
 
-TEST(JobTest, TakesALongArgumentAndRefusesOneThatIsTooLong) {
+TEST(JobTest, AcceptsALongArgumentAndRefusesOneThatIsTooLong) {
   const std::string long_one(130'000, 'x');
   EXPECT_EQ(output_of({probe({"length", long_one})}), std::to_string(long_one.size()));
   expect_not_executed(probe({"length", std::string(200 * 1024, 'x')}), E2BIG);
@@ -108,37 +108,37 @@ TEST(JobTest, GetsTheEnvironmentThatIsGivenAndNoOther) {
   EXPECT_EQ(output_of(plan), "light blue");
 }
 
-TEST(JobTest, IsNoLeaderOfItsSessionAndAChildOfTheKeeper) {
-  Stand stand({probe({"place"})});
-  std::istringstream place(stand.all_output());
+TEST(JobTest, IsAChildOfTheKeeperAndDoesNotLeadItsSession) {
+  Supervision supervision({probe({"place"})});
+  std::istringstream place(supervision.all_output());
   pid_t pid = 0;
   pid_t parent = 0;
   pid_t group = 0;
   pid_t session = 0;
   place >> pid >> parent >> group >> session;
-  EXPECT_EQ(parent, stand.keeper());
-  EXPECT_EQ(pid, stand.job());
+  EXPECT_EQ(parent, supervision.keeper());
+  EXPECT_EQ(pid, supervision.job());
   EXPECT_NE(pid, group);
   EXPECT_EQ(group, session);
   EXPECT_NE(session, ::getsid(0));
-  EXPECT_EQ(stand.exit_status(), 0);
+  EXPECT_EQ(supervision.exit_status(), 0);
 }
 
 TEST(JobTest, ThatCallsSetsidDoesNotEndAtOnce) {
-  Stand stand({probe({"setsid"})});
-  EXPECT_EQ(stand.exit_status(), 42);
+  Supervision supervision({probe({"setsid"})});
+  EXPECT_EQ(supervision.exit_status(), 42);
 }
 
 TEST(JobTest, ReadsItsInputToTheEnd) {
-  Stand stand({probe({"echo"})});
-  EXPECT_EQ(::write(stand.input(), "hello", 5), 5);
-  stand.close_input();
-  EXPECT_EQ(stand.all_output(), "hello");
-  EXPECT_EQ(stand.exit_status(), 0);
+  Supervision supervision({probe({"echo"})});
+  EXPECT_EQ(::write(supervision.input(), "hello", 5), 5);
+  supervision.close_input();
+  EXPECT_EQ(supervision.all_output(), "hello");
+  EXPECT_EQ(supervision.exit_status(), 0);
 }
 
 TEST(JobTest, SignalThatComesBeforeItsPidIsKept) {
-  // In a process of its own, whose only child the job is.
+  // In its own process, so that the job is its only child.
   const pid_t child = ::fork();
   if (child == 0) {
     become_subreaper();
@@ -163,13 +163,13 @@ TEST(JobTest, SignalThatComesBeforeItsPidIsKept) {
   EXPECT_EQ(status, 0);
 }
 
-// --- The destructor. In a process of its own each time, whose only children are the job's.
+// --- The destructor. Each test runs in its own process, whose only children are those of the job.
 
 bool has_no_children() { return ::waitid(P_ALL, 0, nullptr, WEXITED | WNOHANG) != 0; }
 
 JobSpec sleeper() { return {{"/bin/sleep", "1000"}, {}, InheritedSignals::capture(), 0}; }
 
-/// A process of its own group, which lives until it is killed.
+/// A process with its own group, which lives until it is killed.
 pid_t start_bystander() {
   const pid_t child = ::fork();
   if (child == 0) {
@@ -179,7 +179,7 @@ pid_t start_bystander() {
   return child;
 }
 
-TEST(JobDestructorTest, KillsAndReapsTheJobAndWhatLedItsSession) {
+TEST(JobDestructorTest, KillsAndReapsTheJobAndItsSessionLeader) {
   EXPECT_TRUE(in_a_process([] {
     { const Job job = Job::start(sleeper()); }
     return has_no_children();
@@ -222,7 +222,7 @@ TEST(JobDestructorTest, KillsAJobThatHasLeftItsGroup) {
   }));
 }
 
-TEST(JobDestructorTest, JobThatWasHandedOverIsKilledOnceAndByItsLastOwner) {
+TEST(JobDestructorTest, MovedJobIsKilledOnceByItsLastOwner) {
   EXPECT_TRUE(in_a_process([] {
     pid_t pid = 0;
     {

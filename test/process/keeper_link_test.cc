@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-#include "stand.h"
+#include "supervision.h"
 
 namespace cluster_leader::test {
 namespace {
@@ -19,7 +19,7 @@ LinkMessage standing(std::string_view holder) {
   return message;
 }
 
-TEST(KeeperLinkTest, CarriesEachKindWholeAndNoMoreThanItNeeds) {
+TEST(KeeperLinkTest, SendsEachKindCompleteAndOnlyItsUsedPart) {
   const std::string longest(LinkMessage{}.text.size(), 'h');
   KeeperLink link;
   const pid_t keeper = ::fork();
@@ -62,7 +62,7 @@ TEST(KeeperLinkTest, CarriesEachKindWholeAndNoMoreThanItNeeds) {
   EXPECT_TRUE(link.closed());
 }
 
-TEST(KeeperLinkTest, SaysWhenThereIsNoRoom) {
+TEST(KeeperLinkTest, ReportsWhenThereIsNoRoom) {
   KeeperLink link;
   Pipe read_now;
   const pid_t front = ::fork();

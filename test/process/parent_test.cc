@@ -2,21 +2,21 @@
 
 #include <cstdlib>
 
-#include "stand.h"
+#include "supervision.h"
 
 namespace cluster_leader::test {
 namespace {
 
 constexpr const char* kWatcher = "WATCHER";
 
-/// What a watcher says of itself.
+/// What a watcher reports about itself.
 struct Family {
   pid_t watcher = 0;
   pid_t parent = 0;
 };
 
-/// Plays cluster-leader: watches until its parent is gone, and ends. All of its family holds the
-/// oracle.
+/// Plays cluster-leader: watches its parent and ends when that is gone. It and its relatives have
+/// the oracle.
 [[noreturn]] void be_a_watcher() {
   const ParentWatch parent;
   const Family family{::getpid(), ::getppid()};
@@ -29,7 +29,7 @@ struct Family {
   }
 }
 
-/// A shell can start only a program: this one again, before its main().
+/// A shell can only start a program, so it starts this one again, which acts before its main().
 [[maybe_unused]] const bool kIsATest = [] {
   if (std::getenv(kWatcher) != nullptr) be_a_watcher();
   return true;
@@ -96,7 +96,7 @@ struct Shape {
 
 class ParentWatchShapeTest : public testing::TestWithParam<Shape> {};
 
-TEST_P(ParentWatchShapeTest, NoticesThatWhoeverGaveTheCommandIsGone) {
+TEST_P(ParentWatchShapeTest, NoticesThatTheCallerIsGone) {
   Starter starter(GetParam().shell, GetParam().line);
   const Family family = starter.family();
   EXPECT_EQ(family.parent != starter.pid(), GetParam().shell_stays);
@@ -108,8 +108,8 @@ TEST_P(ParentWatchShapeTest, NoticesThatItsParentIsGone) {
   Starter starter(GetParam().shell, GetParam().line);
   const Family family = starter.family();
   ::kill(family.parent, SIGKILL);
-  // Until the watcher has ended; the rest of a pipeline ends with it, and the starter, which has
-  // the oracle as well, only here.
+  // Until the watcher has ended. The rest of a pipeline ends with it; the starter, which has the
+  // oracle as well, only ends here.
   const UniqueFd watcher(static_cast<int>(::syscall(SYS_pidfd_open, family.watcher, 0)));
   pollfd dead{watcher.get(), POLLIN, 0};
   if (watcher) {
@@ -133,7 +133,7 @@ INSTANTIATE_TEST_SUITE_P(
         Shape{"Nested", "/bin/bash", "sh -c 'sh -c \"\\\"$WATCHER\\\"; true\"; true'; true", true}),
     [](const auto& test) { return std::string(test.param.name); });
 
-TEST(ParentWatchTest, ParentThatLivesIsNotGone) {
+TEST(ParentWatchTest, LivingParentIsNotGone) {
   Starter starter("/bin/sh", "\"$WATCHER\"; true");
   const Family family = starter.family();
   EXPECT_TRUE(in_a_process([] {
@@ -146,7 +146,7 @@ TEST(ParentWatchTest, ParentThatLivesIsNotGone) {
   EXPECT_EQ(::kill(family.watcher, 0), 0);
 }
 
-TEST(ParentWatchTest, ParentOutsideOurNamespaceIsTakenToLive) {
+TEST(ParentWatchTest, ParentOutsideOurNamespaceCountsAsAlive) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can make a PID namespace";
   EXPECT_TRUE(in_a_process([] {
     if (::unshare(CLONE_NEWPID) != 0) return false;
@@ -166,7 +166,7 @@ TEST(ParentWatchTest, IsWatchedWhereProcShowsAnotherNamespace) {
   EXPECT_TRUE(in_a_process([] {
     if (::unshare(CLONE_NEWPID) != 0) return false;
     return in_a_process([] {
-      // The namespace's first process must live on for the watcher to be anybody.
+      // The watcher can only run while the first process of its namespace is alive.
       Pipe watching;
       Pipe noticed;
       const pid_t parent = ::fork();

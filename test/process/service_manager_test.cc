@@ -5,12 +5,12 @@
 
 #include <cstddef>
 
-#include "stand.h"
+#include "supervision.h"
 
 namespace cluster_leader::test {
 namespace {
 
-/// What a service manager hears; the environment names it for as long as it lives.
+/// Plays a service manager. The environment names it during its lifetime.
 class Listener {
  public:
   /// A path, or an abstract name that begins with '@'.
@@ -43,7 +43,7 @@ class Listener {
 
 std::string abstract_name() { return "@cluster-leader-test-" + std::to_string(::getpid()); }
 
-TEST(ServiceManagerTest, HearsThatWeAreReadyOnce) {
+TEST(ServiceManagerTest, IsToldOnceThatWeAreReady) {
   const Folder folder;
   for (const std::string& name : {folder.path.string() + "/notify", abstract_name()}) {
     Listener listener(name);
@@ -58,7 +58,7 @@ TEST(ServiceManagerTest, HearsThatWeAreReadyOnce) {
   }
 }
 
-TEST(ServiceManagerTest, HearsEachStatusOnceAndAsOneLine) {
+TEST(ServiceManagerTest, GetsEachStatusOnceAsOneLine) {
   Listener listener(abstract_name());
   ServiceManager manager;
   manager.status("leader of a");
@@ -71,7 +71,7 @@ TEST(ServiceManagerTest, HearsEachStatusOnceAndAsOneLine) {
   EXPECT_EQ(listener.heard(), "(none)");
 }
 
-TEST(ServiceManagerTest, HearsThatWeAreAliveTwiceInTheWatchdogsTime) {
+TEST(ServiceManagerTest, GetsTwoSignsOfLifeInTheWatchdogsTime) {
   Listener listener(abstract_name());
   ::setenv("WATCHDOG_USEC", "3000000", 1);
   ::setenv("WATCHDOG_PID", std::to_string(::getpid()).c_str(), 1);
@@ -108,7 +108,7 @@ TEST(ServiceManagerTest, WatchdogOfAnotherProcessOrWithoutATimeIsNotOurs) {
   EXPECT_NE(ServiceManager().wake_at(), kNever);
 }
 
-TEST(ServiceManagerTest, IsNotThereWithoutASocketThatCanBeNamed) {
+TEST(ServiceManagerTest, NeedsAUsableSocketName) {
   const std::vector<std::string> names = {
       "", "@", "/", "relative", "vsock:2:1234", "/" + std::string(107, 'x')};
   for (const std::string& name : names) {
@@ -125,7 +125,7 @@ TEST(ServiceManagerTest, IsNotThereWithoutASocketThatCanBeNamed) {
   ::unsetenv("WATCHDOG_USEC");
 }
 
-TEST(ServiceManagerTest, ThatDoesNotListenHoldsNobodyUp) {
+TEST(ServiceManagerTest, ThatDoesNotListenDoesNotBlockUs) {
   ::setenv("NOTIFY_SOCKET", "/nowhere/at/all", 1);
   ServiceManager deaf;
   EXPECT_TRUE(deaf.is_there());
@@ -133,12 +133,12 @@ TEST(ServiceManagerTest, ThatDoesNotListenHoldsNobodyUp) {
   Listener listener(abstract_name());
   ::setenv("WATCHDOG_USEC", "8000000", 1);
   ServiceManager full;
-  // Until the socket takes no more, which is when the beat is due again sooner.
+  // Until the socket is full, and the next beat is due earlier.
   Time now{1h};
   while (full.wake_at() != now + 500ms) {
     now = std::max(now, full.wake_at());
     full.beat(now);
-    ASSERT_LT(now, Time(24h * 365)) << "it is never full";
+    ASSERT_LT(now, Time(24h * 365)) << "the socket is never full";
   }
   full.ready();
   full.status("news");
@@ -151,7 +151,7 @@ TEST(ServiceManagerTest, ThatDoesNotListenHoldsNobodyUp) {
   EXPECT_EQ(listener.heard(), "STATUS=news");
 }
 
-TEST(ServiceManagerTest, VariablesAreNotForOurChildren) {
+TEST(ServiceManagerTest, HasVariablesThatAreNotForOurChildren) {
   for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}) {
     EXPECT_TRUE(is_of_service_manager(name));
   }

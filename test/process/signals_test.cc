@@ -7,70 +7,70 @@
 
 #include <set>
 
-#include "stand.h"
+#include "supervision.h"
 
 namespace cluster_leader::test {
 namespace {
 
-const std::set<int> kNeverForwarded = {SIGKILL, SIGSTOP, SIGCHLD,  // not ours to hand on
-                                       SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,
-                                       SIGABRT, SIGTRAP, SIGSYS,    // they say that we crashed
-                                       SIGPIPE, SIGTTIN, SIGTTOU};  // ignored by us
+const std::set<int> kNeverForwarded = {
+    SIGKILL, SIGSTOP, SIGCHLD,  // cannot be caught, or is about our own children
+    SIGSEGV, SIGBUS,  SIGFPE,  SIGILL, SIGABRT, SIGTRAP, SIGSYS,  // report our own crash
+    SIGPIPE, SIGTTIN, SIGTTOU};                                   // ignored by us
 
 TEST(SignalsTest, EveryOneReachesTheJob) {
-  Stand stand({probe({"catch"})});
-  stand.born(1);
+  Supervision supervision({probe({"catch"})});
+  supervision.born(1);
   for (int signo = 1; signo <= 64; ++signo) {
     if (kNeverForwarded.contains(signo)) continue;
-    ASSERT_EQ(::kill(stand.front(), signo), 0);
-    EXPECT_EQ(read_line(stand.output()), std::to_string(signo));
+    ASSERT_EQ(::kill(supervision.front(), signo), 0);
+    EXPECT_EQ(read_line(supervision.output()), std::to_string(signo));
   }
-  EXPECT_EQ(stand.exit_status(), 0);
+  EXPECT_EQ(supervision.exit_status(), 0);
 }
 
 TEST(SignalsTest, StormArrivesWholeWhereTheKernelQueues) {
-  // A multitude that the link has no room for while the keeper is stopped.
+  // More than the link has room for while the keeper is stopped.
   constexpr int kStorm = 2000;
-  Stand stand({probe({"catch"})});
-  stand.born(1);
-  ::kill(stand.keeper(), SIGSTOP);
-  for (int i = 0; i < kStorm; ++i) ASSERT_EQ(::kill(stand.front(), SIGRTMIN + 1), 0);
-  ::kill(stand.keeper(), SIGCONT);
-  ASSERT_EQ(::kill(stand.front(), 64), 0);
+  Supervision supervision({probe({"catch"})});
+  supervision.born(1);
+  ::kill(supervision.keeper(), SIGSTOP);
+  for (int i = 0; i < kStorm; ++i) ASSERT_EQ(::kill(supervision.front(), SIGRTMIN + 1), 0);
+  ::kill(supervision.keeper(), SIGCONT);
+  ASSERT_EQ(::kill(supervision.front(), 64), 0);
   std::string expected;
   for (int i = 0; i < kStorm; ++i) expected += std::to_string(SIGRTMIN + 1) + "\n";
-  EXPECT_EQ(stand.all_output(), expected + "64\n");
-  EXPECT_EQ(stand.exit_status(), 0);
+  EXPECT_EQ(supervision.all_output(), expected + "64\n");
+  EXPECT_EQ(supervision.exit_status(), 0);
 }
 
-TEST(SignalsTest, ThoseThatWeIgnoreDoNotEndUs) {
-  Stand stand({probe({"catch"})});
-  stand.born(1);
-  for (const int signo : {SIGPIPE, SIGTTIN, SIGTTOU, SIGCHLD}) ::kill(stand.front(), signo);
-  ::kill(stand.front(), 64);
-  EXPECT_EQ(stand.all_output(), "64\n");
-  EXPECT_EQ(stand.exit_status(), 0);
+TEST(SignalsTest, IgnoredOnesDoNotEndUs) {
+  Supervision supervision({probe({"catch"})});
+  supervision.born(1);
+  for (const int signo : {SIGPIPE, SIGTTIN, SIGTTOU, SIGCHLD}) ::kill(supervision.front(), signo);
+  ::kill(supervision.front(), 64);
+  EXPECT_EQ(supervision.all_output(), "64\n");
+  EXPECT_EQ(supervision.exit_status(), 0);
 }
 
-TEST(SignalsTest, WhatAMemberOfTheJobSendsIsDropped) {
-  Stand stand({{"/bin/sh", "-c",
-                "trap 'echo got' USR1; echo $$; read front; kill -USR1 $front; "
-                "kill -USR2 $$"}});
-  read_line(stand.output());
-  const std::string front = std::to_string(stand.front()) + "\n";
-  ASSERT_EQ(::write(stand.input(), front.data(), front.size()), ssize_t(front.size()));
-  EXPECT_EQ(stand.all_output(), "");
-  EXPECT_EQ(WTERMSIG(stand.wait()), SIGUSR2);
+TEST(SignalsTest, SentByAMemberOfTheJobIsDropped) {
+  Supervision supervision({{"/bin/sh", "-c",
+                            "trap 'echo got' USR1; echo $$; read front; kill -USR1 $front; "
+                            "kill -USR2 $$"}});
+  read_line(supervision.output());
+  const std::string front = std::to_string(supervision.front()) + "\n";
+  ASSERT_EQ(::write(supervision.input(), front.data(), front.size()), ssize_t(front.size()));
+  EXPECT_EQ(supervision.all_output(), "");
+  EXPECT_EQ(WTERMSIG(supervision.wait()), SIGUSR2);
 }
 
-/// What a process has of signals that is handed on: ours and that of a job must be the same.
+/// The signal state that a process inherits: ours and that of a job must be the same.
 std::string handed_on(const std::function<void()>& before, bool with_us) {
   if (with_us) {
     Plan plan{probe({"signals"})};
     plan.before = before;
-    Stand stand(plan);
-    std::string output = stand.all_output();
-    EXPECT_EQ(stand.exit_status(), 0);
+    Supervision supervision(plan);
+    std::string output = supervision.all_output();
+    EXPECT_EQ(supervision.exit_status(), 0);
     return output;
   }
   Pipe out;
@@ -98,7 +98,7 @@ struct Legacy {
 
 class InheritedSignalsTest : public testing::TestWithParam<Legacy> {};
 
-TEST_P(InheritedSignalsTest, AreHandedOnUnchanged) {
+TEST_P(InheritedSignalsTest, ArePassedOnUnchanged) {
   const auto before = [&] {
     for (const int signo : GetParam().ignored) ::signal(signo, SIG_IGN);
     SignalSet set = 0;
@@ -125,19 +125,19 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(SignalsTest, IgnoredOnEntryStaysIgnored) {
   Plan plan{probe({"catch"})};
   plan.before = [] { ::signal(SIGHUP, SIG_IGN); };
-  Stand stand(plan);
-  stand.born(1);
-  ::kill(stand.front(), SIGHUP);
-  ::kill(stand.front(), 64);
-  EXPECT_EQ(stand.all_output(), "64\n");
-  EXPECT_EQ(stand.exit_status(), 0);
+  Supervision supervision(plan);
+  supervision.born(1);
+  ::kill(supervision.front(), SIGHUP);
+  ::kill(supervision.front(), 64);
+  EXPECT_EQ(supervision.all_output(), "64\n");
+  EXPECT_EQ(supervision.exit_status(), 0);
 }
 
 TEST(SignalsTest, ChildrenIgnoredOnEntryDoNotHideTheStatus) {
   Plan plan{probe({"exit", "9"})};
   plan.lease = 1h;  // so that nothing but the child's end wakes the keeper
   plan.before = [] { ::signal(SIGCHLD, SIG_IGN); };
-  EXPECT_EQ(Stand(plan).exit_status(), 9);
+  EXPECT_EQ(Supervision(plan).exit_status(), 9);
 }
 
 TEST(SignalsTest, BlockedOnEntryStillReachesUs) {
@@ -147,15 +147,15 @@ TEST(SignalsTest, BlockedOnEntryStillReachesUs) {
     sigfillset(&all);
     ::sigprocmask(SIG_SETMASK, &all, nullptr);
   };
-  Stand stand(plan);
-  stand.born(1);
-  ::kill(stand.front(), SIGTERM);
-  ::kill(stand.front(), 64);
-  EXPECT_EQ(stand.all_output(), std::to_string(SIGTERM) + "\n64\n");
-  EXPECT_EQ(stand.exit_status(), 0);
+  Supervision supervision(plan);
+  supervision.born(1);
+  ::kill(supervision.front(), SIGTERM);
+  ::kill(supervision.front(), 64);
+  EXPECT_EQ(supervision.all_output(), std::to_string(SIGTERM) + "\n64\n");
+  EXPECT_EQ(supervision.exit_status(), 0);
 }
 
-TEST(SignalReaderTest, TellsWhoSentWhat) {
+TEST(SignalReaderTest, ReportsTheSenderOfEachSignal) {
   const pid_t child = ::fork();
   if (child == 0) {
     const InheritedSignals inherited = InheritedSignals::capture();

@@ -1,8 +1,8 @@
-// Why a process outlives SIGKILL, told from files that a test has written in the place of the
-// kernel's, and once from the kernel's own.
+// Why a process outlives SIGKILL: according to files that a test writes in place of the kernel's,
+// and once according to the kernel's own.
 #include "process/survivor.h"
 
-#include "stand.h"
+#include "supervision.h"
 
 namespace cluster_leader::test {
 namespace {
@@ -24,7 +24,7 @@ class SurvivorTest : public testing::Test {
   KernelFiles files_{folder_.path / "proc", folder_.path / "cgroup"};
 };
 
-TEST_F(SurvivorTest, SleepsUninterruptiblyIfAnyOfItsThreadsDoes) {
+TEST_F(SurvivorTest, SleepsUninterruptiblyIfAnyThreadDoes) {
   thread(7, 'S');
   EXPECT_EQ(obstacle(), Obstacle::kNone);
   thread(8, 'D');
@@ -37,7 +37,7 @@ TEST_F(SurvivorTest, IsAnotherUsersIfItCannotBeSignalled) {
 }
 
 TEST_F(SurvivorTest, IsFrozenIfItsCgroupIs) {
-  // The thread of a frozen cgroup of version 1 shows as D.
+  // A thread in a frozen cgroup of version 1 has the state D.
   thread(7, 'D');
   write("proc/7/cgroup", "0::/a/b\n");
   EXPECT_EQ(obstacle(), Obstacle::kUninterruptible) << "no such folder, as in another namespace";
@@ -47,7 +47,7 @@ TEST_F(SurvivorTest, IsFrozenIfItsCgroupIs) {
   EXPECT_EQ(obstacle(), Obstacle::kFrozen);
 }
 
-TEST_F(SurvivorTest, IsFrozenInEitherVersionWhereThereAreBoth) {
+TEST_F(SurvivorTest, IsFrozenInEitherVersionIfBothAreMounted) {
   thread(7, 'D');
   write("proc/7/cgroup", "9:name=systemd:/a\n6:cpu,freezer:/a:b\n0::/c\n");
   write("cgroup/freezer/a:b/freezer.state", "THAWED\n");
@@ -60,7 +60,7 @@ TEST_F(SurvivorTest, IsFrozenInEitherVersionWhereThereAreBoth) {
   EXPECT_EQ(obstacle(), Obstacle::kFrozen);
 }
 
-TEST_F(SurvivorTest, IsAliveAsLongAsOneOfItsThreadsIs) {
+TEST_F(SurvivorTest, IsAliveAsLongAsOneThreadIs) {
   EXPECT_FALSE(is_alive(7, files_));
   thread(7, 'Z');
   EXPECT_FALSE(is_alive(7, files_));
@@ -78,7 +78,7 @@ TEST_F(SurvivorTest, IsListedWithItsReason) {
   EXPECT_EQ(list_of(many, 2), "1 (frozen cgroup), 1 (frozen cgroup) and 5 more");
 }
 
-TEST_F(SurvivorTest, DeadProcessThatNobodyHasReapedIsNone) {
+TEST_F(SurvivorTest, ZombieIsNotASurvivor) {
   Pipe alive;
   const pid_t child = ::fork();
   if (child == 0) {

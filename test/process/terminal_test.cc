@@ -3,58 +3,58 @@
 #include <gtest/gtest.h>
 #include <termios.h>
 
-#include "stand.h"
+#include "supervision.h"
 
 namespace cluster_leader::test {
 namespace {
 
-Stand in_shell(std::vector<std::string> argv) {
+Supervision in_shell(std::vector<std::string> argv) {
   Plan plan{std::move(argv)};
   plan.terminal = Plan::Terminal::kShell;
-  return Stand(std::move(plan));
+  return Supervision(std::move(plan));
 }
 
 std::string byte(int signo) { return std::string(1, static_cast<char>(signo)); }
 
 TEST(TerminalTest, InterruptKeyEndsTheJobAndTheFrontTheSameWay) {
-  Stand stand = in_shell(probe({"echo"}));
-  stand.born(1);
-  stand.type("\x03");
-  EXPECT_EQ(WTERMSIG(stand.wait_for(Note::kShellSawExit).value), SIGINT);
-  stand.expect_all_dead();
-  stand.wait();
+  Supervision supervision = in_shell(probe({"echo"}));
+  supervision.born(1);
+  supervision.type("\x03");
+  EXPECT_EQ(WTERMSIG(supervision.wait_for(Note::kShellSawExit).value), SIGINT);
+  supervision.expect_all_dead();
+  supervision.wait();
 }
 
 TEST(TerminalTest, InterruptKeyReachesTheJobOnce) {
-  Stand stand = in_shell(probe({"count", "2", "3", "10"}));
-  stand.born(1);
-  stand.type("\x03");
-  EXPECT_EQ(stand.born(1), byte(SIGINT));
-  // What the front forwards comes in order, so a second SIGINT would come before this one.
-  ::kill(stand.front(), SIGUSR1);
-  EXPECT_EQ(stand.born(1), byte(SIGUSR1));
-  stand.type("\x1c");
-  EXPECT_EQ(stand.born(1), byte(SIGQUIT));
-  ::kill(stand.front(), SIGUSR1);
-  EXPECT_EQ(stand.born(1), byte(SIGUSR1));
-  // A user's own is no key.
-  ::kill(stand.front(), SIGINT);
-  EXPECT_EQ(stand.born(1), byte(SIGINT));
-  ::kill(stand.front(), SIGTERM);
-  EXPECT_EQ(WTERMSIG(stand.wait_for(Note::kShellSawExit).value), SIGTERM);
-  stand.expect_all_dead();
+  Supervision supervision = in_shell(probe({"count", "2", "3", "10"}));
+  supervision.born(1);
+  supervision.type("\x03");
+  EXPECT_EQ(supervision.born(1), byte(SIGINT));
+  // The front forwards in order, so a second SIGINT would come before this signal.
+  ::kill(supervision.front(), SIGUSR1);
+  EXPECT_EQ(supervision.born(1), byte(SIGUSR1));
+  supervision.type("\x1c");
+  EXPECT_EQ(supervision.born(1), byte(SIGQUIT));
+  ::kill(supervision.front(), SIGUSR1);
+  EXPECT_EQ(supervision.born(1), byte(SIGUSR1));
+  // A signal from a user is not a key.
+  ::kill(supervision.front(), SIGINT);
+  EXPECT_EQ(supervision.born(1), byte(SIGINT));
+  ::kill(supervision.front(), SIGTERM);
+  EXPECT_EQ(WTERMSIG(supervision.wait_for(Note::kShellSawExit).value), SIGTERM);
+  supervision.expect_all_dead();
 }
 
-TEST(TerminalTest, KeyAtAnyMomentOfTheStartReachesTheJob) {
+TEST(TerminalTest, KeyAtAnyMomentDuringTheStartReachesTheJob) {
   for (int i = 0; i < 30; ++i) {
-    Stand stand = in_shell({"/bin/sleep", "1000"});
-    stand.keeper();
+    Supervision supervision = in_shell({"/bin/sleep", "1000"});
+    supervision.keeper();
     const Time until = BootClock::now() + i * 50us;
     while (BootClock::now() < until) {
     }
-    stand.type("\x03");
-    EXPECT_EQ(WTERMSIG(stand.wait_for(Note::kShellSawExit).value), SIGINT);
-    stand.expect_all_dead();
+    supervision.type("\x03");
+    EXPECT_EQ(WTERMSIG(supervision.wait_for(Note::kShellSawExit).value), SIGINT);
+    supervision.expect_all_dead();
   }
 }
 
@@ -68,155 +68,155 @@ TEST(TerminalTest, KeyBeforeThereIsAKeeperReachesTheJob) {
     pollfd nothing{};
     while (!is_pending(SIGINT)) ::poll(&nothing, 0, 1);
   };
-  Stand stand(plan);
+  Supervision supervision(plan);
   EXPECT_EQ(::write(go.write.get(), "x", 1), 1);
-  stand.type("\x03");
-  EXPECT_EQ(WTERMSIG(stand.wait_for(Note::kShellSawExit).value), SIGINT);
-  stand.expect_all_dead();
+  supervision.type("\x03");
+  EXPECT_EQ(WTERMSIG(supervision.wait_for(Note::kShellSawExit).value), SIGINT);
+  supervision.expect_all_dead();
 }
 
 TEST(TerminalTest, StopKeyStopsTheFrontToo) {
-  Stand stand = in_shell(probe({"echo"}));
+  Supervision supervision = in_shell(probe({"echo"}));
   for (int i = 0; i < 3; ++i) {
-    if (i == 0) stand.born(1);
-    stand.type("\x1a");
-    EXPECT_EQ(stand.wait_for(Note::kShellSawStop).value, SIGTSTP);
-    stand.foreground();
-    // The job reads again, so it was continued and has the terminal.
-    stand.type("hello\n");
+    if (i == 0) supervision.born(1);
+    supervision.type("\x1a");
+    EXPECT_EQ(supervision.wait_for(Note::kShellSawStop).value, SIGTSTP);
+    supervision.foreground();
+    // If the job reads again, it was continued and has the terminal.
+    supervision.type("hello\n");
     std::string seen;
     std::array<char, 256> buffer{};
-    // Once as the terminal's echo, once from the job.
+    // Once echoed by the terminal, once from the job.
     while (seen.find("hello") == seen.rfind("hello")) {
-      const ssize_t got = ::read(stand.terminal(), buffer.data(), buffer.size());
+      const ssize_t got = ::read(supervision.terminal(), buffer.data(), buffer.size());
       ASSERT_GT(got, 0);
       seen.append(buffer.data(), static_cast<size_t>(got));
     }
   }
-  stand.type("\x04");
-  EXPECT_EQ(stand.wait_for(Note::kShellSawExit).value, 0);
-  stand.expect_all_dead();
+  supervision.type("\x04");
+  EXPECT_EQ(supervision.wait_for(Note::kShellSawExit).value, 0);
+  supervision.expect_all_dead();
 }
 
 TEST(TerminalTest, StoppedLongerThanTheLeaseIsRenewed) {
   Plan plan{probe({"echo"})};
   plan.terminal = Plan::Terminal::kShell;
   plan.lease = 150ms;
-  Stand stand(plan);
-  stand.born(1);
-  stand.type("\x1a");
-  stand.wait_for(Note::kShellSawStop);
+  Supervision supervision(plan);
+  supervision.born(1);
+  supervision.type("\x1a");
+  supervision.wait_for(Note::kShellSawStop);
   const Time until = BootClock::now() + 2 * plan.lease;
-  while (BootClock::now() < until) stand.wait_for(Note::kRenewed);
-  stand.foreground();
-  stand.type("\x04");
-  EXPECT_EQ(stand.wait_for(Note::kShellSawExit).value, 0);
-  stand.expect_all_dead();
+  while (BootClock::now() < until) supervision.wait_for(Note::kRenewed);
+  supervision.foreground();
+  supervision.type("\x04");
+  EXPECT_EQ(supervision.wait_for(Note::kShellSawExit).value, 0);
+  supervision.expect_all_dead();
 }
 
-TEST(TerminalTest, AnyStopOfTheJobIsSeenByTheShell) {
-  Stand stand = in_shell(probe({"echo"}));
-  stand.born(1);
-  ::kill(stand.job(), SIGSTOP);
-  stand.wait_for(Note::kShellSawStop);
-  stand.foreground();
-  stand.type("\x04");
-  EXPECT_EQ(stand.wait_for(Note::kShellSawExit).value, 0);
-  stand.expect_all_dead();
+TEST(TerminalTest, ShellSeesAnyStopOfTheJob) {
+  Supervision supervision = in_shell(probe({"echo"}));
+  supervision.born(1);
+  ::kill(supervision.job(), SIGSTOP);
+  supervision.wait_for(Note::kShellSawStop);
+  supervision.foreground();
+  supervision.type("\x04");
+  EXPECT_EQ(supervision.wait_for(Note::kShellSawExit).value, 0);
+  supervision.expect_all_dead();
 }
 
 TEST(TerminalTest, FrontThatIsContinuedAloneContinuesTheJob) {
-  Stand stand = in_shell(probe({"count", "18"}));
-  stand.born(1);
-  stand.type("\x1a");
-  stand.wait_for(Note::kShellSawStop);
-  ::kill(stand.front(), SIGCONT);
-  EXPECT_EQ(stand.born(1), byte(SIGCONT));
-  ::kill(stand.front(), SIGKILL);
-  stand.expect_all_dead();
+  Supervision supervision = in_shell(probe({"count", "18"}));
+  supervision.born(1);
+  supervision.type("\x1a");
+  supervision.wait_for(Note::kShellSawStop);
+  ::kill(supervision.front(), SIGCONT);
+  EXPECT_EQ(supervision.born(1), byte(SIGCONT));
+  ::kill(supervision.front(), SIGKILL);
+  supervision.expect_all_dead();
 }
 
-TEST(TerminalTest, UsersStopSignalStopsJobAndFront) {
-  Stand stand = in_shell(probe({"echo"}));
-  stand.born(1);
-  ::kill(stand.front(), SIGTSTP);
-  EXPECT_EQ(stand.wait_for(Note::kShellSawStop).value, SIGTSTP);
-  stand.foreground();
-  stand.type("\x04");
-  EXPECT_EQ(stand.wait_for(Note::kShellSawExit).value, 0);
-  stand.expect_all_dead();
+TEST(TerminalTest, StopSignalOfAUserStopsJobAndFront) {
+  Supervision supervision = in_shell(probe({"echo"}));
+  supervision.born(1);
+  ::kill(supervision.front(), SIGTSTP);
+  EXPECT_EQ(supervision.wait_for(Note::kShellSawStop).value, SIGTSTP);
+  supervision.foreground();
+  supervision.type("\x04");
+  EXPECT_EQ(supervision.wait_for(Note::kShellSawExit).value, 0);
+  supervision.expect_all_dead();
 }
 
-TEST(TerminalTest, JobReadsItAndSeesItsEnd) {
-  Stand stand = in_shell({"/bin/cat"});
-  stand.job();
-  stand.type("\x04");
-  EXPECT_EQ(stand.wait_for(Note::kShellSawExit).value, 0);
-  stand.expect_all_dead();
+TEST(TerminalTest, JobReadsInputAndItsEnd) {
+  Supervision supervision = in_shell({"/bin/cat"});
+  supervision.job();
+  supervision.type("\x04");
+  EXPECT_EQ(supervision.wait_for(Note::kShellSawExit).value, 0);
+  supervision.expect_all_dead();
 }
 
-TEST(TerminalTest, SignalOfTheJobsOwnGroupDoesNotComeBack) {
-  Stand stand = in_shell(probe({"around", "15", "10"}));
-  // The main process catches what its child sends to the group, which the front is in as well.
-  EXPECT_EQ(stand.born(2), "b" + byte(SIGTERM));
-  ::kill(stand.front(), SIGUSR1);
-  EXPECT_EQ(stand.born(1), byte(SIGUSR1));
-  ::kill(stand.front(), SIGKILL);
-  stand.expect_all_dead();
+TEST(TerminalTest, SignalSentByTheJobToItsGroupIsNotForwarded) {
+  Supervision supervision = in_shell(probe({"around", "15", "10"}));
+  // The main process catches what its child sends to the group, which includes the front.
+  EXPECT_EQ(supervision.born(2), "b" + byte(SIGTERM));
+  ::kill(supervision.front(), SIGUSR1);
+  EXPECT_EQ(supervision.born(1), byte(SIGUSR1));
+  ::kill(supervision.front(), SIGKILL);
+  supervision.expect_all_dead();
 }
 
 TEST(TerminalTest, TreeDiesWithTheFrontOrTheKeeper) {
   for (const bool front : {false, true}) {
-    Stand stand = in_shell(probe({"tree", "5", "group", "deaf", "orphan"}));
-    stand.born(5);
-    ::kill(front ? stand.front() : stand.keeper(), SIGKILL);
-    const int status = stand.wait_for(Note::kShellSawExit).value;
+    Supervision supervision = in_shell(probe({"tree", "5", "group", "deaf", "orphan"}));
+    supervision.born(5);
+    ::kill(front ? supervision.front() : supervision.keeper(), SIGKILL);
+    const int status = supervision.wait_for(Note::kShellSawExit).value;
     EXPECT_EQ(front ? WTERMSIG(status) : WEXITSTATUS(status), front ? SIGKILL : kLostStatus);
-    stand.expect_all_dead();
+    supervision.expect_all_dead();
   }
 }
 
-TEST(TerminalTest, ThatIsClosedTellsTheJobOfAFrontThatLeadsItsSession) {
+TEST(TerminalTest, CloseReachesTheJobOfAFrontThatLeadsItsSession) {
   Plan plan{probe({"count", "1"})};
   plan.terminal = Plan::Terminal::kFrontLeads;
-  Stand stand(plan);
-  stand.born(1);
-  stand.close_terminal();
-  EXPECT_EQ(stand.born(1), byte(SIGHUP));
-  ::kill(stand.front(), SIGTERM);
-  stand.expect_all_dead();
+  Supervision supervision(plan);
+  supervision.born(1);
+  supervision.close_terminal();
+  EXPECT_EQ(supervision.born(1), byte(SIGHUP));
+  ::kill(supervision.front(), SIGTERM);
+  supervision.expect_all_dead();
 }
 
-TEST(TerminalTest, ThatIsClosedEndsAJobThatDoesNotCatchIt) {
+TEST(TerminalTest, CloseEndsAJobThatDoesNotCatchIt) {
   Plan plan{probe({"echo"})};
   for (const auto terminal : {Plan::Terminal::kFrontLeads, Plan::Terminal::kShell}) {
     plan.terminal = terminal;
-    Stand stand(plan);
-    stand.born(1);
-    stand.close_terminal();
-    stand.expect_all_dead();
+    Supervision supervision(plan);
+    supervision.born(1);
+    supervision.close_terminal();
+    supervision.expect_all_dead();
   }
 }
 
-TEST(TerminalTest, StopKeyDoesNothingWhereNoShellWatches) {
+TEST(TerminalTest, StopKeyDoesNothingWithoutAShell) {
   // As in: ssh -t host cluster-leader run ...
   Plan plan{probe({"count", "10"})};
   plan.terminal = Plan::Terminal::kFrontLeads;
-  Stand stand(plan);
-  stand.born(1);
-  stand.type("\x1a");
-  ::kill(stand.front(), SIGUSR1);
-  EXPECT_EQ(stand.born(1), byte(SIGUSR1));
-  stand.type("\x03");
-  stand.expect_all_dead();
-  EXPECT_EQ(WTERMSIG(stand.wait()), SIGINT);
+  Supervision supervision(plan);
+  supervision.born(1);
+  supervision.type("\x1a");
+  ::kill(supervision.front(), SIGUSR1);
+  EXPECT_EQ(supervision.born(1), byte(SIGUSR1));
+  supervision.type("\x03");
+  supervision.expect_all_dead();
+  EXPECT_EQ(WTERMSIG(supervision.wait()), SIGINT);
 }
 
 TEST(TerminalTest, KillOfTheWholeGroupLeavesNothingAlive) {
-  Stand stand = in_shell(probe({"tree", "5", "setsid", "deaf", "orphan"}));
-  stand.born(5);
-  ::kill(-stand.front(), SIGKILL);
-  stand.expect_all_dead();
+  Supervision supervision = in_shell(probe({"tree", "5", "setsid", "deaf", "orphan"}));
+  supervision.born(5);
+  ::kill(-supervision.front(), SIGKILL);
+  supervision.expect_all_dead();
 }
 
 TEST(TerminalTest, RestOfThePipelineIsNotKilled) {
@@ -226,10 +226,10 @@ TEST(TerminalTest, RestOfThePipelineIsNotKilled) {
     Plan plan{probe({"tree", "5", "deaf"})};
     plan.terminal = Plan::Terminal::kShell;
     plan.before = [&] {
-      // In the same group and no child of the front: as the pager behind a pipe.
+      // In the same group, but not a child of the front: like the pager behind a pipe.
       const pid_t between = ::fork();
       if (between == 0) {
-        ::signal(SIGHUP, SIG_IGN);  // which the shell's end brings
+        ::signal(SIGHUP, SIG_IGN);  // sent when the shell ends
         if (::fork() == 0) {
           ::close(kOracle);
           question.write.reset();
@@ -241,11 +241,11 @@ TEST(TerminalTest, RestOfThePipelineIsNotKilled) {
       }
       ::waitpid(between, nullptr, 0);
     };
-    Stand stand(plan);
-    stand.born(5);
-    ::kill(front ? stand.front() : stand.keeper(), SIGKILL);
-    stand.expect_all_dead();
-    stand.wait();
+    Supervision supervision(plan);
+    supervision.born(5);
+    ::kill(front ? supervision.front() : supervision.keeper(), SIGKILL);
+    supervision.expect_all_dead();
+    supervision.wait();
     answer.write.reset();
     question.read.reset();
     ::signal(SIGPIPE, SIG_IGN);
@@ -266,27 +266,27 @@ TEST(TerminalTest, KeyBeforeThereIsAJobReachesIt) {
     pollfd nothing{};
     while (!is_pending(SIGINT)) ::poll(&nothing, 0, 1);
   };
-  Stand stand(plan);
-  stand.keeper();
+  Supervision supervision(plan);
+  supervision.keeper();
   EXPECT_EQ(::write(go.write.get(), "x", 1), 1);
-  stand.type("\x03");
-  EXPECT_EQ(WTERMSIG(stand.wait_for(Note::kShellSawExit).value), SIGINT);
-  stand.expect_all_dead();
+  supervision.type("\x03");
+  EXPECT_EQ(WTERMSIG(supervision.wait_for(Note::kShellSawExit).value), SIGINT);
+  supervision.expect_all_dead();
 }
 
-TEST(TerminalTest, JobThatIsStoppedIsNotContinuedWhereNoShellWatches) {
+TEST(TerminalTest, StoppedJobIsNotContinuedWithoutAShell) {
   Plan plan{probe({"count", "18", "10"})};
   plan.terminal = Plan::Terminal::kFrontLeads;
-  Stand stand(plan);
-  stand.born(1);
-  const pid_t job = stand.job();
+  Supervision supervision(plan);
+  supervision.born(1);
+  const pid_t job = supervision.job();
   ::kill(job, SIGSTOP);
-  // The keeper has told the front of the stop by the time that the front answers this.
-  ::kill(stand.front(), SIGUSR1);
+  // When the front answers this, the keeper has reported the stop to it.
+  ::kill(supervision.front(), SIGUSR1);
   ::kill(job, SIGCONT);
-  EXPECT_EQ(stand.born(2).size(), 2U);
-  ::kill(stand.front(), SIGKILL);
-  stand.expect_all_dead();
+  EXPECT_EQ(supervision.born(2).size(), 2U);
+  ::kill(supervision.front(), SIGKILL);
+  supervision.expect_all_dead();
 }
 
 }  // namespace

@@ -8,12 +8,12 @@
 #include <thread>
 
 #include "process/proc.h"
-#include "stand.h"
+#include "supervision.h"
 
 namespace cluster_leader::test {
 namespace {
 
-/// Runs `body` in a process of its own that is a subreaper; true if it says so.
+/// Runs `body` in its own process, a subreaper; returns its result.
 bool in_a_subreaper(const std::function<bool()>& body) {
   return in_a_process([&] {
     become_subreaper();
@@ -21,7 +21,7 @@ bool in_a_subreaper(const std::function<bool()>& body) {
   });
 }
 
-/// Forks a chain of processes that wait; returns when all are there.
+/// Forks a chain of processes that wait; returns when all of them exist.
 pid_t fork_chain(
     int length, const std::function<void()>& each = [] {}) {
   Pipe up;
@@ -63,36 +63,36 @@ struct Shape {
 
 class TreeShapeTest : public testing::TestWithParam<Shape> {};
 
-// Each shape is killed three ways: by the keeper when the front is killed, by the front when the
-// keeper is, and by the keeper when the main process is.
+// Each shape is killed in three ways: by the keeper when the front is killed, by the front when the
+// keeper is killed, and by the keeper when the main process is killed.
 
 TEST_P(TreeShapeTest, DiesWithTheFront) {
-  Stand stand({probe(GetParam().words)});
-  stand.born(GetParam().processes);
-  ::kill(stand.front(), SIGKILL);
-  stand.expect_all_dead();
+  Supervision supervision({probe(GetParam().words)});
+  supervision.born(GetParam().processes);
+  ::kill(supervision.front(), SIGKILL);
+  supervision.expect_all_dead();
 }
 
 TEST_P(TreeShapeTest, DiesWithTheKeeper) {
-  Stand stand({probe(GetParam().words)});
-  stand.born(GetParam().processes);
-  ::kill(stand.keeper(), SIGKILL);
-  stand.expect_all_dead();
-  // The keeper of a main process that ends by itself may have been done before it was killed.
-  const int status = stand.exit_status();
+  Supervision supervision({probe(GetParam().words)});
+  supervision.born(GetParam().processes);
+  ::kill(supervision.keeper(), SIGKILL);
+  supervision.expect_all_dead();
+  // If the main process ends by itself, its keeper may have ended before it was killed.
+  const int status = supervision.exit_status();
   if (GetParam().words[0] != "hop" && GetParam().words[0] != "leave") {
     EXPECT_EQ(status, kLostStatus);
   }
 }
 
 TEST_P(TreeShapeTest, DiesWithItsMainProcess) {
-  Stand stand({probe(GetParam().words)});
-  stand.born(GetParam().processes);
+  Supervision supervision({probe(GetParam().words)});
+  supervision.born(GetParam().processes);
   if (GetParam().words[0] != "hop" && GetParam().words[0] != "leave") {
-    ::kill(stand.job(), SIGKILL);
+    ::kill(supervision.job(), SIGKILL);
   }
-  stand.expect_all_dead();
-  const JobStatus status = stand.job_status();
+  supervision.expect_all_dead();
+  const JobStatus status = supervision.job_status();
   if (GetParam().words[0] == "leave") {
     EXPECT_EQ(status.kind, JobStatus::Kind::kExited);
     EXPECT_EQ(status.value, 3);
@@ -116,7 +116,7 @@ INSTANTIATE_TEST_SUITE_P(
         Shape{"MainLeavesItsChildren", {"leave", "5", "setsid", "deaf"}, 5}),
     [](const auto& shape) { return shape.param.name; });
 
-TEST(TreeTest, TheThreeWaysToLookAgree) {
+TEST(TreeTest, ThreeWaysToFindDescendantsAgree) {
   EXPECT_TRUE(in_a_subreaper([] {
     Tree tree;
     fork_chain(4);
@@ -150,7 +150,7 @@ TEST(TreeTest, SeesTheChildrenOfEveryThread) {
   }));
 }
 
-TEST(TreeTest, SparesAChildAndAllBelowIt) {
+TEST(TreeTest, SparesAChildAndItsDescendants) {
   EXPECT_TRUE(in_a_subreaper([] {
     const pid_t spared = fork_chain(3);
     Tree tree({spared});
@@ -170,7 +170,7 @@ TEST(TreeTest, StrikeKillsWhatTheSurveyFound) {
     fork_chain(5, [] { ::setsid(); });
     tree.survey();
     tree.strike();
-    // Nothing is swept, so all deaths are of the strike.
+    // Without a sweep, every death is due to the strike.
     for (;;) {
       if (tree.reap().empty) return true;
       siginfo_t info{};
@@ -179,7 +179,7 @@ TEST(TreeTest, StrikeKillsWhatTheSurveyFound) {
   }));
 }
 
-TEST(TreeTest, StrikeLeavesAloneWhoIsNoLongerWhatTheSurveyFound) {
+TEST(TreeTest, StrikeSparesAReusedPid) {
   EXPECT_TRUE(in_a_subreaper([] {
     Pipe go;
     Pipe gone;
@@ -187,7 +187,7 @@ TEST(TreeTest, StrikeLeavesAloneWhoIsNoLongerWhatTheSurveyFound) {
     if (child == 0) {
       char c = 0;
       if (::read(go.read.get(), &c, 1) != 1) ::_exit(1);
-      // As a process that got the number of one that has died: other group, other session.
+      // Like a process with a reused pid: another group, another session.
       ::setsid();
       if (::write(gone.write.get(), "x", 1) != 1) ::_exit(1);
       if (::read(go.read.get(), &c, 1) != 1) ::_exit(1);
@@ -207,7 +207,8 @@ TEST(TreeTest, StrikeLeavesAloneWhoIsNoLongerWhatTheSurveyFound) {
 
 TEST(TreeTest, NeverKillsAGroupOfItsOwnSession) {
   EXPECT_TRUE(in_a_subreaper([] {
-    // A sibling in our group that is no descendant of who sweeps: as a pipeline's other processes.
+    // A sibling in our group that is not a descendant of the sweeper: like other processes of a
+    // pipeline.
     Pipe hold;
     const pid_t sibling = ::fork();
     if (sibling == 0) {
@@ -228,9 +229,9 @@ TEST(TreeTest, NeverKillsAGroupOfItsOwnSession) {
   }));
 }
 
-TEST(TreeTest, SendsASignalToEachProcessAndWakesTheStopped) {
-  Stand stand({probe({"tree", "3", "setsid", "stopped"})});
-  stand.born(3);
+TEST(TreeTest, SendsASignalToEachProcessAndContinuesStoppedOnes) {
+  Supervision supervision({probe({"tree", "3", "setsid", "stopped"})});
+  supervision.born(3);
   EXPECT_TRUE(in_a_subreaper([] {
     Tree tree;
     fork_chain(3, [] { ::setsid(); });
@@ -246,11 +247,11 @@ TEST(TreeTest, SendsASignalToEachProcessAndWakesTheStopped) {
     }
     return tree.reap().empty;
   }));
-  ::kill(stand.front(), SIGKILL);
-  stand.expect_all_dead();
+  ::kill(supervision.front(), SIGKILL);
+  supervision.expect_all_dead();
 }
 
-TEST(TreeTest, KnowsWhoDescendsFromWhom) {
+TEST(TreeTest, KnowsDescendants) {
   EXPECT_TRUE(in_a_subreaper([] {
     Tree tree;
     const pid_t first = fork_chain(3);
@@ -263,27 +264,27 @@ TEST(TreeTest, KnowsWhoDescendsFromWhom) {
   }));
 }
 
-TEST(TreeTest, IsKilledWithNoDescriptorLeft) {
+TEST(TreeTest, IsKilledWithoutAFreeDescriptor) {
   Plan plan{probe({"leave", "20", "orphan", "setsid", "deaf"})};
   plan.exhaust_descriptors = true;
   plan.before = [] {
     const rlimit limit{300, 300};
     ::setrlimit(RLIMIT_NOFILE, &limit);
   };
-  Stand stand(plan);
-  stand.born(20);
-  stand.expect_all_dead();
-  EXPECT_EQ(stand.exit_status(), 3);
+  Supervision supervision(plan);
+  supervision.born(20);
+  supervision.expect_all_dead();
+  EXPECT_EQ(supervision.exit_status(), 3);
 }
 
 TEST(TreeTest, IsKilledWhereProcShowsAnotherNamespace) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can make a PID namespace";
   Plan plan{probe({"leave", "5", "orphan", "setsid", "deaf"})};
   plan.first_process = true;
-  Stand stand(plan);
-  stand.born(5);
-  stand.expect_all_dead();
-  EXPECT_EQ(stand.exit_status(), 3);
+  Supervision supervision(plan);
+  supervision.born(5);
+  supervision.expect_all_dead();
+  EXPECT_EQ(supervision.exit_status(), 3);
 }
 
 }  // namespace

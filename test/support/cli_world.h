@@ -11,8 +11,8 @@
 
 namespace cluster_leader {
 
-/// What most tests of the built binary need: a folder of their own, leases in it for where the
-/// server does not matter, and words for what is expected.
+/// What most tests of the built binary need: their own folder, leases in it for tests in which the
+/// kind of store does not matter, and expectations.
 class CliTest : public ::testing::Test {
  protected:
   using Words = std::vector<std::string>;
@@ -23,7 +23,7 @@ class CliTest : public ::testing::Test {
   /// Leases in this test's folder.
   Words on_file(Words more = {}) const { return joined({"--server", file_url()}, more); }
 
-  /// Leases on a server, by TCP.
+  /// Leases on a server, over TCP.
   static Words on(const Server& server, const Words& more = {}) {
     return joined({"--server", url_of(server)}, more);
   }
@@ -39,14 +39,14 @@ class CliTest : public ::testing::Test {
   std::string path(const std::string& name) const { return folder_.file(name); }
   bool exists(const std::string& name) const { return ::access(path(name).c_str(), F_OK) == 0; }
 
-  /// A follower: status 75, and not a byte said.
+  /// A follower: status 75 and no output.
   static void expect_silent_follower(const Ended& ended) {
     EXPECT_EQ(ended.status(), 75) << ended;
     EXPECT_EQ(ended.out, "");
     EXPECT_EQ(ended.err, "");
   }
 
-  /// A failure of ours: this status, nothing on stdout, and one line on stderr with these parts.
+  /// Our own failure: this status, nothing on stdout, and one line on stderr with these parts.
   static void expect_failure(const Ended& ended, int status, const Words& parts) {
     EXPECT_EQ(ended.status(), status) << ended;
     EXPECT_EQ(ended.out, "");
@@ -60,7 +60,7 @@ class CliTest : public ::testing::Test {
     for (const std::string& part : parts) EXPECT_THAT(text, ::testing::HasSubstr(part));
   }
 
-  /// A job that says "runs" and goes on until stdin ends, and a pipe for its stdin.
+  /// A job that prints "runs" and lives until its stdin ends, and a pipe for its stdin.
   static Words job_until_stdin_ends() { return {"sh", "-c", "echo runs; cat >/dev/null"}; }
 
   TempFolder folder_;

@@ -41,7 +41,7 @@ UniqueFd memory_file(const std::string& text) {
   return fd;
 }
 
-/// All that stands in `fd`, whose position is left alone since the process shares it.
+/// The whole content of `fd`. Its position is not changed, since the process shares it.
 std::string whole(const UniqueFd& fd) {
   std::string text;
   char part[65536];
@@ -92,7 +92,7 @@ std::string content_of(const std::string& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::string text;
   char part[4096];
-  // A file of /proc may go at any moment, which ends it as well.
+  // A file of /proc may disappear at any moment, which ends the loop as well.
   for (ssize_t got = 0; fd && (got = ::read(fd.get(), part, sizeof part)) > 0;) {
     text.append(part, static_cast<std::size_t>(got));
   }
@@ -141,7 +141,7 @@ Process::Process(Process&& other) noexcept
 Process::~Process() {
   if (pid_ < 0 || wait_status_) return;
   ::kill(pid_, SIGKILL);
-  // One that is stopped dies of SIGKILL all the same.
+  // A stopped process dies of SIGKILL as well.
   while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
 }
@@ -164,7 +164,7 @@ Ended Process::wait(Duration bound) {
         check_errno(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)), "pidfd_open"));
     pollfd end{pidfd.get(), POLLIN, 0};
     if (::poll(&end, 1, static_cast<int>(ceil_ms(bound))) != 1) {
-      ADD_FAILURE() << "process " << pid_ << " did not end; it said:\n" << out() << err();
+      ADD_FAILURE() << "process " << pid_ << " did not end; its output:\n" << out() << err();
       ::kill(pid_, SIGKILL);
     }
   }
@@ -255,7 +255,7 @@ Process Command::start() const {
   Process process;
   process.out_ = memory_file("");
   process.err_ = memory_file("");
-  // Whoever writes to both ends of a file appends, as to a pipe.
+  // Writes to a file from several processes are appended, as with a pipe.
   ::fcntl(process.out_.get(), F_SETFL, O_APPEND);
   ::fcntl(process.err_.get(), F_SETFL, O_APPEND);
   const UniqueFd in = memory_file(input_);
@@ -275,7 +275,7 @@ Process Command::start() const {
 }
 
 void Command::become(pid_t parent, std::vector<std::pair<int, int>> wanted) const {
-  // A test that crashes must leave nothing behind.
+  // The process must not outlive a test that crashes.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(1);
   ::setsid();

@@ -16,14 +16,14 @@
 
 namespace cluster_leader {
 
-/// How long a test waits for what must happen: far longer than it takes on a busy machine, so that
-/// only what never happens fails a test.
+/// How long a test waits for something that must happen: far longer than it takes on a busy
+/// machine, so that only something that never happens fails a test.
 inline constexpr Duration kBound = std::chrono::seconds(30);
 
-/// Asks `condition` again and again until it holds; false if that takes longer than `bound`.
+/// Evaluates `condition` repeatedly until it is true; false if that takes longer than `bound`.
 bool eventually(const std::function<bool()>& condition, Duration bound = kBound);
 
-/// A folder of its own, which its destructor removes with everything in it.
+/// A new folder, which the destructor removes with everything in it.
 class TempFolder {
  public:
   TempFolder();
@@ -40,7 +40,7 @@ class TempFolder {
   std::string path_;
 };
 
-/// The whole of a file; empty if there is none.
+/// The content of a file; empty if it does not exist.
 std::string content_of(const std::string& path);
 
 /// The two ends of a pipe, both close-on-exec.
@@ -50,17 +50,17 @@ struct Pipe {
   UniqueFd write_end;
 };
 
-/// The oracle for "all of it is dead": a pipe whose write end every descendant of the job inherits.
-/// Its end of file comes when the last of them is gone, whoever they were.
+/// The oracle for "the whole job is dead": a pipe whose write end every descendant of the job
+/// inherits, so that it reaches its end of file when the last of them is gone.
 class LifeLine {
  public:
   /// The end to give to the command, before start().
   int fd() const { return pipe_.write_end.get(); }
-  /// Lets go of our own write end; to be called once the command has started.
+  /// Closes our own write end; to be called once the command has started.
   void cut() { pipe_.write_end.reset(); }
   /// True if somebody still has the other end.
   bool anybody_alive() const;
-  /// When the last one died, as exactly as we noticed it; nothing if somebody outlives `bound`.
+  /// When we noticed that the last one was dead; nothing if one outlives `bound`.
   std::optional<Time> wait_for_death(Duration bound = kBound) const;
 
  private:
@@ -70,19 +70,19 @@ class LifeLine {
 /// How a process ended.
 struct Ended {
   int wait_status = 0;
-  std::string out;  ///< all that was written to stdout until then
+  std::string out;  ///< everything that it wrote to stdout
   std::string err;
   Time at;          ///< when we noticed
   Duration took{};  ///< since its start
 
-  /// The exit status; 1000 + N for a process that died of signal N, which no exit status can be.
+  /// The exit status, or 1000 + N, which is not a possible status, if it died of signal N.
   int status() const;
 };
 inline constexpr int kDiedOf = 1000;
 
 std::ostream& operator<<(std::ostream& out, const Ended& ended);
 
-/// A process that a test started. Its destructor kills and reaps it.
+/// A process that a test started. The destructor kills and reaps it.
 class Process {
  public:
   Process(Process&& other) noexcept;
@@ -99,7 +99,7 @@ class Process {
   std::string err() const;
   /// True once stdout or stderr contains `text`; false if it never does.
   bool says(const std::string& text, Duration bound = kBound) const;
-  /// The pid of its first child: for cluster-leader, the keeper; 0 if there is none.
+  /// The pid of its first child (for cluster-leader, the keeper), or 0.
   pid_t child() const;
 
  private:
@@ -113,10 +113,10 @@ class Process {
   std::optional<int> wait_status_;
 };
 
-/// A command line with everything that a caller hands to it. Its environment is only what is said
-/// here, its stdin is empty, its stdout and stderr are kept for the test, other descriptors are
-/// closed, and it has a session of its own without a terminal: a test runs the same way from a
-/// shell and in CI.
+/// A command line with everything that it inherits from its caller. Its environment is only what is
+/// set here, its stdin is empty, its stdout and stderr are kept for the test, other descriptors are
+/// closed, and it has its own session without a terminal: a test runs the same way from a shell and
+/// in CI.
 class Command {
  public:
   explicit Command(std::vector<std::string> argv);
@@ -124,7 +124,7 @@ class Command {
   Command& with(const std::string& name, const std::string& value);
   Command& in(const std::string& folder);
   Command& input(const std::string& text);
-  /// Descriptor `theirs` of the command is what `ours` is here.
+  /// The command gets our descriptor `ours` as its descriptor `theirs`.
   Command& give(int ours, int theirs);
   /// Descriptor 0, 1 or 2 is closed.
   Command& without(int theirs);
@@ -155,11 +155,11 @@ std::string test_program(const std::string& name);
 /// The first child of `pid`, or 0.
 pid_t first_child_of(pid_t pid);
 
-/// True if `pid` waits for a change of a file: a candidate for a lease in a directory that has
-/// found it busy.
+/// True if `pid` waits for a change of a file, as a candidate does that has found a lease in a
+/// directory busy.
 bool watches_a_file(pid_t pid);
 
-/// The state letter of /proc/PID/stat ('R', 'S', 'T', 'Z', ...), or 0 if there is no such process.
+/// The state letter of /proc/PID/stat ('R', 'S', 'T', 'Z', ...), or 0 if it does not exist.
 char state_of(pid_t pid);
 
 }  // namespace cluster_leader

@@ -9,13 +9,13 @@
 
 namespace cluster_leader {
 
-/// What tests of `elect` need: a server, and words for those who stand on it.
+/// What tests of `elect` need: a server and electors on it.
 class ElectTest : public CliTest {
  protected:
-  /// A ttl after which nothing comes that a test waits for, nor after its heartbeat.
+  /// A ttl whose end and whose heartbeat are too late for anything that a test waits for.
   static inline const std::string kLong = "600";
 
-  /// The options of somebody who stands for job-a on `node`.
+  /// The options of an elector for job-a on `node`.
   Words standing(const std::string& node, const std::string& ttl = kLong,
                  const Words& more = {}) const {
     return joined(on(server_, {"--key", Elector::kKey, "--node", node, "--ttl", ttl}), more);
@@ -31,8 +31,8 @@ class ElectTest : public CliTest {
     return words;
   }
 
-  /// A leader on web-1, and a follower on web-2 that has heard of it, each with one line to begin
-  /// with. False if they do not come to that.
+  /// A leader on web-1 and a follower on web-2 that follows it, each with one line so far. False if
+  /// it does not come to that.
   bool start_two(const std::string& ttl) {
     return start_two(Elector::command(standing("web-1", ttl)),
                      Elector::command(standing("web-2", ttl)));
@@ -47,22 +47,22 @@ class ElectTest : public CliTest {
     return follows;
   }
 
-  /// What both of them have said, for a test that has failed.
+  /// The output of both, for a test that has failed.
   std::string transcript() const { return leader_->transcript() + follower_->transcript(); }
 
-  /// What stands at a key on the server.
+  /// The value of a key on the server.
   std::string value(const std::string& key = Elector::kKey) const {
     return server_.text({"GET", key});
   }
 
-  /// Waits until leases were renewed so often from now on, all keys together.
+  /// Waits for so many further renewals, counted over all keys.
   void wait_for_renewals(int more) const {
-    // A renewal tells the server so twice: of the lease and of its record.
+    // A renewal is two commands: for the lease and for its record.
     const long long before = server_.calls("pexpire");
     EXPECT_TRUE(eventually([&] { return server_.calls("pexpire") >= before + 2 * more; }));
   }
 
-  /// Nothing is left of a process, but perhaps an entry that nobody has collected.
+  /// Whether a process is gone or a zombie.
   static bool is_gone(pid_t pid) { return state_of(pid) == '\0' || state_of(pid) == 'Z'; }
 
   GrownServer server_;

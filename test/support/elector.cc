@@ -20,7 +20,7 @@ T value_or(const Json& value, T null) {
   return value.is_null() ? null : value.get<T>();
 }
 
-/// From the moment at which somebody said that it led to that at which it said something else.
+/// From the time of a line that says "leader" to that of the next line with another state.
 struct Reign {
   std::int64_t token;
   std::int64_t begin_ms;
@@ -35,7 +35,7 @@ StateLine StateLine::parse(const std::string& text) {
   try {
     const Json object = Json::parse(text);
     const char* const names[] = {"time", "key", "state", "node", "holder", "token", "leader"};
-    if (object.size() != std::size(names)) ADD_FAILURE() << "not the members of a line: " << text;
+    if (object.size() != std::size(names)) ADD_FAILURE() << "unexpected members: " << text;
     line.time = object.at("time");
     line.key = object.at("key");
     line.state = object.at("state");
@@ -44,7 +44,7 @@ StateLine StateLine::parse(const std::string& text) {
     line.token = value_or<std::int64_t>(object.at("token"), 0);
     line.leader = value_or<std::string>(object.at("leader"), "");
     const std::set<std::string> states = {"leader", "follower", "none", "down"};
-    if (!states.contains(line.state)) ADD_FAILURE() << "no state of ours: " << text;
+    if (!states.contains(line.state)) ADD_FAILURE() << "unknown state: " << text;
     const bool somebody_leads = line.state == "leader" || line.state == "follower";
     EXPECT_EQ(somebody_leads, !line.holder.empty()) << text;
     EXPECT_EQ(somebody_leads, !line.leader.empty()) << text;
@@ -61,7 +61,7 @@ std::int64_t StateLine::at_ms() const {
   const int read =
       std::sscanf(time.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%3d%c", &fields.tm_year, &fields.tm_mon,
                   &fields.tm_mday, &fields.tm_hour, &fields.tm_min, &fields.tm_sec, &ms, &end);
-  if (read != 8 || end != 'Z') ADD_FAILURE() << "no time: " << time;
+  if (read != 8 || end != 'Z') ADD_FAILURE() << "not a time: " << time;
   fields.tm_year -= 1900;
   fields.tm_mon -= 1;
   return std::int64_t{::timegm(&fields)} * 1000 + ms;
@@ -115,7 +115,7 @@ StateLine Elector::last(const std::string& key) const {
   const auto found =
       std::find_if(all.rbegin(), all.rend(), [&](const auto& line) { return line.key == key; });
   if (found != all.rend()) return *found;
-  ADD_FAILURE() << "nothing was said of " << key;
+  ADD_FAILURE() << "no line about " << key;
   return {};
 }
 

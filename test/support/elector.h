@@ -11,9 +11,9 @@
 
 namespace cluster_leader {
 
-/// One line of `elect`, as a program that reads it understands it.
+/// One line of `elect`, as a program would read it.
 struct StateLine {
-  std::string text;  ///< without its end
+  std::string text;  ///< without the newline
   std::string time;
   std::string key;
   std::string state;
@@ -22,54 +22,53 @@ struct StateLine {
   std::int64_t token = 0;  ///< 0: null
   std::string leader;      ///< empty: null
 
-  /// A line that is no JSON, or has not exactly the members that the manual names, fails the test.
+  /// A line that is not JSON, or does not have exactly the members in the manual, fails the test.
   static StateLine parse(const std::string& text);
 
   /// `time` as milliseconds since 1970.
   std::int64_t at_ms() const;
 };
 
-/// `cluster-leader elect OPTION... [-- JOB...]`, and what it says on stdout. What stands there is
-/// looked at again and again; nothing of it is ever taken away.
+/// `cluster-leader elect OPTION... [-- JOB...]` and its lines on stdout, which can be read
+/// repeatedly.
 class Elector {
  public:
   using Words = std::vector<std::string>;
 
   explicit Elector(const Words& options, const Words& job = {});
-  /// For a caller that hands more to it than words.
+  /// For a caller that passes more than arguments.
   explicit Elector(const Command& command);
   static Command command(const Words& options, const Words& job = {});
 
   Process& process() { return process_; }
   void signal(int signo) const { process_.signal(signo); }
-  /// SIGTERM, and its end.
+  /// Sends SIGTERM and waits for its end.
   Ended stop();
 
   pid_t front() const { return process_.pid(); }
-  /// Its keeper, as soon as there is one.
+  /// The pid of its keeper, once that exists.
   pid_t keeper() const;
 
-  /// Only the last line counts from now on: a machine that is slow may have made more of them at
-  /// the start.
+  /// Ignores all lines before the last one: on a slow machine there may be several at the start.
   void forget();
 
-  /// All whole lines until now.
+  /// All complete lines so far.
   const std::vector<StateLine>& lines() const;
   /// The states of one key, in order.
   Words states(const std::string& key = kKey) const;
-  /// The last line of a key. REQUIRES: there is one, else the test fails.
+  /// The last line about a key. Without one, the test fails.
   StateLine last(const std::string& key = kKey) const;
-  /// How many keys are in this state now.
+  /// The number of keys in this state.
   int count(const std::string& state) const;
 
-  /// Waits until the last line of the key says `state`; false if it never does.
+  /// Waits until the last line about the key has `state`; false if it never does.
   bool is(const std::string& state, const std::string& key = kKey) const;
   /// Waits until the states of the key, from the first line on, are these; false if they never are.
   bool says(const Words& states, const std::string& key = kKey) const;
-  /// Waits until it says that it follows the lease of this holder.
+  /// Waits until it reports that it follows this holder.
   bool follows(const std::string& holder, const std::string& key = kKey) const;
 
-  /// What a failed test wants to know.
+  /// The output for a failed test.
   std::string transcript() const { return process_.out() + process_.err(); }
 
   static inline const std::string kKey = "job-a";
@@ -80,10 +79,10 @@ class Elector {
   mutable std::size_t read_ = 0;  ///< bytes of stdout that lines_ has
 };
 
-/// What is wrong with what several electors have said: two that led one key at the same time, or
-/// tokens that did not rise from lease to lease. Empty if nothing is. By the times of their lines:
-/// only for leases that nobody gave back, since a holder says that it leads no more when it hears
-/// that it has given its lease back, and another one may be faster with saying that it leads.
+/// What is wrong with the lines of several electors: two led one key at the same time, or the
+/// tokens did not rise from lease to lease. Empty if nothing is wrong. It compares the times of the
+/// lines, so it only works for leases that were not released: a holder reports that it no longer
+/// leads when its release is answered, and the next leader may report itself earlier.
 std::string fault_in(const std::vector<const Elector*>& electors,
                      const std::string& key = Elector::kKey);
 

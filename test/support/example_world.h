@@ -12,8 +12,8 @@
 
 namespace cluster_leader {
 
-/// What the examples want of a machine: a server, a folder of programs where they have
-/// /usr/local/bin, and a job in it whose runs are counted.
+/// What the examples need: a server, a folder of programs in place of /usr/local/bin, and a job in
+/// it whose runs are counted.
 class ExampleTest : public CliTest {
  protected:
   explicit ExampleTest(const Words& arguments_of_server = {}) : server_(arguments_of_server) {
@@ -25,7 +25,7 @@ class ExampleTest : public CliTest {
 
   std::string bin() const { return path("bin"); }
 
-  /// An example with what is here instead of what it names.
+  /// An example with this test's server and folder in place of those that it names.
   std::string here(const std::string& text) const {
     return replaced(text, "/usr/local/bin", bin());
   }
@@ -38,8 +38,8 @@ class ExampleTest : public CliTest {
         .in(folder_.path());
   }
 
-  /// Of the machines web-1 and web-2, one ran the job, the other one is a follower, and neither
-  /// said anything.
+  /// Of the machines web-1 and web-2, one ran the job, the other was a follower, and neither
+  /// printed anything.
   void expect_one_run(const Ended& one, const Ended& other) const {
     expect_silence(one);
     expect_silence(other);

@@ -12,7 +12,7 @@ namespace cluster_leader {
 
 namespace {
 
-/// What stands in `text` between each line that begins with `begin` and the next that is `end`.
+/// The parts of `text` between each line that begins with `begin` and the next line `end`.
 std::vector<std::string> blocks(const std::string& text, const std::string& begin,
                                 const std::string& end) {
   std::vector<std::string> found;
@@ -55,7 +55,7 @@ std::vector<std::string> manual_blocks() {
   std::string text = content_of(kManual);
   text.erase(text.find("\n.Sh LIMITS\n"));
   text.erase(0, text.find("\n.Sh EXAMPLES\n"));
-  // How mdoc writes a backslash.
+  // A backslash in mdoc.
   for (std::size_t at; (at = text.find("\\e")) != std::string::npos;) text.replace(at, 2, "\\");
   return blocks(text, ".Bd -literal", ".Ed");
 }
@@ -81,7 +81,7 @@ std::vector<std::string> plain_words(const std::string& line) {
 std::string value_of(const std::string& option, const std::vector<std::string>& words) {
   const auto at = std::find(words.begin(), words.end(), option);
   if (at == words.end() || at + 1 == words.end()) {
-    ADD_FAILURE() << "no " << option;
+    ADD_FAILURE() << "missing " << option;
     return {};
   }
   return *(at + 1);

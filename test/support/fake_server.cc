@@ -35,7 +35,7 @@ FakeServer::FakeServer(Play play)
 }
 
 FakeServer::~FakeServer() {
-  // Wakes accept(), which close() would not.
+  // Ends accept(), which close() would not do.
   ::shutdown(listener_.get(), SHUT_RDWR);
   thread_.join();
 }

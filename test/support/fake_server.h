@@ -11,8 +11,8 @@
 
 namespace cluster_leader {
 
-/// Something on a port of 127.0.0.1 that behaves as no real server can be made to. Each connection
-/// is given to `play`, one after the other, on a thread of its own; the descriptor is closed
+/// A server on a port of 127.0.0.1 that behaves as no real server can be made to. Each connection
+/// is passed to `play`, one after the other, on a separate thread; the descriptor is closed
 /// afterwards.
 class FakeServer {
  public:
@@ -26,8 +26,8 @@ class FakeServer {
   RedisLocation location() const;
   int connections() const { return connections_; }
 
-  /// A play that reads what comes first, then answers `bytes`: all at once, or byte by byte with a
-  /// pause after each; then waits until the other side closes.
+  /// A play that reads once, then answers with `bytes`, all at once or byte by byte with a pause
+  /// after each, and then waits until the other side closes.
   static Play answers(std::string bytes, bool byte_by_byte = false);
 
  private:

@@ -9,10 +9,10 @@
 
 namespace cluster_leader {
 
-/// A server that takes itself for an hour old, and so grants leases of any ttl at once: a test need
-/// not wait for it to grow up. Killed and started again it is as young as any other.
+/// A server that believes that it is an hour old and so grants leases of any ttl at once: a test need
+/// not wait until it is no longer young. Killed and started again, it is as young as any other.
 class GrownServer : public Server {
-  /// While it lives, what is started is made old (preload/old_server.cc).
+  /// During its lifetime, started servers are made old (preload/old_server.cc).
   struct Aging {
     Aging() { ::setenv("LD_PRELOAD", OLD_SERVER, 1); }
     ~Aging() { ::unsetenv("LD_PRELOAD"); }

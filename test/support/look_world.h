@@ -8,8 +8,8 @@
 
 namespace cluster_leader {
 
-/// What tests of check, status, release and doctor need: a place for leases, which is the test's
-/// parameter, "Redis" or "File"; and who holds one there.
+/// What tests of check, status, release and doctor need: a store, which is the test's parameter,
+/// "Redis" or "File", and a holder there.
 class LookTest : public CliTest, public ::testing::WithParamInterface<const char*> {
  protected:
   LookTest() {
@@ -20,7 +20,7 @@ class LookTest : public CliTest, public ::testing::WithParamInterface<const char
 
   Words here(const Words& more = {}) const { return server_ ? on(*server_, more) : on_file(more); }
 
-  /// `cluster-leader VERB OPTION...` on that place.
+  /// `cluster-leader VERB OPTION...` on that store.
   Command verb(const std::string& verb, const Words& options = {}) const {
     return Command(joined(joined({CLUSTER_LEADER_BINARY, verb}, here()), options));
   }

@@ -14,7 +14,7 @@ class ModelServer {
   static constexpr int kTtl = 6;   ///< of every lease, in ticks
   static constexpr int kHold = 3;  ///< how long a settlement with a hold keeps the key
 
-  /// Whom a parked key belongs to.
+  /// The owner of a parked key.
   enum class Node : char { kNone, kUs, kRival };
 
   struct Request {
@@ -32,21 +32,22 @@ class ModelServer {
 
   static ModelServer parked_for(Node node);
 
-  /// `now` is the server's wall clock, from which new tokens come: it only grows.
+  /// `now` is the server's wall clock, the source of new tokens; it must not go back.
   Reply execute(const Request& request, int now);
 
   void tick();
-  /// The lock vanishes, and the record stays.
+  /// The lock disappears, the record stays.
   void evict();
-  /// It goes down and comes back as it was in `saved`, and young.
+  /// Restarts with the state of `saved`, and young.
   void restart_from(const ModelServer& saved);
 
-  /// Whose lease it is; 0 or less: nobody's.
+  /// The holder; 0 or less: none.
   int lock() const { return lock_; }
   bool is_free() const { return lock_ == kFree; }
   int young_for() const { return young_for_; }
 
-  /// Calls `id(x)` and `token(x)` for every id and token in here, and appends the rest to `text`.
+  /// Calls `id(x)` and `token(x)` for every id and token of the state, and appends the rest to
+  /// `text`.
   template <typename OnId, typename OnToken>
   void encode(std::string& text, const OnId& id, const OnToken& token) const {
     id(lock_);
@@ -71,7 +72,7 @@ class ModelServer {
   int lock_ = kFree;
   Node parked_for_ = Node::kNone;
   int expires_in_ = 0;  ///< of the lock
-  int holder_ = 0;      ///< in the record; 0: there is none
+  int holder_ = 0;      ///< in the record; 0: no record
   int fence_ = 0;
   int until_in_ = kReleased;
   int young_for_ = 0;

@@ -11,8 +11,7 @@
 
 namespace cluster_leader {
 
-/// A store that has no server: it writes down what it is asked, one word for each call, and says
-/// what a test makes it say.
+/// A store without a server: it records each call as a word, and answers what a test sets.
 class RecordingStore : public Store {
  public:
   struct Asked {
@@ -23,10 +22,10 @@ class RecordingStore : public Store {
   std::vector<Asked> claims;
   std::vector<std::string> did;  ///< "acquire 0", "cancel 3", ...; not watch(), advance(), next()
   std::size_t looks = 0;         ///< calls of advance()
-  Time wake = kNever;            ///< what wake_at() says
+  Time wake = kNever;            ///< what wake_at() returns
 
-  /// What the next advance() finds: the answer to what is in flight, or to an earlier request, or a
-  /// notice.
+  /// What the next advance() returns: the answer to the request in flight or to an earlier one, or
+  /// a notice.
   void answers(std::size_t claim, Answer answer) {
     const auto& asked = claims[claim].in_flight;
     answers(claim, asked ? asked->attempt : 0, std::move(answer));
@@ -36,7 +35,7 @@ class RecordingStore : public Store {
   }
   void notices(std::size_t claim, Notice notice) { coming_.push_back({claim, std::move(notice)}); }
 
-  /// What was done since the last look.
+  /// The calls since the last time.
   std::vector<std::string> done() { return std::exchange(did, {}); }
 
   std::size_t add(Key key) override {

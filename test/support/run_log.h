@@ -6,7 +6,7 @@
 
 namespace cluster_leader {
 
-/// What several runs of the program job_exclusive have written into one log.
+/// What several runs of the program job_exclusive have written to one log.
 struct RunLog {
   struct Line {
     std::string what;  ///< "start", "end" or "OVERLAP"
@@ -19,8 +19,8 @@ struct RunLog {
   static RunLog read(const std::string& path);
 
   int count(const std::string& what) const;
-  /// What is wrong with it: two that were alive at once, tokens that did not rise from start to
-  /// start, or a line that cannot be read. Empty if nothing is.
+  /// What is wrong with it: two runs at the same time, tokens that did not rise from start to
+  /// start, or a line that cannot be parsed. Empty if nothing is wrong.
   std::string fault() const;
 };
 

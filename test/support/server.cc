@@ -50,7 +50,7 @@ Server::Server(const std::string& program, std::vector<std::string> arguments)
   char name[] = "/tmp/cluster-leader-test-XXXXXX";
   if (::mkdtemp(name) == nullptr) throw_errno("mkdtemp");
   folder_ = name;
-  // Another process may take the free port before the server does.
+  // Another process may bind the free port before the server does.
   for (int attempt = 0;; ++attempt) {
     port_ = free_port();
     try {
@@ -97,7 +97,7 @@ void Server::start() {
   const pid_t parent = ::getpid();
   pid_ = check_errno(::fork(), "fork");
   if (pid_ == 0) {
-    // A test that crashes must not leave its server behind.
+    // The server must not outlive a test that crashes.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(1);
     const int null = ::open("/dev/null", O_RDWR);
@@ -109,7 +109,7 @@ void Server::start() {
   }
   for (const Time end = BootClock::now() + 10s; BootClock::now() < end;) {
     try {
-      // One that is loading or wants a password is up as well.
+      // A server that is loading, or requires a password, is up as well.
       command({"PING"});
       return;
     } catch (const std::runtime_error&) {
@@ -170,7 +170,7 @@ void Server::grow_up(Duration ttl) const {
 
 void Server::pause() {
   check_errno(::kill(pid_, SIGSTOP), "kill");
-  // It has stopped once waitpid says so, not when the signal is sent.
+  // It has stopped when waitpid returns, not when the signal is sent.
   ::waitpid(pid_, nullptr, WUNTRACED);
 }
 

@@ -13,13 +13,13 @@
 
 namespace cluster_leader {
 
-/// A real redis-server or valkey-server in a folder of its own, on a free port and a Unix socket.
+/// A real redis-server or valkey-server in its own folder, on a free port and a Unix socket.
 /// Stopped, with its folder, by the destructor.
 class Server {
  public:
   /// Starts `program` with further arguments and waits until it answers. Throws std::runtime_error
-  /// if there is no such program or it does not come up: a missing server is a failure, never a
-  /// skip.
+  /// if the program is missing or the server does not come up: a missing server is a failure, never
+  /// a skip.
   explicit Server(const std::string& program, std::vector<std::string> arguments = {});
   ~Server();
   Server(const Server&) = delete;
@@ -29,17 +29,17 @@ class Server {
   const std::string& folder() const { return folder_; }
   std::string socket_path() const { return folder_ + "/s"; }
 
-  /// Where a store finds it.
+  /// The location for a store.
   RedisLocation tcp() const;
   RedisLocation unix_socket() const;
 
-  /// Runs one command and returns its reply; on a connection of its own, as the default user.
-  /// Throws std::runtime_error if there is no answer.
+  /// Runs one command over a new connection as the default user, and returns its reply.
+  /// Throws std::runtime_error without an answer.
   ReplyPtr command(std::initializer_list<std::string> words) const;
   /// The reply as text: strings as they are, integers in decimal, nil as "(nil)".
   std::string text(std::initializer_list<std::string> words) const;
   long long integer(std::initializer_list<std::string> words) const;
-  /// How often the server has been told a command, scripts' own commands included.
+  /// How often the server has executed a command, including those in scripts.
   long long calls(const std::string& command) const;
 
   /// Waits until an acquisition with this ttl is no longer refused because the server is young.

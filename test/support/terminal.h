@@ -10,8 +10,8 @@
 
 namespace cluster_leader {
 
-/// A person at a terminal: a program with a pseudo-terminal of its own, and what is typed and seen
-/// there. The destructor hangs up, and kills the program.
+/// A user at a terminal: a program with its own pseudo-terminal, and what is typed and shown there.
+/// The destructor closes the terminal and kills the program.
 class Terminal {
  public:
   explicit Terminal(const std::vector<std::string>& argv);
@@ -20,13 +20,13 @@ class Terminal {
   Terminal& operator=(const Terminal&) = delete;
 
   void type(const std::string& text) const;
-  /// Reads until `text` is seen behind what an earlier call has found. False if it never is.
+  /// Reads until `text` is shown after what an earlier call has found. False if it never is.
   bool sees(const std::string& text, Duration bound = kBound);
-  /// All that has been seen.
+  /// Everything that has been shown.
   const std::string& screen() const { return screen_; }
-  /// The process group that the keys are for.
+  /// The foreground process group.
   pid_t foreground_group() const;
-  /// Closes the terminal, as a window is closed.
+  /// Closes the terminal, as one closes a window.
   void hang_up() { terminal_.reset(); }
   pid_t pid() const { return pid_; }
 

@@ -1,6 +1,6 @@
-// Preloaded into a server: its time(2), by which it knows when it started, is an hour behind. So it
-// takes itself for a server that has been there for long and grants leases of any ttl at once. What
-// it tells the time of leases by is gettimeofday(2), which is right.
+// Preloaded into a server: its time(2), from which it takes its start, is an hour behind. So it seems to
+// have been up for long, and grants leases of any ttl at once. The time of leases comes from
+// gettimeofday(2), which is right.
 #include <sys/time.h>
 #include <time.h>
 

@@ -1,11 +1,11 @@
-// Plays the job that must never run twice at once, and proves it: while it or anything that it has
-// started is alive, it has the flock(2) on a file, which the kernel gives back at the very moment
-// of the last one's death. Another one that starts before that finds the file locked.
+// Plays a job that must never run twice at once, and checks it: while it or anything that it has
+// started is alive, it has the flock(2) on a file, which the kernel releases at the moment when the
+// last of them dies. Another one that starts before that finds the file locked.
 //
 // usage: job_exclusive LOG MILLISECONDS [BACKGROUND_MILLISECONDS]
 //   appends "start TOKEN PID NANOSECONDS" to LOG, and "end ..." after the time; "OVERLAP ..." in
 //   place of "start" if another one is alive. 0: until stdin ends. With the last argument it leaves
-//   a child behind, in a session of its own and deaf to SIGTERM, that would live so long.
+//   a child behind, in its own session and ignoring SIGTERM, that lives for that long.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
@@ -25,7 +25,7 @@ void append(const std::string& path, const char* what) {
                            std::to_string(::getpid()) + ' ' +
                            std::to_string(now.tv_sec * 1'000'000'000LL + now.tv_nsec) + '\n';
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  // One write, so that lines of several never mix.
+  // One write, so that lines of several processes never mix.
   if (::write(fd, line.data(), line.size()) < 0) ::_exit(3);
   ::close(fd);
 }

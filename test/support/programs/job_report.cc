@@ -1,4 +1,4 @@
-// Plays the job that tells what it was handed, so that a test can compare it with what the caller
+// Plays a job that reports what it inherited, so that a test can compare it with what the caller
 // had. usage: job_report FILE WHAT [ARG]...
 //   args     the ARGs, each with a NUL behind it
 //   environ  the environment, each variable with a NUL behind it
@@ -65,7 +65,7 @@ int main(int argc, char** argv) {
   if (argc < 3) return 64;
   const std::string what = argv[2];
   std::string report;
-  // Before the report is opened, which takes a descriptor itself.
+  // Before the report is opened, which uses a descriptor itself.
   if (what == "process") report = descriptors() + signals() + place();
   if (what == "args") {
     for (int i = 3; i < argc; ++i) (report += argv[i]) += '\0';

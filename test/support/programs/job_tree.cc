@@ -1,9 +1,8 @@
-// Plays a job that is hard to kill: a tree of processes, some in sessions of their own, some
-// orphaned by a double fork, all deaf to SIGTERM, SIGHUP and SIGINT. They live until they are
-// killed.
+// Plays a job that is hard to kill: a tree of processes, some in their own sessions, some orphaned
+// by a double fork, all ignoring SIGTERM, SIGHUP and SIGINT. They live until they are killed.
 //
 // usage: job_tree READY [WIDTH]
-//   creates the file READY when everything stands, with the number of processes in it.
+//   creates the file READY when all processes exist, with their number in it.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -25,7 +24,7 @@ int report = -1;
 
 void grow(int width) {
   for (int i = 0; i < width; ++i) {
-    // A plain child; one in a session of its own; an orphan; an orphan in a session of its own.
+    // A plain child; one in its own session; an orphan; an orphan in its own session.
     if (::fork() != 0) continue;
     if (i % 2 == 1) ::setsid();
     if (i % 4 >= 2 && ::fork() != 0) ::_exit(0);
@@ -48,7 +47,7 @@ int main(int argc, char** argv) {
   char byte = 0;
   while (::read(ends[0], &byte, 1) == 1) ++alive;
   const std::string ready = argv[1];
-  // Renamed into place, so that whoever sees it sees it whole.
+  // Renamed into place, so that a reader sees it complete.
   std::ofstream(ready + ".new") << alive + 1;
   ::rename((ready + ".new").c_str(), ready.c_str());
   for (;;) ::pause();

@@ -1,6 +1,6 @@
 // Plays the job in the tests of process/: builds trees of processes that are hard to kill, and
-// tells what it was given. On descriptor 200 it inherits the oracle, a pipe that every process of a
-// tree holds: a byte is written for each that has come up, and end of file means that all are dead.
+// reports what it inherited. Descriptor 200 is the oracle, a pipe that every process of a tree has:
+// each writes a byte when it has started, and end of file means that all are dead.
 
 #include <fcntl.h>
 #include <sched.h>
@@ -44,7 +44,7 @@ void set_all(void (*handler)(int)) {
   for (int signo = 1; signo <= kLastSignal; ++signo) ::signal(signo, handler);
 }
 
-/// What the word of a tree asks of each of its processes.
+/// What the traits of a tree say about each of its processes.
 void take_on(std::string_view trait) {
   if (trait == "deaf") set_all(SIG_IGN);
   if (trait == "setsid") check(::setsid() > 0, "setsid");
@@ -83,7 +83,7 @@ int leave(const Words& words) {
   return 3;
 }
 
-/// chain N TRAIT...: each is the child of the one before, N deep.
+/// chain N TRAIT...: N processes, each a child of the one before.
 int chain(const Words& words) {
   const Words traits(words.begin() + 1, words.end());
   for (int i = std::stoi(words[0]); i > 0; --i) {
@@ -93,7 +93,7 @@ int chain(const Words& words) {
   idle();
 }
 
-/// hop: never in one place: forks, leaves its session, lets its parent die, and again.
+/// hop: repeatedly forks, leaves its session and lets its parent die.
 int hop(const Words&) {
   say_born();
   for (;;) {
@@ -103,10 +103,10 @@ int hop(const Words&) {
   }
 }
 
-/// threads N: N threads that each have a child of their own.
+/// threads N: N threads that each have a child.
 int threads(const Words& words) {
   for (int i = std::stoi(words[0]); i > 0; --i) {
-    // Not std::thread: a thread of the kernel alone, since that is what forks. It never returns.
+    // Not std::thread: a thread that only the kernel knows, which forks. It never returns.
     constexpr size_t kStack = 65'536;
     char* stack = static_cast<char*>(std::malloc(kStack));
     const int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
@@ -121,7 +121,7 @@ int threads(const Words& words) {
   idle();
 }
 
-/// zombies N: N dead children that it never looks at.
+/// zombies N: N dead children that it never reaps.
 int zombies(const Words& words) {
   for (int i = std::stoi(words[0]); i > 0; --i) {
     if (::fork() == 0) std::_Exit(0);
@@ -130,7 +130,7 @@ int zombies(const Words& words) {
   idle();
 }
 
-/// storm: forks for as long as it is let, up to 100 alive.
+/// storm: forks without end, with up to 100 alive.
 int storm(const Words&) {
   say_born();
   for (int i = 0; i < 100; ++i) {
@@ -144,7 +144,7 @@ int storm(const Words&) {
   idle();
 }
 
-/// signals: its mask and dispositions, as the kernel has them.
+/// signals: its mask and dispositions, according to the kernel.
 int signals(const Words&) {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {
@@ -156,7 +156,7 @@ int signals(const Words&) {
   return 0;
 }
 
-/// catch: writes the number of each signal it gets, a line each, until the last of them all.
+/// catch: writes the number of each signal that it gets, one per line, until it gets the last one.
 int catch_all(const Words&) {
   const std::uint64_t all = ~std::uint64_t{0};
   ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, nullptr, sizeof all);
@@ -180,7 +180,8 @@ void write_down(const Words& signals) {
   say_born();
 }
 
-/// count SIGNAL...: writes the number of each that it gets as a byte on the oracle, and never ends.
+/// count SIGNAL...: writes the number of each of these that it gets as a byte to the oracle; never
+/// ends.
 int count(const Words& words) {
   write_down(words);
   idle();
@@ -197,7 +198,7 @@ int signal_around(const Words& words) {
   idle();
 }
 
-/// descriptors: the open ones, without those of the list that asks.
+/// descriptors: the open ones, except for that of the listing itself.
 int descriptors(const Words&) {
   std::string open;
   for (int fd = 0; fd < 1024; ++fd) {
@@ -207,7 +208,7 @@ int descriptors(const Words&) {
   return 0;
 }
 
-/// files: a line for each open descriptor with what it is, without that of the list that asks.
+/// files: a line for each open descriptor and its file, except for that of the listing itself.
 int files(const Words&) {
   std::string lines;
   for (int fd = 0; fd < 1024; ++fd) {
@@ -220,13 +221,13 @@ int files(const Words&) {
   return 0;
 }
 
-/// arguments ARG...: each with a NUL after it.
+/// arguments ARG...: each followed by a NUL.
 int arguments(const Words& words) {
   for (const std::string& word : words) std::fwrite(word.c_str(), 1, word.size() + 1, stdout);
   return 0;
 }
 
-/// length ARG: how long it is.
+/// length ARG: its length.
 int length(const Words& words) {
   std::printf("%zu", words[0].size());
   return 0;
@@ -240,13 +241,13 @@ int variable(const Words& words) {
 
 int exit_with(const Words& words) { return std::stoi(words[0]); }
 
-/// die SIGNAL: by it.
+/// die SIGNAL: dies of it.
 int die(const Words& words) {
   ::kill(::getpid(), std::stoi(words[0]));
   return 98;
 }
 
-/// echo: a line for each line.
+/// echo: writes each line that it reads.
 int echo(const Words&) {
   say_born();
   char c = 0;
@@ -260,7 +261,7 @@ int place(const Words&) {
   return 0;
 }
 
-/// owner: becomes the user that its file belongs to, which has the set-user-ID bit; says its pid.
+/// owner: becomes the owner of its file, which has the set-user-ID bit; writes its pid.
 int owner(const Words&) {
   const uid_t user = ::geteuid();
   check(::setresuid(user, user, user) == 0, "setresuid");
@@ -269,14 +270,14 @@ int owner(const Words&) {
   idle();
 }
 
-/// close-output: lets go of stdout and lives on.
+/// close-output: closes stdout and lives on.
 int close_output(const Words&) {
   ::close(1);
   say_born();
   idle();
 }
 
-/// setsid: as setsid(1) does: a group leader forks and ends, anybody else stays.
+/// setsid: like setsid(1): a group leader forks and ends, others continue.
 int setsid_then_exit(const Words&) {
   if (::getpgrp() == ::getpid()) {
     if (::fork() != 0) return 0;

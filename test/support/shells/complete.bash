@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Says what the completion in FILE offers for each LINE when the cursor is at its end: one candidate a
-# line, and then a line "end". The lines are typed, since only readline knows how bash divides them
-# into words.
+# Prints what the completion in FILE offers for each LINE with the cursor at its end: one candidate per
+# line, then a line "end". The lines are typed, since only readline knows how bash splits them into
+# words.
 #
 # usage: bash complete.bash FILE LINE...
 file=$1
@@ -19,7 +19,7 @@ SETTINGS
 cat >>"$settings" <<'SETTINGS'
 inside=0
 spy() {
-  # A command that is completed in a command line of ours may itself be ours.
+  # The command inside our own command line may itself be ours.
   inside=$((inside + 1))
   _cluster_leader "$@"
   inside=$((inside - 1))
@@ -31,6 +31,6 @@ spy() {
 complete -F spy cluster-leader
 SETTINGS
 
-# Tab, and ^U to begin anew.
+# Tab, then ^U to start over.
 for line; do printf '%s\t\025' "$line"; done | bash --rcfile "$settings" -i >/dev/null 2>&1
 cat "$said"

@@ -1,10 +1,10 @@
-# Says what the completion in FILE offers for each LINE when the cursor is at its end: one candidate a
-# line, and then a line "end".
+# Prints what the completion in FILE offers for each LINE with the cursor at its end: one candidate per
+# line, then a line "end".
 #
 # usage: fish --no-config complete.fish FILE LINE...
 source $argv[1]
 for line in $argv[2..-1]
-    # Behind a tab stands the description.
+    # A tab separates the description.
     complete -C $line | string replace -r '\t.*' ''
     echo end
 end

@@ -1,5 +1,5 @@
-# Says what the completion in FILE offers for each LINE when the cursor is at its end: one candidate a
-# line, and then a line "end". zsh completes only for somebody who types at a terminal.
+# Prints what the completion in FILE offers for each LINE with the cursor at its end: one candidate per
+# line, then a line "end". zsh completes only what is typed at a terminal.
 #
 # usage: zsh -f complete.zsh FILE LINE...
 zmodload zsh/zpty || exit
@@ -14,7 +14,7 @@ print -r -- '
   bindkey "^I" complete-word
   zstyle ":completion:*" menu no
   compadd() {
-    # With these options it only looks for what would be found.
+    # With these options it only collects the matches.
     if [[ " ${(j: :)@[1,(i)(-|--)]} " != *\ -(A|O|D)\ * ]]; then
       local -a found
       builtin compadd -A found "$@"

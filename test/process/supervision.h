@@ -35,9 +35,9 @@ using namespace std::chrono_literals;
 
 /// Long enough that only a bug reaches it.
 constexpr Duration kPatience = 20s;
-/// Out of the way of what a test passes on.
+/// Higher than the descriptors that a test passes on.
 constexpr int kOracle = 200;
-/// What the front exits with where the keeper had no last word.
+/// The front's exit status if the keeper had no last word.
 constexpr int kLostStatus = 79;
 
 inline std::vector<std::string> probe(std::vector<std::string> words) {
@@ -60,13 +60,13 @@ struct Pipe {
   UniqueFd write;
 };
 
-/// Reads `fd` to the next end of line, which is left out, or to its end.
+/// Reads `fd` up to the next end of line, which is left out, or to its end.
 inline std::string read_line(int fd) {
   std::string line;
   char c = 0;
-  pollfd wanted{fd, POLLIN, 0};
+  pollfd polled{fd, POLLIN, 0};
   const int patience = static_cast<int>(ceil_ms(kPatience));
-  while (::poll(&wanted, 1, patience) == 1 && ::read(fd, &c, 1) == 1 && c != '\n') line += c;
+  while (::poll(&polled, 1, patience) == 1 && ::read(fd, &c, 1) == 1 && c != '\n') line += c;
   return line;
 }
 
@@ -75,9 +75,9 @@ inline std::string read_all(int fd) {
   std::string all;
   std::array<char, 4096> buffer{};
   for (;;) {
-    pollfd wanted{fd, POLLIN, 0};
-    if (::poll(&wanted, 1, static_cast<int>(ceil_ms(kPatience))) != 1) {
-      ADD_FAILURE() << "it does not end; have " << all;
+    pollfd polled{fd, POLLIN, 0};
+    if (::poll(&polled, 1, static_cast<int>(ceil_ms(kPatience))) != 1) {
+      ADD_FAILURE() << "no end of file; got " << all;
       return all;
     }
     const ssize_t got = ::read(fd, buffer.data(), buffer.size());
@@ -86,7 +86,7 @@ inline std::string read_all(int fd) {
   }
 }
 
-/// Runs `body` in a process of its own; true if it says so.
+/// Runs `body` in its own process; returns its result.
 inline bool in_a_process(const std::function<bool()>& body) {
   const pid_t child = ::fork();
   if (child == 0) ::_exit(body() ? 0 : 1);
@@ -95,7 +95,7 @@ inline bool in_a_process(const std::function<bool()>& body) {
   return status == 0;
 }
 
-/// A folder that goes with the test.
+/// A folder that is removed after the test.
 struct Folder {
   Folder() {
     std::string name = testing::TempDir() + "cluster-leader-XXXXXX";
@@ -114,28 +114,28 @@ struct Folder {
   std::filesystem::path path;
 };
 
-/// How a test wants front, keeper and job to be.
+/// What a test configures about front, keeper and job.
 struct Plan {
   std::vector<std::string> argv;
   std::vector<std::string> environment = {"PATH=/usr/bin:/bin"};
-  Duration lease = 10s;  ///< the keeper promises so much, and renews it three times in that time
+  Duration lease =
+      10s;  ///< how far the keeper's deadline is ahead; it moves it three times in that time
   Duration grace = 50ms;
   enum class Terminal { kNone, kFrontLeads, kShell } terminal = Terminal::kNone;
-  /// With a terminal: the keeper leaves the session before it starts the job, and the front treats
-  /// the terminal as none of the job's.
+  /// With a terminal: the keeper leaves the session before it starts the job, and for the front the
+  /// job has no terminal.
   bool keeper_leaves = false;
-  bool first_process = false;  ///< the front is PID 1 of a namespace, and /proc is not its own
-  bool exhaust_descriptors = false;         ///< the keeper has none left after the start
-  std::function<void()> before = [] {};     ///< in the front, before it looks at what it was given
-  std::function<void()> in_keeper = [] {};  ///< in the keeper, before it starts the job
+  bool first_process = false;  ///< the front is PID 1 of a namespace, and /proc is not of that one
+  bool exhaust_descriptors = false;             ///< the keeper has none left after the start
+  std::function<void()> before = [] {};         ///< in the front, before it reads what it inherited
+  std::function<void()> in_keeper = [] {};      ///< in the keeper, before it starts the job
   std::function<void()> after_capture = [] {};  ///< in the front, when signals are events
-  /// What the front does besides; in its own process, so that a test sees nothing of it but what it
-  /// writes.
+  /// What else the front does. It runs in the front's process, so a test sees only what it writes.
   std::shared_ptr<FrontDuty> duty = std::make_shared<FrontDuty>();
   std::function<void(SignalReader&)> at_the_end = [](SignalReader&) {};  ///< in the front
 };
 
-/// What front, keeper and shell tell the test.
+/// A message of front, keeper or shell to the test.
 struct Note {
   enum Kind : int { kFront, kKeeper, kJob, kRenewed, kEnd, kShellSawStop, kShellSawExit };
   Kind kind{};
@@ -143,12 +143,12 @@ struct Note {
   int detail = 0;
 };
 
-/// A front with its keeper and its job, without any lease: the smallest caller of process/. The job
-/// holds the oracle, and is expected to write a byte into it for each process that has come up.
-class Stand {
+/// A front with its keeper and its job, without a lease: the smallest caller of process/. The job
+/// has the oracle, a pipe, and is expected to write a byte to it for each process that has started.
+class Supervision {
  public:
-  explicit Stand(Plan plan) : plan_(std::move(plan)) {
-    // A test that does not read its notes must not hold up the keeper.
+  explicit Supervision(Plan plan) : plan_(std::move(plan)) {
+    // A test that does not read its notes must not block the keeper.
     ::fcntl(notes_pipe_.write.get(), F_SETFL, O_NONBLOCK);
     if (plan_.terminal == Plan::Terminal::kNone) {
       start_piped();
@@ -158,16 +158,16 @@ class Stand {
     if (front_ == 0) front_ = wait_for(Note::kFront).value;
   }
 
-  ~Stand() {
-    // Both at once, as no test leaves them: what they had started dies of PDEATHSIG or is idle and
-    // loses its terminal; every test has seen its tree dead by then.
+  ~Supervision() {
+    // Only after a failed test: what the two had started dies of PDEATHSIG, or is idle and loses
+    // its terminal. Every other test has seen its tree dead by now.
     if (waited_) return;
     if (keeper_ > 0) ::kill(keeper_, SIGKILL);
     ::kill(child_, SIGKILL);
     ::waitpid(child_, nullptr, 0);
   }
-  Stand(const Stand&) = delete;
-  Stand& operator=(const Stand&) = delete;
+  Supervision(const Supervision&) = delete;
+  Supervision& operator=(const Supervision&) = delete;
 
   pid_t front() const { return front_; }
   pid_t keeper() { return keeper_ != 0 ? keeper_ : keeper_ = wait_for(Note::kKeeper).value; }
@@ -185,7 +185,7 @@ class Stand {
   }
 
   std::string all_output() { return read_some(output_.get(), std::string::npos); }
-  /// What the job's whole tree has said with the oracle.
+  /// What the job's whole tree has written to the oracle.
   std::string all_of_oracle() { return read_some(oracle_.get(), std::string::npos); }
 
   Note wait_for(Note::Kind kind) {
@@ -199,7 +199,7 @@ class Stand {
       }
       const std::string bytes = read_some(notes_pipe_.read.get(), sizeof(Note));
       if (bytes.size() != sizeof(Note)) {
-        ADD_FAILURE() << "nobody says note " << kind;
+        ADD_FAILURE() << "no note of kind " << kind;
         return {};
       }
       Note note;
@@ -211,9 +211,9 @@ class Stand {
   /// The wait(2) status of the front, or of the shell over it.
   int wait() {
     const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, child_, 0)));
-    pollfd wanted{pidfd.get(), POLLIN, 0};
-    EXPECT_EQ(::poll(&wanted, 1, static_cast<int>(ceil_ms(kPatience))), 1) << "it does not end";
-    if (wanted.revents == 0) return -1;
+    pollfd polled{pidfd.get(), POLLIN, 0};
+    EXPECT_EQ(::poll(&polled, 1, static_cast<int>(ceil_ms(kPatience))), 1) << "it does not end";
+    if (polled.revents == 0) return -1;
     int status = 0;
     EXPECT_EQ(::waitpid(child_, &status, 0), child_);
     waited_ = true;
@@ -228,7 +228,7 @@ class Stand {
     return {static_cast<JobStatus::Kind>(end.value), end.detail};
   }
 
-  /// As typed at the terminal.
+  /// Types `keys` at the terminal.
   void type(const std::string& keys) const {
     EXPECT_EQ(::write(terminal_.get(), keys.data(), keys.size()),
               static_cast<ssize_t>(keys.size()));
@@ -245,11 +245,11 @@ class Stand {
     const Time give_up = BootClock::now() + kPatience;
     timed_out_ = false;
     while (bytes.size() < count) {
-      pollfd wanted{fd, POLLIN, 0};
+      pollfd polled{fd, POLLIN, 0};
       const Duration left = std::max<Duration>(give_up - BootClock::now(), 0s);
-      if (::poll(&wanted, 1, static_cast<int>(ceil_ms(left))) <= 0) {
+      if (::poll(&polled, 1, static_cast<int>(ceil_ms(left))) <= 0) {
         timed_out_ = true;
-        ADD_FAILURE() << "waited in vain; have " << bytes.size() << " bytes";
+        ADD_FAILURE() << "timed out after " << bytes.size() << " bytes";
         break;
       }
       std::array<char, 4096> buffer{};
@@ -268,7 +268,7 @@ class Stand {
     child_ = ::fork();
     if (child_ == 0) {
       if (!plan_.first_process) ::setsid();
-      if (plan_.first_process) go_into_a_namespace();
+      if (plan_.first_process) enter_namespace();
       ::dup2(in.read.get(), 0);
       ::dup2(out.write.get(), 1);
       ::dup2(oracle.write.get(), kOracle);
@@ -303,7 +303,7 @@ class Stand {
     notes_pipe_.write.reset();
   }
 
-  void go_into_a_namespace() {
+  void enter_namespace() {
     if (::unshare(CLONE_NEWPID) != 0) ::_exit(98);
     const pid_t first = ::fork();
     if (first == 0) return;
@@ -313,7 +313,7 @@ class Stand {
     ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 97);
   }
 
-  /// What a shell with job control does for one job in the foreground.
+  /// Acts as a shell with job control for one job in the foreground.
   [[noreturn]] void be_the_shell() {
     commands_.write.reset();
     ::signal(SIGTTOU, SIG_IGN);
@@ -418,7 +418,7 @@ class Stand {
 
   void note(Note::Kind kind, int value, int detail = 0) const {
     const Note what{kind, value, detail};
-    // Nobody reads any more where the test has gone on.
+    // The test may no longer read.
     [[maybe_unused]] const ssize_t written = ::write(notes_pipe_.write.get(), &what, sizeof what);
   }
 
