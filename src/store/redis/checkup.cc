@@ -79,7 +79,7 @@ class Examination {
     if (result_.failure) return std::move(result_);
     result_.speaks_resp2 = caller_.login().speaks_resp2();
     result_.version = caller_.login().version();
-    result_.wrong_role = caller_.login().failure();
+    result_.wrong_role = caller_.login().wrong_role();
     read_facts();
     if (!result_.failure) read_clock();
     if (!result_.failure && !result_.wrong_role) {

@@ -118,7 +118,7 @@ std::optional<Failed> RedisLogin::begin(RedisConnection& connection) {
   return std::nullopt;
 }
 
-void RedisLogin::take(Purpose purpose, const redisReply& reply) {
+void RedisLogin::handle(Purpose purpose, const redisReply& reply) {
   --awaited_;
   const bool is_error = reply.type == REDIS_REPLY_ERROR;
   if (purpose == Purpose::kSelect) {
