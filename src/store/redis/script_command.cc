@@ -14,7 +14,7 @@ const Script& script_for(RequestKind kind) {
     case RequestKind::kRenew:
       return kRenewScript;
     case RequestKind::kSettle:
-      return kSettleScript;
+      return kFinishScript;
     case RequestKind::kRelease:
       break;
   }
