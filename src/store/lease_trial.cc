@@ -39,7 +39,9 @@ class Trial {
     }
     const std::string stage = store_.stage(claim_);
     store_.cancel(claim_);
-    return Failed{Trouble::kUnreachable, "no answer in time (" + stage + ")", true, {}};
+    return Failed{.trouble = Trouble::kUnreachable,
+                  .text = "no answer in time (" + stage + ")",
+                  .unknown = true};
   }
 
   /// How long the last answer took.
@@ -57,14 +59,14 @@ class Trial {
 std::optional<Failed> failure_in(const Answer& answer) {
   if (const auto* failed = std::get_if<Failed>(&answer)) return *failed;
   if (const auto* young = std::get_if<Young>(&answer)) {
-    return Failed{Trouble::kNotServing, describe(*young), false, young->rest};
+    return Failed{
+        .trouble = Trouble::kNotServing, .text = describe(*young), .retry_after = young->rest};
   }
   if (std::holds_alternative<Granted>(answer) || std::holds_alternative<Renewed>(answer) ||
       std::holds_alternative<Released>(answer)) {
     return std::nullopt;
   }
-  return Failed{
-      Trouble::kNotServing, "a key that is nobody else's was said to be taken", false, {}};
+  return Failed{Trouble::kNotServing, "a key that is nobody else's was said to be taken"};
 }
 
 bool is_silent(const std::optional<Failed>& failure) {

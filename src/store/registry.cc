@@ -30,8 +30,7 @@ std::variant<Evicted::Kind, Failed> judge(const LeaseView& view, const Eviction&
     case LeaseView::State::kDone:
       return Evicted::Kind::kNobodys;
     case LeaseView::State::kGarbage:
-      return Failed{
-          Trouble::kMisconfigured, view.fault + ", which is no lease to release", false, {}};
+      return Failed{Trouble::kMisconfigured, view.fault + ", which is no lease to release"};
     case LeaseView::State::kHeld:
     case LeaseView::State::kParked:
     case LeaseView::State::kResting:

@@ -181,7 +181,7 @@ Decision settle(const Request& request, const Asker& asker, const FileRecord* re
   return {Released{}, settled};
 }
 
-Failed misconfigured(const char* text) { return {Trouble::kMisconfigured, text, false, {}}; }
+Failed misconfigured(const char* text) { return {Trouble::kMisconfigured, text}; }
 
 }  // namespace
 

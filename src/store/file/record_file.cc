@@ -123,7 +123,7 @@ Failed refused(int error, const std::string& action) {
     default:
       break;
   }
-  return {trouble, "cannot " + action + ": " + std::generic_category().message(error), false, {}};
+  return {trouble, "cannot " + action + ": " + std::generic_category().message(error)};
 }
 
 Failed unknown_boot(const std::error_code& error) {
@@ -194,9 +194,7 @@ std::optional<Failed> RecordFile::open_folder(const std::string& directory, bool
   if (is_shared(folder_.get())) {
     return Failed{Trouble::kMisconfigured,
                   "the directory is on a file system that other machines may share, and file:// is "
-                  "for one machine; name a local directory, or a server",
-                  false,
-                  {}};
+                  "for one machine; name a local directory, or a server"};
   }
   struct stat info {};
   while (true) {
@@ -300,12 +298,9 @@ std::optional<Failed> RecordFile::replace(const std::string& text) const {
   }
   if (errno == EPERM && (mode_ & S_ISVTX) != 0) {
     give_up("replace " + name);
-    return Failed{Trouble::kDenied,
-                  "cannot replace " + name +
-                      ", which is another user's: several users need a "
-                      "directory without the sticky bit",
-                  false,
-                  {}};
+    return Failed{Trouble::kDenied, "cannot replace " + name +
+                                        ", which is another user's: several users need a "
+                                        "directory without the sticky bit"};
   }
   return give_up("replace " + name);
 }

@@ -96,9 +96,7 @@ bool are_equal(const FoundRecord& a, const FoundRecord& b) {
 std::optional<Failed> wait_for_others(const Key& key, Time deadline) {
   if (BootClock::now() >= deadline) {
     return Failed{Trouble::kUnreachable,
-                  "no answer in time (waiting for the lock of " + file_name_of(key) + ".lock)",
-                  false,
-                  {}};
+                  "no answer in time (waiting for the lock of " + file_name_of(key) + ".lock)"};
   }
   std::this_thread::sleep_for(milliseconds(1));
   return std::nullopt;

@@ -15,7 +15,7 @@ namespace {
 
 Failed failure_of(int error, bool is_unix) {
   const auto unreachable = [](std::string text) {
-    return Failed{Trouble::kUnreachable, std::move(text), false, {}};
+    return Failed{Trouble::kUnreachable, std::move(text)};
   };
   switch (error) {
     case ECONNREFUSED:
@@ -30,18 +30,14 @@ Failed failure_of(int error, bool is_unix) {
     case EACCES:
     case EPERM:
       if (is_unix) {
-        return {Trouble::kDenied,
-                "no permission to use the socket: check its mode and owner",
-                false,
-                {}};
+        return {Trouble::kDenied, "no permission to use the socket: check its mode and owner"};
       }
       return unreachable("a firewall of this machine forbids the connection");
     case EMFILE:
     case ENFILE:
     case ENOMEM:
     case ENOBUFS:
-      return {
-          Trouble::kExhausted, std::string("cannot connect: ") + std::strerror(error), false, {}};
+      return {Trouble::kExhausted, std::string("cannot connect: ") + std::strerror(error)};
     default:
       return unreachable(std::string("cannot connect: ") + std::strerror(error));
   }
@@ -66,9 +62,7 @@ Dialer::Dialer(const RedisLocation& location, Duration patience, Time now) : pat
       addresses_.push_back(*address);
     } else {
       failure_ = {Trouble::kMisconfigured,
-                  "the path of the socket is too long: 107 bytes is the most that Linux takes",
-                  false,
-                  {}};
+                  "the path of the socket is too long: 107 bytes is the most that Linux takes"};
     }
   } else if (auto address = numeric_address(location.host, location.port)) {
     addresses_.push_back(*address);

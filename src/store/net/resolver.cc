@@ -25,21 +25,13 @@ Failed failure_of(int status) {
     case ARES_ENODATA:
     case ARES_EBADNAME:
     case ARES_ENONAME:
-      return {Trouble::kUnreachable,
-              "this host name is not known: check --server or --host",
-              false,
-              {}};
+      return {Trouble::kUnreachable, "this host name is not known: check --server or --host"};
     case ARES_ENOMEM:
-      return {Trouble::kExhausted,
-              "this machine refused memory for looking up the host name",
-              false,
-              {}};
+      return {Trouble::kExhausted, "this machine refused memory for looking up the host name"};
     default:
-      return {Trouble::kUnreachable,
-              std::string("the host name could not be looked up (") + ares_strerror(status) +
-                  "): check the name servers of this machine",
-              false,
-              {}};
+      return {Trouble::kUnreachable, std::string("the host name could not be looked up (") +
+                                         ares_strerror(status) +
+                                         "): check the name servers of this machine"};
   }
 }
 

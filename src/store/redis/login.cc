@@ -22,7 +22,7 @@ using Purpose = RedisConnection::Purpose;
 constexpr std::size_t kLongestSecret = 16384;
 
 Failed unreadable(const std::string& path, Trouble trouble, const std::string& why) {
-  return {trouble, "cannot read the password file " + path + ": " + why, false, {}};
+  return {trouble, "cannot read the password file " + path + ": " + why};
 }
 
 /// The first line of a file, without its line break; without blocking, whatever kind of file it is.
@@ -143,9 +143,7 @@ Failed failure_of_fault(const RedisConnection& connection) {
   if (connection.fault() == RedisConnection::Fault::kExhausted) return refused_memory();
   if (connection.fault() == RedisConnection::Fault::kNotRedis) {
     return {Trouble::kMisconfigured,
-            "what answers there is not a Redis or Valkey server, or it wants TLS",
-            false,
-            {}};
+            "what answers there is not a Redis or Valkey server, or it wants TLS"};
   }
   const std::string_view text = connection.fault_text();
   Failed failure;
@@ -160,7 +158,7 @@ Failed failure_of_fault(const RedisConnection& connection) {
 }
 
 Failed refused_memory() {
-  return {Trouble::kExhausted, "this machine refused memory for the connection", false, {}};
+  return {Trouble::kExhausted, "this machine refused memory for the connection"};
 }
 
 }  // namespace cluster_leader

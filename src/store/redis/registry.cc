@@ -99,7 +99,7 @@ std::variant<std::vector<Key>, Failed> RedisRegistry::scan(const std::string& pr
     const Command command = {"SCAN", cursor, "MATCH", records_pattern(prefix), "COUNT", kScanCount};
     const Time now = BootClock::now();
     if (now > deadline - patience) {
-      return Failed{Trouble::kUnreachable, "looking through its keys takes too long", false, {}};
+      return Failed{Trouble::kUnreachable, "looking through its keys takes too long"};
     }
     auto answered = caller_.call(std::span(&command, 1), now + patience);
     if (auto* failed = std::get_if<Failed>(&answered)) return std::move(*failed);
@@ -191,7 +191,7 @@ std::variant<Evicted, Failed> RedisRegistry::evict(const Key& key, const Evictio
     if (verdict == "released") return Evicted{kind, std::move(seen.view)};
     if (verdict != "changed") return not_understood();
   }
-  return Failed{Trouble::kNotServing, "its holder changes all the time: try again", false, {}};
+  return Failed{Trouble::kNotServing, "its holder changes all the time: try again"};
 }
 
 }  // namespace cluster_leader

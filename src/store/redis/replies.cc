@@ -109,9 +109,7 @@ Failed missing_right(std::string_view error) {
   return {Trouble::kDenied,
           "the user's rights do not suffice: " + quoted(error) +
               " (needed: eval evalsha get set del pttl pexpire hset hmget hdel time info publish "
-              "subscribe select)",
-          false,
-          {}};
+              "subscribe select)"};
 }
 
 /// 100 to 250 ms, so that not all who wait for a server come back in the same instant.
@@ -184,54 +182,42 @@ Failed failure_of_request(std::string_view error) {
   if (is_missing_right(error)) return missing_right(without_frame(error));
   if (is_refusal_to_accept(error)) return failure_of_login(error);
   if (const ErrorMeaning* meaning = meaning_of(error_code(error))) {
-    Failed failed{meaning->trouble, meaning->text, false, {}};
+    Failed failed{meaning->trouble, meaning->text};
     if (meaning->code == "LOADING") failed.retry_after = pause_while_loading();
     return failed;
   }
-  return {Trouble::kMisconfigured,
-          "the server refused: " + quoted(without_frame(error)) +
-              " (is it Redis 6 or newer, or Valkey?)",
-          false,
-          {}};
+  return {Trouble::kMisconfigured, "the server refused: " + quoted(without_frame(error)) +
+                                       " (is it Redis 6 or newer, or Valkey?)"};
 }
 
 Failed not_understood() {
-  return {Trouble::kMisconfigured,
-          "the server gave an answer that makes no sense: is it Redis 6 or newer, or Valkey?",
-          true,
-          {}};
+  return {
+      .trouble = Trouble::kMisconfigured,
+      .text = "the server gave an answer that makes no sense: is it Redis 6 or newer, or Valkey?",
+      .unknown = true};
 }
 
 Failed failure_of_login(std::string_view error) {
   if (error.starts_with(kTooManyClients)) {
-    return {
-        Trouble::kNotServing, "the server has too many clients: raise its maxclients", false, {}};
+    return {Trouble::kNotServing, "the server has too many clients: raise its maxclients"};
   }
   const std::string_view code = error_code(error);
   if (code == "DENIED") {
     return {Trouble::kDenied,
-            "the server is in protected mode and serves only its own machine: give it a password",
-            false,
-            {}};
+            "the server is in protected mode and serves only its own machine: give it a password"};
   }
-  if (const ErrorMeaning* meaning = meaning_of(code))
-    return {meaning->trouble, meaning->text, false, {}};
+  if (const ErrorMeaning* meaning = meaning_of(code)) return {meaning->trouble, meaning->text};
   return {Trouble::kDenied,
-          "the server refused to log us in: check the user name and the password",
-          false,
-          {}};
+          "the server refused to log us in: check the user name and the password"};
 }
 
 Failed failure_of_select(std::string_view error, int db) {
   if (is_missing_right(error)) return missing_right(error);
   if (const ErrorMeaning* meaning = meaning_of(error_code(error))) {
-    return {meaning->trouble, meaning->text, false, {}};
+    return {meaning->trouble, meaning->text};
   }
-  return {Trouble::kMisconfigured,
-          "the server has no database " + std::to_string(db) +
-              ": choose a lower --db, or raise its `databases`",
-          false,
-          {}};
+  return {Trouble::kMisconfigured, "the server has no database " + std::to_string(db) +
+                                       ": choose a lower --db, or raise its `databases`"};
 }
 
 bool is_wrong_role(const redisReply& hello, Failed& failure) {
@@ -239,8 +225,7 @@ bool is_wrong_role(const redisReply& hello, Failed& failure) {
     const std::string_view name = text_at(hello, i);
     const std::string_view value = text_at(hello, i + 1);
     if (name == "mode" && value == "sentinel") {
-      failure = {
-          Trouble::kMisconfigured, "this is a Sentinel: name the server it watches", false, {}};
+      failure = {Trouble::kMisconfigured, "this is a Sentinel: name the server it watches"};
       return true;
     }
     // "master" is what every version says; a later one may say "primary".

@@ -75,11 +75,9 @@ void RedisStore::send(std::size_t claim, const Request& request, Time now) {
   entry.used = true;
   const auto number = static_cast<std::uint32_t>(claim);
   if (request.kind == RequestKind::kAcquire && entry.id_spent) {
-    finish(number, Failed{Trouble::kUnreachable,
-                          "an earlier attempt is still being taken back",
-                          false,
-                          {},
-                          true});
+    finish(number, Failed{.trouble = Trouble::kUnreachable,
+                          .text = "an earlier attempt is still being taken back",
+                          .id_spent = true});
   } else if (accepts_requests()) {
     append_request(number, By::kSha1);
   } else {
@@ -94,10 +92,9 @@ void RedisStore::cancel(std::size_t claim) {
   // A lookup goes on, for the others and for the next request.
   const auto stage = line_.stage();
   if (!waited || stage == RedisLine::Stage::kLookup || stage == RedisLine::Stage::kClosed) return;
-  close({Trouble::kUnreachable,
-         "the server was silent for too long, so that the connection was given up",
-         true,
-         {}});
+  close({.trouble = Trouble::kUnreachable,
+         .text = "the server was silent for too long, so that the connection was given up",
+         .unknown = true});
 }
 
 void RedisStore::abandon(std::size_t claim) {

@@ -472,7 +472,7 @@ Failed failure_as_nobody(const std::string& directory) {
   std::string text(1000, '\0');
   const ssize_t n = ::pread(out.get(), text.data(), text.size(), 0);
   text.resize(static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
-  return {static_cast<Trouble>(trouble), text, false, {}};
+  return {static_cast<Trouble>(trouble), text};
 }
 
 TEST_F(FileStoreTest, WhoMayNotWriteIsDenied) {
