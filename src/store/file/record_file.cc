@@ -140,11 +140,10 @@ std::string file_name_of(const Key& key) {
 }
 
 std::optional<Key> key_of_file_name(const std::string& name) {
-  constexpr std::size_t kLongestKey = 512;  // see Key
   std::string joined = name;
   std::erase(joined, '/');
   const auto bytes = percent_decode(joined);
-  if (!bytes || bytes->empty() || bytes->size() > kLongestKey) return std::nullopt;
+  if (!bytes || bytes->empty() || bytes->size() > kMaxKeyLength) return std::nullopt;
   Key key{*bytes};
   if (bytes->find('\0') != std::string::npos || file_name_of(key) != name) return std::nullopt;
   return key;
