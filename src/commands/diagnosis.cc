@@ -76,7 +76,7 @@ std::string advice_for_connecting(const Failed& failure) {
 
 // The connection.
 
-Finding name_of(const RedisCheckup& checkup, const RedisLocation& location) {
+Finding name_of(const RedisMeasurements& checkup, const RedisLocation& location) {
   if (!location.socket_path.empty()) return ok("name", "a Unix socket: nothing to look up");
   if (!checkup.times.lookup) {
     return failed("name", *checkup.failure, "check --server or --host, /etc/hosts and DNS");
@@ -92,7 +92,7 @@ Finding name_of(const RedisCheckup& checkup, const RedisLocation& location) {
                  "check the name servers in /etc/resolv.conf, or add the name to /etc/hosts");
 }
 
-Finding login_of(const RedisCheckup& checkup, const RedisLocation& location) {
+Finding login_of(const RedisMeasurements& checkup, const RedisLocation& location) {
   if (!checkup.times.login) {
     return failed("login", *checkup.failure, advice_for_connecting(*checkup.failure));
   }
@@ -120,7 +120,7 @@ std::string what_is_missed_without(const std::string& right) {
   return "who waits does not hear of a release";
 }
 
-Finding rights_of(const RedisCheckup& checkup, const RedisLocation& location) {
+Finding rights_of(const RedisMeasurements& checkup, const RedisLocation& location) {
   if (checkup.refusals.empty()) return ok("rights", "all that are needed");
   const std::string& user = location.credentials.user;
   Finding finding = warning("rights", "", "ACL SETUSER " + (user.empty() ? "default" : user));
@@ -157,7 +157,7 @@ Finding rights_of(const RedisCheckup& checkup, const RedisLocation& location) {
   return finding;
 }
 
-Finding version_of(const RedisCheckup& checkup) {
+Finding version_of(const RedisMeasurements& checkup) {
   const std::string version =
       checkup.facts && !checkup.facts->version.empty() ? checkup.facts->version : checkup.version;
   if (version.empty()) return unknown("version");
@@ -167,7 +167,7 @@ Finding version_of(const RedisCheckup& checkup) {
           Trouble::kMisconfigured};
 }
 
-Finding role_of(const RedisCheckup& checkup) {
+Finding role_of(const RedisMeasurements& checkup) {
   if (checkup.wrong_role) {
     return failed("role", *checkup.wrong_role, "name the primary with --server or --host");
   }
@@ -185,12 +185,12 @@ std::int64_t needed_age_s(const Timeline& timeline) {
   return std::chrono::ceil<seconds>(timeline.ttl).count() + 1;
 }
 
-bool is_young(const RedisCheckup& checkup, const Timeline& timeline) {
+bool is_young(const RedisMeasurements& checkup, const Timeline& timeline) {
   return checkup.facts && checkup.facts->uptime_s &&
          *checkup.facts->uptime_s < needed_age_s(timeline);
 }
 
-Finding uptime_of(const RedisCheckup& checkup, const Timeline& timeline) {
+Finding uptime_of(const RedisMeasurements& checkup, const Timeline& timeline) {
   if (!checkup.facts || !checkup.facts->uptime_s) return unknown("uptime");
   const std::int64_t uptime = *checkup.facts->uptime_s;
   const std::string age = short_duration(seconds(std::min(uptime, std::int64_t{1} << 32U)));
@@ -202,7 +202,7 @@ Finding uptime_of(const RedisCheckup& checkup, const Timeline& timeline) {
       "shorter --ttl shortens it");
 }
 
-Finding persistence_of(const RedisCheckup& checkup) {
+Finding persistence_of(const RedisMeasurements& checkup) {
   if (!checkup.facts || !checkup.facts->has_append_file) return unknown("persistence");
   if (*checkup.facts->has_append_file) {
     return ok("persistence",
@@ -223,7 +223,7 @@ Finding persistence_of(const RedisCheckup& checkup) {
       "appendonly yes, if you need those");
 }
 
-Finding eviction_of(const RedisCheckup& checkup) {
+Finding eviction_of(const RedisMeasurements& checkup) {
   if (!checkup.facts || checkup.facts->eviction.empty() || !checkup.facts->max_memory) {
     return unknown("eviction");
   }
@@ -237,7 +237,7 @@ Finding eviction_of(const RedisCheckup& checkup) {
                  "maxmemory-policy noeviction");
 }
 
-Finding replicas_of(const RedisCheckup& checkup) {
+Finding replicas_of(const RedisMeasurements& checkup) {
   if (!checkup.facts || !checkup.facts->replicas) return unknown("replicas");
   const std::int64_t replicas = *checkup.facts->replicas;
   const auto& good = checkup.facts->good_replicas;
@@ -254,7 +254,7 @@ Finding replicas_of(const RedisCheckup& checkup) {
                  "always lose the last lease");
 }
 
-Finding clock_of(const RedisCheckup& checkup) {
+Finding clock_of(const RedisMeasurements& checkup) {
   if (!checkup.clock_ahead) {
     return warning("clock", "not known: the server does not let us run TIME", "ACL SETUSER: +time");
   }
@@ -269,7 +269,7 @@ Finding clock_of(const RedisCheckup& checkup) {
 
 // The lease.
 
-Finding lease_of(const LeaseTrial& lease, bool is_young) {
+Finding lease_of(const LeaseProbe& lease, bool is_young) {
   if (lease.not_kept) return failed("lease", *lease.not_kept, advice_for(*lease.not_kept));
   if (!lease.not_granted) return ok("lease", "granted, renewed and released");
   if (is_young) return ok("lease", "renewed and released; none is granted yet");
@@ -312,7 +312,7 @@ Finding timing_of(const std::vector<Duration>& times, const Timeline& timeline) 
           Trouble::kMisconfigured};
 }
 
-void add_lease(std::vector<Finding>& findings, const std::optional<LeaseTrial>& lease,
+void add_lease(std::vector<Finding>& findings, const std::optional<LeaseProbe>& lease,
                bool is_young, const Timeline& timeline) {
   if (!lease) return;
   findings.push_back(lease_of(*lease, is_young));
@@ -340,7 +340,7 @@ Paint paint_of(Result result) {
 
 }  // namespace
 
-std::vector<Finding> diagnose(const RedisCheckup& checkup, const RedisLocation& location,
+std::vector<Finding> diagnose(const RedisMeasurements& checkup, const RedisLocation& location,
                               const Timeline& timeline) {
   std::vector<Finding> findings = {name_of(checkup, location)};
   if (findings.back().result == Result::kFailed) return findings;
@@ -372,7 +372,7 @@ std::vector<Finding> diagnose(const RedisCheckup& checkup, const RedisLocation& 
   return findings;
 }
 
-std::vector<Finding> diagnose(const FileCheckup& checkup, const Timeline& timeline) {
+std::vector<Finding> diagnose(const FileMeasurements& checkup, const Timeline& timeline) {
   if (!checkup.exists) {
     return {warning("directory", "does not exist, so that nothing was checked",
                     "make it (the first run would), and ask again")};
@@ -391,9 +391,9 @@ std::vector<Finding> diagnose(const FileCheckup& checkup, const Timeline& timeli
       checkup.no_lock ? Finding{"lock", Result::kFailed, "flock(2) fails: " + *checkup.no_lock,
                                 "name a directory on another file system", Trouble::kMisconfigured}
                       : ok("lock", "flock(2) keeps others out"));
-  findings.push_back(checkup.no_ear
+  findings.push_back(checkup.no_watch
                          ? warning("inotify",
-                                   *checkup.no_ear + ": who waits does not hear of a release",
+                                   *checkup.no_watch + ": who waits does not hear of a release",
                                    "raise fs.inotify.max_user_instances and max_user_watches")
                          : ok("inotify", "who waits hears of a release"));
   add_lease(findings, checkup.lease, false, timeline);

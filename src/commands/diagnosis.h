@@ -6,8 +6,8 @@
 
 #include "lease/answer.h"
 #include "lease/timeline.h"
-#include "store/checkup.h"
 #include "store/location.h"
+#include "store/measurements.h"
 
 namespace cluster_leader {
 
@@ -27,9 +27,9 @@ struct Finding {
 
 /// Judges what was measured, for leases of that timeline: a finding for each check that could be
 /// begun, in the order in which they build upon each other.
-std::vector<Finding> diagnose(const RedisCheckup& checkup, const RedisLocation& location,
+std::vector<Finding> diagnose(const RedisMeasurements& checkup, const RedisLocation& location,
                               const Timeline& timeline);
-std::vector<Finding> diagnose(const FileCheckup& checkup, const Timeline& timeline);
+std::vector<Finding> diagnose(const FileMeasurements& checkup, const Timeline& timeline);
 
 /// One line for each finding, for people.
 std::string report_of(const std::vector<Finding>& findings, bool coloured);

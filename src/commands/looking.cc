@@ -53,13 +53,13 @@ const char* state_name(State state) {
       return "held";
     case State::kParked:
       return "parked";
-    case State::kResting:
+    case State::kCoolingDown:
       return "resting";
     case State::kVanished:
       return "vanished";
     case State::kDone:
       return "done";
-    case State::kGarbage:
+    case State::kForeign:
       break;
   }
   return "garbage";
@@ -96,13 +96,13 @@ std::string sentence_about(const LeaseView& view) {
       return "is held by " + holder_of(view);
     case State::kParked:
       return "is parked for " + visible(view.node) + rest;
-    case State::kResting:
+    case State::kCoolingDown:
       return "is nobody's" + rest + " after the run of " + visible(view.node);
     case State::kVanished:
       return "has lost its lock, which " + holder_of(view) + " may set again" + rest;
     case State::kDone:
       return "has been run and is not repeated" + rest;
-    case State::kGarbage:
+    case State::kForeign:
       break;
   }
   return "is no lease: " + view.fault;

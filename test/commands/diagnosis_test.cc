@@ -14,14 +14,14 @@ using namespace std::chrono_literals;
 using Result = Finding::Result;
 using testing::HasSubstr;
 
-RedisCheckup healthy() {
-  RedisCheckup checkup;
+RedisMeasurements healthy() {
+  RedisMeasurements checkup;
   checkup.times = {1ms, 200us, 300us};
   checkup.version = "7.0.15";
   checkup.facts = ServerFacts{"7.0.15", "master", 86400, true, "noeviction", 0, 0, {}};
   checkup.append_fsync = "everysec";
   checkup.clock_ahead = 3ms;
-  checkup.lease = LeaseTrial{{}, {}, std::vector<Duration>(20, 500us)};
+  checkup.lease = LeaseProbe{{}, {}, std::vector<Duration>(20, 500us)};
   return checkup;
 }
 
@@ -59,7 +59,7 @@ class DiagnosisTest : public testing::Test {
     return names;
   }
 
-  RedisCheckup checkup_ = healthy();
+  RedisMeasurements checkup_ = healthy();
   RedisLocation location_ = redis();
   Timeline timeline_ = Timeline::of(10s);
 };
@@ -284,12 +284,14 @@ TEST_F(DiagnosisTest, TheStatusIsThatOfTheFirstFailure) {
 }
 
 TEST_F(DiagnosisTest, OfADirectory) {
-  const auto findings_of = [&](const FileCheckup& checkup) { return diagnose(checkup, timeline_); };
-  FileCheckup checkup;
-  checkup.lease = LeaseTrial{{}, {}, std::vector<Duration>(20, 10us)};
+  const auto findings_of = [&](const FileMeasurements& checkup) {
+    return diagnose(checkup, timeline_);
+  };
+  FileMeasurements checkup;
+  checkup.lease = LeaseProbe{{}, {}, std::vector<Duration>(20, 10us)};
   for (const Finding& finding : findings_of(checkup)) EXPECT_EQ(finding.result, Result::kOk);
   EXPECT_EQ(findings_of(checkup).size(), 7U);
-  checkup.no_ear = "No space left on device";
+  checkup.no_watch = "No space left on device";
   EXPECT_EQ(exit_status_of(findings_of(checkup)), 0);
   EXPECT_EQ(findings_of(checkup)[3].result, Result::kWarning);
   checkup.no_lock = "Function not implemented";

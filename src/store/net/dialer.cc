@@ -19,7 +19,7 @@ Failed failure_of(int error, bool is_unix) {
   };
   switch (error) {
     case ECONNREFUSED:
-      return unreachable("connection refused: nothing listens there; is the server running?");
+      return unreachable("connection refused: is the server running, and on this port?");
     case ENOENT:
       return unreachable("the socket does not exist; is the server running?");
     case ENETUNREACH:
@@ -32,7 +32,7 @@ Failed failure_of(int error, bool is_unix) {
       if (is_unix) {
         return {Trouble::kDenied, "no permission to use the socket: check its mode and owner"};
       }
-      return unreachable("a firewall of this machine forbids the connection");
+      return unreachable("a firewall on this machine blocks the connection");
     case EMFILE:
     case ENFILE:
     case ENOMEM:
@@ -62,7 +62,7 @@ Dialer::Dialer(const RedisLocation& location, Duration patience, Time now) : pat
       addresses_.push_back(*address);
     } else {
       failure_ = {Trouble::kMisconfigured,
-                  "the path of the socket is too long: 107 bytes is the most that Linux takes"};
+                  "the path of the socket is too long: Linux allows 107 bytes"};
     }
   } else if (auto address = numeric_address(location.host, location.port)) {
     addresses_.push_back(*address);
@@ -134,7 +134,7 @@ void Dialer::try_next_address(Time now) {
                              address.length) == 0;
       if (connected_ || errno == EINPROGRESS || errno == EINTR) {
         socket_ = std::move(fd);
-        // The caller decides how long the last one may take.
+        // The owner decides how long the last one may take.
         if (!connected_ && !addresses_.empty()) give_up_at_ = now + share;
         patience_ -= share;
         return;

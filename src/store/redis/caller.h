@@ -16,9 +16,9 @@
 
 namespace cluster_leader {
 
-/// Commands to one Redis or Valkey server, and their replies. Unlike a store it waits for them,
-/// but never beyond the deadline that it is given. It connects for the first of them and stays
-/// connected; if the connection has broken since, it connects again.
+/// Sends commands to one Redis or Valkey server and returns their replies. Unlike a store it waits
+/// for them, but never beyond the deadline that it is given. It connects for the first of them and
+/// stays connected; if the connection has broken since, it connects again.
 class RedisCaller {
  public:
   using Command = std::vector<std::string>;

@@ -67,7 +67,7 @@ class RedisLine {
   void stop_connecting();
 
   /// Ends the line once every command that was queued has been answered: it must not be used again,
-  /// for another server must be found or the password read anew. REQUIRES: the stage is kOpen.
+  /// for another server must be found or the password read again. REQUIRES: the stage is kOpen.
   void retire() { is_retired_ = true; }
 
   /// Closes the line at once, whatever it does. Returns the commands that had no reply, in the

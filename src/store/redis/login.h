@@ -52,7 +52,7 @@ class RedisLogin {
   const RedisLocation location_;
   const Role role_;
   bool speaks_resp2_ = false;  ///< the server is known not to understand HELLO
-  // Of this connection.
+  // About this connection.
   int awaited_ = 0;
   bool must_begin_again_ = false;
   std::optional<Failed> refusal_;
@@ -60,10 +60,10 @@ class RedisLogin {
   std::string version_;
 };
 
-/// Why `connection` has ended. REQUIRES: it has.
+/// Why `connection` has ended. REQUIRES: it has a fault().
 Failed failure_of_fault(const RedisConnection& connection);
 
-/// What to answer where there was no memory for a connection or a command.
+/// The failure if there is no memory for a connection or a command.
 Failed refused_memory();
 
 }  // namespace cluster_leader

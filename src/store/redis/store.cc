@@ -12,25 +12,25 @@ namespace cluster_leader {
 
 namespace {
 
-/// Of several claims, while nobody answers.
+/// Between attempts to connect, if there are several claims.
 constexpr Duration kPauseBetweenConnects = std::chrono::milliseconds(100);
 
-/// How long all addresses of a name may take together before the last one is left to the caller's
-/// patience: an attempt, which is at most a second and a sixth of the ttl.
+/// How long all addresses of a name may take together: one attempt, which is at most a second and
+/// at most a sixth of the ttl. The last address may take until the request is cancelled.
 Duration patience_of(const Candidate& candidate) {
   return std::min<Duration>(candidate.ttl / 6, std::chrono::seconds(1));
 }
 
-/// So many requests of a new connection make it worth while to send the text of their script with
-/// the first of them, rather than to hear from each that the server does not know it.
+/// With this many requests on a new connection, the first of each kind is sent with the text of its
+/// script, rather than having each of them refused because the server does not know it.
 constexpr std::size_t kManyRequests = 10;
 
-/// The holder id, which the claim has, is all that a release says.
+/// A release needs only the holder id, which is part of the claim.
 constexpr Request kReleaseRequest{.kind = RequestKind::kRelease, .token = {}};
 
 std::size_t hash_of(std::string_view holder) { return std::hash<std::string_view>()(holder); }
 
-/// Takes the number off the end of "HOLDER TOKEN"; 0 if there is none.
+/// Removes the number at the end of "HOLDER TOKEN" and returns it; 0 if there is none.
 Token split_token(std::string_view& holder) {
   const std::size_t space = holder.rfind(' ');
   if (space == holder.npos) return {};
@@ -76,7 +76,7 @@ void RedisStore::send(std::size_t claim, const Request& request, Time now) {
   const auto number = static_cast<std::uint32_t>(claim);
   if (request.kind == RequestKind::kAcquire && entry.id_spent) {
     finish(number, Failed{.trouble = Trouble::kUnreachable,
-                          .text = "an earlier attempt is still being taken back",
+                          .text = "an earlier attempt is still being released",
                           .id_spent = true});
   } else if (accepts_requests()) {
     append_request(number, By::kSha1);
@@ -93,7 +93,7 @@ void RedisStore::cancel(std::size_t claim) {
   const auto stage = line_.stage();
   if (!waited || stage == RedisLine::Stage::kLookup || stage == RedisLine::Stage::kClosed) return;
   close({.trouble = Trouble::kUnreachable,
-         .text = "the server was silent for too long, so that the connection was given up",
+         .text = "the server did not answer in time, so the connection was closed",
          .unknown = true});
 }
 
@@ -127,7 +127,7 @@ void RedisStore::watch(Poller& poller) {
 }
 
 Time RedisStore::wake_at() const {
-  // What was found without waiting; and watch() has work to do.
+  // There are events that needed no waiting; and watch() has work to do.
   if (!reports_.empty()) return Time::min();
   if (line_.stage() != RedisLine::Stage::kClosed) return line_.wake_at();
   return waiting_.empty() ? kNever : open_at_;
@@ -224,9 +224,9 @@ void RedisStore::handle_events() {
   }
 }
 
-/// What waits for the next connection makes it in watch().
+/// If a request waits for the next connection, watch() opens it.
 void RedisStore::handle(const RedisLine::Ended& ended) {
-  // Each claim has pauses of its own, which for thousands are no pause at all.
+  // Each claim pauses on its own, and thousands of them together would not pause at all.
   if (!line_.is_open() && claims_.size() > 1) open_at_ = now_ + kPauseBetweenConnects;
   close(ended.failure.value_or(Failed{}));
 }
@@ -334,7 +334,7 @@ void RedisStore::finish(std::uint32_t claim, Answer answer) {
   reports_.answer(claim, claims_[claim].request.attempt, std::move(answer));
 }
 
-/// What arrives for it from now on is not reported.
+/// Makes replies to it unreported from now on.
 void RedisStore::forget_request(Entry& entry) {
   entry.in_flight = false;
   entry.listening_on = 0;
@@ -355,8 +355,8 @@ void RedisStore::close(Failed failure) {
     failure.unknown = false;
     return fail_waiting(failure);
   }
-  // The connection would have reported what happens to these keys; so ask. Requests in flight get
-  // an answer instead.
+  // The connection would have reported changes of these keys, so they must ask. Those with a
+  // request in flight get an answer instead.
   for (std::uint32_t claim = 0; claim < claims_.size(); ++claim) {
     Entry& entry = claims_[claim];
     if (entry.listening_on != connection_number_ || entry.in_flight) continue;

@@ -1,5 +1,5 @@
-// The leases on a server as everybody may read and end them. What stands there is written by hand,
-// as the scripts' heads describe it, so that anything can stand there.
+// The leases on a server as anybody may read and release them. Their data is written by hand, as
+// the heads of the scripts describe it, so that it can be anything.
 #include "store/redis/registry.h"
 
 #include <gmock/gmock.h>
@@ -80,7 +80,7 @@ class RedisRegistryTest : public testing::Test {
     }
     return std::get<LeaseView>(looked);
   }
-  /// The same with those who wait.
+  /// The same with the waiting candidates.
   LeaseView show() {
     const auto shown = registry_.show(std::span(&key_, 1), 5s);
     const auto* listing = std::get_if<Listing>(&shown);
@@ -115,7 +115,7 @@ class RedisRegistryTest : public testing::Test {
   static Eviction web_2() { return {"web-2", "host-2", "web-2/boot:4026531836", false}; }
   static Eviction by_force() { return {"web-2", "host-2", "web-2/boot:4026531836", true}; }
 
-  /// What its holder's next renewal is told.
+  /// The answer to its holder's next renewal.
   std::string renew(const std::string& token = "1764") {
     const ReplyPtr reply =
         server().command({"EVAL", std::string(kRenewScript.text), "2", key_.value,
@@ -210,7 +210,7 @@ TYPED_TEST(RedisRegistryTest, AParkedKeyIsForItsIdentity) {
   // First nobody's, until the hold ends.
   this->set("hold_until", this->now(4s));
   view = this->look();
-  EXPECT_EQ(view.state, State::kResting);
+  EXPECT_EQ(view.state, State::kCoolingDown);
   EXPECT_LE(view.remaining, 4s);
   EXPECT_EQ(view.node, "web-1");
   // A record of another identity is not about it.
@@ -219,10 +219,10 @@ TYPED_TEST(RedisRegistryTest, AParkedKeyIsForItsIdentity) {
   EXPECT_EQ(this->look().identity, kIdentity);
 }
 
-TYPED_TEST(RedisRegistryTest, AKeyIsRestingForTheRestOfItsHold) {
+TYPED_TEST(RedisRegistryTest, AKeyCoolsDownForTheRestOfItsHold) {
   this->hold("held:" + kId);
   const LeaseView view = this->look();
-  EXPECT_EQ(view.state, State::kResting);
+  EXPECT_EQ(view.state, State::kCoolingDown);
   EXPECT_EQ(view.node, "web-1");
   EXPECT_EQ(view.host, "host-1");
   EXPECT_GT(view.remaining, 5s);
@@ -250,7 +250,7 @@ TYPED_TEST(RedisRegistryTest, ALockThatIsGoneBeforeItsLeaseEndsHasVanished) {
   EXPECT_EQ(this->look().remaining, 10s);
 }
 
-TYPED_TEST(RedisRegistryTest, AReleasedKeyIsFreeAndTellsOfTheLastLease) {
+TYPED_TEST(RedisRegistryTest, AReleasedKeyIsFreeAndShowsItsLastLease) {
   this->record();
   this->server().command({"HDEL", record_name(this->key_), "until"});
   const LeaseView view = this->look();
@@ -272,29 +272,29 @@ TYPED_TEST(RedisRegistryTest, AKeyThatMustNotRunAgainYetIsDone) {
   EXPECT_THAT(this->keys(), ElementsAre("job-a"));
 }
 
-TYPED_TEST(RedisRegistryTest, DataOfAnotherTypeIsToldAndLeftAlone) {
+TYPED_TEST(RedisRegistryTest, DataOfAnotherTypeIsReportedAndNotChanged) {
   this->server().command({"LPUSH", this->key_.value, "x"});
   LeaseView view = this->look();
-  EXPECT_EQ(view.state, State::kGarbage);
+  EXPECT_EQ(view.state, State::kForeign);
   EXPECT_THAT(view.fault, HasSubstr("key holds data of another type"));
   // With a record, it is listed.
   this->record();
   EXPECT_THAT(this->keys(), ElementsAre("job-a"));
-  EXPECT_EQ(this->list().views[0].state, State::kGarbage);
+  EXPECT_EQ(this->list().views[0].state, State::kForeign);
   const auto evicted = this->registry_.evict(this->key_, this->by_force(), 5s);
   ASSERT_TRUE(std::holds_alternative<Failed>(evicted));
   EXPECT_EQ(std::get<Failed>(evicted).trouble, Trouble::kMisconfigured);
   EXPECT_EQ(this->server().text({"TYPE", this->key_.value}), "list");
 }
 
-TYPED_TEST(RedisRegistryTest, ARecordThatIsNoRecordIsTold) {
+TYPED_TEST(RedisRegistryTest, ARecordOfAnotherTypeIsReported) {
   for (const auto& command :
        std::vector<std::vector<std::string>>{{"SET", "x"}, {"LPUSH", "x"}, {"SADD", "x"}}) {
     this->server().command({"FLUSHALL"});
     this->server().command({"SET", this->key_.value, kId});
     this->server().command({command[0], record_name(this->key_), command[1]});
     const LeaseView view = this->look();
-    EXPECT_EQ(view.state, State::kGarbage) << command[0];
+    EXPECT_EQ(view.state, State::kForeign) << command[0];
     EXPECT_EQ(view.holder.value, kId);
     EXPECT_EQ(view.node, "web-1");
     EXPECT_THAT(view.fault, HasSubstr("record is data of another type"));
@@ -302,7 +302,7 @@ TYPED_TEST(RedisRegistryTest, ARecordThatIsNoRecordIsTold) {
   }
 }
 
-TYPED_TEST(RedisRegistryTest, ARecordWhoseNumbersAreNoneIsTold) {
+TYPED_TEST(RedisRegistryTest, ARecordWithInvalidNumbersIsReported) {
   for (const std::string field :
        {"fence", "until", "ttl", "pid", "since", "hold_until", "once_until"}) {
     for (const auto& value :
@@ -311,7 +311,7 @@ TYPED_TEST(RedisRegistryTest, ARecordWhoseNumbersAreNoneIsTold) {
       this->server().command({"FLUSHALL"});
       this->set(field, value);
       LeaseView view = this->look();
-      EXPECT_EQ(view.state, State::kGarbage) << field << "=" << value;
+      EXPECT_EQ(view.state, State::kForeign) << field << "=" << value;
       EXPECT_THAT(view.fault, HasSubstr(field));
       EXPECT_THAT(this->keys(), ElementsAre("job-a"));
       // A lease is none the less for it.
@@ -324,18 +324,18 @@ TYPED_TEST(RedisRegistryTest, ARecordWhoseNumbersAreNoneIsTold) {
   }
 }
 
-TYPED_TEST(RedisRegistryTest, ValuesThatAreNoHolderAreTold) {
+TYPED_TEST(RedisRegistryTest, ValuesThatAreNoHolderAreReported) {
   this->server().command({"SET", this->key_.value, ""});
-  EXPECT_EQ(this->look().state, State::kGarbage);
+  EXPECT_EQ(this->look().state, State::kForeign);
   EXPECT_THAT(this->look().fault, HasSubstr("empty"));
   this->server().command({"SET", this->key_.value, std::string(3 << 20, 'x')});
   const LeaseView view = this->look();
-  EXPECT_EQ(view.state, State::kGarbage);
+  EXPECT_EQ(view.state, State::kForeign);
   EXPECT_THAT(view.fault, HasSubstr("3145728 bytes"));
   EXPECT_LT(view.holder.value.size(), 1025U);
 }
 
-TYPED_TEST(RedisRegistryTest, BytesThatAreNoTextAreHandedOnAsTheyAre) {
+TYPED_TEST(RedisRegistryTest, BytesThatAreNotTextAreNotChanged) {
   const std::string id = "caf\xe9\x1b[2J\n/0123456789abcdef0123456789abcdef";
   this->hold(id);
   this->set("holder", id);
@@ -351,7 +351,7 @@ TYPED_TEST(RedisRegistryTest, LongTextsAreCutOff) {
   EXPECT_EQ(this->look().command, std::string(1024, 'x'));
 }
 
-TYPED_TEST(RedisRegistryTest, WaitersAreThoseWhoListenButForTheHolder) {
+TYPED_TEST(RedisRegistryTest, WaitersAreTheSubscribersWithoutTheHolder) {
   this->hold();
   RedisCaller first(this->server().tcp());
   RedisCaller second(this->server().tcp());
@@ -366,7 +366,7 @@ TYPED_TEST(RedisRegistryTest, WaitersAreThoseWhoListenButForTheHolder) {
       second.call(std::span(&subscribe, 1), BootClock::now() + 5s)));
   EXPECT_EQ(this->show().waiters, 1);
   EXPECT_EQ(this->list().views[0].waiters, 1);
-  // Who had the key does not hold it any more.
+  // Its former holder does not hold it any more.
   this->server().command({"SET", this->key_.value, "held:" + kId});
   EXPECT_EQ(this->show().waiters, 2);
 }
@@ -428,7 +428,7 @@ TYPED_TEST(RedisRegistryTest, ListsTwoThousandKeysAmongManyOthersWithoutKeys) {
   EXPECT_EQ(this->server().calls("keys"), all_keys);
 }
 
-TYPED_TEST(RedisRegistryTest, EvictsWhatIsOurs) {
+TYPED_TEST(RedisRegistryTest, ReleasesItsOwnLease) {
   this->hold();
   this->set("once_until", "77");
   const Evicted evicted = this->evict(this->web_1());
@@ -444,7 +444,7 @@ TYPED_TEST(RedisRegistryTest, EvictsWhatIsOurs) {
   EXPECT_EQ(this->evict(this->web_1()).kind, Evicted::Kind::kNobodys);
 }
 
-TYPED_TEST(RedisRegistryTest, LeavesToOthersWhatIsTheirs) {
+TYPED_TEST(RedisRegistryTest, DoesNotReleaseAnothersLease) {
   this->hold();
   const Evicted evicted = this->evict(this->web_2());
   EXPECT_EQ(evicted.kind, Evicted::Kind::kOthers);
@@ -457,7 +457,7 @@ TYPED_TEST(RedisRegistryTest, LeavesToOthersWhatIsTheirs) {
   EXPECT_EQ(this->evict(this->web_1()).kind, Evicted::Kind::kReleased);
 }
 
-TYPED_TEST(RedisRegistryTest, ByForceEvictsWhoeverItIs) {
+TYPED_TEST(RedisRegistryTest, ForceReleasesAnyLease) {
   this->hold();
   EXPECT_EQ(this->evict(this->by_force()).before.node, "web-1");
   EXPECT_EQ(this->renew(), "lost");
@@ -469,7 +469,7 @@ TYPED_TEST(RedisRegistryTest, ByForceEvictsWhoeverItIs) {
   EXPECT_EQ(this->server().text({"GET", this->key_.value}), "(nil)");
 }
 
-TYPED_TEST(RedisRegistryTest, ParkedAndRestingKeysAreEndedByTheirNode) {
+TYPED_TEST(RedisRegistryTest, ParkedKeysAndKeysThatCoolDownAreReleasedByTheirNode) {
   this->hold("parked:" + kIdentity);
   this->set("hold_until", this->now(5s));
   EXPECT_EQ(this->evict(this->web_2()).kind, Evicted::Kind::kOthers);
@@ -482,7 +482,7 @@ TYPED_TEST(RedisRegistryTest, ParkedAndRestingKeysAreEndedByTheirNode) {
   EXPECT_EQ(this->look().state, State::kFree);
 }
 
-TYPED_TEST(RedisRegistryTest, ALeaseThatHasVanishedIsEndedToo) {
+TYPED_TEST(RedisRegistryTest, AVanishedLeaseIsReleasedToo) {
   this->record();
   EXPECT_EQ(this->evict(this->web_2()).kind, Evicted::Kind::kOthers);
   EXPECT_EQ(this->look().state, State::kVanished);
@@ -505,7 +505,7 @@ TYPED_TEST(RedisRegistryTest, AnEvictedHolderDoesNotComeBackThoughItsRecordWasLo
   EXPECT_EQ(this->renew(), "lost");
 }
 
-TYPED_TEST(RedisRegistryTest, OnlyTheLeaseThatWasSeenIsEvicted) {
+TYPED_TEST(RedisRegistryTest, OnlyTheInspectedLeaseIsReleased) {
   this->hold();
   const auto evict = [&](const std::string& value, const std::string& fence) {
     const ReplyPtr reply =
@@ -522,7 +522,7 @@ TYPED_TEST(RedisRegistryTest, OnlyTheLeaseThatWasSeenIsEvicted) {
   EXPECT_EQ(evict(kId, "1764"), "released");
 }
 
-TYPED_TEST(RedisRegistryTest, WhoListensIsToldOfAnEviction) {
+TYPED_TEST(RedisRegistryTest, SubscribersAreNotifiedOfAReleaseByHand) {
   this->hold();
   const auto listener = [&] {
     Dialer dialer(this->server().tcp(), 5s, BootClock::now());
@@ -540,14 +540,14 @@ TYPED_TEST(RedisRegistryTest, WhoListensIsToldOfAnEviction) {
   listener->flush();
   ASSERT_TRUE(eventually([&] { return this->show().waiters == 1; }));
   this->evict(this->web_1());
-  std::string heard;
+  std::string event;
   EXPECT_TRUE(eventually([&] {
     listener->read();
     while (const auto received = listener->receive()) {
-      if (received->reply->elements == 3) heard = text_of(*received->reply->element[2]);
+      if (received->reply->elements == 3) event = text_of(*received->reply->element[2]);
     }
-    return heard == "broken";
-  })) << heard;
+    return event == "broken";
+  })) << event;
 }
 
 TYPED_TEST(RedisRegistryTest, RightsThatOnlyPeopleNeedMayBeMissing) {
@@ -649,7 +649,7 @@ TYPED_TEST(RedisRegistryTest, ASilentServerFailsInTime) {
   EXPECT_EQ(this->look().state, State::kFree);
 }
 
-TYPED_TEST(RedisRegistryTest, AReplicaIsNoPlaceToLookAtLeases) {
+TYPED_TEST(RedisRegistryTest, AReplicaIsRefused) {
   Server replica(TypeParam::path());
   replica.command({"REPLICAOF", "127.0.0.1", std::to_string(this->server().port())});
   const auto looked = RedisRegistry(replica.tcp()).look(this->key_, 5s);
@@ -657,7 +657,7 @@ TYPED_TEST(RedisRegistryTest, AReplicaIsNoPlaceToLookAtLeases) {
   EXPECT_EQ(std::get<Failed>(looked).trouble, Trouble::kNotServing);
 }
 
-TYPED_TEST(RedisRegistryTest, AServerBeforeHelloIsSpokenToInItsOwnLanguage) {
+TYPED_TEST(RedisRegistryTest, AServerWithoutHelloIsUsedInResp2) {
   Server old(TypeParam::path(), {"--rename-command", "HELLO", "", "--requirepass", "s3cret"});
   RedisLocation location = old.tcp();
   location.credentials.password = "wrong";
@@ -762,7 +762,7 @@ TEST_F(HostileRegistryTest, AScanThatIsNoneOrNeverEndsIsAFailure) {
   EXPECT_LT(BootClock::now() - begin, 20s);
 }
 
-TEST_F(HostileRegistryTest, AServerThatAcceptsAndSaysNothingFailsInTime) {
+TEST_F(HostileRegistryTest, AServerThatAcceptsButStaysSilentFailsInTime) {
   FakeServer server([](int fd) {
     char buffer[1024];
     while (::recv(fd, buffer, sizeof buffer, 0) > 0) {
@@ -778,7 +778,7 @@ TEST_F(HostileRegistryTest, AServerThatAcceptsAndSaysNothingFailsInTime) {
   EXPECT_LT(took, 5s);
 }
 
-TEST_F(HostileRegistryTest, AServerThatGoesOnTalkingFailsInTimeToo) {
+TEST_F(HostileRegistryTest, AServerThatNeverStopsSendingFailsInTime) {
   FakeServer server([](int fd) {
     const std::string push = ">3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\ny\r\n";
     while (::send(fd, push.data(), push.size(), MSG_NOSIGNAL) > 0) {

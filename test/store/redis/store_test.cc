@@ -177,7 +177,7 @@ TYPED_TEST(RedisStoreTest, AnotherConnectionOfTheSameHolderGetsTheSameLease) {
   EXPECT_EQ(expect_granted(*open_at(this->server().tcp(), contender)).token, token);
 }
 
-TYPED_TEST(RedisStoreTest, TellsNobodyToAskAgainBecauseTheLeaseWasTaken) {
+TYPED_TEST(RedisStoreTest, AnAcquisitionIsNoHintToAskAgain) {
   auto a = this->open("a");
   auto b = this->open("b", true);
   expect_granted(*a);
@@ -249,7 +249,7 @@ TYPED_TEST(RedisStoreTest, TooFewReplicasAreNamed) {
   EXPECT_EQ(this->traces(), 0);
 }
 
-TYPED_TEST(RedisStoreTest, AReplicaIsNoPlaceForALease) {
+TYPED_TEST(RedisStoreTest, AReplicaKeepsNoLeases) {
   Server server(TypeParam::program());
   auto a = open_at(server.tcp(), make_contender(this->key_, "a"));
   expect_renewed(*a, Token{1});
@@ -265,7 +265,7 @@ TYPED_TEST(RedisStoreTest, AReplicaIsNoPlaceForALease) {
   EXPECT_EQ(expect_failed(*c).trouble, Trouble::kNotServing);
 }
 
-TYPED_TEST(RedisStoreTest, AYoungServerGivesNothingToNewcomers) {
+TYPED_TEST(RedisStoreTest, AYoungServerGrantsNothingToNewCandidates) {
   Server server(TypeParam::program());
   auto a = open_at(server.tcp(), make_contender(this->key_, "a", 2s));
   auto b = open_at(server.tcp(), make_contender(this->key_, "b", 2s));
@@ -285,7 +285,7 @@ TYPED_TEST(RedisStoreTest, AYoungServerGivesNothingToNewcomers) {
   expect_granted(*b);
 }
 
-TYPED_TEST(RedisStoreTest, AYoungServerGivesNobodyAKeyThatIsParked) {
+TYPED_TEST(RedisStoreTest, AYoungServerGrantsNobodyAParkedKey) {
   // It has come back from a snapshot that is older than the lease whose job still runs.
   Server server(TypeParam::program());
   Contender a = make_contender(this->key_, "a", 2s);
@@ -299,7 +299,7 @@ TYPED_TEST(RedisStoreTest, AYoungServerGivesNobodyAKeyThatIsParked) {
   expect_granted(*store);
 }
 
-TYPED_TEST(RedisStoreTest, WhoWasToldThatTheServerIsYoungHearsOfTheHolderThatComesBack) {
+TYPED_TEST(RedisStoreTest, ACandidateOnAYoungServerIsNotifiedOfTheHolderThatComesBack) {
   Server server(TypeParam::program());
   const Contender a = make_contender(this->key_, "a");
   auto holder = open_at(server.tcp(), a);
@@ -349,7 +349,7 @@ TYPED_TEST(RedisStoreTest, ALeaseSurvivesTheRestartOfAServerWithoutPersistence) 
   EXPECT_EQ(node_in(expect_busy(*b)), "a");
 }
 
-TYPED_TEST(RedisStoreTest, AClockThatWasPutBackDoesNotLockTheKeyForYears) {
+TYPED_TEST(RedisStoreTest, AClockThatWasSetBackDoesNotLockTheKeyForYears) {
   auto a = this->open("a");
   auto b = this->open("b");
   expect_granted(*a);
@@ -361,14 +361,14 @@ TYPED_TEST(RedisStoreTest, AClockThatWasPutBackDoesNotLockTheKeyForYears) {
   expect_granted(*b);
 }
 
-TYPED_TEST(RedisStoreTest, AWrongPasswordIsDeniedAndSaysNothingOfTheSecret) {
+TYPED_TEST(RedisStoreTest, AWrongPasswordIsDeniedAndNotShown) {
   Server server(TypeParam::program());
   server.command({"CONFIG", "SET", "requirepass", "right"});
   RedisLocation location = server.tcp();
   const Contender contender = make_contender(this->key_, "a");
   const Failed none = expect_failed(*open_at(location, contender));
   EXPECT_EQ(none.trouble, Trouble::kDenied);
-  EXPECT_THAT(none.text, HasSubstr("wants a password"));
+  EXPECT_THAT(none.text, HasSubstr("requires a password"));
   location.credentials.password = "s3cret";
   for (const bool listening : {false, true}) {
     const Failed wrong = expect_failed(*open_at(location, contender, listening));
@@ -407,7 +407,7 @@ TYPED_TEST(RedisStoreTest, ThePasswordFileIsReadForEveryConnection) {
   expect_renewed(*a, Token{1});
 }
 
-TYPED_TEST(RedisStoreTest, AWrongLoginLeavesNothingBehindWhereEverybodyMayEnter) {
+TYPED_TEST(RedisStoreTest, AWrongLoginLeavesNothingBehindOnAnOpenServer) {
   RedisLocation location = this->server().tcp();
   location.credentials.user = "nobody";
   location.credentials.password = "s3cret";
@@ -436,7 +436,7 @@ TYPED_TEST(RedisStoreTest, AMissingDatabaseLeavesNothingBehind) {
   }
 }
 
-TYPED_TEST(RedisStoreTest, AFailedLoginDoesNotTakeBackARenewal) {
+TYPED_TEST(RedisStoreTest, AFailedLoginDoesNotUndoARenewal) {
   Contender contender = make_contender(this->key_, "a");
   const Token token = expect_granted(*open_at(this->server().tcp(), contender)).token;
   RedisLocation location = this->server().tcp();
@@ -456,7 +456,7 @@ TYPED_TEST(RedisStoreTest, DatabasesAreKeptApart) {
   expect_granted(*this->open("b"));
 }
 
-TYPED_TEST(RedisStoreTest, DataOfAnotherTypeIsLeftAlone) {
+TYPED_TEST(RedisStoreTest, DataOfAnotherTypeIsNotChanged) {
   this->server().command({"LPUSH", this->key_.value, "x"});
   auto a = this->open("a");
   EXPECT_EQ(expect_failed(*a).trouble, Trouble::kMisconfigured);
@@ -495,13 +495,12 @@ TYPED_TEST(RedisStoreTest, AKeyInBracesIsNotTheKeyWithin) {
 }
 
 /// The rights that the manual asks for. Logging in needs none. `select` is for a database other
-/// than 0, `subscribe` and `publish` are for waking those who wait, who without them wake by the
-/// timer.
+/// than 0; `subscribe` and `publish` are for waking candidates, which otherwise wake by the timer.
 const std::vector<std::string> kRights = {"eval",    "evalsha", "get",   "set",  "del",  "pttl",
                                           "pexpire", "hset",    "hmget", "hdel", "time", "info"};
 const std::vector<std::string> kComforts = {"publish", "subscribe", "select"};
 
-TYPED_TEST(RedisStoreTest, TheManualsRightsSufficeAndNoneIsTooMuch) {
+TYPED_TEST(RedisStoreTest, TheManualsRightsAreEnoughAndNoneIsTooMany) {
   const Server& server = this->server();
   RedisLocation location = server.tcp();
   location.credentials.user = "least";
@@ -549,7 +548,7 @@ TYPED_TEST(RedisStoreTest, TheManualsRightsSufficeAndNoneIsTooMuch) {
   for (const std::string& right : kRights) {
     make_user(right);
     EXPECT_NE(life(0), "") << right << " is not needed";
-    // Redis 7.0 does not tell which right a script misses; then all are named.
+    // Redis 7.0 does not say which right a script lacks; then all are named.
     EXPECT_THAT(life(0), HasSubstr(right));
   }
   for (const std::string right : {"publish", "subscribe"}) {
@@ -596,7 +595,7 @@ TYPED_TEST(RedisStoreTest, AFrozenServerIsOnlySilentAndALargeRequestWaitsForRoom
   EXPECT_EQ(server.integer({"HSTRLEN", record_name(this->key_), "command"}), 20 << 20);
 }
 
-TYPED_TEST(RedisStoreTest, AReplyThatComesAfterCancelIsNeverTakenForTheNextOne) {
+TYPED_TEST(RedisStoreTest, AReplyAfterCancelIsNeverTheAnswerToTheNextRequest) {
   Server server(TypeParam::program());
   auto a = open_at(server.tcp(), make_contender(this->key_, "a"));
   expect_renewed(*a, Token{4});
@@ -625,7 +624,7 @@ TYPED_TEST(RedisStoreTest, AbandoningDuringAnAcquireReleasesWhatItMayGet) {
   }
 }
 
-TYPED_TEST(RedisStoreTest, ARedis5IsSpokenToInItsOwnLanguage) {
+TYPED_TEST(RedisStoreTest, ARedis5IsUsedInResp2) {
   // What HELLO is to Redis 5: an unknown command.
   Server server(TypeParam::program(), {"--rename-command", "HELLO", "", "--requirepass", "s3cret"});
   RedisLocation location = server.tcp();
@@ -646,7 +645,7 @@ TYPED_TEST(RedisStoreTest, ARedis5IsSpokenToInItsOwnLanguage) {
   }
 }
 
-TYPED_TEST(RedisStoreTest, ARedis5WithoutPasswordIsSpokenToInItsOwnLanguageToo) {
+TYPED_TEST(RedisStoreTest, ARedis5WithoutPasswordIsUsedInResp2) {
   Server server(TypeParam::program(), {"--rename-command", "HELLO", ""});
   server.grow_up(1s);
   for (const bool listening : {false, true}) {
@@ -675,10 +674,10 @@ FakeServer::Play grants_before_the_login(bool closes, std::atomic<bool>& release
   return [closes, &released_again](int fd) {
     char buffer[65536];
     const ssize_t got = ::recv(fd, buffer, sizeof buffer, 0);
-    const std::string_view heard(buffer, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-    const bool has_hello = heard.find("HELLO") < 20;
+    const std::string_view request(buffer, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    const bool has_hello = request.find("HELLO") < 20;
     std::string reply = has_hello ? "-ERR unknown command 'HELLO'\r\n" : "";
-    if (!has_hello && heard.find(kContender.claim.holder.value) != heard.npos) {
+    if (!has_hello && request.find(kContender.claim.holder.value) != request.npos) {
       released_again = true;
       reply = "*1\r\n$8\r\nreleased\r\n";
     }
@@ -693,7 +692,7 @@ TEST(RedisStoreFaultTest, AnIdWhoseReleaseMayBeOnItsWayAcquiresNothing) {
   std::atomic<bool> released_again = false;
   FakeServer server(grants_before_the_login(false, released_again));
   auto store = open_at(server.location(), kContender);
-  // Granted without a login, so that it is taken back, which is not answered.
+  // Granted without a login, so that it is released, which is not answered.
   EXPECT_FALSE(ask(*store, RequestKind::kAcquire, {}, 200ms));
   store->cancel();
   const Failed failed = expect_failed(*store);
@@ -702,7 +701,7 @@ TEST(RedisStoreFaultTest, AnIdWhoseReleaseMayBeOnItsWayAcquiresNothing) {
   EXPECT_EQ(server.connections(), 1);
   store->set_holder(fresh_holder("a"));
   expect_granted(*store);
-  EXPECT_TRUE(released_again) << "or the candidate waits for what it has taken itself";
+  EXPECT_TRUE(released_again) << "or the candidate waits for what it has acquired itself";
 }
 
 TEST(RedisStoreFaultTest, AConnectionThatEndsDuringAReleaseSaysThatTheIdIsSpent) {
@@ -717,7 +716,7 @@ TEST(RedisStoreFaultTest, AConnectionThatEndsDuringAReleaseSaysThatTheIdIsSpent)
   EXPECT_TRUE(released_again);
 }
 
-TEST(RedisStoreFaultTest, NothingListensThere) {
+TEST(RedisStoreFaultTest, ARefusedConnectionIsUnreachable) {
   RedisLocation location;
   location.host = "127.0.0.1";
   location.port = free_port();
@@ -729,7 +728,7 @@ TEST(RedisStoreFaultTest, NothingListensThere) {
   EXPECT_EQ(expect_failed(*open_at(location, kContender)).trouble, Trouble::kUnreachable);
 }
 
-TEST(RedisStoreFaultTest, AFailureThatIsThereAtOnceIsNotReportedAfterCancel) {
+TEST(RedisStoreFaultTest, AnImmediateFailureIsNotReportedAfterCancel) {
   RedisLocation location;
   location.socket_path = "/nowhere/at/all";
   auto store = open_at(location, kContender);
@@ -757,7 +756,7 @@ TEST(RedisStoreFaultTest, APortThatSpeaksHttpIsMisconfigured) {
   EXPECT_THAT(failed.text, HasSubstr("not a Redis"));
 }
 
-TEST(RedisStoreFaultTest, AMuteServerIsLeftByCancel) {
+TEST(RedisStoreFaultTest, CancelClosesTheConnectionToASilentServer) {
   FakeServer server(FakeServer::answers(""));
   auto store = open_at(server.location(), kContender);
   EXPECT_FALSE(ask(*store, RequestKind::kAcquire, {}, 100ms));
@@ -814,7 +813,7 @@ TEST(RedisStoreFaultTest, AServerWithTooManyClientsSaysSoAndHasDoneNothing) {
   EXPECT_FALSE(failed.unknown);
 }
 
-TEST(RedisStoreFaultTest, ASentinelIsNoServerOfLeases) {
+TEST(RedisStoreFaultTest, ASentinelIsMisconfigured) {
   FakeServer server(FakeServer::answers(
       "%1\r\n$4\r\nmode\r\n$8\r\nsentinel\r\n-ERR unknown command 'EVALSHA'\r\n"));
   const Failed failed = expect_failed(*open_at(server.location(), kContender));

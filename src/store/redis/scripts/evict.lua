@@ -1,4 +1,4 @@
--- Ends a lease for an administrator, whoever holds it, if it is still the lease that was inspected.
+-- Ends a lease for an administrator, even that of another holder, if it is still the one inspected.
 --
 -- KEYS: lock, record.  ARGV: value of the lock and fence of the record as inspect.lua returned them
 -- ('': there was none), events channel.

@@ -1,4 +1,4 @@
--- Ends a lease, if it is the holder's own, and wakes those who wait for it.
+-- Ends a lease, if it is the holder's own, and wakes waiting candidates.
 --
 -- KEYS: lock, record.  ARGV: holder id, events channel.
 -- Answers: {'released'}: nothing of this holder is left.

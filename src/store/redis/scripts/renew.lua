@@ -34,7 +34,7 @@ if value then
   redis.call('PEXPIRE', lock, ttl)
 else
   redis.call('SET', lock, id, 'PX', ttl)
-  -- Candidates that were told that the server is young wait only for this.
+  -- Candidates that got `young` wait only for this.
   local channel = 'cluster-leader:events:' .. string.sub(record, #'cluster-leader:record:' + 1)
   redis.pcall('PUBLISH', channel, 'acquired ' .. id .. ' ' .. whole(token))
 end
