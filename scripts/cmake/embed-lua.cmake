@@ -1,7 +1,27 @@
-# cmake -P embed-lua.cmake OUTPUT SCRIPT.lua... writes a C++ header with the text of each script and
-# its SHA-1, which is what EVALSHA wants. foo_bar.lua becomes kFooBarScript.
+# cmake -P embed-lua.cmake OUTPUT PRELUDE.lua SCRIPT.lua... writes a C++ header with the text of each
+# script, the prelude in front, and the SHA-1 of both, for EVALSHA. foo_bar.lua becomes kFooBarScript.
+# Lines that are only a comment are left out: scripts are sent as text, thousands of times when
+# thousands of leases are released.
 
 set(output ${CMAKE_ARGV3})
+
+# The code in a file. It must reach the server exactly as it is hashed: rejects what a raw string
+# literal might change.
+function(read_lua file variable)
+  file(READ ${file} text)
+  file(SHA1 ${file} sha1)
+  string(SHA1 embedded_sha1 "${text}")
+  string(FIND "${text}" ")lua\"" delimiter)
+  string(FIND "${text}" "\r" carriage_return)
+  if(NOT sha1 STREQUAL embedded_sha1 OR NOT delimiter EQUAL -1 OR NOT carriage_return EQUAL -1)
+    message(FATAL_ERROR "${file}: cannot be embedded; it contains a NUL, a carriage return or )lua\"")
+  endif()
+  string(REGEX REPLACE "\n *--[^\n]*" "" text "\n${text}")
+  string(REGEX REPLACE "\n\n+" "\n" text "${text}")
+  set(${variable} "${text}" PARENT_SCOPE)
+endfunction()
+
+read_lua(${CMAKE_ARGV4} prelude)
 set(header "// Generated from src/store/redis/scripts/*.lua when the project is built.
 #pragma once
 
@@ -17,21 +37,14 @@ struct Script {
 ")
 
 math(EXPR last "${CMAKE_ARGC} - 1")
-foreach(index RANGE 4 ${last})
+foreach(index RANGE 5 ${last})
   if(index GREATER last)
     break()
   endif()
   set(file ${CMAKE_ARGV${index}})
-  file(READ ${file} text)
-  file(SHA1 ${file} sha1)
-  # The text must reach the server exactly as it was hashed: reject what a raw string literal might
-  # change.
-  string(SHA1 embedded_sha1 "${text}")
-  string(FIND "${text}" ")lua\"" delimiter)
-  string(FIND "${text}" "\r" carriage_return)
-  if(NOT sha1 STREQUAL embedded_sha1 OR NOT delimiter EQUAL -1 OR NOT carriage_return EQUAL -1)
-    message(FATAL_ERROR "${file}: cannot be embedded; it contains a NUL, a carriage return or )lua\"")
-  endif()
+  read_lua(${file} text)
+  string(PREPEND text "${prelude}")
+  string(SHA1 sha1 "${text}")
   get_filename_component(name ${file} NAME_WE)
   string(REGEX REPLACE "[^a-z0-9]+" ";" words "${name}")
   set(identifier "")

@@ -83,7 +83,7 @@ int check(const Options& options) {
     return exit_status_of(failed->trouble);
   }
   const auto& view = std::get<LeaseView>(looked);
-  if (view.state == State::kGarbage) {
+  if (view.state == State::kForeign) {
     reporter.error(where + ": " + view.fault + ": choose another --key or --prefix");
     return kExitConfig;
   }

@@ -73,15 +73,15 @@ std::string advice_for_connecting(const Failed& failure) {
 
 // The connection.
 
-Finding name_of(const RedisCheckup& checkup, const RedisLocation& location) {
+Finding name_of(const RedisMeasurements& measured, const RedisLocation& location) {
   if (!location.socket_path.empty()) return ok("name", "a Unix socket: nothing to look up");
-  if (!checkup.times.lookup) {
-    return failed("name", *checkup.failure, "check --server or --host, /etc/hosts and DNS");
+  if (!measured.times.lookup) {
+    return failed("name", *measured.failure, "check --server or --host, /etc/hosts and DNS");
   }
-  if (checkup.is_address) {
+  if (measured.is_address) {
     return ok("name", location.host + " is an address: nothing to look up");
   }
-  const Duration took = *checkup.times.lookup;
+  const Duration took = *measured.times.lookup;
   const std::string detail = location.host + " in " + in_ms(took);
   // Slower means that a name server was asked again, since a DNS packet was lost.
   if (took < milliseconds(250)) return ok("name", detail);
@@ -89,19 +89,19 @@ Finding name_of(const RedisCheckup& checkup, const RedisLocation& location) {
                  "check the name servers in /etc/resolv.conf, or add the name to /etc/hosts");
 }
 
-Finding login_of(const RedisCheckup& checkup, const RedisLocation& location) {
-  if (!checkup.times.login) {
-    return failed("login", *checkup.failure, advice_for_connecting(*checkup.failure));
+Finding login_of(const RedisMeasurements& measured, const RedisLocation& location) {
+  if (!measured.times.login) {
+    return failed("login", *measured.failure, advice_for_connecting(*measured.failure));
   }
   const Credentials& credentials = location.credentials;
   const bool has_password = !credentials.password.empty() || !credentials.password_file.empty();
-  std::string detail = in_ms(*checkup.times.login);
+  std::string detail = in_ms(*measured.times.login);
   if (!credentials.user.empty()) {
     detail += ", as " + credentials.user;
   } else {
     detail += has_password ? ", with a password" : ", without a password";
   }
-  if (checkup.speaks_resp2) detail += ", with RESP2";
+  if (measured.speaks_resp2) detail += ", with RESP2";
   return ok("login", detail);
 }
 
@@ -117,8 +117,8 @@ std::string what_is_missed_without(const std::string& right) {
   return "a waiting candidate is not woken by a release";
 }
 
-Finding rights_of(const RedisCheckup& checkup, const RedisLocation& location) {
-  if (checkup.refusals.empty()) return ok("rights", "sufficient");
+Finding rights_of(const RedisMeasurements& measured, const RedisLocation& location) {
+  if (measured.refusals.empty()) return ok("rights", "sufficient");
   const std::string& user = location.credentials.user;
   Finding finding = warning("rights", "", "ACL SETUSER " + (user.empty() ? "default" : user));
   bool wants_keys = false;
@@ -126,7 +126,7 @@ Finding rights_of(const RedisCheckup& checkup, const RedisLocation& location) {
   const auto add = [&](const std::string& text) {
     finding.detail += (finding.detail.empty() ? "" : "; ") + text;
   };
-  for (const Refusal& refusal : checkup.refusals) {
+  for (const Refusal& refusal : measured.refusals) {
     switch (refusal.cause) {
       case Refusal::Cause::kCommand:
         if (is_needed(refusal.right)) finding.result = Result::kFailed;
@@ -154,9 +154,10 @@ Finding rights_of(const RedisCheckup& checkup, const RedisLocation& location) {
   return finding;
 }
 
-Finding version_of(const RedisCheckup& checkup) {
-  const std::string version =
-      checkup.facts && !checkup.facts->version.empty() ? checkup.facts->version : checkup.version;
+Finding version_of(const RedisMeasurements& measured) {
+  const std::string version = measured.facts && !measured.facts->version.empty()
+                                  ? measured.facts->version
+                                  : measured.version;
   if (version.empty()) return unknown("version");
   constexpr int kOldest = 6;
   if (std::atoi(version.c_str()) >= kOldest) return ok("version", version);
@@ -164,16 +165,16 @@ Finding version_of(const RedisCheckup& checkup) {
           Trouble::kMisconfigured};
 }
 
-Finding role_of(const RedisCheckup& checkup) {
-  if (checkup.wrong_role) {
-    return failed("role", *checkup.wrong_role, "use the primary's address (--server or --host)");
+Finding role_of(const RedisMeasurements& measured) {
+  if (measured.wrong_role) {
+    return failed("role", *measured.wrong_role, "use the primary's address (--server or --host)");
   }
-  if (checkup.facts && checkup.facts->role == "slave") {
+  if (measured.facts && measured.facts->role == "slave") {
     return {"role", Result::kFailed, "this server is a read-only replica",
             "use the primary's address (--server or --host)", Trouble::kNotServing};
   }
   // With RESP3, a server names its role in the reply to HELLO.
-  if (!checkup.facts && checkup.speaks_resp2) return unknown("role");
+  if (!measured.facts && measured.speaks_resp2) return unknown("role");
   return ok("role", "primary");
 }
 
@@ -182,16 +183,16 @@ std::int64_t needed_age_s(const Timeline& timeline) {
   return std::chrono::ceil<seconds>(timeline.ttl).count() + 1;
 }
 
-bool is_young(const RedisCheckup& checkup, const Timeline& timeline) {
-  return checkup.facts && checkup.facts->uptime_s &&
-         *checkup.facts->uptime_s < needed_age_s(timeline);
+bool is_young(const RedisMeasurements& measured, const Timeline& timeline) {
+  return measured.facts && measured.facts->uptime_s &&
+         *measured.facts->uptime_s < needed_age_s(timeline);
 }
 
-Finding uptime_of(const RedisCheckup& checkup, const Timeline& timeline) {
-  if (!checkup.facts || !checkup.facts->uptime_s) return unknown("uptime");
-  const std::int64_t uptime = *checkup.facts->uptime_s;
+Finding uptime_of(const RedisMeasurements& measured, const Timeline& timeline) {
+  if (!measured.facts || !measured.facts->uptime_s) return unknown("uptime");
+  const std::int64_t uptime = *measured.facts->uptime_s;
   const std::string age = short_duration(seconds(std::min(uptime, std::int64_t{1} << 32U)));
-  if (!is_young(checkup, timeline)) return ok("uptime", age);
+  if (!is_young(measured, timeline)) return ok("uptime", age);
   return warning(
       "uptime",
       age + ": grants no lease for another " + std::to_string(needed_age_s(timeline) - uptime) +
@@ -199,19 +200,19 @@ Finding uptime_of(const RedisCheckup& checkup, const Timeline& timeline) {
       "wait; after each restart nothing runs for the ttl and 1 s, so a shorter --ttl shortens it");
 }
 
-Finding persistence_of(const RedisCheckup& checkup) {
-  if (!checkup.facts || !checkup.facts->has_append_file) return unknown("persistence");
-  if (*checkup.facts->has_append_file) {
+Finding persistence_of(const RedisMeasurements& measured) {
+  if (!measured.facts || !measured.facts->has_append_file) return unknown("persistence");
+  if (*measured.facts->has_append_file) {
     return ok("persistence",
               "append-only file" +
-                  (checkup.append_fsync ? ", fsync " + *checkup.append_fsync : std::string()));
+                  (measured.append_fsync ? ", fsync " + *measured.append_fsync : std::string()));
   }
-  if (!checkup.snapshots) {
+  if (!measured.snapshots) {
     return warning("persistence",
                    "no append-only file, and CONFIG is refused, so snapshots are not known",
                    "appendonly yes; or allow CONFIG GET: ACL SETUSER: +config|get");
   }
-  if (!checkup.snapshots->empty()) {
+  if (!measured.snapshots->empty()) {
     return ok("persistence", "snapshots; a crash loses what was written after the last one");
   }
   return warning(
@@ -221,12 +222,12 @@ Finding persistence_of(const RedisCheckup& checkup) {
       "appendonly yes, if you need them");
 }
 
-Finding eviction_of(const RedisCheckup& checkup) {
-  if (!checkup.facts || checkup.facts->eviction.empty() || !checkup.facts->max_memory) {
+Finding eviction_of(const RedisMeasurements& measured) {
+  if (!measured.facts || measured.facts->eviction.empty() || !measured.facts->max_memory) {
     return unknown("eviction");
   }
-  const std::string& policy = checkup.facts->eviction;
-  const std::int64_t limit = *checkup.facts->max_memory;
+  const std::string& policy = measured.facts->eviction;
+  const std::int64_t limit = *measured.facts->max_memory;
   if (limit == 0) return ok("eviction", "none: maxmemory is not set");
   constexpr std::int64_t kMiB = std::int64_t{1} << 20U;
   const std::string detail = policy + " at a maxmemory of " + std::to_string(limit / kMiB) + " MiB";
@@ -235,10 +236,10 @@ Finding eviction_of(const RedisCheckup& checkup) {
                  "maxmemory-policy noeviction");
 }
 
-Finding replicas_of(const RedisCheckup& checkup) {
-  if (!checkup.facts || !checkup.facts->replicas) return unknown("replicas");
-  const std::int64_t replicas = *checkup.facts->replicas;
-  const auto& good = checkup.facts->good_replicas;
+Finding replicas_of(const RedisMeasurements& measured) {
+  if (!measured.facts || !measured.facts->replicas) return unknown("replicas");
+  const std::int64_t replicas = *measured.facts->replicas;
+  const auto& good = measured.facts->good_replicas;
   if (good) {
     return ok("replicas", std::to_string(replicas) + ", of which " + std::to_string(*good) +
                               " count for min-replicas-to-write");
@@ -253,11 +254,11 @@ Finding replicas_of(const RedisCheckup& checkup) {
       "the last lease");
 }
 
-Finding clock_of(const RedisCheckup& checkup) {
-  if (!checkup.clock_ahead) {
+Finding clock_of(const RedisMeasurements& measured) {
+  if (!measured.clock_ahead) {
     return warning("clock", "not known: TIME is refused", "ACL SETUSER: +time");
   }
-  const Duration ahead = *checkup.clock_ahead;
+  const Duration ahead = *measured.clock_ahead;
   const Duration apart = ahead < Duration::zero() ? -ahead : ahead;
   const std::string detail = "the server's is " + in_ms(apart) +
                              (ahead < Duration::zero() ? " behind" : " ahead of") + " ours";
@@ -268,7 +269,7 @@ Finding clock_of(const RedisCheckup& checkup) {
 
 // The lease.
 
-Finding lease_of(const LeaseTrial& lease, bool is_young) {
+Finding lease_of(const LeaseProbe& lease, bool is_young) {
   if (lease.not_kept) return failed("lease", *lease.not_kept, advice_for(*lease.not_kept));
   if (!lease.not_granted) return ok("lease", "granted, renewed and released");
   if (is_young) return ok("lease", "renewed and released; none is granted yet");
@@ -312,7 +313,7 @@ Finding timing_of(const std::vector<Duration>& times, const Timeline& timeline) 
           Trouble::kMisconfigured};
 }
 
-void add_lease(std::vector<Finding>& findings, const std::optional<LeaseTrial>& lease,
+void add_lease(std::vector<Finding>& findings, const std::optional<LeaseProbe>& lease,
                bool is_young, const Timeline& timeline) {
   if (!lease) return;
   findings.push_back(lease_of(*lease, is_young));
@@ -323,48 +324,48 @@ void add_lease(std::vector<Finding>& findings, const std::optional<LeaseTrial>& 
 
 }  // namespace
 
-std::vector<Finding> diagnose(const RedisCheckup& checkup, const RedisLocation& location,
+std::vector<Finding> diagnose(const RedisMeasurements& measured, const RedisLocation& location,
                               const Timeline& timeline) {
-  std::vector<Finding> findings = {name_of(checkup, location)};
+  std::vector<Finding> findings = {name_of(measured, location)};
   if (findings.back().result == Result::kFailed) return findings;
-  if (!checkup.times.connect) {
+  if (!measured.times.connect) {
     findings.push_back(
-        failed("connect", *checkup.failure, advice_for_connecting(*checkup.failure)));
+        failed("connect", *measured.failure, advice_for_connecting(*measured.failure)));
     return findings;
   }
-  findings.push_back(ok("connect", in_ms(*checkup.times.connect)));
+  findings.push_back(ok("connect", in_ms(*measured.times.connect)));
   findings.push_back(ok("tls", location.socket_path.empty()
                                    ? "not used: the password crosses the network in clear text"
                                    : "not used: a Unix socket does not leave this machine"));
-  findings.push_back(login_of(checkup, location));
-  if (checkup.failure) {
-    if (checkup.times.login) {
-      findings.push_back(failed("answers", *checkup.failure, advice_for(*checkup.failure)));
+  findings.push_back(login_of(measured, location));
+  if (measured.failure) {
+    if (measured.times.login) {
+      findings.push_back(failed("answers", *measured.failure, advice_for(*measured.failure)));
     }
     return findings;
   }
-  if (!checkup.wrong_role) findings.push_back(rights_of(checkup, location));
-  findings.push_back(version_of(checkup));
-  findings.push_back(role_of(checkup));
-  findings.push_back(uptime_of(checkup, timeline));
-  findings.push_back(persistence_of(checkup));
-  findings.push_back(eviction_of(checkup));
-  findings.push_back(replicas_of(checkup));
-  findings.push_back(clock_of(checkup));
-  add_lease(findings, checkup.lease, is_young(checkup, timeline), timeline);
+  if (!measured.wrong_role) findings.push_back(rights_of(measured, location));
+  findings.push_back(version_of(measured));
+  findings.push_back(role_of(measured));
+  findings.push_back(uptime_of(measured, timeline));
+  findings.push_back(persistence_of(measured));
+  findings.push_back(eviction_of(measured));
+  findings.push_back(replicas_of(measured));
+  findings.push_back(clock_of(measured));
+  add_lease(findings, measured.lease, is_young(measured, timeline), timeline);
   return findings;
 }
 
-std::vector<Finding> diagnose(const FileCheckup& checkup, const Timeline& timeline) {
-  if (!checkup.exists) {
+std::vector<Finding> diagnose(const FileMeasurements& measured, const Timeline& timeline) {
+  if (!measured.exists) {
     return {warning("directory", "does not exist, so nothing was checked",
                     "create it (the first run does), and try again")};
   }
-  if (checkup.failure) {
-    return {failed("directory", *checkup.failure,
+  if (measured.failure) {
+    return {failed("directory", *measured.failure,
                    "make it writable for this user, or use another directory (--server)")};
   }
-  if (checkup.is_shared) {
+  if (measured.is_shared) {
     return {{"filesystem", Result::kFailed,
              "may be shared with other machines, whose clocks differ",
              "use a local directory, or a server", Trouble::kMisconfigured}};
@@ -372,15 +373,16 @@ std::vector<Finding> diagnose(const FileCheckup& checkup, const Timeline& timeli
   std::vector<Finding> findings = {ok("directory", "writable")};
   findings.push_back(ok("filesystem", "local"));
   findings.push_back(
-      checkup.no_lock ? Finding{"lock", Result::kFailed, "flock(2) fails: " + *checkup.no_lock,
-                                "use a directory on another file system", Trouble::kMisconfigured}
-                      : ok("lock", "flock(2) works"));
+      measured.no_lock ? Finding{"lock", Result::kFailed, "flock(2) fails: " + *measured.no_lock,
+                                 "use a directory on another file system", Trouble::kMisconfigured}
+                       : ok("lock", "flock(2) works"));
   findings.push_back(
-      checkup.no_ear
-          ? warning("inotify", *checkup.no_ear + ": a waiting candidate is not woken by a release",
+      measured.no_watch
+          ? warning("inotify",
+                    *measured.no_watch + ": a waiting candidate is not woken by a release",
                     "raise fs.inotify.max_user_instances and max_user_watches")
           : ok("inotify", "a release wakes a waiting candidate"));
-  add_lease(findings, checkup.lease, false, timeline);
+  add_lease(findings, measured.lease, false, timeline);
   return findings;
 }
 

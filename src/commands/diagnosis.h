@@ -4,15 +4,15 @@
 
 #include "commands/findings.h"
 #include "lease/timeline.h"
-#include "store/checkup.h"
 #include "store/location.h"
+#include "store/measurements.h"
 
 namespace cluster_leader {
 
 /// Judges the measurements for leases of that timeline: a finding for each check that could begin,
 /// in the order in which the checks build on each other.
-std::vector<Finding> diagnose(const RedisCheckup& checkup, const RedisLocation& location,
+std::vector<Finding> diagnose(const RedisMeasurements& measured, const RedisLocation& location,
                               const Timeline& timeline);
-std::vector<Finding> diagnose(const FileCheckup& checkup, const Timeline& timeline);
+std::vector<Finding> diagnose(const FileMeasurements& measured, const Timeline& timeline);
 
 }  // namespace cluster_leader

@@ -12,7 +12,7 @@
 #include "report/reporter.h"
 #include "report/standard_output.h"
 #include "report/table.h"
-#include "store/checkup.h"
+#include "store/measurements.h"
 
 namespace cluster_leader {
 
@@ -30,10 +30,10 @@ int doctor(const Options& options) {
   reporter.info("examining " + describe(*location));
   std::vector<Finding> findings;
   if (const auto* file = std::get_if<FileLocation>(&*location)) {
-    findings = diagnose(check_up(*file, options.prefix, candidate), options.timeline);
+    findings = diagnose(measure(*file, options.prefix, candidate), options.timeline);
   } else {
     const auto& redis = std::get<RedisLocation>(*location);
-    findings = diagnose(check_up(redis, options.prefix, candidate, options.timeline.connect), redis,
+    findings = diagnose(measure(redis, options.prefix, candidate, options.timeline.connect), redis,
                         options.timeline);
   }
   const std::string report = options.output == Options::Output::kJson

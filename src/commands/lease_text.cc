@@ -16,13 +16,13 @@ const char* state_name(State state) {
       return "held";
     case State::kParked:
       return "parked";
-    case State::kResting:
+    case State::kCoolingDown:
       return "resting";
     case State::kVanished:
       return "vanished";
     case State::kDone:
       return "done";
-    case State::kGarbage:
+    case State::kForeign:
       break;
   }
   return "garbage";
@@ -59,13 +59,13 @@ std::string sentence_about(const LeaseView& view) {
       return "is held by " + holder_of(view);
     case State::kParked:
       return "is parked for " + visible(view.node) + rest;
-    case State::kResting:
+    case State::kCoolingDown:
       return "is kept free" + rest + " after a run on " + visible(view.node);
     case State::kVanished:
       return "has lost its lock; " + holder_of(view) + " may set it again" + rest;
     case State::kDone:
       return "has been run and is not run again" + rest;
-    case State::kGarbage:
+    case State::kForeign:
       break;
   }
   return "is not a lease: " + view.fault;

@@ -22,7 +22,7 @@ std::string line_about(const std::string& key, const LeaseView& before) {
     case LeaseView::State::kParked:
       line += "parked for " + visible(before.node);
       break;
-    case LeaseView::State::kResting:
+    case LeaseView::State::kCoolingDown:
       line += "kept free after the run of " + holder_of(before);
       break;
     case LeaseView::State::kVanished:

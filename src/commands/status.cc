@@ -34,10 +34,10 @@ Paint paint_of(State state) {
     case State::kHeld:
       return Paint::kGreen;
     case State::kParked:
-    case State::kResting:
+    case State::kCoolingDown:
     case State::kVanished:
       return Paint::kYellow;
-    case State::kGarbage:
+    case State::kForeign:
       return Paint::kRed;
     case State::kFree:
     case State::kDone:

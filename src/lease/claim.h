@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -7,7 +8,11 @@
 
 namespace cluster_leader {
 
-/// The name that replicas compete for, prefix included: any bytes without NUL, 1 to 512 of them.
+/// The longest key, in bytes, prefix included.
+inline constexpr std::size_t kMaxKeyLength = 512;
+
+/// The name that replicas compete for, prefix included: any bytes without NUL, 1 to
+/// kMaxKeyLength of them.
 struct Key {
   std::string value;
 };

@@ -17,7 +17,7 @@ namespace {
 // The faults quote nothing of the URL: with one wrong character, any part of it may be the
 // password.
 
-/// Kept in a path that is shown: what cannot be taken for another part of a URL.
+/// Not encoded in a path that is shown, since they cannot be mistaken for another part of a URL.
 constexpr std::string_view kPathBytes = "/-._~!$&'()*+,;=:";
 
 /// Names of the DNS end at 253 bytes.
@@ -147,12 +147,12 @@ bool read_host(std::string_view text, RedisLocation& to, std::string& fault) {
     has_port = colon != std::string_view::npos;
     if (has_port) port = text.substr(colon + 1);
     if (has_port && port.find(':') != std::string_view::npos) {
-      return refuse(fault, "has several colons after the host; an IPv6 address stands in brackets");
+      return refuse(fault, "has several colons after the host; write an IPv6 address in brackets");
     }
     to.host = text.substr(0, colon);
-    if (to.host.empty()) return refuse(fault, "names no host, as in redis://HOST");
+    if (to.host.empty()) return refuse(fault, "has no host, as in redis://HOST");
     if (!is_host_name(to.host)) {
-      return refuse(fault, "has a host with other characters than letters, digits and . - _");
+      return refuse(fault, "has a host with characters other than letters, digits and . - _");
     }
   }
   if (!has_port) return true;
@@ -188,7 +188,7 @@ bool read_unix(const Parts& parts, RedisLocation& to, std::string& fault) {
   if (!parts.has_query) return true;
   constexpr std::string_view kDb = "db=";
   if (parts.query.substr(0, kDb.size()) != kDb) {
-    return refuse(fault, "has an option that unix:// does not know; there is only ?db=N");
+    return refuse(fault, "has an unknown option; unix:// has only ?db=N");
   }
   return read_db(parts.query.substr(kDb.size()), to.db, fault);
 }
@@ -205,7 +205,7 @@ bool read_file(const Parts& parts, FileLocation& to, std::string& fault) {
 /// `user:***@`, `***@` or nothing.
 std::string describe(const Credentials& credentials) {
   const bool has_password = !credentials.password.empty() || !credentials.password_file.empty();
-  // A user alone may well be a password that was put into the wrong place.
+  // A user without a password may be a password that was written in the wrong place.
   if (!has_password) return credentials.user.empty() ? "" : "***@";
   if (credentials.user.empty()) return "***@";
   return percent_encode(credentials.user, "-._~") + ":***@";
@@ -238,11 +238,11 @@ std::optional<Location> parse_location(const std::string& url, std::string& faul
   for (const std::string_view later : {"rediss", "redis+sentinel", "redis+cluster"}) {
     if (scheme != later) continue;
     refuse(fault, "begins with " + scheme +
-                      "://, which this version does not know yet; it knows redis://, unix:// and "
-                      "file://");
+                      "://, which this version does not support yet; it supports redis://, unix:// "
+                      "and file://");
     return std::nullopt;
   }
-  refuse(fault, "is of an unknown kind; known are redis://, unix:// and file://");
+  refuse(fault, "is of an unknown kind; use redis://, unix:// or file://");
   return std::nullopt;
 }
 

@@ -12,12 +12,13 @@
 
 namespace cluster_leader {
 
-/// How to prove who we are to a server.
+/// The login to a server.
 struct Credentials {
   std::string user;      ///< empty: the default user
   std::string password;  ///< empty: none
-  /// Of a file whose first line, without its line break (LF or CRLF), is the password. It is read
-  /// anew for every connection, and wins over `password` unless that line is empty. Empty: none.
+  /// Path of a file whose first line, without its line break (LF or CRLF), is the password. It is
+  /// read again for every connection, and takes precedence over `password` unless that line is
+  /// empty. Empty: none.
   std::string password_file;
 };
 
@@ -25,12 +26,12 @@ struct Credentials {
 struct RedisLocation {
   std::string host = "redis";
   std::uint16_t port = 6379;
-  std::string socket_path;  ///< of a Unix socket; wins over host and port
+  std::string socket_path;  ///< of a Unix socket; takes precedence over host and port
   int db = 0;               ///< 0 or more
   Credentials credentials;
 };
 
-/// A directory of one machine (flock(2) and one record per key); no server.
+/// A directory on one machine (flock(2) and one record per key); no server.
 struct FileLocation {
   std::string directory;  ///< absolute
 };
@@ -43,7 +44,7 @@ using Location = std::variant<RedisLocation, FileLocation>;
 /// line for people that does not contain the password.
 std::optional<Location> parse_location(const std::string& url, std::string& fault);
 
-/// Whether `host` may name a host: letters, digits and . - _ as in a URL, or an IPv6 address.
+/// Whether `host` can be a host: letters, digits and . - _ as in a URL, or an IPv6 address.
 bool is_host(const std::string& host);
 
 /// The location as a URL for messages, without any secret.
@@ -52,7 +53,7 @@ std::string describe(const Location& location);
 /// A store at `location` for the claims of `candidate`; does no I/O yet.
 std::unique_ptr<Store> open_store(const Location& location, const Candidate& candidate);
 
-/// The same place, to look at the leases of everybody.
+/// A registry at `location`, to inspect the leases of everybody; does no I/O yet.
 std::unique_ptr<Registry> open_registry(const Location& location);
 
 }  // namespace cluster_leader

@@ -1,4 +1,4 @@
-// The only place that looks at which kind of store a location names.
+// The only file that knows which kinds of store there are.
 #include <memory>
 #include <variant>
 

@@ -29,12 +29,11 @@ std::variant<Evicted::Kind, Failed> judge(const LeaseView& view, const Eviction&
     case LeaseView::State::kFree:
     case LeaseView::State::kDone:
       return Evicted::Kind::kNobodys;
-    case LeaseView::State::kGarbage:
-      return Failed{
-          Trouble::kMisconfigured, view.fault + ", which is no lease to release", false, {}};
+    case LeaseView::State::kForeign:
+      return Failed{Trouble::kMisconfigured, view.fault + ", which is not a lease"};
     case LeaseView::State::kHeld:
     case LeaseView::State::kParked:
-    case LeaseView::State::kResting:
+    case LeaseView::State::kCoolingDown:
     case LeaseView::State::kVanished:
       break;
   }

@@ -10,7 +10,7 @@
 
 namespace cluster_leader {
 
-/// What a store has found and not yet told, in order.
+/// The events of a store that were not fetched yet, in order.
 class Reports {
  public:
   void answer(std::size_t claim, std::uint64_t attempt, Answer answer) {

@@ -13,74 +13,73 @@
 
 namespace cluster_leader {
 
-/// What a store has heard about a key without having asked. A hint, never a proof.
+/// What a store learned about a key without having asked. A hint, never a proof.
 struct Notice {
   enum class Kind : std::uint8_t {
-    kFree,    ///< asking again may be worth while: the lease was released or parked, or the
-              ///< connection that would have told it broke
+    kFree,    ///< asking again may succeed: the lease was released or parked, or the connection
+              ///< that would have reported it broke
     kTaken,   ///< `holder` has acquired the key
-    kBroken,  ///< somebody has ended a lease that was not theirs; its holder may not know yet
+    kBroken,  ///< somebody has ended another holder's lease; that holder may not know yet
   };
   Kind kind = Kind::kFree;
-  HolderId holder{};  ///< for kTaken; for kFree whose lease it was, empty if that is not known
-  Token token{};      ///< of the lease of kTaken; 0: not known
+  HolderId holder{};  ///< for kTaken the new holder, for kFree the last one; empty: not known
+  Token token{};      ///< for kTaken; 0: not known
 };
 
-/// What has happened to one claim. An answer names its request: one that was cancelled may still
-/// come, when another request of the claim is already in flight.
+/// What has happened to one claim. An answer carries the number of its request, since the answer to
+/// a cancelled request may come while the next one is in flight.
 struct StoreEvent {
   std::size_t claim = 0;
   std::variant<Answered, Notice> what;
 };
 
-/// Where leases live: the claims of one candidate to any number of keys, over one connection. A
-/// store does what it is asked, in order, and says what happened; when to ask, how long to wait for
-/// an answer and what an answer means is the supervisor's business (lease/supervisor.h). No call
-/// ever blocks. A descriptor or memory that this machine refuses to the connection is an answer
-/// too: Trouble::kExhausted.
+/// Where leases live: the claims of one candidate to any number of keys. A store executes requests
+/// in order and reports what happened. The supervisor (lease/supervisor.h) decides when to ask, how
+/// long to wait for an answer, and what an answer means. No call blocks. If this machine refuses a
+/// descriptor or memory for a connection, that is an answer too: Trouble::kExhausted.
 ///
 /// A store may be carried through fork(2): afterwards one of the two processes goes on using it,
-/// and the other may only destroy it, which closes descriptors and tells the server nothing.
+/// and the other may only destroy it, which closes descriptors and sends nothing.
 class Store {
  public:
   virtual ~Store() = default;
 
-  /// Adds a claim to `key` and returns its number: 0, 1, 2, ... Every claim has a key of its own.
+  /// Adds a claim to `key` and returns its number: 0, 1, 2, ... No two claims have the same key.
   virtual std::size_t add(Key key) = 0;
 
-  /// From now on `claim` is made under `holder`. REQUIRES: no request of it is in flight. To be
-  /// called before its first request, and again before it acquires after a release, whose copies on
-  /// connections that were given up may be executed later. Where the store itself has taken back an
-  /// acquire, it refuses another one under the same id (Failed::id_spent).
+  /// Sets the holder id of `claim`. REQUIRES: none of its requests is in flight. To be called
+  /// before its first request, and again before it acquires after a release, since copies of that
+  /// release on abandoned connections may be executed later. If the store itself has released what
+  /// an acquire got, it refuses another acquire under the same id (Failed::id_spent).
   virtual void set_holder(std::size_t claim, HolderId holder) = 0;
 
-  /// Begins `request`, connecting first where there is no connection. What is sent between two
-  /// waits is written as one packet, by watch(). REQUIRES: none of this claim is in flight.
+  /// Begins `request`, connecting first if there is no connection. Requests that are sent between
+  /// two waits are written as one packet, by watch(). REQUIRES: none of this claim is in flight.
   virtual void send(std::size_t claim, const Request& request, Time now) = 0;
 
-  /// Gives up the request of `claim` that is in flight, if there is one, with the connection that
-  /// its answer could come on, which has been silent for too long. Other claims that wait on it get
-  /// a Failed. The server may still execute all of them, at any later time.
+  /// Cancels the request of `claim` that is in flight, if there is one, and closes the connection
+  /// that it waits on, which did not answer in time. Other claims that wait on that connection get
+  /// a Failed. The server may still execute all of these requests, at any later time.
   virtual void cancel(std::size_t claim) = 0;
 
-  /// Gives up the claim under its present holder id for good without waiting for anybody: a release
-  /// follows whatever was sent on the open connection, as far as the kernel takes it at once.
+  /// Ends the claim under its present holder id without waiting: a release follows whatever was
+  /// sent on the open connection, as far as the kernel takes it at once.
   virtual void abandon(std::size_t claim) = 0;
 
-  /// Writes what was sent, and names the descriptors that the next wait() of `poller` must watch.
+  /// Writes what was sent, and registers the descriptors for the next wait() of `poller`.
   virtual void watch(Poller& poller) = 0;
 
-  /// When advance() wants to be called even though no descriptor is ready; kNever if never.
+  /// When advance() must be called although no descriptor is ready; kNever if never.
   virtual Time wake_at() const = 0;
 
-  /// Goes on with what is ready. `poller` has waited since watch().
+  /// Continues with what is ready. `poller` has waited since watch().
   virtual void advance(const Poller& poller, Time now) = 0;
 
-  /// The next thing that was found, or nothing. A request is answered once at most.
+  /// The next event, or nothing. A request is answered at most once.
   virtual std::optional<StoreEvent> next() = 0;
 
-  /// What a request of `claim` waits for, for people: "looking up redis", "connecting", "waiting
-  /// for an answer".
+  /// What a request of `claim` waits for, as text for people: "looking up redis", "connecting",
+  /// "waiting for an answer".
   virtual std::string stage(std::size_t claim) const = 0;
 };
 

@@ -79,7 +79,7 @@ TEST_F(CheckFailureTest, EveryFailureIsOneLineAndAStatusOfTheTable) {
   server.command({"LPUSH", "job-a", "x"});
   expect_failure(check(on(server)), 78, {"key job-a at ", "another type", "--key or --prefix"});
   server.command({"CONFIG", "SET", "requirepass", "s3cret"});
-  expect_failure(check(on(server)), 77, {"key job-a at ", "wants a password"});
+  expect_failure(check(on(server)), 77, {"key job-a at ", "requires a password"});
   // A file in the place of a directory.
   expect_failure(check({"--server", "file://" + folder_.write("file", "")}), 78, {"directory"});
 }

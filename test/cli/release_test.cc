@@ -110,7 +110,7 @@ TEST_F(ReleaseFailureTest, WhatIsNoLeaseIsNotReleased) {
   server.command({"LPUSH", "job-a", "x"});
   const Words release = {CLUSTER_LEADER_BINARY, "release", "--force", "--key", "job-a"};
   expect_failure(Command(joined(release, on(server))).run(), 78,
-                 {"key job-a at ", "data of another type", "no lease to release"});
+                 {"key job-a at ", "data of another type", "which is not a lease"});
   EXPECT_EQ(server.text({"TYPE", "job-a"}), "list");
   server.kill();
   expect_failure(Command(joined(release, on(server))).run(), 69, {"key job-a at ", "refused"});

@@ -123,7 +123,8 @@ TEST_F(StatusOnServerTest, GarbageIsToldAndTheOthersAreShownAllTheSame) {
   EXPECT_THAT(ended.out, HasSubstr("\njob-a  held "));
   EXPECT_THAT(ended.out, testing::ContainsRegex("job-b +garbage .*record is data of another type"));
   EXPECT_THAT(ended.out, testing::ContainsRegex("job-c +garbage .*key holds data of another type"));
-  EXPECT_THAT(ended.out, testing::ContainsRegex("job-d +held .*`(pid|until)` that is no number"));
+  EXPECT_THAT(ended.out,
+              testing::ContainsRegex("job-d +held .*`(pid|until)` that is not a number"));
 }
 
 TEST_F(StatusOnServerTest, NamesCannotPlayWithTheTerminal) {

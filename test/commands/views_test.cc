@@ -83,7 +83,7 @@ TEST(CheckLineTest, NamesWhoHoldsTheKey) {
 TEST(CheckLineTest, WithoutAHolderThereIsNoLeader) {
   EXPECT_EQ(check_text(in(State::kFree)), "none: job-a is free\n");
   EXPECT_EQ(check_text(in(State::kParked)), "none: job-a is parked for web-1 for 8.2s\n");
-  EXPECT_EQ(check_text(in(State::kResting)),
+  EXPECT_EQ(check_text(in(State::kCoolingDown)),
             "none: job-a is kept free for 8.2s after a run on web-1\n");
   EXPECT_EQ(check_text(in(State::kDone)),
             "none: job-a has been run and is not run again for 8.2s\n");
@@ -110,7 +110,7 @@ TEST(CheckLineTest, JsonHasTheSameFieldsInEveryState) {
   EXPECT_EQ(check_json(of_others())["node"], "web-1");
   EXPECT_EQ(check_json(of_others())["leader"], "web-2");
   for (const State state :
-       {State::kFree, State::kParked, State::kResting, State::kVanished, State::kDone}) {
+       {State::kFree, State::kParked, State::kCoolingDown, State::kVanished, State::kDone}) {
     EXPECT_EQ(check_json(in(state)).dump(),
               R"({"key":"job-a","state":"none","node":"web-1","leader":null,"host":null,)"
               R"("pid":null,"token":null,"since":null,"ttl_remaining_ms":null})");
@@ -178,7 +178,7 @@ TEST(StatusTest, WithoutKeysThereAreTheTitlesAndAnEmptyArray) {
 TEST(StatusTest, GarbageIsToldInItsRow) {
   LeaseView view;
   view.key = {"prod:x"};
-  view.state = State::kGarbage;
+  view.state = State::kForeign;
   view.fault = "its record is data of another type";
   const std::string table = status_table(asking_status(), {view}, false);
   EXPECT_THAT(table,
@@ -190,7 +190,7 @@ TEST(StatusTest, GarbageIsToldInItsRow) {
 
 TEST(StatusTest, StatesHaveColoursAndNamesHaveNone) {
   const std::string table = status_table(
-      asking_status(), {with_key(held(), "\x1b[31m"), with_key(in(State::kGarbage), "b")}, true);
+      asking_status(), {with_key(held(), "\x1b[31m"), with_key(in(State::kForeign), "b")}, true);
   EXPECT_THAT(table, HasSubstr("\\x1b[31m"));
   EXPECT_THAT(table, HasSubstr("\x1b[32mheld\x1b[0m"));
   EXPECT_THAT(table, HasSubstr("\x1b[31mgarbage\x1b[0m"));

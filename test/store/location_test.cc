@@ -40,7 +40,7 @@ std::string fault_of(const std::string& url) {
   return fault;
 }
 
-TEST(LocationTest, SeveralServersAreToldApartFromOneThatIsWrong) {
+TEST(LocationTest, SeveralServersHaveAMessageOfTheirOwn) {
   for (const char* url : {"redis://a,redis://b", "redis://:p@a,redis://:p@b:7",
                           "redis://a redis://b", "redis://a, rediss://b", "unix:///a,unix:///b"}) {
     EXPECT_THAT(fault_of(url), testing::HasSubstr("several servers")) << url;
@@ -90,7 +90,7 @@ TEST(LocationTest, APasswordMayContainColonsAndAts) {
   EXPECT_EQ(redis("redis://app:a:b@c@h").host, "h");
 }
 
-TEST(LocationTest, AnIpv6AddressStandsInBrackets) {
+TEST(LocationTest, AnIpv6AddressIsInBrackets) {
   EXPECT_EQ(redis("redis://[::1]").host, "::1");
   EXPECT_EQ(redis("redis://u:p@[fd00::7]:7000/3").host, "fd00::7");
   EXPECT_EQ(redis("redis://u:p@[fd00::7]:7000/3").port, 7000);
@@ -128,7 +128,7 @@ TEST(LocationTest, AUrlWithoutAHostIsRefused) {
   }
 }
 
-TEST(LocationTest, WhatIsNoUrlIsRefused) {
+TEST(LocationTest, OtherTextsThanUrlsAreRefused) {
   for (const char* url : {"", "localhost", "localhost:6379", "redis:h", "redis:/h", "://h", "/tmp",
                           "redis://h h", " redis://h", "redis://h\n", "redis://h\t", "redis://h#1",
                           "redis://h?db=1", "redis://h,i", "redis://h%20", "redis://h\xC3\xA9"}) {
@@ -232,7 +232,7 @@ TEST(LocationTest, AUserWithoutAPasswordMayBeAPassword) {
   EXPECT_EQ(describe(*parsed("redis://hush@h")), "redis://***@h:6379");
 }
 
-TEST(LocationTest, ADescriptionIsAUrlOfTheSamePlace) {
+TEST(LocationTest, ADescriptionIsAUrlOfTheSameLocation) {
   for (const char* url : {"redis://h", "redis://[::1]:7/9", "unix:///a%20b%25%3F%40?db=3",
                           "file:///x%0A%C3%A9%3F%23", "file:///", "redis://a%3Ab:c@h"}) {
     const std::string text = describe(*parsed(url));
@@ -241,7 +241,7 @@ TEST(LocationTest, ADescriptionIsAUrlOfTheSamePlace) {
 }
 
 /// URLs with a few bytes changed, so that most of them reach deep into the parser.
-TEST(LocationTest, NoBytesCrashItAndNoneTellThePassword) {
+TEST(LocationTest, NoBytesCrashItOrShowThePassword) {
   const std::vector<std::string> seeds = {
       "redis://app:HUSHHUSH@host:6379/2", "redis://:HUSHHUSH@[fd00::1]:6379/2",
       "unix://app:HUSHHUSH@/run/redis.sock?db=3", "file:///var/lib/cluster-leader",

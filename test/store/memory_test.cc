@@ -1,5 +1,5 @@
-// What a machine without memory does to a connection. One allocation is refused, by its number,
-// whoever asks for it: C++, hiredis or c-ares.
+// What happens to a connection if memory is refused. One allocation is refused, by its number,
+// whether it is of C++, hiredis or c-ares.
 #include <ares.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -114,7 +114,7 @@ class MemoryTest : public testing::Test {
   UniqueFd server_;
 };
 
-TEST_F(MemoryTest, WithoutItThereIsNoConnection) {
+TEST_F(MemoryTest, WithoutMemoryThereIsNoConnection) {
   int refusals = 0;
   for (;; ++refusals) {
     int ends[2] = {};
@@ -133,7 +133,7 @@ TEST_F(MemoryTest, WithoutItThereIsNoConnection) {
   EXPECT_GT(refusals, 3);
 }
 
-TEST_F(MemoryTest, ACommandForWhichThereIsNoneIsNotQueuedAndTheNextOneIs) {
+TEST_F(MemoryTest, ACommandWithoutMemoryIsNotQueuedAndTheNextOneIs) {
   const std::string key(2000, 'k');
   int refusals = 0;
   for (;; ++refusals) {
@@ -160,7 +160,7 @@ TEST_F(MemoryTest, ACommandForWhichThereIsNoneIsNotQueuedAndTheNextOneIs) {
   EXPECT_GT(refusals, 1);
 }
 
-TEST_F(MemoryTest, AReplyForWhichThereIsNoneEndsTheConnection) {
+TEST_F(MemoryTest, AReplyWithoutMemoryEndsTheConnection) {
   const std::string reply = "*3\r\n$7\r\ngranted\r\n$1\r\n5\r\n%1\r\n+a\r\n,1.5\r\n";
   int refusals = 0;
   for (;; ++refusals) {
@@ -182,7 +182,7 @@ TEST_F(MemoryTest, AReplyForWhichThereIsNoneEndsTheConnection) {
   EXPECT_GT(refusals, 3);
 }
 
-TEST_F(MemoryTest, AStoreAnswersThatThereWasNone) {
+TEST_F(MemoryTest, AStoreAnswersThatMemoryWasRefused) {
   FakeServer server([](int fd) {
     char buffer[65536];
     for (const std::string bytes :
@@ -214,7 +214,7 @@ TEST_F(MemoryTest, AStoreAnswersThatThereWasNone) {
   EXPECT_GT(refusals, 3);
 }
 
-TEST_F(MemoryTest, AddressesForWhichThereIsNoneAreAResult) {
+TEST_F(MemoryTest, AddressesWithoutMemoryAreAFailure) {
   counts = Whose::kCpp;
   int refusals = 0;
   for (;; ++refusals) {
@@ -233,7 +233,7 @@ TEST_F(MemoryTest, AddressesForWhichThereIsNoneAreAResult) {
   EXPECT_GT(refusals, 0);
 }
 
-TEST_F(MemoryTest, ALookupForWhichThereIsNoneEndsAllTheSame) {
+TEST_F(MemoryTest, ALookupWithoutMemoryEnds) {
   counts = Whose::kLibrary;
   bool was_exhausted = false;
   for (int refusals = 0;; ++refusals) {

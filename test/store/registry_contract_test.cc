@@ -77,7 +77,7 @@ class RegistryContractTest : public testing::Test {
     }
     return std::get<LeaseView>(looked);
   }
-  /// Those who wait, where that is known.
+  /// The number of waiting candidates, if it is known.
   std::optional<std::int64_t> waiters() {
     const auto shown = registry_->show(std::span(&key_, 1), 5s);
     const auto* listing = std::get_if<Listing>(&shown);
@@ -112,7 +112,7 @@ class RegistryContractTest : public testing::Test {
 
 TYPED_TEST_SUITE_P(RegistryContractTest);
 
-TYPED_TEST_P(RegistryContractTest, ShowsAHeldKeyAsItsHolderHasTold) {
+TYPED_TEST_P(RegistryContractTest, ShowsAHeldKeyWithTheDataOfItsHolder) {
   const Contender contender = this->contender("a");
   auto a = this->open(contender);
   const Token token = expect_granted(*a).token;
@@ -150,13 +150,13 @@ TYPED_TEST_P(RegistryContractTest, ShowsWhatBecomesOfAKeyAfterItsJob) {
   EXPECT_EQ(this->look().token, token);
   this->evict(this->node("a"));
   token = this->run({60s, true, 0s});
-  EXPECT_EQ(this->look().state, State::kResting);
+  EXPECT_EQ(this->look().state, State::kCoolingDown);
   EXPECT_EQ(this->look().node, "a");
   EXPECT_GT(this->look().remaining, 50s);
   EXPECT_LE(this->look().remaining, 60s);
   this->evict(this->node("a"));
   this->run({60s, false, 0s});
-  EXPECT_EQ(this->look().state, State::kResting);
+  EXPECT_EQ(this->look().state, State::kCoolingDown);
   EXPECT_EQ(this->look().node, "a");
   this->evict(this->node("a"));
   this->run({0s, false, 60s});
@@ -165,7 +165,7 @@ TYPED_TEST_P(RegistryContractTest, ShowsWhatBecomesOfAKeyAfterItsJob) {
   EXPECT_TRUE(this->is_listed());
 }
 
-TYPED_TEST_P(RegistryContractTest, WhoIsEvictedHasLostAndStaysSo) {
+TYPED_TEST_P(RegistryContractTest, AHolderWhoseLeaseWasReleasedByHandHasLostIt) {
   auto a = this->open("a");
   const Token token = expect_granted(*a).token;
   const Evicted evicted = this->evict(this->node("a"));
@@ -180,7 +180,7 @@ TYPED_TEST_P(RegistryContractTest, WhoIsEvictedHasLostAndStaysSo) {
   EXPECT_EQ(this->evict(this->node("a")).kind, Evicted::Kind::kNobodys);
 }
 
-TYPED_TEST_P(RegistryContractTest, WhoWaitsIsToldOfAnEvictionAndGetsTheKeyAtOnce) {
+TYPED_TEST_P(RegistryContractTest, AWaitingCandidateIsNotifiedOfAReleaseByHandAndGetsTheKeyAtOnce) {
   auto a = this->open("a");
   auto b = this->open_listening("b");
   const Token token = expect_granted(*a).token;
@@ -192,7 +192,7 @@ TYPED_TEST_P(RegistryContractTest, WhoWaitsIsToldOfAnEvictionAndGetsTheKeyAtOnce
   EXPECT_EQ(this->look().node, "b");
 }
 
-TYPED_TEST_P(RegistryContractTest, AHolderThatListensIsNoWaiter) {
+TYPED_TEST_P(RegistryContractTest, AHolderThatListensDoesNotCountAsWaiting) {
   auto a = this->open_listening("a");
   auto b = this->open_listening("b");
   expect_granted(*a);
@@ -201,7 +201,7 @@ TYPED_TEST_P(RegistryContractTest, AHolderThatListensIsNoWaiter) {
   EXPECT_EQ(this->waiters().value_or(1), 1);
 }
 
-TYPED_TEST_P(RegistryContractTest, AnothersKeyIsLeftAloneUnlessForced) {
+TYPED_TEST_P(RegistryContractTest, AnothersKeyIsReleasedOnlyByForce) {
   auto a = this->open("a");
   const Token token = expect_granted(*a).token;
   const Evicted evicted = this->evict(this->node("b"));
@@ -212,7 +212,7 @@ TYPED_TEST_P(RegistryContractTest, AnothersKeyIsLeftAloneUnlessForced) {
   expect<Lost>(ask(*a, RequestKind::kRenew, token));
 }
 
-TYPED_TEST_P(RegistryContractTest, WithoutAnIdentityTheLabelAndTheHostTell) {
+TYPED_TEST_P(RegistryContractTest, WithoutAnIdentityTheLabelAndTheHostDecide) {
   Contender contender = this->contender("a");
   contender.candidate.identity.clear();
   auto a = this->open(contender);
@@ -225,7 +225,7 @@ TYPED_TEST_P(RegistryContractTest, WithoutAnIdentityTheLabelAndTheHostTell) {
   EXPECT_EQ(this->evict(us).kind, Evicted::Kind::kReleased);
 }
 
-TYPED_TEST_P(RegistryContractTest, AParkedKeyIsEndedByItsNodeAndOpenToAll) {
+TYPED_TEST_P(RegistryContractTest, AParkedKeyIsReleasedByItsNodeAndThenFree) {
   this->run({0s, true, 0s});
   auto b = this->open_listening("b");
   expect_busy(*b);
@@ -235,7 +235,7 @@ TYPED_TEST_P(RegistryContractTest, AParkedKeyIsEndedByItsNodeAndOpenToAll) {
   expect_granted(*b);
 }
 
-TYPED_TEST_P(RegistryContractTest, AnEvictionLeavesWhatOnceForbids) {
+TYPED_TEST_P(RegistryContractTest, AReleaseByHandDoesNotEndOnce) {
   const Token token = this->run({60s, false, 60s});
   EXPECT_EQ(this->evict(this->node("a")).kind, Evicted::Kind::kReleased);
   EXPECT_EQ(this->look().state, State::kDone);
@@ -245,14 +245,14 @@ TYPED_TEST_P(RegistryContractTest, AnEvictionLeavesWhatOnceForbids) {
   expect<Done>(ask(*b, RequestKind::kAcquire));
 }
 
-REGISTER_TYPED_TEST_SUITE_P(RegistryContractTest, ShowsAHeldKeyAsItsHolderHasTold,
+REGISTER_TYPED_TEST_SUITE_P(RegistryContractTest, ShowsAHeldKeyWithTheDataOfItsHolder,
                             ShowsAReleasedKeyAsFree, ShowsWhatBecomesOfAKeyAfterItsJob,
-                            WhoIsEvictedHasLostAndStaysSo,
-                            WhoWaitsIsToldOfAnEvictionAndGetsTheKeyAtOnce,
-                            AHolderThatListensIsNoWaiter, AnothersKeyIsLeftAloneUnlessForced,
-                            WithoutAnIdentityTheLabelAndTheHostTell,
-                            AParkedKeyIsEndedByItsNodeAndOpenToAll,
-                            AnEvictionLeavesWhatOnceForbids);
+                            AHolderWhoseLeaseWasReleasedByHandHasLostIt,
+                            AWaitingCandidateIsNotifiedOfAReleaseByHandAndGetsTheKeyAtOnce,
+                            AHolderThatListensDoesNotCountAsWaiting,
+                            AnothersKeyIsReleasedOnlyByForce,
+                            WithoutAnIdentityTheLabelAndTheHostDecide,
+                            AParkedKeyIsReleasedByItsNodeAndThenFree, AReleaseByHandDoesNotEndOnce);
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis, RegistryContractTest, RedisLeases);
 INSTANTIATE_TYPED_TEST_SUITE_P(Valkey, RegistryContractTest, ValkeyLeases);

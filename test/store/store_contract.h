@@ -33,14 +33,14 @@ namespace cluster_leader {
 
 using namespace std::chrono_literals;
 
-/// Who stands for a key in a test.
+/// A candidate and its claim in a test.
 struct Contender {
   Candidate candidate;
   Claim claim;
 };
 
 /// A store with the loop around it, which drops answers that nobody waits for, as a supervisor
-/// does. What it tells of one claim is kept while a test waits for another. Most tests know one
+/// does. Events of one claim are kept while a test waits for another. Most tests know one
 /// claim only, which is number 0.
 class LoopedStore {
  public:
@@ -79,7 +79,7 @@ class LoopedStore {
     store_->watch(poller_);
     const Time now = poller_.wait(std::min(store_->wake_at(), deadline));
     store_->advance(poller_, now);
-    while (auto event = store_->next()) hear(std::move(*event));
+    while (auto event = store_->next()) record(std::move(*event));
     return now;
   }
 
@@ -89,7 +89,7 @@ class LoopedStore {
     if (!answered) return std::nullopt;
     return std::move(answered->answer);
   }
-  /// What `claim` is told without having asked.
+  /// Waits for a notice to `claim`.
   std::optional<Notice> await_notice(Duration patience = 2s, std::size_t claim = 0) {
     return await<Notice>(patience, claim);
   }
@@ -102,7 +102,7 @@ class LoopedStore {
   }
 
  private:
-  void hear(StoreEvent event) {
+  void record(StoreEvent event) {
     if (const auto* answered = std::get_if<Answered>(&event.what)) {
       std::uint64_t& awaited = in_flight_[event.claim];
       if (answered->attempt != awaited) return;
@@ -212,7 +212,7 @@ inline void expect_released(LoopedStore& store) {
   expect<Released>(ask(store, RequestKind::kRelease));
 }
 
-/// The node label of whoever stands in the way.
+/// The node label of the holder.
 template <typename T>
 std::string node_in(const T& answer) {
   return node_of(answer.holder.value);
@@ -435,7 +435,7 @@ TYPED_TEST_P(StoreContractTest, AThousandClaimsAreEachGrantedRenewedAndReleased)
   }
 }
 
-TYPED_TEST_P(StoreContractTest, AnAbandonedClaimStandsAgainUnderAnotherHolder) {
+TYPED_TEST_P(StoreContractTest, AnAbandonedClaimCanBeUsedUnderAnotherHolderId) {
   auto a = this->open("a");
   auto b = this->open("b");
   const std::size_t beside = a->add({fresh_key(), fresh_holder("a")});
@@ -454,7 +454,7 @@ TYPED_TEST_P(StoreContractTest, AnAbandonedClaimStandsAgainUnderAnotherHolder) {
   expect_for<Renewed>(*a, beside, RequestKind::kRenew, kept);
 }
 
-TYPED_TEST_P(StoreContractTest, AnswersThatAreKnownButNotWantedAreNotReported) {
+TYPED_TEST_P(StoreContractTest, AnswersAfterCancelAreNotReported) {
   auto a = this->open("a");
   const std::size_t other = a->add({fresh_key(), fresh_holder("a")});
   for (int round = 0; round < 3; ++round) {
@@ -488,7 +488,7 @@ TYPED_TEST_P(StoreContractTest, NoticesReachTheirClaimOnly) {
   EXPECT_FALSE(b->await_notice(20ms, second_of_b));
 }
 
-TYPED_TEST_P(StoreContractTest, WhoListensIsToldWhoHasTakenTheKey) {
+TYPED_TEST_P(StoreContractTest, AClaimThatListensLearnsWhoAcquiredTheKey) {
   auto a = this->open("a");
   auto c = this->open("c", true);
   expect_granted(*a);
@@ -509,7 +509,7 @@ TYPED_TEST_P(StoreContractTest, WhoListensIsToldWhoHasTakenTheKey) {
   EXPECT_FALSE(c->await_notice(50ms));
 }
 
-TYPED_TEST_P(StoreContractTest, NobodyIsToldOfTheirOwnDoing) {
+TYPED_TEST_P(StoreContractTest, NoClaimIsNotifiedOfItsOwnActions) {
   auto a = this->open("a", true);
   for (int term = 0; term < 3; ++term) {
     const Token token = expect_granted(*a).token;
@@ -524,7 +524,7 @@ TYPED_TEST_P(StoreContractTest, NobodyIsToldOfTheirOwnDoing) {
   EXPECT_FALSE(a->await_notice(50ms));
 }
 
-TYPED_TEST_P(StoreContractTest, AHolderThatListensIsToldOfTheNextOne) {
+TYPED_TEST_P(StoreContractTest, AHolderThatListensIsNotifiedOfTheNextOne) {
   auto a = this->open("a", true);
   auto b = this->open("b");
   const Token token = expect_granted(*a).token;
@@ -537,18 +537,16 @@ TYPED_TEST_P(StoreContractTest, AHolderThatListensIsToldOfTheNextOne) {
   EXPECT_EQ(node_of(notice->holder.value), "b");
 }
 
-REGISTER_TYPED_TEST_SUITE_P(StoreContractTest, GrantsAFreeKey, IsBusyForEverybodyElse,
-                            AcquireIsIdempotentForItsOwnId, OtherKeysAreOtherLeases,
-                            RenewsWhatItHolds, RenewOfAnothersKeyIsLost, AReleasedKeyIsFreeAtOnce,
-                            ReleaseNeverDeletesAnothers, ReleaseOfAStrangerIsReleased,
-                            TokensOnlyGrow, ADelayedRenewalDoesNotResurrectAReleasedLease,
-                            WaiterGetsAHintOnRelease, AbandonReleases,
-                            ACancelledRequestIsNeverReported, ClaimsOfOneStoreKeepTheirAnswersApart,
-                            AThousandClaimsAreEachGrantedRenewedAndReleased,
-                            AnAbandonedClaimStandsAgainUnderAnotherHolder,
-                            AnswersThatAreKnownButNotWantedAreNotReported,
-                            NoticesReachTheirClaimOnly, WhoListensIsToldWhoHasTakenTheKey,
-                            NobodyIsToldOfTheirOwnDoing, AHolderThatListensIsToldOfTheNextOne);
+REGISTER_TYPED_TEST_SUITE_P(
+    StoreContractTest, GrantsAFreeKey, IsBusyForEverybodyElse, AcquireIsIdempotentForItsOwnId,
+    OtherKeysAreOtherLeases, RenewsWhatItHolds, RenewOfAnothersKeyIsLost, AReleasedKeyIsFreeAtOnce,
+    ReleaseNeverDeletesAnothers, ReleaseOfAStrangerIsReleased, TokensOnlyGrow,
+    ADelayedRenewalDoesNotResurrectAReleasedLease, WaiterGetsAHintOnRelease, AbandonReleases,
+    ACancelledRequestIsNeverReported, ClaimsOfOneStoreKeepTheirAnswersApart,
+    AThousandClaimsAreEachGrantedRenewedAndReleased, AnAbandonedClaimCanBeUsedUnderAnotherHolderId,
+    AnswersAfterCancelAreNotReported, NoticesReachTheirClaimOnly,
+    AClaimThatListensLearnsWhoAcquiredTheKey, NoClaimIsNotifiedOfItsOwnActions,
+    AHolderThatListensIsNotifiedOfTheNextOne);
 
 template <typename World>
 class ExpiringStoreContractTest : public StoreContractTest<World> {};

@@ -14,26 +14,26 @@ namespace {
 using Json = nlohmann::ordered_json;
 using std::chrono::milliseconds;
 
-/// What is kept as it is in a record's texts: all of printable ASCII but the percent sign.
+/// Not encoded in a record's texts: printable ASCII without the percent sign.
 constexpr std::string_view kPrintable = " !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~";
 
 /// Large enough that a record of ordinary names has one size for its life, see format_record().
 constexpr std::size_t kBlock = 1024;
 
-/// Commands are there for people, and a record should stay small.
+/// Commands are only shown to people, and a record should stay small.
 constexpr std::size_t kLongestCommand = 1024;
 
-/// The largest integer that Redis' scripts can count to; neither a token nor a wall clock gets
-/// there.
+/// The largest integer that the scripts on Redis can represent; neither a token nor a wall clock
+/// reaches it.
 constexpr std::int64_t kLargestCount = std::int64_t{1} << 53U;
 
-/// In ns: 73 years after a boot. It keeps sums of times far from an overflow.
+/// In ns: 73 years after a boot. Keeps sums of times far from an overflow.
 constexpr std::int64_t kLargestTime = std::int64_t{1} << 61U;
 
-/// A hundred times what the command line allows; it keeps sums of times far from an overflow.
+/// A hundred times what the command line allows. Keeps sums of times far from an overflow.
 constexpr std::int64_t kLongestTtlMs = std::int64_t{100} * 24 * 60 * 60 * 1000;
 
-/// How far apart two estimates of one boot may be, when nobody sets the clock.
+/// How much two estimates of the time of one boot may differ while nobody sets the clock.
 constexpr std::int64_t kSameBootMs = 1000;
 
 std::optional<std::int64_t> integer(const Json& object, const char* name, std::int64_t largest) {
@@ -52,29 +52,28 @@ std::optional<std::string> text(const Json& object, const char* name) {
 
 std::string printable(std::string_view bytes) { return percent_encode(bytes, kPrintable); }
 
-/// A claim with all that the rules know of whoever makes it.
-struct Asker {
+/// A claim and its candidate.
+struct Contender {
   const Candidate& candidate;
   const Claim& claim;
 };
 
-FileRecord new_lease(const Asker& asker, Token token, const Moment& moment) {
+FileRecord new_lease(const Contender& contender, Token token, const Moment& moment) {
   FileRecord record;
-  record.key = asker.claim.key;
+  record.key = contender.claim.key;
   record.fence = token;
-  record.holder = asker.claim.holder;
-  record.node = asker.candidate.node;
-  record.host = asker.candidate.host;
-  record.pid = asker.candidate.pid;
-  record.command = asker.candidate.command.substr(0, kLongestCommand);
-  record.identity = asker.candidate.identity;
+  record.holder = contender.claim.holder;
+  record.node = contender.candidate.node;
+  record.host = contender.candidate.host;
+  record.pid = contender.candidate.pid;
+  record.command = contender.candidate.command.substr(0, kLongestCommand);
+  record.identity = contender.candidate.identity;
   record.since_ms = moment.wall_ms;
   record.since = moment.now;
   return record;
 }
 
-/// `record` for a whole ttl from now. A lease is never added to, so that no number of renewals can
-/// carry it further.
+/// `record` with a whole ttl from now. Renewals never add up.
 FileRecord extended(FileRecord record, Duration ttl, const Moment& moment) {
   record.until = moment.now + ttl;
   record.ttl = ttl;
@@ -83,21 +82,21 @@ FileRecord extended(FileRecord record, Duration ttl, const Moment& moment) {
   return record;
 }
 
-/// Whether there is a result that makes a run of `candidate` needless.
+/// Whether there is a result that makes a run of `candidate` unnecessary.
 bool is_done(const Candidate& candidate, Token awaited, const FileRecord& record,
              const Moment& moment) {
   if (record.once_until_ms > moment.wall_ms) return true;
   if (!candidate.joins || record.result_token == Token{}) return false;
   if (awaited != Token{}) return record.result_token >= awaited;
-  // None was seen running, but the key is still held after a run.
+  // It saw no run, but the key is still held after one.
   return is_settled(record.holder) && time_left(record, moment) > Duration::zero() &&
          record.result_token == record.fence;
 }
 
-/// A new lease that keeps what outlives leases.
-FileRecord next_lease(const Asker& asker, Token token, const FileRecord* record,
+/// A new lease that keeps the parts of `record` that outlive a lease.
+FileRecord next_lease(const Contender& contender, Token token, const FileRecord* record,
                       const Moment& moment) {
-  FileRecord next = extended(new_lease(asker, token, moment), asker.candidate.ttl, moment);
+  FileRecord next = extended(new_lease(contender, token, moment), contender.candidate.ttl, moment);
   if (record != nullptr) {
     next.once_until_ms = record->once_until_ms;
     next.result_token = record->result_token;
@@ -107,15 +106,15 @@ FileRecord next_lease(const Asker& asker, Token token, const FileRecord* record,
   return next;
 }
 
-Decision acquire(const Asker& asker, Token awaited, const FileRecord* record,
+Decision acquire(const Contender& contender, Token awaited, const FileRecord* record,
                  const Moment& moment) {
-  const Candidate& candidate = asker.candidate;
+  const Candidate& candidate = contender.candidate;
   std::int64_t fence = 0;
   if (record != nullptr) {
     fence = record->fence.value;
     const Duration rest = time_left(*record, moment);
-    if (rest > Duration::zero() && record->holder == asker.claim.holder) {
-      // The same lease as before, so that it keeps its token.
+    if (rest > Duration::zero() && record->holder == contender.claim.holder) {
+      // It is the same lease as before, and keeps its token.
       return {Granted{record->fence}, extended(*record, candidate.ttl, moment)};
     }
     if (is_done(candidate, awaited, *record, moment)) {
@@ -129,19 +128,20 @@ Decision acquire(const Asker& asker, Token awaited, const FileRecord* record,
     }
   }
   const Token token{std::max(fence + 1, moment.wall_ms)};
-  return {Granted{token}, next_lease(asker, token, record, moment)};
+  return {Granted{token}, next_lease(contender, token, record, moment)};
 }
 
-Decision renew(const Asker& asker, Token token, const FileRecord* record, const Moment& moment) {
+Decision renew(const Contender& contender, Token token, const FileRecord* record,
+               const Moment& moment) {
   if (record != nullptr) {
-    if (record->holder == asker.claim.holder) {
-      return {Renewed{}, extended(*record, asker.candidate.ttl, moment)};
+    if (record->holder == contender.claim.holder) {
+      return {Renewed{}, extended(*record, contender.candidate.ttl, moment)};
     }
     if (!record->holder.value.empty()) return {Lost{record->holder}, {}};
     // A released lease stays released: this renewal may be one that was delayed.
     if (record->fence >= token) return {Lost{}, {}};
   }
-  return {Renewed{}, next_lease(asker, token, record, moment)};
+  return {Renewed{}, next_lease(contender, token, record, moment)};
 }
 
 Decision release(const Claim& claim, const FileRecord* record) {
@@ -152,36 +152,37 @@ Decision release(const Claim& claim, const FileRecord* record) {
   return {Released{}, released};
 }
 
-Decision settle(const Request& request, const Asker& asker, const FileRecord* record,
+Decision finish(const Request& request, const Contender& contender, const FileRecord* record,
                 const Moment& moment) {
-  const Candidate& candidate = asker.candidate;
-  if (record == nullptr || record->holder != asker.claim.holder) return {Released{}, {}};
-  FileRecord settled = *record;
+  const Candidate& candidate = contender.candidate;
+  if (record == nullptr || record->holder != contender.claim.holder) return {Released{}, {}};
+  FileRecord finished = *record;
   const Aftermath& after = candidate.aftermath;
   const Duration rest =
       std::clamp(record->since + after.hold - moment.now, Duration::zero(), after.hold);
   const bool is_parked = parks(candidate, request);
   const Duration stays = rest + (is_parked ? candidate.ttl : Duration::zero());
-  settled.holder = {};
-  settled.until = settled.hold_until = {};
+  finished.holder = {};
+  finished.until = finished.hold_until = {};
   if (stays > Duration::zero()) {
-    settled.holder = is_parked ? parked_for(candidate.identity) : held_after(asker.claim.holder);
-    settled.until = moment.now + stays;
-    settled.hold_until = moment.now + rest;
-    settled.ttl = std::max(stays, candidate.ttl);
+    finished.holder =
+        is_parked ? parked_for(candidate.identity) : held_after(contender.claim.holder);
+    finished.until = moment.now + stays;
+    finished.hold_until = moment.now + rest;
+    finished.ttl = std::max(stays, candidate.ttl);
   }
   if (request.result) {
-    settled.result = *request.result;
-    settled.result_token = request.token;
-    settled.result_node = candidate.node;
+    finished.result = *request.result;
+    finished.result_token = request.token;
+    finished.result_node = candidate.node;
     if (after.once > Duration::zero() && request.result->status == 0) {
-      settled.once_until_ms = moment.wall_ms + ceil_ms(after.once);
+      finished.once_until_ms = moment.wall_ms + ceil_ms(after.once);
     }
   }
-  return {Released{}, settled};
+  return {Released{}, finished};
 }
 
-Failed misconfigured(const char* text) { return {Trouble::kMisconfigured, text, false, {}}; }
+Failed misconfigured(const char* text) { return {Trouble::kMisconfigured, text}; }
 
 }  // namespace
 
@@ -246,7 +247,7 @@ std::optional<FileRecord> parse_record(std::string_view bytes) {
     record.hold_until =
         Time(Duration(integer(object, "hold_until_boottime_ns", kLargestTime).value_or(0)));
   }
-  // The rest is for people: a lease does not become void because one of these is missing.
+  // The rest is only shown to people: a lease is valid even if one of these is missing.
   record.node = text(object, "node").value_or("");
   record.host = text(object, "host").value_or("");
   record.pid = integer(object, "pid", kAny).value_or(0);
@@ -268,34 +269,34 @@ Duration time_left(const FileRecord& record, const Moment& moment) {
   if (record.holder.value.empty()) return Duration::zero();
   const Duration rest = record.until - moment.now;
   if (record.boot_id == moment.boot_id) {
-    // Nobody writes a lease longer than its ttl, so a longer one was written by hand.
+    // A lease is never longer than its ttl, so a longer one was written by hand.
     return std::min(rest, record.ttl);
   }
-  // The jobs of an earlier boot are dead. But LXC and systemd-nspawn give each container a boot id
-  // of its own, on one kernel with one clock, and the directory may be shared between them; those
-  // agree about when the machine was booted.
+  // The jobs of an earlier boot are dead. But LXC and systemd-nspawn give each container its own
+  // boot id, on one kernel with one clock, and containers may share the directory; they agree about
+  // when the machine was booted.
   const bool same_kernel = std::abs(record.booted_ms - moment.booted_ms()) <= kSameBootMs;
   return same_kernel && rest <= record.ttl ? rest : Duration::zero();
 }
 
 Decision decide(const Request& request, const Candidate& candidate, const Claim& claim,
                 const FoundRecord& found, const Moment& moment) {
-  const Asker asker{candidate, claim};
+  const Contender contender{candidate, claim};
   const auto* record = std::get_if<FileRecord>(&found);
   if (record != nullptr && record->key.value != claim.key.value) {
     return {misconfigured("is the record of another key; does the file system ignore case?"), {}};
   }
-  // What cannot be read may be somebody's lease. Only a holder knows better.
-  if (std::holds_alternative<Garbage>(found) && request.kind != RequestKind::kRenew) {
+  // Data that cannot be read may be somebody's lease. Only a holder knows that it is its own.
+  if (std::holds_alternative<ForeignData>(found) && request.kind != RequestKind::kRenew) {
     return {misconfigured("is not a record of cluster-leader; remove it if no job runs"), {}};
   }
   switch (request.kind) {
     case RequestKind::kAcquire:
-      return acquire(asker, request.awaited, record, moment);
+      return acquire(contender, request.awaited, record, moment);
     case RequestKind::kRenew:
-      return renew(asker, request.token, record, moment);
+      return renew(contender, request.token, record, moment);
     case RequestKind::kSettle:
-      return settle(request, asker, record, moment);
+      return finish(request, contender, record, moment);
     case RequestKind::kRelease:
       break;
   }

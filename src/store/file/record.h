@@ -15,20 +15,20 @@ namespace cluster_leader {
 /// A moment on one machine. CLOCK_BOOTTIME counts from a boot, so it says nothing without the boot.
 struct Moment {
   Time now;
-  std::int64_t wall_ms = 0;
-  std::string boot_id;  ///< /proc/sys/kernel/random/boot_id
+  std::int64_t wall_ms = 0;  ///< since 1970
+  std::string boot_id;       ///< /proc/sys/kernel/random/boot_id
 
-  /// When the machine was booted, by the wall clock.
+  /// When the machine was booted, in ms since 1970.
   std::int64_t booted_ms() const;
 };
 
-/// What a machine without a server knows about one key: the lease and what outlives it. It is the
-/// file store's counterpart of the lock and the record on Redis.
+/// What is stored about one key: the lease and what outlives it. It is the file store's counterpart
+/// of the lock and the record on Redis.
 struct FileRecord {
   Key key;
-  Token fence;      ///< the last token that was given away
+  Token fence;      ///< the last token that was granted
   HolderId holder;  ///< empty: the lease was released
-  Time until;       ///< until when only the holder may own the key
+  Time until;       ///< only the holder may own the key before then
   std::string boot_id;
   std::int64_t booted_ms = 0;
   Duration ttl{};  ///< of the last holder
@@ -39,38 +39,38 @@ struct FileRecord {
   std::string identity;            ///< Candidate::identity of the holder
   std::int64_t since_ms = 0;       ///< when the lease was acquired, by the wall clock
   Time since;                      ///< the same on the lease's clock, to hold the key from then on
-  Time hold_until;                 ///< until when nobody gets the key that is parked
-  std::int64_t once_until_ms = 0;  ///< until when nobody runs the key again, by the wall clock
-  Token result_token;              ///< of the run that last told its result; 0: none did
+  Time hold_until;                 ///< nobody gets a parked key before then
+  std::int64_t once_until_ms = 0;  ///< nobody runs the key again before then, by the wall clock
+  Token result_token;              ///< of the last run that left a result; 0: none did
   RunResult result;
   std::string result_node;
 };
 
 /// The record as one JSON object in ASCII. Names may be any bytes, which JSON's strings may not, so
-/// a byte outside printable ASCII, and `%`, stands there as %XX. Ends with a line break, and is
-/// padded with blanks to whole blocks, so that a later text has the same length and can be written
-/// over it.
+/// a byte outside printable ASCII, and `%`, is encoded as %XX. Ends with a line break, and is
+/// padded with blanks to whole blocks, so that a later text has the same length and can overwrite
+/// it.
 std::string format_record(const FileRecord& record);
 
 /// Nothing if `text` is not a record.
 std::optional<FileRecord> parse_record(std::string_view text);
 
-/// What was found where a key's record belongs.
+/// What was found in place of a key's record: nothing, data that is not a record, or a record.
 struct NoRecord {};
-struct Garbage {};
-using FoundRecord = std::variant<NoRecord, Garbage, FileRecord>;
+struct ForeignData {};
+using FoundRecord = std::variant<NoRecord, ForeignData, FileRecord>;
 
-/// How long `record` still bars everybody but its holder; zero or less if it does not.
+/// How long `record` still excludes everybody but its holder; zero or less if it does not.
 Duration time_left(const FileRecord& record, const Moment& moment);
 
-/// The answer to a request, and the record that must be written before it may be given.
+/// The answer to a request, and the record that must be written before it is reported.
 struct Decision {
   Answer answer;
   std::optional<FileRecord> write;
 };
 
-/// The rules of the lease, as the scripts have them on Redis. A Failed begins with the verb: what
-/// it is about is the record.
+/// Decides by the rules of the lease, which are those of the scripts on Redis. The text of a Failed
+/// begins with a verb; the caller puts the name of the record in front.
 Decision decide(const Request& request, const Candidate& candidate, const Claim& claim,
                 const FoundRecord& found, const Moment& moment);
 

@@ -19,22 +19,22 @@ namespace cluster_leader {
 
 namespace {
 
-/// A name may have 255 bytes (NAME_MAX); this leaves room for the suffixes.
+/// A file name may have 255 bytes (NAME_MAX); this leaves room for the suffixes.
 constexpr std::size_t kLongestName = 200;
 
-/// Far more than format_record() makes; what is longer was not made by it.
+/// Far longer than any text of format_record().
 constexpr std::size_t kLongestRecord = std::size_t{64} * 1024;
 
 /// Up to a page, write(2) is one copy within the kernel, which SIGKILL cannot cut in two.
 constexpr std::size_t kLongestOverwrite = 4096;
 
-/// Files are opened so that neither a link nor a pipe with our name can lead anywhere or block.
+/// Opens no link, and does not block on a pipe of that name.
 constexpr int kPlainFile = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 constexpr int kFolder = O_PATH | O_DIRECTORY | O_CLOEXEC;
 
 constexpr unsigned kReadWriteBits = 0666;
 
-/// Gives a new file the read and write rights of its folder. Where that is refused, the umask's
+/// Gives a new file the read and write bits of its folder. If that is refused, those of the umask
 /// stay.
 void share(int fd, unsigned mode) { static_cast<void>(::fchmod(fd, mode & kReadWriteBits)); }
 
@@ -59,7 +59,7 @@ bool write_all(int fd, const std::string& text) {
   return true;
 }
 
-/// What is in `fd`; one byte more than allowed if it is too long. Nothing, and errno, if it fails.
+/// Reads `fd`, and stops when it is longer than a record can be. Nothing, and errno, if it fails.
 std::optional<std::string> read_all(int fd) {
   std::string text;
   std::array<char, 4096> part{};
@@ -76,10 +76,10 @@ std::optional<std::string> read_all(int fd) {
 }  // namespace
 
 bool is_shared_file_system(int fd) {
-  // On these, a file may be written by a machine with another clock and other jobs; flock(2) may
-  // besides be of this machine alone. FUSE does not tell sshfs from a local disk, nor 9p a server
-  // from a host's folder. The clusters' own (GFS2, OCFS2, Lustre, Ceph, GPFS) do lock across
-  // machines, but the time in the record is still of one.
+  // On these, a machine with another clock and other jobs may write the file, and flock(2) may
+  // exclude only processes of this machine. FUSE does not distinguish sshfs from a local disk, nor
+  // 9p a server from a folder of the host. Cluster file systems (GFS2, OCFS2, Lustre, Ceph, GPFS)
+  // do lock across machines, but the time in a record is that of one machine.
   constexpr std::array<std::uint32_t, 21> kShared = {
       NFS_SUPER_MAGIC,  SMB_SUPER_MAGIC,  CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC,
       CODA_SUPER_MAGIC, NCP_SUPER_MAGIC,  AFS_SUPER_MAGIC,  AFS_FS_MAGIC,
@@ -123,11 +123,11 @@ Failed refused(int error, const std::string& action) {
     default:
       break;
   }
-  return {trouble, "cannot " + action + ": " + std::generic_category().message(error), false, {}};
+  return {trouble, "cannot " + action + ": " + std::generic_category().message(error)};
 }
 
 Failed unknown_boot(const std::error_code& error) {
-  return refused(error.value(), "tell one boot of the machine from another");
+  return refused(error.value(), "read the boot id of this machine");
 }
 
 std::string file_name_of(const Key& key) {
@@ -140,11 +140,10 @@ std::string file_name_of(const Key& key) {
 }
 
 std::optional<Key> key_of_file_name(const std::string& name) {
-  constexpr std::size_t kLongestKey = 512;  // see Key
   std::string joined = name;
   std::erase(joined, '/');
   const auto bytes = percent_decode(joined);
-  if (!bytes || bytes->empty() || bytes->size() > kLongestKey) return std::nullopt;
+  if (!bytes || bytes->empty() || bytes->size() > kMaxKeyLength) return std::nullopt;
   Key key{*bytes};
   if (bytes->find('\0') != std::string::npos || file_name_of(key) != name) return std::nullopt;
   return key;
@@ -163,7 +162,7 @@ RecordFile::Opened RecordFile::open(const std::string& directory, const Key& key
   return file;
 }
 
-RecordFile::Opened RecordFile::open_to_look(const std::string& directory, const Key& key,
+RecordFile::Opened RecordFile::open_to_read(const std::string& directory, const Key& key,
                                             bool (*is_shared)(int fd)) {
   RecordFile file;
   file.name_ = file_name_of(key);
@@ -185,7 +184,7 @@ std::optional<Failed> RecordFile::open_folder(const std::string& directory, bool
   folder_.reset(::open(directory.c_str(), kFolder));
   if (!folder_ && errno == ENOENT && create) {
     const int error = make_directories(directory);
-    if (error != 0) return refused(error, "make the directory");
+    if (error != 0) return refused(error, "create the directory");
     folder_.reset(::open(directory.c_str(), kFolder));
   }
   missing = !folder_ && errno == ENOENT && !create;
@@ -194,13 +193,11 @@ std::optional<Failed> RecordFile::open_folder(const std::string& directory, bool
   if (is_shared(folder_.get())) {
     return Failed{Trouble::kMisconfigured,
                   "the directory is on a file system that other machines may share, and file:// is "
-                  "for one machine; name a local directory, or a server",
-                  false,
-                  {}};
+                  "for one machine; name a local directory, or a server"};
   }
   struct stat info {};
   while (true) {
-    if (::fstat(folder_.get(), &info) != 0) return refused(errno, "look at the directory");
+    if (::fstat(folder_.get(), &info) != 0) return refused(errno, "read the mode of the directory");
     mode_ = info.st_mode & 07777U;
     const std::size_t slash = name_.find('/');
     if (slash == std::string::npos) return std::nullopt;
@@ -251,18 +248,18 @@ std::variant<FoundRecord, Failed> RecordFile::read(const Moment& moment) {
   if (!record_ && errno == ENOENT) return FoundRecord(NoRecord{});
   if (!record_) return refused(errno, "open " + name);
   struct stat info {};
-  if (::fstat(record_.get(), &info) != 0) return refused(errno, "look at " + name);
-  if (!S_ISREG(info.st_mode)) return FoundRecord(Garbage{});
+  if (::fstat(record_.get(), &info) != 0) return refused(errno, "read the mode of " + name);
+  if (!S_ISREG(info.st_mode)) return FoundRecord(ForeignData{});
   const auto text = read_all(record_.get());
   if (!text) return refused(errno, "read " + name);
   if (text->size() <= kLongestRecord) {
     if (auto record = parse_record(*text)) return FoundRecord(std::move(*record));
   }
   // A power cut can leave a file torn or empty, since nothing waits for the disk here. All jobs of
-  // that time are dead, and the token goes on with the wall clock.
+  // that time are dead, and the next token is the wall clock.
   const std::int64_t written_ms = info.st_mtim.tv_sec * 1000 + info.st_mtim.tv_nsec / 1'000'000;
   if (written_ms < moment.booted_ms()) return FoundRecord(NoRecord{});
-  return FoundRecord(Garbage{});
+  return FoundRecord(ForeignData{});
 }
 
 std::optional<Failed> RecordFile::write(const FileRecord& record) {
@@ -271,8 +268,8 @@ std::optional<Failed> RecordFile::write(const FileRecord& record) {
   return replace(text);
 }
 
-/// A text of the same length goes over the old one, so that a full disk, which kills nobody else,
-/// does not end a lease at its next renewal. Readers hold the lock.
+/// A text of the same length overwrites the old one, so that a full disk does not end a lease at
+/// its next renewal. Readers hold the lock.
 bool RecordFile::overwrite(const std::string& text) const {
   struct stat info {};
   return text.size() <= kLongestOverwrite && record_ && ::fstat(record_.get(), &info) == 0 &&
@@ -288,11 +285,11 @@ std::optional<Failed> RecordFile::replace(const std::string& text) const {
     ::unlinkat(folder_.get(), draft.c_str(), 0);
     return refused(error, action);
   };
-  // A process that was killed between writing and renaming leaves one behind.
+  // A process that is killed between writing and renaming leaves one behind.
   ::unlinkat(folder_.get(), draft.c_str(), 0);
   UniqueFd fd(
       ::openat(folder_.get(), draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | kPlainFile, 0666));
-  if (!fd) return refused(errno, "make " + draft);
+  if (!fd) return refused(errno, "create " + draft);
   share(fd.get(), mode_);
   if (!write_all(fd.get(), text)) return give_up("write " + draft);
   if (::renameat(folder_.get(), draft.c_str(), folder_.get(), name.c_str()) == 0) {
@@ -300,18 +297,15 @@ std::optional<Failed> RecordFile::replace(const std::string& text) const {
   }
   if (errno == EPERM && (mode_ & S_ISVTX) != 0) {
     give_up("replace " + name);
-    return Failed{Trouble::kDenied,
-                  "cannot replace " + name +
-                      ", which is another user's: several users need a "
-                      "directory without the sticky bit",
-                  false,
-                  {}};
+    return Failed{Trouble::kDenied, "cannot replace " + name +
+                                        ", which belongs to another user: several users "
+                                        "need a directory without the sticky bit"};
   }
   return give_up("replace " + name);
 }
 
 void RecordFile::announce() const {
-  // IN_ATTRIB for those who watch. Writing would need space, and renewals must not wake anybody.
+  // Watchers get IN_ATTRIB. Writing would need space, and renewals must not wake anybody.
   static_cast<void>(::futimens(lock_.get(), nullptr));
 }
 

@@ -21,7 +21,7 @@ using std::chrono::milliseconds;
 
 constexpr std::string_view kRecordSuffix = ".lease";
 
-/// A key of 512 bytes, each of them written as %XX, in folders of 200 bytes.
+/// A key of kMaxKeyLength, each byte written as %XX, is split into folders of 200 bytes.
 constexpr int kDeepestFolder = 8;
 
 std::variant<Moment, Failed> this_moment() {
@@ -30,15 +30,15 @@ std::variant<Moment, Failed> this_moment() {
   return Moment{BootClock::now(), wall_clock_ms(), std::get<std::string>(std::move(boot))};
 }
 
-LeaseView garbage(const Key& key, std::string_view fault) {
+LeaseView foreign(const Key& key, std::string_view fault) {
   LeaseView view;
   view.key = key;
-  view.state = State::kGarbage;
+  view.state = State::kForeign;
   view.fault = file_name_of(key).append(kRecordSuffix).append(fault);
   return view;
 }
 
-/// What the lease of `record` is, which has `rest` left.
+/// Fills in `view` for the lease of `record`, which has `rest` left.
 void describe_lease(LeaseView& view, const FileRecord& record, Duration rest, Time now) {
   view.holder = record.holder;
   view.remaining = rest;
@@ -47,7 +47,7 @@ void describe_lease(LeaseView& view, const FileRecord& record, Duration rest, Ti
   const std::string& value = record.holder.value;
   const std::string parked = parked_for("").value;
   view.node = node_of(value);
-  view.state = State::kResting;
+  view.state = State::kCoolingDown;
   if (!value.starts_with(parked)) return;
   view.identity = value.substr(parked.size());
   if (record.hold_until > now) {
@@ -58,14 +58,14 @@ void describe_lease(LeaseView& view, const FileRecord& record, Duration rest, Ti
 }
 
 LeaseView view_of(const Key& key, const FoundRecord& found, const Moment& moment) {
-  if (std::holds_alternative<Garbage>(found)) {
-    return garbage(key, " is not a record of cluster-leader");
+  if (std::holds_alternative<ForeignData>(found)) {
+    return foreign(key, " is not a record of cluster-leader");
   }
   LeaseView view;
   view.key = key;
   const auto* record = std::get_if<FileRecord>(&found);
   if (record == nullptr) return view;
-  if (record->key.value != key.value) return garbage(key, " is the record of another key");
+  if (record->key.value != key.value) return foreign(key, " is the record of another key");
   view.node = record->node;
   view.host = record->host;
   view.pid = record->pid;
@@ -85,27 +85,24 @@ LeaseView view_of(const Key& key, const FoundRecord& found, const Moment& moment
   return view;
 }
 
-/// Whether two reads of one record have found the same.
+/// Whether two reads found the same.
 bool are_equal(const FoundRecord& a, const FoundRecord& b) {
   if (a.index() != b.index()) return false;
   const auto* record = std::get_if<FileRecord>(&a);
   return record == nullptr || format_record(*record) == format_record(std::get<FileRecord>(b));
 }
 
-/// Waits a moment for whoever changes a record; nothing, or that it takes too long.
-std::optional<Failed> wait_for_others(const Key& key, Time deadline) {
+/// Waits a moment for the process that has the lock of a record. Returns a Failed at the deadline.
+std::optional<Failed> wait_for_lock(const Key& key, Time deadline) {
   if (BootClock::now() >= deadline) {
     return Failed{Trouble::kUnreachable,
-                  "no answer in time (waiting for the lock of " + file_name_of(key) + ".lock)",
-                  false,
-                  {}};
+                  "no answer in time (waiting for the lock of " + file_name_of(key) + ".lock)"};
   }
   std::this_thread::sleep_for(milliseconds(1));
   return std::nullopt;
 }
 
-/// Adds the keys whose records stand in `folder` and the folders in it; `name` is what their names
-/// begin with.
+/// Adds the keys of the records in `folder` and below it. Their file names begin with `name`.
 std::error_code collect(const std::filesystem::path& folder, const std::string& name, int depth,
                         std::set<std::string>& keys) {
   std::error_code error;
@@ -130,8 +127,8 @@ std::error_code collect(const std::filesystem::path& folder, const std::string& 
 
 std::variant<Listing, Failed> FileRegistry::list(const std::string& prefix, Duration patience) {
   const Time deadline = BootClock::now() + kLongestList * patience;
-  // Says what is wrong with the directory as such.
-  const auto opened = RecordFile::open_to_look(location_.directory, {"any"}, is_shared_);
+  // Finds what is wrong with the directory itself.
+  const auto opened = RecordFile::open_to_read(location_.directory, {"any"}, is_shared_);
   if (const auto* failed = std::get_if<Failed>(&opened)) return *failed;
   if (std::holds_alternative<RecordFile::NoDirectory>(opened)) return Listing{};
   std::set<std::string> keys;
@@ -160,7 +157,7 @@ std::variant<LeaseView, Failed> FileRegistry::look(const Key& key, Duration pati
 std::variant<LeaseView, Failed> FileRegistry::look_until(const Key& key, Time deadline) const {
   std::optional<FoundRecord> before;
   for (;;) {
-    auto opened = RecordFile::open_to_look(location_.directory, key, is_shared_);
+    auto opened = RecordFile::open_to_read(location_.directory, key, is_shared_);
     if (auto* failed = std::get_if<Failed>(&opened)) return std::move(*failed);
     const auto moment = this_moment();
     if (const auto* failed = std::get_if<Failed>(&moment)) return *failed;
@@ -170,19 +167,19 @@ std::variant<LeaseView, Failed> FileRegistry::look_until(const Key& key, Time de
       auto found = file->read(now);
       if (auto* failed = std::get_if<Failed>(&found)) return std::move(*failed);
       auto& record = std::get<FoundRecord>(found);
-      // Without the lock it may be half of an old record and half of a new one; not twice the same.
+      // Without the lock it may be half an old record and half a new one, but not twice the same.
       const bool is_whole = file->is_locked() || (before && are_equal(*before, record));
       if (is_whole) return view_of(key, record, now);
       before = std::move(record);
     }
-    if (auto failed = wait_for_others(key, deadline)) return std::move(*failed);
+    if (auto failed = wait_for_lock(key, deadline)) return std::move(*failed);
   }
 }
 
 std::variant<Evicted, Failed> FileRegistry::evict(const Key& key, const Eviction& us,
                                                   Duration patience) {
   const Time deadline = BootClock::now() + patience;
-  // Looking makes no files for a key that nobody has ever used.
+  // Reading first, so that no files are created for a key that was never used.
   auto looked = look_until(key, deadline);
   if (auto* failed = std::get_if<Failed>(&looked)) return std::move(*failed);
   auto& view = std::get<LeaseView>(looked);
@@ -192,11 +189,11 @@ std::variant<Evicted, Failed> FileRegistry::evict(const Key& key, const Eviction
   if (kind != Evicted::Kind::kReleased) return Evicted{kind, std::move(view)};
   for (;;) {
     if (auto evicted = try_to_evict(key, us)) return std::move(*evicted);
-    if (auto failed = wait_for_others(key, deadline)) return std::move(*failed);
+    if (auto failed = wait_for_lock(key, deadline)) return std::move(*failed);
   }
 }
 
-/// Nothing if another process has the lock of the record.
+/// Nothing if another process has the lock of the record: try again.
 std::optional<std::variant<Evicted, Failed>> FileRegistry::try_to_evict(const Key& key,
                                                                         const Eviction& us) const {
   auto opened = RecordFile::open(location_.directory, key, /*create=*/false, is_shared_);

@@ -12,11 +12,11 @@ namespace cluster_leader {
 
 namespace {
 
-/// The lock is held for microseconds, unless its holder is stopped just then.
+/// The lock is held for microseconds, unless the process that has it is stopped.
 constexpr Duration kFirstPause = std::chrono::milliseconds(1);
 constexpr Duration kLongestPause = std::chrono::milliseconds(5);
 
-/// Who stands in a record; empty: nobody, or there is none.
+/// The holder in a record; empty if there is none.
 HolderId holder_in(const FoundRecord& found) {
   const auto* record = std::get_if<FileRecord>(&found);
   return record != nullptr ? record->holder : HolderId{};
@@ -70,7 +70,7 @@ std::optional<Answer> FileStore::attempt(std::size_t number, const Request& requ
   if (auto* failed = std::get_if<Failed>(&opened)) return *failed;
   auto& file = std::get<RecordFile>(opened);
 
-  // Read after the lock was had: whoever changed the record before did it at an earlier time.
+  // Read the clock after taking the lock: the last change to the record was before that.
   const Moment moment{BootClock::now(), wall_clock_ms(), boot_id_};
   const auto read = file.read(moment);
   if (const auto* failed = std::get_if<Failed>(&read)) return *failed;
@@ -84,15 +84,15 @@ std::optional<Answer> FileStore::attempt(std::size_t number, const Request& requ
     if (auto failed = file.write(*decision.write)) return *failed;
     if (decision.write->holder != holder_in(found)) {
       file.announce();
-      // What this claim hears until here is older than what it has just done, or its own doing.
-      hear(number);
+      // Changes that this claim would see by now are older than what it has just done, or its own.
+      report_changes(number);
     }
   }
   const bool is_renewed = std::holds_alternative<Renewed>(decision.answer);
   claims_[number].holds = is_renewed || std::holds_alternative<Granted>(decision.answer);
-  // Still under the lock, so that nothing can be announced before it is watched.
+  // Under the lock, so that nothing can be announced before it is watched.
   if (candidate_.listens && (is_renewed || std::holds_alternative<Busy>(decision.answer))) {
-    watcher_.listen(number, lock_path(claim.key));
+    watcher_.watch(number, lock_path(claim.key));
   }
   return decision.answer;
 }
@@ -111,8 +111,8 @@ void FileStore::abandon(std::size_t claim) {
   Entry& entry = claims_[claim];
   entry.in_flight = false;
   if (!std::exchange(entry.used, false)) return;
-  // Another process needs the lock for microseconds only, so that a few tries are no wait.
-  for (int tries = 0; tries < 10 && !attempt(claim, {RequestKind::kRelease, 0, {}, {}, {}});
+  // Other processes need the lock for microseconds only, so a few tries do not wait.
+  for (int tries = 0; tries < 10 && !attempt(claim, {.kind = RequestKind::kRelease, .token = {}});
        ++tries)
     ::sched_yield();
 }
@@ -123,15 +123,15 @@ Time FileStore::wake_at() const {
   if (!reports_.empty()) return Time::min();
   Time earliest = kNever;
   for (const Waiting& waiting : waiting_) {
-    if (is_present(waiting)) earliest = std::min(earliest, claims_[waiting.claim].retry_at);
+    if (is_in_flight(waiting)) earliest = std::min(earliest, claims_[waiting.claim].retry_at);
   }
   return earliest;
 }
 
 void FileStore::advance(const Poller& poller, Time now) {
-  if (poller.ready(watcher_.fd()) != 0) hear();
+  if (poller.ready(watcher_.fd()) != 0) report_changes();
   for (const Waiting& waiting : std::exchange(waiting_, {})) {
-    if (!is_present(waiting)) continue;
+    if (!is_in_flight(waiting)) continue;
     if (now >= claims_[waiting.claim].retry_at) {
       try_request(waiting.claim, now);
     } else {
@@ -147,24 +147,25 @@ std::string FileStore::stage(std::size_t claim) const {
   return "waiting for the lock of " + file_name_of(claims_[claim].claim.key) + ".lock";
 }
 
-/// Reports what has happened to the claims whose lock files were touched.
-void FileStore::hear(std::size_t but) {
-  for (const std::size_t claim : watcher_.hear()) {
-    if (claim == but) continue;
-    Notice notice = look_at(claim);
+/// Reports what has happened to the claims with lock files that were touched; not for `except`.
+void FileStore::report_changes(std::size_t except) {
+  for (const std::size_t claim : watcher_.changed()) {
+    if (claim == except) continue;
+    Notice notice = inspect(claim);
     reports_.notice(claim, std::move(notice));
   }
 }
 
-/// Whoever cannot be told who has the key now finds out by asking for it.
-Notice FileStore::look_at(std::size_t number) {
+/// The notice that a change of this claim's record deserves. If the new holder is not known, the
+/// claim must ask.
+Notice FileStore::inspect(std::size_t number) {
   const Claim& claim = claims_[number].claim;
   Notice ask_again{claims_[number].holds ? Notice::Kind::kBroken : Notice::Kind::kFree};
-  auto opened = RecordFile::open_to_look(location_.directory, claim.key, is_shared_);
+  auto opened = RecordFile::open_to_read(location_.directory, claim.key, is_shared_);
   auto* file = std::get_if<RecordFile>(&opened);
   if (file == nullptr || !file->is_locked()) return ask_again;
   // If the lock file was deleted, this is another one.
-  watcher_.listen(number, lock_path(claim.key));
+  watcher_.watch(number, lock_path(claim.key));
   const Moment moment{BootClock::now(), wall_clock_ms(), boot_id_};
   const auto read = file->read(moment);
   const auto* found = std::get_if<FoundRecord>(&read);
@@ -178,7 +179,7 @@ std::string FileStore::lock_path(const Key& key) const {
   return location_.directory + '/' + file_name_of(key) + ".lock";
 }
 
-bool FileStore::is_present(const Waiting& waiting) const {
+bool FileStore::is_in_flight(const Waiting& waiting) const {
   const Entry& entry = claims_[waiting.claim];
   return entry.in_flight && entry.request.attempt == waiting.attempt;
 }

@@ -15,18 +15,18 @@
 
 namespace cluster_leader {
 
-/// Leases in a directory of one machine, for which no server is needed. They have a ttl and a
-/// record just as on Redis, rather than being an flock(2) that is held while the job lives: whoever
-/// dies, is stopped or comes back, the same things happen on both.
+/// Leases in a directory on one machine, without a server. They have a ttl and a record as on
+/// Redis, rather than being an flock(2) that is held while the job lives, so that a process that
+/// dies, is stopped or continues has the same consequences on both.
 ///
-/// For each key, `NAME.lease` is its record and the flock(2) on `NAME.lock` keeps two processes
-/// from changing it at once (store/file/record_file.h). Both stay when the lease is released: the
-/// record has the last token. send() does the work, in microseconds, and the next advance()
-/// answers.
+/// For each key, `NAME.lease` is its record, and the flock(2) on `NAME.lock` prevents two processes
+/// from changing it at once (store/file/record_file.h). Both files stay when the lease is released:
+/// the record has the last token. send() does the work, in microseconds, and the next advance()
+/// reports the answer.
 ///
-/// Whoever makes a key another holder's, or nobody's, touches its lock file, and those who listen
-/// hear it. Nobody listens before the key was busy or its lease renewed, since to stop listening
-/// can take the kernel 16 ms, which a short job must not pay for.
+/// A process that changes the holder of a key touches its lock file, which notifies all that watch
+/// it. A claim watches only once the key was busy or its lease was renewed, since it can take the
+/// kernel 16 ms to remove a watch, too long for a short job.
 class FileStore final : public Store {
  public:
   FileStore(FileLocation location, Candidate candidate,
@@ -49,9 +49,9 @@ class FileStore final : public Store {
     Request request;  ///< the last one
     bool in_flight = false;
     bool used = false;   ///< something was sent since it was last abandoned
-    bool holds = false;  ///< the last answer was that it has the lease
-    Time retry_at;       ///< when another process has the lock of its record
-    Duration pause{};    ///< before the lock is tried once more
+    bool holds = false;  ///< according to the last answer
+    Time retry_at;       ///< if another process has the lock of its record
+    Duration pause{};    ///< before the lock is tried again
   };
   /// A request that waits for the lock of its record.
   struct Waiting {
@@ -63,10 +63,10 @@ class FileStore final : public Store {
   void try_request(std::size_t claim, Time now);
   std::optional<Answer> attempt(std::size_t claim, const Request& request);
   std::optional<Failed> read_boot_id();
-  void hear(std::size_t but = kNobody);
-  Notice look_at(std::size_t claim);
+  void report_changes(std::size_t except = kNobody);
+  Notice inspect(std::size_t claim);
   std::string lock_path(const Key& key) const;
-  bool is_present(const Waiting& waiting) const;
+  bool is_in_flight(const Waiting& waiting) const;
 
   const FileLocation location_;
   const Candidate candidate_;

@@ -10,7 +10,7 @@
 
 namespace cluster_leader {
 
-void FileWatcher::listen(std::size_t claim, const std::string& path) {
+void FileWatcher::watch(std::size_t claim, const std::string& path) {
   if (!inotify_) inotify_.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!inotify_) return;
   // A file has one watch, however often it is added.
@@ -18,9 +18,9 @@ void FileWatcher::listen(std::size_t claim, const std::string& path) {
   if (watch >= 0) claim_of_watch_[watch] = claim;
 }
 
-std::vector<std::size_t> FileWatcher::hear() {
-  std::vector<std::size_t> heard;
-  if (!inotify_) return heard;
+std::vector<std::size_t> FileWatcher::changed() {
+  std::vector<std::size_t> claims;
+  if (!inotify_) return claims;
   std::array<char, 4096> buffer{};
   static_assert(buffer.size() > sizeof(inotify_event) + NAME_MAX + 1);
   ssize_t size = 0;
@@ -32,18 +32,18 @@ std::vector<std::size_t> FileWatcher::hear() {
       at += sizeof event + event.len;
       const auto found = claim_of_watch_.find(event.wd);
       if ((event.mask & IN_Q_OVERFLOW) != 0) {
-        // Some events were dropped, and nobody knows whose.
-        for (const auto& [watch, claim] : claim_of_watch_) heard.push_back(claim);
+        // Some events were dropped, and it is unknown which.
+        for (const auto& [watch, claim] : claim_of_watch_) claims.push_back(claim);
       } else if (found != claim_of_watch_.end()) {
-        heard.push_back(found->second);
-        // The file is gone, and its watch with it.
+        claims.push_back(found->second);
+        // The file is gone, and so is its watch.
         if ((event.mask & IN_IGNORED) != 0) claim_of_watch_.erase(found);
       }
     }
   }
-  std::sort(heard.begin(), heard.end());
-  heard.erase(std::unique(heard.begin(), heard.end()), heard.end());
-  return heard;
+  std::sort(claims.begin(), claims.end());
+  claims.erase(std::unique(claims.begin(), claims.end()), claims.end());
+  return claims;
 }
 
 }  // namespace cluster_leader

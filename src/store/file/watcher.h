@@ -10,18 +10,18 @@
 namespace cluster_leader {
 
 /// Reports when the file of a claim is touched (its attributes change, which neither reading nor
-/// writing does) or deleted: inotify(7), one descriptor for all claims.
+/// writing causes) or deleted. inotify(7), one descriptor for all claims.
 class FileWatcher {
  public:
-  /// Watches the file `path` for `claim` from now on; again is fine. If the user's inotify limit is
-  /// reached, it reports nothing.
-  void listen(std::size_t claim, const std::string& path);
+  /// Watches the file `path` for `claim` from now on; has no effect on a file that is watched. If
+  /// the user's inotify limit is reached, it reports nothing.
+  void watch(std::size_t claim, const std::string& path);
 
-  /// Readable when there is something to report; -1 as long as nothing is watched.
+  /// Readable when there is something to report; -1 while nothing is watched.
   int fd() const { return inotify_.get(); }
 
-  /// The claims whose files were touched since the last call.
-  std::vector<std::size_t> hear();
+  /// The claims with a file that was touched or deleted since the last call, in order.
+  std::vector<std::size_t> changed();
 
  private:
   UniqueFd inotify_;

@@ -15,11 +15,11 @@ namespace {
 
 Failed failure_of(int error, bool is_unix) {
   const auto unreachable = [](std::string text) {
-    return Failed{Trouble::kUnreachable, std::move(text), false, {}};
+    return Failed{Trouble::kUnreachable, std::move(text)};
   };
   switch (error) {
     case ECONNREFUSED:
-      return unreachable("connection refused: nothing listens there; is the server running?");
+      return unreachable("connection refused: is the server running, and on this port?");
     case ENOENT:
       return unreachable("the socket does not exist; is the server running?");
     case ENETUNREACH:
@@ -30,18 +30,14 @@ Failed failure_of(int error, bool is_unix) {
     case EACCES:
     case EPERM:
       if (is_unix) {
-        return {Trouble::kDenied,
-                "no permission to use the socket: check its mode and owner",
-                false,
-                {}};
+        return {Trouble::kDenied, "no permission to use the socket: check its mode and owner"};
       }
-      return unreachable("a firewall of this machine forbids the connection");
+      return unreachable("a firewall on this machine blocks the connection");
     case EMFILE:
     case ENFILE:
     case ENOMEM:
     case ENOBUFS:
-      return {
-          Trouble::kExhausted, std::string("cannot connect: ") + std::strerror(error), false, {}};
+      return {Trouble::kExhausted, std::string("cannot connect: ") + std::strerror(error)};
     default:
       return unreachable(std::string("cannot connect: ") + std::strerror(error));
   }
@@ -66,9 +62,7 @@ Dialer::Dialer(const RedisLocation& location, Duration patience, Time now) : pat
       addresses_.push_back(*address);
     } else {
       failure_ = {Trouble::kMisconfigured,
-                  "the path of the socket is too long: 107 bytes is the most that Linux takes",
-                  false,
-                  {}};
+                  "the path of the socket is too long: Linux allows 107 bytes"};
     }
   } else if (auto address = numeric_address(location.host, location.port)) {
     addresses_.push_back(*address);
@@ -140,7 +134,7 @@ void Dialer::try_next_address(Time now) {
                              address.length) == 0;
       if (connected_ || errno == EINPROGRESS || errno == EINTR) {
         socket_ = std::move(fd);
-        // The caller decides how long the last one may take.
+        // The owner decides how long the last one may take.
         if (!connected_ && !addresses_.empty()) give_up_at_ = now + share;
         patience_ -= share;
         return;

@@ -14,8 +14,8 @@ namespace cluster_leader {
 
 namespace {
 
-/// An attempt to get a lease lasts a second at most, and c-ares' own 5 s would never come to the
-/// second name server in it, nor repeat a packet that was lost.
+/// An attempt to get a lease lasts a second at most. With c-ares' default of 5 s it would never
+/// reach the second name server, nor repeat a lost packet.
 constexpr int kTimeoutMs = 300;
 constexpr int kTries = 4;
 
@@ -25,21 +25,13 @@ Failed failure_of(int status) {
     case ARES_ENODATA:
     case ARES_EBADNAME:
     case ARES_ENONAME:
-      return {Trouble::kUnreachable,
-              "this host name is not known: check --server or --host",
-              false,
-              {}};
+      return {Trouble::kUnreachable, "cannot resolve the host name: check --server or --host"};
     case ARES_ENOMEM:
-      return {Trouble::kExhausted,
-              "this machine refused memory for looking up the host name",
-              false,
-              {}};
+      return {Trouble::kExhausted, "this machine refused memory for the lookup of the host name"};
     default:
-      return {Trouble::kUnreachable,
-              std::string("the host name could not be looked up (") + ares_strerror(status) +
-                  "): check the name servers of this machine",
-              false,
-              {}};
+      return {Trouble::kUnreachable, std::string("cannot look up the host name (") +
+                                         ares_strerror(status) +
+                                         "): check the name servers of this machine"};
   }
 }
 
@@ -93,12 +85,12 @@ Resolver::Resolver(const std::string& host, std::uint16_t port, Time now) {
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = ARES_AI_NUMERICSERV;
   ares_getaddrinfo(channel, host.c_str(), std::to_string(port).c_str(), &hints, &on_result, this);
-  take_what_was_found();
-  set_alarm(now);
+  set_result();
+  update_wake_at(now);
 }
 
-/// c-ares is written in C and calls this from the middle of its work, so that no exception may
-/// leave it. What was found becomes a result when c-ares has returned.
+/// c-ares is written in C and calls this from inside its functions, so no exception may leave it.
+/// The result is set when c-ares has returned.
 void Resolver::on_result(void* self, int status, int /*timeouts*/, ares_addrinfo* list) noexcept {
   auto& resolver = *static_cast<Resolver*>(self);
   Found& found = resolver.found_.emplace(Found{status, {}});
@@ -113,7 +105,7 @@ void Resolver::on_result(void* self, int status, int /*timeouts*/, ares_addrinfo
   ares_freeaddrinfo(list);
 }
 
-void Resolver::take_what_was_found() {
+void Resolver::set_result() {
   if (!found_ || result_) return;
   if (found_->status != ARES_SUCCESS) {
     result_ = failure_of(found_->status);
@@ -147,13 +139,13 @@ void Resolver::advance(const Poller& poller, Time now) {
     ares_process_fd(channel_.get(), readable ? sockets[i] : ARES_SOCKET_BAD,
                     writable ? sockets[i] : ARES_SOCKET_BAD);
   }
-  // Packets that were lost.
+  // Repeats lost packets.
   ares_process_fd(channel_.get(), ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-  take_what_was_found();
-  set_alarm(now);
+  set_result();
+  update_wake_at(now);
 }
 
-void Resolver::set_alarm(Time now) {
+void Resolver::update_wake_at(Time now) {
   wake_at_ = kNever;
   if (result_) return;
   timeval rest{};

@@ -18,25 +18,25 @@ struct ares_channeldata;
 
 namespace cluster_leader {
 
-/// Where a socket can be connected to.
+/// A socket address.
 struct Address {
   sockaddr_storage storage{};
   socklen_t length = 0;
 };
 
-/// The address that `host` spells out (IPv4, or IPv6 with or without a zone), or nothing if it is a
-/// name that must be looked up.
+/// The address that `host` is (IPv4, or IPv6 with or without a zone), or nothing if it is a name
+/// that must be looked up.
 std::optional<Address> numeric_address(const std::string& host, std::uint16_t port);
 
-/// Looks up one host name, in /etc/hosts and then by DNS, without ever blocking: getaddrinfo(3)
-/// would hold the loop for as long as a dead name server pleases. Memory that is refused is a
-/// result too: Trouble::kExhausted.
+/// Looks up one host name, in /etc/hosts and then by DNS, without ever blocking: with a dead name
+/// server, getaddrinfo(3) would block the loop for many seconds. Refused memory is a result too:
+/// Trouble::kExhausted.
 class Resolver {
  public:
-  /// The addresses in the order to try them, at least one; or why there are none.
+  /// At least one address, in the order to try them; or why there is none.
   using Result = std::variant<std::vector<Address>, Failed>;
 
-  /// Begins to look up `host`; what /etc/hosts knows is there at once, by result().
+  /// Begins to look up `host`; a name in /etc/hosts has its result() at once.
   Resolver(const std::string& host, std::uint16_t port, Time now);
   ~Resolver() = default;
   Resolver(const Resolver&) = delete;
@@ -50,7 +50,7 @@ class Resolver {
   const std::optional<Result>& result() const { return result_; }
 
  private:
-  /// What c-ares has called back with.
+  /// What c-ares has reported.
   struct Found {
     int status;
     std::vector<Address> addresses;
@@ -60,13 +60,13 @@ class Resolver {
   };
 
   static void on_result(void* self, int status, int timeouts, ares_addrinfo* found) noexcept;
-  void take_what_was_found();
-  void set_alarm(Time now);
+  void set_result();
+  void update_wake_at(Time now);
 
   Time wake_at_ = kNever;
   std::optional<Found> found_;
   std::optional<Result> result_;
-  /// Calls on_result() when it is destroyed during a lookup.
+  /// Calls on_result() if it is destroyed during a lookup.
   std::unique_ptr<ares_channeldata, DestroyChannel> channel_;
 };
 

@@ -3,44 +3,29 @@
 #include <algorithm>
 #include <utility>
 
-#include "store/net/dialer.h"
-
 namespace cluster_leader {
 
-namespace {
-
-using Purpose = RedisConnection::Purpose;
-
-Failed too_late(const std::string& stage) {
-  return {Trouble::kUnreachable, "no answer in time (" + stage + ")", false, {}};
-}
-
-}  // namespace
-
-RedisCaller::RedisCaller(const RedisLocation& location, Role role)
-    : location_(location), role_(role), login_(location) {}
+using Purpose = RedisLine::Purpose;
 
 std::variant<RedisCaller::Replies, Failed> RedisCaller::call(std::span<const Command> commands,
                                                              Time deadline) {
   if (auto failed = connect(deadline)) return *failed;
-  const std::uint64_t begin = connection_->queued();
   for (const Command& command : commands) {
     const std::vector<std::string_view> words(command.begin(), command.end());
     const bool subscribes = words.front() == "SUBSCRIBE";
-    if (!connection_->append(subscribes ? Purpose::kSubscribe : Purpose::kRequest, words)) {
-      // With some of the commands that nobody has sent yet.
-      connection_.reset();
+    if (!line_.append(subscribes ? Purpose::kSubscribe : Purpose::kRequest, words)) {
+      // Nothing was written yet, so that the server executes none of them.
+      line_.close();
       return refused_memory();
     }
   }
-  connection_->flush();
   Replies replies;
-  Failed failure;
   while (replies.size() < commands.size()) {
-    auto received = receive(deadline, failure);
-    if (!received) {
-      failure.unknown = connection_->has_written(begin);
-      connection_.reset();
+    auto event = wait(deadline);
+    auto* received = event ? std::get_if<RedisLine::Received>(&*event) : nullptr;
+    if (received == nullptr) {
+      Failed failure = give_up(std::move(event));
+      failure.unknown |= !replies.empty();
       return failure;
     }
     if (received->purpose != Purpose::kMessage) replies.push_back(std::move(received->reply));
@@ -49,90 +34,76 @@ std::variant<RedisCaller::Replies, Failed> RedisCaller::call(std::span<const Com
 }
 
 std::optional<Failed> RedisCaller::connect(Time deadline) {
-  std::optional<Failed> failed;
-  if (!connection_ || !is_alive()) failed = connect_anew(deadline);
-  if (!failed && role_ == Role::kPrimary) failed = login_.failure();
-  // Nothing was asked for yet.
-  if (failed) failed->unknown = false;
-  return failed;
-}
-
-std::optional<Failed> RedisCaller::connect_anew(Time deadline) {
-  std::optional<Failed> failed;
-  // Twice, if the server does not understand our first words.
-  do {
+  if (line_.is_open()) drop_messages();
+  while (line_.stage() != RedisLine::Stage::kOpen) {
     times_ = {};
-    failed = dial(deadline);
-    if (!failed) failed = log_in(deadline);
-  } while (!failed && login_.must_begin_again());
-  if (!failed && login_.refusal()) {
-    failed = login_.refusal();
-    times_.login.reset();
-  }
-  if (failed) connection_.reset();
-  return failed;
-}
-
-/// False if the server has closed the connection since it was last used.
-bool RedisCaller::is_alive() {
-  connection_->read();
-  while (connection_->receive()) {
-  }
-  return connection_->fault() == RedisConnection::Fault::kNone;
-}
-
-std::optional<Failed> RedisCaller::dial(Time deadline) {
-  const Time begin = BootClock::now();
-  Time now = begin;
-  // The first of several addresses must not use up the time of all.
-  Dialer dialer(location_, (deadline - begin) / 2, begin);
-  for (const Poller* waited = nullptr;; waited = &poller_) {
-    auto result = dialer.advance(waited, now);
-    if (!times_.lookup && !dialer.is_looking_up()) times_.lookup = BootClock::now() - begin;
-    if (result) {
-      if (auto* failed = std::get_if<Failed>(&*result)) return std::move(*failed);
-      connection_ = RedisConnection::open(std::get<UniqueFd>(std::move(*result)));
-      if (!connection_) return refused_memory();
-      times_.connect = BootClock::now() - begin - *times_.lookup;
-      return std::nullopt;
+    began_ = BootClock::now();
+    // The first of several addresses must not use up the time of all.
+    line_.open((deadline - began_) / 2, began_);
+    for (bool is_done = false; !is_done;) {
+      auto event = wait(deadline);
+      const auto* ended = event ? std::get_if<RedisLine::Ended>(&*event) : nullptr;
+      if (!event || (ended != nullptr && ended->failure)) {
+        Failed failure = give_up(std::move(event));
+        // Nothing was asked for yet.
+        failure.unknown = false;
+        return failure;
+      }
+      // A server that does not understand HELLO gets another login on another connection.
+      if (ended != nullptr) line_.close();
+      is_done = ended != nullptr || std::holds_alternative<RedisLine::LoggedIn>(*event);
     }
-    if (now >= deadline) {
-      return too_late(dialer.is_looking_up() ? "looking up " + location_.host : "connecting");
-    }
-    dialer.watch(poller_);
-    now = poller_.wait(std::min(deadline, dialer.wake_at()));
   }
-}
-
-std::optional<Failed> RedisCaller::log_in(Time deadline) {
-  const Time begin = BootClock::now();
-  if (auto failed = login_.begin(*connection_)) return failed;
-  connection_->flush();
-  Failed failure;
-  while (!login_.is_done()) {
-    const auto received = receive(deadline, failure);
-    if (!received) return login_.refusal() ? login_.refusal() : failure;
-    if (received->purpose != Purpose::kMessage) login_.take(received->purpose, *received->reply);
-  }
-  times_.login = BootClock::now() - begin;
   return std::nullopt;
 }
 
-/// The next thing that arrives, or nothing and why.
-std::optional<RedisConnection::Received> RedisCaller::receive(Time deadline, Failed& failure) {
+/// Reads what the server has pushed since the last call, and finds out whether it has closed the
+/// connection.
+void RedisCaller::drop_messages() {
+  line_.watch(poller_);
+  line_.advance(poller_, poller_.wait(Time::min()));
+  while (const auto event = line_.next()) {
+    if (std::holds_alternative<RedisLine::Ended>(*event)) line_.close();
+  }
+}
+
+/// The next event, or nothing at the deadline. Reads nothing more after that, so that a server
+/// which never stops sending does not keep it busy.
+std::optional<RedisLine::Event> RedisCaller::wait(Time deadline) {
   for (Time now = BootClock::now();;) {
-    if (auto received = connection_->receive()) return received;
-    if (connection_->fault() != RedisConnection::Fault::kNone) {
-      failure = failure_of_fault(*connection_);
-      return std::nullopt;
-    }
-    if (now >= deadline) {
-      failure = too_late("waiting for an answer");
-      return std::nullopt;
-    }
-    connection_->watch(poller_);
-    now = poller_.wait(deadline);
-    connection_->advance(poller_);
+    auto event = line_.next();
+    measure(event);
+    if (event || now >= deadline) return event;
+    line_.watch(poller_);
+    now = poller_.wait(std::min(deadline, line_.wake_at()));
+    line_.advance(poller_, now);
+  }
+}
+
+/// Closes the line after `event`, which is its end, or nothing at the deadline. Returns why, with
+/// `unknown` set if any command of which no reply came was written.
+Failed RedisCaller::give_up(std::optional<RedisLine::Event> event) {
+  Failed failure;
+  if (event) {
+    failure = std::get<RedisLine::Ended>(std::move(*event)).failure.value_or(Failed{});
+  } else {
+    failure.text = "no answer in time (" + line_.describe_stage() + ")";
+  }
+  const auto unanswered = line_.close();
+  failure.unknown = !unanswered.empty() && unanswered.front().is_written;
+  return failure;
+}
+
+/// Records how long the steps of connecting took.
+void RedisCaller::measure(const std::optional<RedisLine::Event>& event) {
+  if (times_.login) return;
+  const Duration elapsed = BootClock::now() - began_;
+  const auto stage = line_.stage();
+  if (!times_.lookup && stage >= RedisLine::Stage::kConnecting) times_.lookup = elapsed;
+  if (!times_.connect && stage == RedisLine::Stage::kOpen)
+    times_.connect = elapsed - *times_.lookup;
+  if (event && std::holds_alternative<RedisLine::LoggedIn>(*event)) {
+    times_.login = elapsed - *times_.lookup - *times_.connect;
   }
 }
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,54 +11,49 @@
 #include "lease/answer.h"
 #include "store/connect_times.h"
 #include "store/location.h"
-#include "store/redis/connection.h"
-#include "store/redis/login.h"
+#include "store/redis/line.h"
 #include "store/redis/replies.h"
 
 namespace cluster_leader {
 
-/// Commands to one Redis or Valkey server, and their replies. Unlike a store it waits for them,
-/// though never beyond the deadline that it is given. The connection is made for the first of them
-/// and kept; one that was broken in the meantime is made again.
+/// Sends commands to one Redis or Valkey server and returns their replies. Unlike a store it waits
+/// for them, but never beyond the deadline that it is given. It connects for the first of them and
+/// stays connected; if the connection has broken since, it connects again.
 class RedisCaller {
  public:
   using Command = std::vector<std::string>;
   using Replies = std::vector<ReplyPtr>;
+  using Role = RedisLine::Role;
 
-  /// Which servers are good enough to be asked: those that keep leases, or a replica or a Sentinel
-  /// as well.
-  enum class Role : std::uint8_t { kPrimary, kAny };
+  /// `role` says which servers are accepted. Does nothing yet.
+  explicit RedisCaller(const RedisLocation& location, Role role = Role::kPrimary)
+      : line_(location, role) {}
 
-  explicit RedisCaller(const RedisLocation& location, Role role = Role::kPrimary);
-
-  /// Sends `commands` as one packet, and returns a reply to each of them, in order; what the server
-  /// refuses is a reply too. After a Failed that is `unknown` they may have been executed.
+  /// Sends `commands` as one packet, and returns a reply to each of them, in order; an error reply
+  /// of the server is a reply too. After a Failed that is `unknown` they may have been executed.
   std::variant<Replies, Failed> call(std::span<const Command> commands, Time deadline);
 
   /// Connects and logs in, unless that was done. Returns why not, if it fails.
   std::optional<Failed> connect(Time deadline);
 
   /// Closes the connection; the next call makes one.
-  void disconnect() { connection_.reset(); }
+  void disconnect() { line_.close(); }
 
-  /// Of the last connect().
+  /// Of the last time that it connected.
   const ConnectTimes& times() const { return times_; }
 
-  /// What the server has said of itself.
-  const RedisLogin& login() const { return login_; }
+  /// What the server has said about itself.
+  const RedisLogin& login() const { return line_.login(); }
 
  private:
-  bool is_alive();
-  std::optional<Failed> connect_anew(Time deadline);
-  std::optional<Failed> dial(Time deadline);
-  std::optional<Failed> log_in(Time deadline);
-  std::optional<RedisConnection::Received> receive(Time deadline, Failed& failure);
+  std::optional<RedisLine::Event> wait(Time deadline);
+  Failed give_up(std::optional<RedisLine::Event> event);
+  void drop_messages();
+  void measure(const std::optional<RedisLine::Event>& event);
 
-  const RedisLocation location_;
-  const Role role_;
   Poller poller_;
-  RedisLogin login_;
-  std::unique_ptr<RedisConnection> connection_;
+  RedisLine line_;
+  Time began_;  ///< to connect
   ConnectTimes times_;
 };
 

@@ -9,15 +9,15 @@ namespace cluster_leader {
 
 namespace {
 
-/// What may lie unread: far more than the longest reply to anything that is asked here. Whatever
-/// goes on sending is no server, and must take neither our memory nor our time.
+/// How much unread data is allowed: far more than the longest reply to any of our commands. A peer
+/// that sends more is not a server, and must not use up our memory or time.
 constexpr std::size_t kLongestUnread = 16 << 20;
 
-/// How many elements an array may have, for the same reason: hiredis makes room for all of them as
-/// soon as it has read how many there are. SCAN has the longest.
+/// How many elements an array may have, for the same reason: hiredis allocates all of them as soon
+/// as it has read their number. SCAN has the longest.
 constexpr long long kMostElements = 1 << 16;
 
-/// How many arrays may stand in each other: hiredis frees them by recursion.
+/// How deep arrays may be nested: hiredis frees them recursively.
 constexpr int kDeepest = 32;
 
 /// The confirmation of SUBSCRIBE: pushed in RESP3, a plain array in RESP2.
@@ -25,7 +25,7 @@ bool is_confirmation(const redisReply& reply) {
   return reply.elements > 0 && text_of(*reply.element[0]) == "subscribe";
 }
 
-/// A line of the protocol that begins with `sign` and says how many follow.
+/// Appends a line of the protocol: `sign` and a count.
 void append_count(std::string& out, char sign, std::size_t count) {
   std::array<char, 24> line{};
   line[0] = sign;
@@ -58,8 +58,7 @@ bool RedisConnection::append(Purpose purpose, std::span<const std::string_view> 
                              std::uint32_t claim, std::uint64_t attempt) {
   if (context_->obuf == nullptr) return false;
   try {
-    // hiredis would print each number with sprintf(3), and thousands of leases are a lot of
-    // numbers.
+    // hiredis formats each number with sprintf(3), which is slow for thousands of leases.
     command_.clear();
     append_count(command_, '*', words.size());
     for (const std::string_view word : words) {
@@ -84,9 +83,9 @@ void RedisConnection::flush() {
   if (fault_ != Fault::kNone || cannot_write_ || unwritten() == 0) return;
   int done = 0;
   if (redisBufferWrite(context_.get(), &done) != REDIS_OK) {
-    // All was written, and then there was no memory for an empty buffer.
+    // Everything was written, and then there was no memory for an empty buffer.
     if (context_->obuf == nullptr) fault_ = Fault::kExhausted;
-    // Reading finds the end of the connection as well, and before it what the server said about it.
+    // Reading finds the end of the connection too, and before that what the server said about it.
     cannot_write_ = true;
     context_->err = 0;
   }
@@ -144,7 +143,7 @@ std::optional<RedisConnection::Received> RedisConnection::receive() {
   }
   Received received{{Purpose::kMessage}, ReplyPtr(static_cast<redisReply*>(raw))};
   has_received_ = true;
-  // A server that closes a connection says why, though nobody asked.
+  // A server that closes a connection may send the reason unasked.
   if (expected_.empty()) return received;
   const bool is_subscribing = expected_.front().purpose == Purpose::kSubscribe;
   if (received.reply->type == REDIS_REPLY_PUSH &&
@@ -156,8 +155,8 @@ std::optional<RedisConnection::Received> RedisConnection::receive() {
   return received;
 }
 
-/// Whether the reply that is arriving says that it is larger than any that is waited for. Of a
-/// string, hiredis has read the sign by then, and goes on where its length begins.
+/// Whether the reply that is arriving announces more than any expected reply has. For a string,
+/// hiredis has read the sign by then, and continues where its length begins.
 bool RedisConnection::announces_too_much() const {
   const redisReader& reader = *context_->reader;
   if (reader.ridx < 0) return false;

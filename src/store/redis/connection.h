@@ -19,13 +19,12 @@
 
 namespace cluster_leader {
 
-/// One open connection: commands go in, the replies to each come out in order, pushed messages in
-/// between. hiredis writes and reads; nothing here blocks, and memory that is refused is never an
-/// exception. The SIGPIPE of a connection that the server has closed must be ignored by the
-/// process.
+/// One open connection: it takes commands, and returns their replies in order, with pushed messages
+/// in between. hiredis writes and reads. Nothing here blocks, and refused memory is never an
+/// exception. The process must ignore SIGPIPE, which writing to a closed connection raises.
 class RedisConnection {
  public:
-  /// What a command was sent for, and so what its reply is about.
+  /// What a command is for.
   enum class Purpose : std::uint8_t {
     kHello,
     kLogin,
@@ -36,13 +35,13 @@ class RedisConnection {
     kMessage
   };
 
-  /// A command whose reply is to come.
+  /// A command whose reply is still to come.
   struct Expected {
-    Purpose purpose;  ///< kMessage: none, the server has pushed it
-    /// Whose it was, in the words of whoever sent it.
+    Purpose purpose;  ///< kMessage: there was no command, the server has pushed it
+    /// The owner's own numbers, as given to append().
     std::uint32_t claim = 0;
     std::uint64_t attempt = 0;
-    /// How much was queued before it, in bytes since the connection was made.
+    /// The number of bytes that were queued before it on this connection.
     std::uint64_t begin = 0;
   };
 
@@ -55,15 +54,14 @@ class RedisConnection {
     kNone,
     kClosed,
     kNotRedis,
-    kExhausted,  ///< memory was refused; what has arrived is lost
+    kExhausted,  ///< memory was refused; data that has arrived is lost
   };
 
-  /// Takes over a connected, non-blocking socket; nothing if memory is refused. TLS will be put in
-  /// here, around the same context.
+  /// Takes over a connected, non-blocking socket. Null if memory is refused.
   static std::unique_ptr<RedisConnection> open(UniqueFd socket);
 
   /// Queues a command. Nothing is written before flush(), so that several make one packet. False if
-  /// memory is refused; then the command is not queued, and all else is as it was.
+  /// memory is refused: then the command is not queued, and nothing else has changed.
   [[nodiscard]] bool append(Purpose purpose, std::span<const std::string_view> words,
                             std::uint32_t claim = 0, std::uint64_t attempt = 0);
   [[nodiscard]] bool append(Purpose purpose, std::initializer_list<std::string_view> words,
@@ -82,29 +80,28 @@ class RedisConnection {
   /// Reads what has arrived, or the first part of much.
   void read();
 
-  /// Reads all of it. Closing with something unread would make the kernel reset the
-  /// connection, which may overtake what was written last.
+  /// Reads all that has arrived. If a connection is closed with unread data, the kernel resets it,
+  /// and the reset may overtake what was written last.
   void drain();
 
-  /// The next thing that has arrived, or nothing.
+  /// The next reply or message that has arrived, or nothing.
   std::optional<Received> receive();
 
   /// The commands whose replies are still to come, the oldest first.
   const std::deque<Expected>& expected() const { return expected_; }
 
-  /// How much has been queued since the connection was made, in bytes: the next command begins
-  /// there.
+  /// The number of bytes queued on this connection, where the next command begins.
   std::uint64_t queued() const { return queued_; }
-  /// Whether anything of a command that begins there has been written: from then on the server may
-  /// execute it.
+  /// Whether any byte of the command that begins there was written: if so, the server may execute
+  /// it.
   bool has_written(std::uint64_t begin) const;
 
-  /// Whether the connection has ended; what arrived before can still be received.
+  /// How the connection has ended, if it has. What arrived before can still be received.
   Fault fault() const { return fault_; }
-  /// Why, for people: the system's words, or empty if the server just closed it.
+  /// The reason, for people: the system's text, or empty if the server just closed it.
   std::string_view fault_text() const;
 
-  /// Whether the server has ever said anything.
+  /// Whether anything was ever received.
   bool has_received() const { return has_received_; }
 
  private:
@@ -126,7 +123,7 @@ class RedisConnection {
   Fault fault_ = Fault::kNone;
   bool cannot_write_ = false;
   bool has_received_ = false;
-  bool watched_ = false;  ///< has been in a wait, so that ready() speaks of this socket
+  bool watched_ = false;  ///< watch() was called, so that ready() is about this socket
 };
 
 }  // namespace cluster_leader

@@ -18,11 +18,11 @@ namespace {
 
 using Purpose = RedisConnection::Purpose;
 
-/// More than any password has, and all that a server reads of one before somebody is logged in.
+/// Longer than any password, and the most that a server reads before a client has logged in.
 constexpr std::size_t kLongestSecret = 16384;
 
 Failed unreadable(const std::string& path, Trouble trouble, const std::string& why) {
-  return {trouble, "cannot read the password file " + path + ": " + why, false, {}};
+  return {trouble, "cannot read the password file " + path + ": " + why};
 }
 
 /// The first line of a file, without its line break; without blocking, whatever kind of file it is.
@@ -38,11 +38,11 @@ std::variant<std::string, Failed> read_secret(const std::string& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   struct stat status {};
   if (!fd || ::fstat(fd.get(), &status) != 0) return refused(errno);
-  // A pipe, such as a shell's <(...), gives the secret once, and it is wanted for every connection.
+  // A pipe, such as a shell's <(...), delivers the secret once, but every connection needs it.
   if (!S_ISREG(status.st_mode)) {
-    return unsuitable("it must be a regular file, since it is read anew for every connection");
+    return unsuitable("it must be a regular file, since it is read for every connection");
   }
-  // Room for the line break, too.
+  // With room for the line break.
   std::string text(kLongestSecret + 2, '\0');
   std::size_t size = 0;
   ssize_t got = 0;
@@ -59,14 +59,14 @@ std::variant<std::string, Failed> read_secret(const std::string& path) {
   }
   if (text.size() > kLongestSecret) return unsuitable("its first line has more than 16384 bytes");
   if (text.find('\0') != text.npos) {
-    return unsuitable("there is a NUL byte in its first line; is it text, in UTF-8?");
+    return unsuitable("its first line contains a NUL byte; is it text in UTF-8?");
   }
   return text;
 }
 
 bool means_no_hello(std::string_view error) {
-  // Redis before 6 does not know the command, and says so without a code of its own; a server that
-  // knows it may not know RESP3.
+  // Redis before 6 does not know the command, and has no error code for that; a server that knows
+  // it may not know RESP3.
   const std::string_view code = error_code(error);
   return (code == "ERR" && !is_refusal_to_accept(error)) || code == "NOPROTO";
 }
@@ -98,27 +98,27 @@ std::optional<Failed> RedisLogin::begin(RedisConnection& connection) {
   const std::string& user = credentials.user;
   const bool has_login = !user.empty() || !secret.empty();
   bool is_queued = true;
-  const auto say = [&](Purpose purpose, std::initializer_list<std::string_view> words) {
+  const auto queue = [&](Purpose purpose, std::initializer_list<std::string_view> words) {
     is_queued = is_queued && connection.append(purpose, words);
     ++awaited_;
   };
   if (speaks_resp2_) {
-    if (has_login && user.empty()) say(Purpose::kLogin, {"AUTH", secret});
-    if (has_login && !user.empty()) say(Purpose::kLogin, {"AUTH", user, secret});
+    if (has_login && user.empty()) queue(Purpose::kLogin, {"AUTH", secret});
+    if (has_login && !user.empty()) queue(Purpose::kLogin, {"AUTH", user, secret});
   } else if (has_login) {
-    say(Purpose::kHello, {"HELLO", "3", "AUTH", user.empty() ? "default" : std::string_view(user),
-                          secret, "SETNAME", "cluster-leader"});
+    queue(Purpose::kHello, {"HELLO", "3", "AUTH", user.empty() ? "default" : std::string_view(user),
+                            secret, "SETNAME", "cluster-leader"});
   } else {
-    say(Purpose::kHello, {"HELLO", "3", "SETNAME", "cluster-leader"});
+    queue(Purpose::kHello, {"HELLO", "3", "SETNAME", "cluster-leader"});
   }
   if (location_.db != 0) {
-    say(Purpose::kSelect, {"SELECT", std::to_string(location_.db)});
+    queue(Purpose::kSelect, {"SELECT", std::to_string(location_.db)});
   }
   if (!is_queued) return refused_memory();
   return std::nullopt;
 }
 
-void RedisLogin::take(Purpose purpose, const redisReply& reply) {
+void RedisLogin::handle(Purpose purpose, const redisReply& reply) {
   --awaited_;
   const bool is_error = reply.type == REDIS_REPLY_ERROR;
   if (purpose == Purpose::kSelect) {
@@ -142,17 +142,14 @@ void RedisLogin::take(Purpose purpose, const redisReply& reply) {
 Failed failure_of_fault(const RedisConnection& connection) {
   if (connection.fault() == RedisConnection::Fault::kExhausted) return refused_memory();
   if (connection.fault() == RedisConnection::Fault::kNotRedis) {
-    return {Trouble::kMisconfigured,
-            "what answers there is not a Redis or Valkey server, or it wants TLS",
-            false,
-            {}};
+    return {Trouble::kMisconfigured, "this is not a Redis or Valkey server, or it requires TLS"};
   }
   const std::string_view text = connection.fault_text();
   Failed failure;
   if (!text.empty()) {
     failure.text = "the connection broke: " + std::string(text);
   } else if (!connection.has_received()) {
-    failure.text = "the server closed the connection without a word: does it want TLS?";
+    failure.text = "the server closed the connection at once: does it require TLS?";
   } else {
     failure.text = "the server closed the connection";
   }
@@ -160,7 +157,7 @@ Failed failure_of_fault(const RedisConnection& connection) {
 }
 
 Failed refused_memory() {
-  return {Trouble::kExhausted, "this machine refused memory for the connection", false, {}};
+  return {Trouble::kExhausted, "this machine refused memory for the connection"};
 }
 
 }  // namespace cluster_leader

@@ -2,8 +2,10 @@
 
 #include <hiredis/hiredis.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "lease/answer.h"
 #include "store/location.h"
@@ -11,39 +13,46 @@
 
 namespace cluster_leader {
 
-/// What is said first on every connection: who we are, and which database we mean. In RESP3, and in
-/// RESP2 from the moment when the server turned out not to know better. The server executes what is
-/// written behind it in one packet whatever it answers here.
+/// The first commands on every connection: they log in and select the database. It speaks RESP3,
+/// and RESP2 once the server has turned out not to know RESP3. The server executes what is written
+/// behind them in one packet, whatever it answers to them.
 class RedisLogin {
  public:
-  explicit RedisLogin(RedisLocation location) : location_(std::move(location)) {}
+  /// Which servers are accepted: only those that keep leases, or replicas and Sentinels as well.
+  enum class Role : std::uint8_t { kPrimary, kAny };
 
-  /// Queues the words on a new connection. Returns why not if the password cannot be read, or
-  /// memory is refused.
+  explicit RedisLogin(RedisLocation location, Role role = Role::kPrimary)
+      : location_(std::move(location)), role_(role) {}
+
+  /// Queues the commands on a new connection; reads the password file each time. Returns why not if
+  /// that cannot be read, or memory is refused.
   std::optional<Failed> begin(RedisConnection& connection);
 
-  /// Takes the reply to one of them: kHello, kLogin, kSelect.
-  void take(RedisConnection::Purpose purpose, const redisReply& reply);
+  /// Handles the reply to one of them: kHello, kLogin, kSelect.
+  void handle(RedisConnection::Purpose purpose, const redisReply& reply);
 
   /// Whether all of them have been answered.
   bool is_done() const { return awaited_ == 0; }
 
-  /// The server has not understood: connect again, and begin() speaks its language.
+  /// The server has not understood HELLO: connect again, and begin() uses RESP2.
   bool must_begin_again() const { return must_begin_again_; }
 
-  /// Why this connection is of no use to requests, or nothing.
-  const std::optional<Failed>& failure() const { return refusal_ ? refusal_ : wrong_role_; }
-  /// The same, but for a server that has let us in and is none that leases are kept on.
-  const std::optional<Failed>& refusal() const { return refusal_; }
+  /// Why this connection must not be used for requests, or nothing.
+  const std::optional<Failed>& failure() const {
+    return refusal_ || role_ == Role::kAny ? refusal_ : wrong_role_;
+  }
+  /// Why leases cannot be kept on this server, although it has let us in; nothing if they can.
+  const std::optional<Failed>& wrong_role() const { return wrong_role_; }
 
   bool speaks_resp2() const { return speaks_resp2_; }
-  /// As the server gave it in reply to HELLO; may be empty.
+  /// Of the server, as its reply to HELLO has it; may be empty.
   const std::string& version() const { return version_; }
 
  private:
   const RedisLocation location_;
+  const Role role_;
   bool speaks_resp2_ = false;  ///< the server is known not to understand HELLO
-  // Of this connection.
+  // About this connection.
   int awaited_ = 0;
   bool must_begin_again_ = false;
   std::optional<Failed> refusal_;
@@ -51,10 +60,10 @@ class RedisLogin {
   std::string version_;
 };
 
-/// Why `connection` has ended. REQUIRES: it has.
+/// Why `connection` has ended. REQUIRES: it has a fault().
 Failed failure_of_fault(const RedisConnection& connection);
 
-/// What to answer where there was no memory for a connection or a command.
+/// The failure if there is no memory for a connection or a command.
 Failed refused_memory();
 
 }  // namespace cluster_leader

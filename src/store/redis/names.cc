@@ -7,12 +7,9 @@ namespace {
 constexpr std::string_view kRecord = "cluster-leader:record:";
 constexpr std::string_view kEvents = "cluster-leader:events:";
 
-/// See Key.
-constexpr std::size_t kLongestKey = 512;
-
 bool has_own_tag(std::string_view key) { return hash_tag(key).size() != key.size(); }
 
-/// `{KEY}` makes the whole key the tag. A key that has a tag of its own stands as it is, behind one
+/// `{KEY}` makes the whole key the tag. A key with a tag of its own follows unchanged after one
 /// more colon: otherwise the key `{a}` would share its record with the key `a`.
 std::string beside(std::string_view prefix, std::string_view key) {
   const bool own_tag = has_own_tag(key);
@@ -41,9 +38,9 @@ std::optional<Key> key_of_record(std::string_view name) {
   if (!name.starts_with(kRecord)) return std::nullopt;
   std::string_view rest = name.substr(kRecord.size());
   if (rest.starts_with('{') && rest.ends_with('}')) rest.remove_suffix(1);
-  if (rest.size() < 2 || rest.size() > 1 + kLongestKey) return std::nullopt;
+  if (rest.size() < 2 || rest.size() > 1 + kMaxKeyLength) return std::nullopt;
   Key key{std::string(rest.substr(1))};
-  // Not every name of this shape is one that we would give.
+  // Not every name of this form is the record of a key.
   if (key.value.find('\0') != key.value.npos || record_name(key) != name) return std::nullopt;
   return key;
 }

@@ -16,14 +16,14 @@ namespace {
 using Command = RedisCaller::Command;
 using Replies = RedisCaller::Replies;
 
-/// How many keys are asked for at once: enough to make waiting for the network no matter, few
-/// enough to keep the server from others for a millisecond at most.
+/// How many keys are inspected at once: enough to make the network's delay irrelevant, few enough
+/// to block other clients of the server for a millisecond at most.
 constexpr std::size_t kBatch = 100;
 
-/// What SCAN may look at in one step.
+/// How many keys SCAN examines in one step.
 constexpr const char* kScanCount = "1000";
 
-/// A lease that changes so often between a look and the eviction is not to be caught by hand.
+/// How often an eviction is tried again because the lease has changed in the meantime.
 constexpr int kMostChanges = 20;
 
 Command inspect_command(const char* verb, std::string_view script, const Key& key) {
@@ -39,7 +39,7 @@ std::variant<LeaseView, Failed> view_of(Inspection inspection) {
   return std::get<Inspected>(std::move(inspection)).view;
 }
 
-/// Where the next SCAN goes on; nothing if `reply` is none of a SCAN.
+/// Where the next SCAN continues; nothing if `reply` cannot be a SCAN's.
 std::optional<std::string> cursor_of(const redisReply& reply) {
   if (reply.elements != 2 || reply.element[1]->type != REDIS_REPLY_ARRAY) return std::nullopt;
   const std::string_view cursor = text_of(*reply.element[0]);
@@ -48,16 +48,17 @@ std::optional<std::string> cursor_of(const redisReply& reply) {
   return std::string(cursor);
 }
 
-/// How many listen to each of the channels that `reply` is about, in their order; nothing if it
-/// does not tell, which needs a right of its own.
-std::vector<std::optional<std::int64_t>> listeners_of(const redisReply& reply, std::size_t count) {
-  std::vector<std::optional<std::int64_t>> listeners(count);
-  if (reply.elements != 2 * count) return listeners;
+/// The number of subscribers of each channel in `reply`, in their order; nothing if it is unknown,
+/// since asking needs a right of its own.
+std::vector<std::optional<std::int64_t>> subscribers_of(const redisReply& reply,
+                                                        std::size_t count) {
+  std::vector<std::optional<std::int64_t>> subscribers(count);
+  if (reply.elements != 2 * count) return subscribers;
   for (std::size_t i = 0; i < count; ++i) {
     const redisReply& number = *reply.element[2 * i + 1];
-    if (number.type == REDIS_REPLY_INTEGER && number.integer >= 0) listeners[i] = number.integer;
+    if (number.type == REDIS_REPLY_INTEGER && number.integer >= 0) subscribers[i] = number.integer;
   }
-  return listeners;
+  return subscribers;
 }
 
 }  // namespace
@@ -99,7 +100,7 @@ std::variant<std::vector<Key>, Failed> RedisRegistry::scan(const std::string& pr
     const Command command = {"SCAN", cursor, "MATCH", records_pattern(prefix), "COUNT", kScanCount};
     const Time now = BootClock::now();
     if (now > deadline - patience) {
-      return Failed{Trouble::kUnreachable, "looking through its keys takes too long", false, {}};
+      return Failed{Trouble::kUnreachable, "listing its keys takes too long"};
     }
     auto answered = caller_.call(std::span(&command, 1), now + patience);
     if (auto* failed = std::get_if<Failed>(&answered)) return std::move(*failed);
@@ -120,12 +121,12 @@ std::variant<std::vector<Key>, Failed> RedisRegistry::scan(const std::string& pr
   return keys;
 }
 
-/// What stands at each of `keys`, and who waits for it, in one packet.
+/// Inspects `keys` and counts their waiting candidates, in one packet.
 std::variant<std::vector<Inspection>, Failed> RedisRegistry::inspect(std::span<const Key> keys,
                                                                      Time deadline) {
   std::vector<Command> commands;
   for (const Key& key : keys) {
-    // The server knows the script from the first one on.
+    // The first one makes the script known to the server.
     commands.push_back(commands.empty() ? inspect_command("EVAL", kInspectScript.text, key)
                                         : inspect_command("EVALSHA", kInspectScript.sha1, key));
   }
@@ -134,12 +135,12 @@ std::variant<std::vector<Inspection>, Failed> RedisRegistry::inspect(std::span<c
   auto answered = caller_.call(commands, deadline);
   if (auto* failed = std::get_if<Failed>(&answered)) return std::move(*failed);
   auto& replies = std::get<Replies>(answered);
-  const auto listeners = listeners_of(*replies.back(), keys.size());
+  const auto subscribers = subscribers_of(*replies.back(), keys.size());
 
   std::vector<Inspection> inspections;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (is_missing_script(*replies[i])) {
-      // Somebody has just made the server forget it.
+      // SCRIPT FLUSH has just made the server forget it.
       const Command again = inspect_command("EVAL", kInspectScript.text, keys[i]);
       auto second = caller_.call(std::span(&again, 1), deadline);
       if (auto* failed = std::get_if<Failed>(&second)) return std::move(*failed);
@@ -147,15 +148,15 @@ std::variant<std::vector<Inspection>, Failed> RedisRegistry::inspect(std::span<c
     }
     inspections.push_back(inspected_of(keys[i], *replies[i]));
     if (auto* one = std::get_if<Inspected>(&inspections.back())) {
-      one->view.waiters = listeners[i];
+      one->view.waiters = subscribers[i];
       if (one->listens && one->view.waiters > 0) --*one->view.waiters;
     }
   }
   return inspections;
 }
 
-/// What stands at `key`, without those who wait: asking for them wants a right of its own, and a
-/// refusal stands in the server's ACL LOG.
+/// Inspects `key` without its waiting candidates: counting them needs a right of its own, and a
+/// refusal would be recorded in the server's ACL LOG.
 Inspection RedisRegistry::inspect(const Key& key, Time deadline) {
   const Command command = inspect_command("EVAL", kInspectScript.text, key);
   auto answered = caller_.call(std::span(&command, 1), deadline);
@@ -191,7 +192,7 @@ std::variant<Evicted, Failed> RedisRegistry::evict(const Key& key, const Evictio
     if (verdict == "released") return Evicted{kind, std::move(seen.view)};
     if (verdict != "changed") return not_understood();
   }
-  return Failed{Trouble::kNotServing, "its holder changes all the time: try again", false, {}};
+  return Failed{Trouble::kNotServing, "its holder keeps changing: try again"};
 }
 
 }  // namespace cluster_leader

@@ -12,7 +12,7 @@
 
 namespace cluster_leader {
 
-/// The leases on one Redis or Valkey server. It stays connected between calls.
+/// The leases on one Redis or Valkey server. Stays connected between calls.
 class RedisRegistry final : public Registry {
  public:
   explicit RedisRegistry(const RedisLocation& location) : caller_(location) {}

@@ -13,7 +13,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// What servers call the same thing, and what it means to somebody who asked for a lease.
+/// An error code of the server, and what it means for a request.
 struct ErrorMeaning {
   std::string_view code;
   Trouble trouble;
@@ -30,7 +30,7 @@ constexpr ErrorMeaning kMeanings[] = {
     {"LOADING", Trouble::kNotServing, false,
      "the server is loading its data from disk: wait until it is ready"},
     {"BUSY", Trouble::kNotServing, false,
-     "the server is busy with somebody's long script: wait, or end it with SCRIPT KILL"},
+     "the server is busy with a long script: wait, or end it with SCRIPT KILL"},
     {"CLUSTERDOWN", Trouble::kNotServing, false,
      "the cluster is down: some of its slots are not served"},
     {"TRYAGAIN", Trouble::kNotServing, false, "the cluster is moving this key: try again"},
@@ -48,13 +48,13 @@ constexpr ErrorMeaning kMeanings[] = {
      "this server is part of a cluster, and a key with '}' cannot share a slot with its record: "
      "choose another --key"},
     {"NOAUTH", Trouble::kDenied, true,
-     "the server wants a password: set REDIS_PASSWORD or --password-file"},
+     "the server requires a password: set REDIS_PASSWORD or --password-file"},
     {"WRONGPASS", Trouble::kDenied, true,
      "the user name or the password is wrong, or the user is disabled"},
     {"WRONGTYPE", Trouble::kMisconfigured, false,
      "the key or its record holds data of another type: choose another --key or --prefix"},
     {"UNKILLABLE", Trouble::kNotServing, false,
-     "the server is busy with somebody's long script: wait until it ends"},
+     "the server is busy with a long script: wait until it ends"},
 };
 
 constexpr std::string_view kTooManyClients = "ERR max number of clients";
@@ -66,22 +66,22 @@ const ErrorMeaning* meaning_of(std::string_view code) {
 }
 
 /// An error inside a script without the frame that Redis 6 puts around it: "ERR Error running
-/// script (call to f_SHA): @user_script: LINE: -CODE ...", and without the place that Redis 7 puts
-/// behind it: "CODE ... script: SHA, on @user_script:LINE."
+/// script (call to f_SHA): @user_script: LINE: -CODE ...", and without the location that Redis 7
+/// puts behind it: "CODE ... script: SHA, on @user_script:LINE."
 std::string_view without_frame(std::string_view error) {
   constexpr std::string_view kBefore = "ERR Error running script";
-  constexpr std::string_view kPlace = "@user_script:";
+  constexpr std::string_view kLocation = "@user_script:";
   if (error.starts_with(kBefore)) {
-    const std::size_t place = error.rfind(kPlace);
-    if (place != error.npos) {
-      error.remove_prefix(place + kPlace.size());
+    const std::size_t location = error.rfind(kLocation);
+    if (location != error.npos) {
+      error.remove_prefix(location + kLocation.size());
       const std::size_t inner = error.find_first_not_of(" 0123456789:-");
       error.remove_prefix(std::min(inner, error.size()));
     }
   }
   const std::size_t behind = error.rfind(" script: ");
-  const bool has_place = behind != error.npos && error.find(kPlace, behind) != error.npos;
-  return has_place ? error.substr(0, behind) : error;
+  const bool has_location = behind != error.npos && error.find(kLocation, behind) != error.npos;
+  return has_location ? error.substr(0, behind) : error;
 }
 
 /// `text` as part of one line of a message, in ASCII, whatever bytes a server sent.
@@ -94,7 +94,8 @@ std::string quoted(std::string_view text) {
   return line;
 }
 
-/// Servers tell only by the text that a script may not run a command. Redis 7.0 does not say which.
+/// That a script may not run a command is visible only in the text of the error. Redis 7.0 does not
+/// name the command.
 bool is_missing_right(std::string_view error) {
   return error.find("ACL failure in script") != error.npos ||
          error.find("user executing the script can't") != error.npos || error.starts_with("NOPERM");
@@ -107,14 +108,12 @@ bool is_about_a_key(std::string_view error) {
 
 Failed missing_right(std::string_view error) {
   return {Trouble::kDenied,
-          "the user's rights do not suffice: " + quoted(error) +
+          "the user lacks a right: " + quoted(error) +
               " (needed: eval evalsha get set del pttl pexpire hset hmget hdel time info publish "
-              "subscribe select)",
-          false,
-          {}};
+              "subscribe select)"};
 }
 
-/// 100 to 250 ms, so that not all who wait for a server come back in the same instant.
+/// 100 to 250 ms, so that candidates do not all come back at the same moment.
 Duration pause_while_loading() { return milliseconds(100 + static_cast<int>(random_u64() % 151)); }
 
 const redisReply* element(const redisReply& reply, std::size_t index) {
@@ -126,8 +125,8 @@ std::string_view text_at(const redisReply& reply, std::size_t index) {
   return found != nullptr ? text_of(*found) : std::string_view();
 }
 
-/// A number of milliseconds, or of seconds; -1 if there is no integer. None is longer than a year:
-/// a server may say anything, and the nanoseconds of centuries do not fit our clock.
+/// An integer, in ms or s; -1 if there is none. At most a year: a server may send any number, and
+/// centuries in nanoseconds do not fit our clock.
 long long integer_at(const redisReply& reply, std::size_t index) {
   const redisReply* found = element(reply, index);
   constexpr long long kYear = 366LL * 86'400'000;
@@ -135,7 +134,7 @@ long long integer_at(const redisReply& reply, std::size_t index) {
   return std::clamp(found->integer, -1LL, kYear);
 }
 
-/// The number that a text is; 0 if it is none.
+/// The number that a text contains; 0 if it is not one.
 std::int64_t number_at(const redisReply& reply, std::size_t index) {
   const std::string_view digits = text_at(reply, index);
   std::int64_t number = 0;
@@ -143,14 +142,14 @@ std::int64_t number_at(const redisReply& reply, std::size_t index) {
   return number;
 }
 
-/// A time in ms since 1970; some centuries at most, so that it can be counted in ns as well.
+/// A time in ms since 1970; at most some centuries, so that it fits in ns too.
 std::int64_t time_at(const redisReply& reply, std::size_t index) {
   return std::clamp<std::int64_t>(number_at(reply, index), 0, std::int64_t{1} << 43U);
 }
 
-/// When to ask again, if the lock has `rest_ms` left.
+/// When to ask again if the lock has `rest_ms` left.
 Duration retry_after_lock(long long rest_ms, long long holder_ttl_ms, Duration ttl) {
-  // No expiry: somebody else's value. It may go at any time, and nothing says when.
+  // No expiry: another program's value, which may be deleted at any time.
   if (rest_ms < 0) return ttl;
   return retry_after(milliseconds(rest_ms), milliseconds(holder_ttl_ms));
 }
@@ -184,54 +183,41 @@ Failed failure_of_request(std::string_view error) {
   if (is_missing_right(error)) return missing_right(without_frame(error));
   if (is_refusal_to_accept(error)) return failure_of_login(error);
   if (const ErrorMeaning* meaning = meaning_of(error_code(error))) {
-    Failed failed{meaning->trouble, meaning->text, false, {}};
+    Failed failed{meaning->trouble, meaning->text};
     if (meaning->code == "LOADING") failed.retry_after = pause_while_loading();
     return failed;
   }
-  return {Trouble::kMisconfigured,
-          "the server refused: " + quoted(without_frame(error)) +
-              " (is it Redis 6 or newer, or Valkey?)",
-          false,
-          {}};
+  return {Trouble::kMisconfigured, "the server refused: " + quoted(without_frame(error)) +
+                                       " (is it Redis 6 or newer, or Valkey?)"};
 }
 
 Failed not_understood() {
-  return {Trouble::kMisconfigured,
-          "the server gave an answer that makes no sense: is it Redis 6 or newer, or Valkey?",
-          true,
-          {}};
+  return {.trouble = Trouble::kMisconfigured,
+          .text = "the server's reply makes no sense: is it Redis 6 or newer, or Valkey?",
+          .unknown = true};
 }
 
 Failed failure_of_login(std::string_view error) {
   if (error.starts_with(kTooManyClients)) {
-    return {
-        Trouble::kNotServing, "the server has too many clients: raise its maxclients", false, {}};
+    return {Trouble::kNotServing, "the server has too many clients: raise its maxclients"};
   }
   const std::string_view code = error_code(error);
   if (code == "DENIED") {
     return {Trouble::kDenied,
-            "the server is in protected mode and serves only its own machine: give it a password",
-            false,
-            {}};
+            "the server is in protected mode and serves only its own machine: give it a password"};
   }
-  if (const ErrorMeaning* meaning = meaning_of(code))
-    return {meaning->trouble, meaning->text, false, {}};
+  if (const ErrorMeaning* meaning = meaning_of(code)) return {meaning->trouble, meaning->text};
   return {Trouble::kDenied,
-          "the server refused to log us in: check the user name and the password",
-          false,
-          {}};
+          "the server refused to log us in: check the user name and the password"};
 }
 
 Failed failure_of_select(std::string_view error, int db) {
   if (is_missing_right(error)) return missing_right(error);
   if (const ErrorMeaning* meaning = meaning_of(error_code(error))) {
-    return {meaning->trouble, meaning->text, false, {}};
+    return {meaning->trouble, meaning->text};
   }
-  return {Trouble::kMisconfigured,
-          "the server has no database " + std::to_string(db) +
-              ": choose a lower --db, or raise its `databases`",
-          false,
-          {}};
+  return {Trouble::kMisconfigured, "the server has no database " + std::to_string(db) +
+                                       ": choose a lower --db, or raise its `databases`"};
 }
 
 bool is_wrong_role(const redisReply& hello, Failed& failure) {
@@ -239,8 +225,7 @@ bool is_wrong_role(const redisReply& hello, Failed& failure) {
     const std::string_view name = text_at(hello, i);
     const std::string_view value = text_at(hello, i + 1);
     if (name == "mode" && value == "sentinel") {
-      failure = {
-          Trouble::kMisconfigured, "this is a Sentinel: name the server it watches", false, {}};
+      failure = {Trouble::kMisconfigured, "this is a Sentinel: name a server that it monitors"};
       return true;
     }
     // "master" is what every version says; a later one may say "primary".
@@ -282,7 +267,7 @@ Answer answer_of(RequestKind kind, const redisReply& reply, Duration ttl) {
       }
       if (verdict == "done") {
         const std::int64_t status = number_at(reply, 1);
-        // Of a record that somebody else has written on: no result is to be made of that.
+        // Another program has changed the record, so this is not a result.
         if (status < 0 || status > 255) return not_understood();
         const RunResult result{static_cast<int>(status), time_at(reply, 4), time_at(reply, 5)};
         return Done{result, std::string(text_at(reply, 3)), {number_at(reply, 2)}};

@@ -17,38 +17,38 @@ using ReplyPtr = std::unique_ptr<redisReply, FreeReply>;
 /// The text of a string, status or error reply; empty for every other type.
 std::string_view text_of(const redisReply& reply);
 
-/// The first word of an error, by which servers tell errors apart. An error inside a script carries
-/// its own word, where the server hands it on.
+/// The first word of an error, which is its code. For an error inside a script it is the code of
+/// that error, if the server passes it on.
 std::string_view error_code(std::string_view error);
 
 /// What an error in reply to a script means.
 Failed failure_of_request(std::string_view error);
 
-/// What to say of a reply that none of our scripts gives.
+/// The failure for a reply that our scripts never return.
 Failed not_understood();
 
 /// What an error in reply to HELLO or AUTH means. Never quotes the server: one that does not know
-/// the command repeats its arguments, the password among them.
+/// the command repeats its arguments, including the password.
 Failed failure_of_login(std::string_view error);
 
 /// What an error in reply to SELECT means.
 Failed failure_of_select(std::string_view error, int db);
 
-/// Whether HELLO's reply says that requests make no sense here: a replica, or a Sentinel.
+/// Whether HELLO's reply comes from a replica or a Sentinel, which keep no leases; sets `failure`.
 bool is_wrong_role(const redisReply& hello, Failed& failure);
 
-/// Whether `error` means that the connection must not be used again: another server must be found
-/// or the secret read anew.
+/// Whether `error` means that the connection must not be used again: another server must be found,
+/// or the password read again.
 bool spoils_connection(std::string_view error);
 
-/// Whether the server refused the connection as such, before it read anything from it.
+/// Whether the server refused the connection itself, before it read anything from it.
 bool is_refusal_to_accept(std::string_view error);
 
-/// Whether the script of a renewal wants to be told all that the record says, since it must write
-/// it anew. It has changed nothing.
+/// Whether the script of a renewal requires all fields of the record, since it must write the
+/// record again. It has changed nothing.
 bool is_incomplete(const redisReply& reply);
 
-/// The answer in the reply of a script; `ttl` is that of whoever asked.
+/// The answer in the reply of a script; `ttl` is that of the candidate.
 Answer answer_of(RequestKind kind, const redisReply& reply, Duration ttl);
 
 }  // namespace cluster_leader

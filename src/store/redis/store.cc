@@ -7,42 +7,30 @@
 
 #include "store/redis/names.h"
 #include "store/redis/replies.h"
-#include "store/redis/scripts.h"
 
 namespace cluster_leader {
 
 namespace {
 
-/// Of several claims, while nobody answers.
-constexpr Duration kPauseBetweenDials = std::chrono::milliseconds(100);
+/// Between attempts to connect, if there are several claims.
+constexpr Duration kPauseBetweenConnects = std::chrono::milliseconds(100);
 
-/// How long all addresses of a name may take together before the last one is left to the caller's
-/// patience: an attempt, which is at most a second and a sixth of the ttl.
+/// How long all addresses of a name may take together: one attempt, which is at most a second and
+/// at most a sixth of the ttl. The last address may take until the request is cancelled.
 Duration patience_of(const Candidate& candidate) {
   return std::min<Duration>(candidate.ttl / 6, std::chrono::seconds(1));
 }
 
-const Script& script_for(RequestKind kind) {
-  switch (kind) {
-    case RequestKind::kAcquire:
-      return kAcquireScript;
-    case RequestKind::kRenew:
-      return kRenewScript;
-    case RequestKind::kSettle:
-      return kSettleScript;
-    case RequestKind::kRelease:
-      break;
-  }
-  return kReleaseScript;
-}
-
-/// So many requests of a new connection make it worth while to send the text of their script with
-/// the first of them, rather than to hear from each that the server does not know it.
+/// With this many requests on a new connection, the first of each kind is sent with the text of its
+/// script, rather than having each of them refused because the server does not know it.
 constexpr std::size_t kManyRequests = 10;
+
+/// A release needs only the holder id, which is part of the claim.
+constexpr Request kReleaseRequest{.kind = RequestKind::kRelease, .token = {}};
 
 std::size_t hash_of(std::string_view holder) { return std::hash<std::string_view>()(holder); }
 
-/// Takes the number off the end of "HOLDER TOKEN"; 0 if there is none.
+/// Removes the number at the end of "HOLDER TOKEN" and returns it; 0 if there is none.
 Token split_token(std::string_view& holder) {
   const std::size_t space = holder.rfind(' ');
   if (space == holder.npos) return {};
@@ -57,11 +45,7 @@ Token split_token(std::string_view& holder) {
 }  // namespace
 
 RedisStore::RedisStore(RedisLocation location, Candidate candidate)
-    : location_(std::move(location)),
-      candidate_(std::move(candidate)),
-      ttl_ms_(std::to_string(ceil_ms(candidate_.ttl))),
-      pid_(std::to_string(candidate_.pid)),
-      login_(location_) {}
+    : candidate_(std::move(candidate)), line_(std::move(location)), command_(candidate_) {}
 
 std::size_t RedisStore::add(Key key) {
   const std::size_t number = claims_.size();
@@ -91,12 +75,10 @@ void RedisStore::send(std::size_t claim, const Request& request, Time now) {
   entry.used = true;
   const auto number = static_cast<std::uint32_t>(claim);
   if (request.kind == RequestKind::kAcquire && entry.id_spent) {
-    finish(number, Failed{Trouble::kUnreachable,
-                          "an earlier attempt is still being taken back",
-                          false,
-                          {},
-                          true});
-  } else if (connection_ && !is_ending()) {
+    finish(number, Failed{.trouble = Trouble::kUnreachable,
+                          .text = "an earlier attempt is still being released",
+                          .id_spent = true});
+  } else if (accepts_requests()) {
     append_request(number, By::kSha1);
   } else {
     waiting_.push_back({number, request.attempt});
@@ -107,12 +89,12 @@ void RedisStore::cancel(std::size_t claim) {
   Entry& entry = claims_[claim];
   const bool waited = entry.in_flight;
   forget_request(entry);
-  // A name that is being looked up goes on being looked up, for the others and the next request.
-  if (!waited || (dialer_ && dialer_->is_looking_up())) return;
-  lose_connection({Trouble::kUnreachable,
-                   "the server was silent for too long, so that the connection was given up",
-                   true,
-                   {}});
+  // A lookup goes on, for the others and for the next request.
+  const auto stage = line_.stage();
+  if (!waited || stage == RedisLine::Stage::kLookup || stage == RedisLine::Stage::kClosed) return;
+  close({.trouble = Trouble::kUnreachable,
+         .text = "the server did not answer in time, so the connection was closed",
+         .unknown = true});
 }
 
 void RedisStore::abandon(std::size_t claim) {
@@ -120,91 +102,55 @@ void RedisStore::abandon(std::size_t claim) {
   if (!entry.used) return;
   entry.used = false;
   --used_;
-  if (connection_) {
+  if (line_.is_open()) {
     append_unreleased(entry);
     append_release(static_cast<std::uint32_t>(claim));
-    connection_->flush();
+    line_.flush();
   }
-  // Another term has another id, and begins with nothing to be taken back.
+  // The next term has another id, and begins with nothing to release.
   entry.id_spent = false;
   entry.unreleased.reset();
   forget_request(entry);
-  if (dialer_ && !dialer_->is_looking_up() && !has_waiting()) dialer_.reset();
+  if (!has_waiting()) line_.stop_connecting();
   if (used_ > 0) return;
-  dialer_.reset();
-  if (connection_) connection_->drain();
-  close();
+  line_.drain();
+  close({});
 }
 
 void RedisStore::watch(Poller& poller) {
-  if (!connection_ && has_waiting()) dial(nullptr, now_);
-  if (dialer_) dialer_->watch(poller);
-  if (connection_) {
-    connection_->flush();
-    connection_->watch(poller);
+  const bool is_due = line_.stage() != RedisLine::Stage::kClosed || now_ >= open_at_;
+  if (!line_.is_open() && is_due && has_waiting()) {
+    line_.open(patience_of(candidate_), now_);
+    handle_events();
   }
+  line_.watch(poller);
 }
 
 Time RedisStore::wake_at() const {
-  // What was found without waiting; and watch() has work to do.
+  // There are events that needed no waiting; and watch() has work to do.
   if (!reports_.empty()) return Time::min();
-  if (dialer_) return dialer_->wake_at();
-  return !connection_ && !waiting_.empty() ? dial_at_ : kNever;
+  if (line_.stage() != RedisLine::Stage::kClosed) return line_.wake_at();
+  return waiting_.empty() ? kNever : open_at_;
 }
 
 void RedisStore::advance(const Poller& poller, Time now) {
   now_ = now;
-  if (dialer_ && has_waiting()) {
-    dial(&poller, now);
-  } else if (dialer_) {
-    // The requests were given up during the lookup, whose result is for the next one.
-    if (!dialer_->advance_lookup(poller, now)) dialer_.reset();
-  } else if (connection_) {
-    connection_->advance(poller);
-    while (connection_) {
-      const auto received = connection_->receive();
-      if (!received) break;
-      handle(*received);
-    }
-    if (connection_ && connection_->fault() != RedisConnection::Fault::kNone) handle_fault();
-  }
+  if (!has_waiting()) line_.stop_connecting();
+  line_.advance(poller, now);
+  handle_events();
 }
 
 std::optional<StoreEvent> RedisStore::next() { return reports_.next(); }
 
-std::string RedisStore::stage(std::size_t /*claim*/) const {
-  if (!dialer_) return "waiting for an answer";
-  return dialer_->is_looking_up() ? "looking up " + location_.host : "connecting";
-}
+std::string RedisStore::stage(std::size_t /*claim*/) const { return line_.describe_stage(); }
 
-void RedisStore::dial(const Poller* poller, Time now) {
-  if (!dialer_ && now < dial_at_) return;
-  if (!dialer_) dialer_ = std::make_unique<Dialer>(location_, patience_of(candidate_), now);
-  auto result = dialer_->advance(poller, now);
-  if (!result) return;
-  dialer_.reset();
-  if (const auto* failed = std::get_if<Failed>(&*result)) {
-    // Each claim has pauses of its own, which for thousands are no pause at all.
-    if (claims_.size() > 1) dial_at_ = now + kPauseBetweenDials;
-    return fail_waiting(*failed);
-  }
-  greet(std::get<UniqueFd>(std::move(*result)));
-}
-
-/// Queues the handshake and all that waits for it, which is written as one packet.
-void RedisStore::greet(UniqueFd socket) {
-  connection_ = RedisConnection::open(std::move(socket));
-  if (!connection_) return fail_waiting(refused_memory());
-  ++connection_number_;
-  taught_at_ = {};
-  if (const auto failed = login_.begin(*connection_)) {
-    connection_.reset();
-    return fail_waiting(*failed);
-  }
+/// Queues everything that has waited for the connection; it is written as one packet with the
+/// login.
+void RedisStore::append_waiting() {
   const std::vector<Waiting> waiting = std::exchange(waiting_, {});
   const bool teaches = waiting.size() >= kManyRequests;
   for (const Waiting& request : waiting) {
-    if (!is_present(request.claim, request.attempt)) continue;
+    if (!is_in_flight(request.claim, request.attempt)) continue;
     const std::size_t kind = static_cast<std::size_t>(claims_[request.claim].request.kind);
     append_request(request.claim, teaches && taught_at_[kind] == 0 ? By::kText : By::kSha1);
   }
@@ -212,166 +158,138 @@ void RedisStore::greet(UniqueFd socket) {
 
 void RedisStore::append_request(std::uint32_t claim, By by) {
   Entry& entry = claims_[claim];
-  // In RESP2 a connection that listens can do nothing else; there the timer alone wakes.
-  if (candidate_.listens && !login_.speaks_resp2() && entry.listening_on != connection_number_) {
+  // A RESP2 connection that is subscribed can do nothing else; there only the timer wakes.
+  if (listens() && entry.listening_on != connection_number_) {
     const bool is_queued =
-        connection_->append(Purpose::kSubscribe, {"SUBSCRIBE", events_channel(entry.claim.key)});
+        line_.append(Purpose::kSubscribe, {"SUBSCRIBE", events_channel(entry.claim.key)});
     if (is_queued) entry.listening_on = connection_number_;
   }
-  // Otherwise the candidate would wait for what it has taken itself.
+  // Otherwise the candidate would wait for what it has acquired itself.
   if (entry.request.kind == RequestKind::kAcquire) append_unreleased(entry);
-  append_script(claim, entry.request, by, Form::kBrief, Purpose::kRequest);
+  append_script(claim, entry.request, by, Form::kShort, Purpose::kRequest);
 }
 
-/// Releases once more what an acquire may have left behind. Nobody waits for the answer: the one to
-/// the next request of the claim comes after it.
+/// Releases once more what an acquire may have left behind. Its reply is ignored: the reply to the
+/// claim's next request comes after it.
 void RedisStore::append_unreleased(const Entry& entry) {
   if (!entry.unreleased) return;
-  constexpr std::uint64_t kNobodyWaits = 0;
-  const std::string record = record_name(entry.claim.key);
-  const std::string channel = events_channel(entry.claim.key);
-  const bool is_queued =
-      connection_->append(Purpose::kUndo,
-                          {"EVAL", kReleaseScript.text, "2", entry.claim.key.value, record,
-                           entry.unreleased->value, channel},
-                          0, kNobodyWaits);
-  // It then ends with its ttl.
-  static_cast<void>(is_queued);
+  const Claim former{entry.claim.key, *entry.unreleased};
+  const auto words =
+      command_.words(former, kReleaseRequest, By::kText, Form::kFull, /*listens=*/false);
+  // If memory is refused, it ends with its ttl.
+  static_cast<void>(line_.append(Purpose::kUndo, words));
 }
 
-/// Sends a request again that the server has not carried out because it did not know the script, or
-/// not all that the script needs. Nothing was done, so that it is safe.
+/// Sends a request again that the server has not executed because it did not know the script, or
+/// because the script needs more arguments. Nothing was done, so that it is safe.
 void RedisStore::append_again(const Received& refused) {
   const Request& request = claims_[refused.claim].request;
   // Of many requests that find the server without their script, one teaches it.
   const bool is_known = is_incomplete(*refused.reply) ||
                         refused.begin < taught_at_[static_cast<std::size_t>(request.kind)];
-  append_script(refused.claim, request, is_known ? By::kSha1 : By::kText, Form::kWhole,
+  append_script(refused.claim, request, is_known ? By::kSha1 : By::kText, Form::kFull,
                 Purpose::kRequest);
 }
 
 /// By its text, since nobody may be there to send it again.
 void RedisStore::append_release(std::uint32_t claim) {
   claims_[claim].id_spent = true;
-  append_script(claim, {RequestKind::kRelease, 0, {}, {}, {}}, By::kText, Form::kWhole,
-                Purpose::kUndo);
+  append_script(claim, kReleaseRequest, By::kText, Form::kFull, Purpose::kUndo);
 }
 
-/// The words stand in the order that the head of each script names.
 void RedisStore::append_script(std::uint32_t claim, const Request& request, By by, Form form,
                                Purpose purpose) {
   const Entry& entry = claims_[claim];
-  const Script& script = script_for(request.kind);
-  const std::string record = record_name(entry.claim.key);
-  words_.assign({by == By::kSha1 ? "EVALSHA" : "EVAL", by == By::kSha1 ? script.sha1 : script.text,
-                 "2", entry.claim.key.value, record, entry.claim.holder.value});
-  const auto add = [this](std::initializer_list<std::string_view> more) {
-    words_.insert(words_.end(), more);
-  };
-  const auto queue = [&] {
-    const std::uint64_t begin = connection_->queued();
-    if (!connection_->append(purpose, words_, claim, entry.request.attempt)) {
-      Failed failure = refused_memory();
-      failure.unknown = failure.id_spent = purpose == Purpose::kUndo;
-      return finish(claim, std::move(failure));
-    }
-    if (by == By::kText) taught_at_[static_cast<std::size_t>(request.kind)] = begin;
-  };
-  const std::string_view listens = candidate_.listens && !login_.speaks_resp2() ? "1" : "";
-  const std::string token = std::to_string(request.token.value);
-  if (request.kind == RequestKind::kRenew) {
-    add({ttl_ms_, token});
-    if (form == Form::kWhole) {
-      add({candidate_.node, candidate_.host, pid_, candidate_.command, candidate_.identity,
-           listens});
-    }
-    return queue();
+  const auto words = command_.words(entry.claim, request, by, form, listens());
+  const std::uint64_t begin = line_.queued();
+  if (!line_.append(purpose, words, claim, entry.request.attempt)) {
+    Failed failure = refused_memory();
+    failure.unknown = failure.id_spent = purpose == Purpose::kUndo;
+    return finish(claim, std::move(failure));
   }
-  const std::string channel = events_channel(entry.claim.key);
-  if (request.kind == RequestKind::kAcquire) {
-    const std::string awaited =
-        candidate_.joins ? std::to_string(request.awaited.value) : std::string();
-    add({ttl_ms_, channel, candidate_.node, candidate_.host, pid_, candidate_.command,
-         candidate_.identity, awaited, listens});
-    return queue();
+  if (by == By::kText) taught_at_[static_cast<std::size_t>(request.kind)] = begin;
+}
+
+void RedisStore::handle_events() {
+  while (const auto event = line_.next()) {
+    if (std::holds_alternative<RedisLine::Connected>(*event)) {
+      ++connection_number_;
+      taught_at_ = {};
+      append_waiting();
+    } else if (const auto* received = std::get_if<Received>(&*event)) {
+      handle(*received);
+    } else if (const auto* ended = std::get_if<RedisLine::Ended>(&*event)) {
+      handle(*ended);
+    }
   }
-  add({channel});
-  if (request.kind == RequestKind::kRelease) return queue();
-  const Aftermath& after = candidate_.aftermath;
-  const RunResult result = request.result.value_or(RunResult{});
-  const std::string hold = std::to_string(ceil_ms(after.hold));
-  const std::string once = std::to_string(ceil_ms(after.once));
-  const std::string status = request.result ? std::to_string(result.status) : std::string();
-  const std::string started = std::to_string(result.started_ms);
-  const std::string finished = std::to_string(result.finished_ms);
-  add({token, hold,
-       parks(candidate_, request) ? std::string_view(candidate_.identity) : std::string_view(),
-       ttl_ms_, once, status, started, finished, candidate_.node});
-  queue();
+}
+
+/// If a request waits for the next connection, watch() opens it.
+void RedisStore::handle(const RedisLine::Ended& ended) {
+  // Each claim pauses on its own, and thousands of them together would not pause at all.
+  if (!line_.is_open() && claims_.size() > 1) open_at_ = now_ + kPauseBetweenConnects;
+  close(ended.failure.value_or(Failed{}));
 }
 
 void RedisStore::handle(const Received& received) {
   switch (received.purpose) {
+    case Purpose::kRequest:
+    case Purpose::kUndo:
+      return handle_reply(received);
+    case Purpose::kMessage:
+      return handle_message(*received.reply);
+    case Purpose::kSubscribe:
+      // Without the right to subscribe only the timer wakes, which is slower and no less safe.
     case Purpose::kHello:
     case Purpose::kLogin:
     case Purpose::kSelect:
-      login_.take(received.purpose, *received.reply);
       break;
-    case Purpose::kSubscribe:
-      // Without the right to listen the timer alone wakes, which is slower and no less safe.
-      break;
-    case Purpose::kRequest:
-    case Purpose::kUndo:
-      handle_request(received);
-      break;
-    case Purpose::kMessage:
-      return handle_message(*received.reply);
   }
-  // What waits for the next connection makes it in watch().
-  if (is_ending() && connection_->expected().empty()) close();
 }
 
-void RedisStore::handle_request(const Received& received) {
-  if (!is_present(received.claim, received.attempt)) return;
+void RedisStore::handle_reply(const Received& received) {
+  if (!is_in_flight(received.claim, received.attempt)) return;
   Entry& entry = claims_[received.claim];
   if (received.purpose == Purpose::kUndo) entry.id_spent = false;
   const RequestKind kind = entry.request.kind;
   const redisReply& reply = *received.reply;
-  if (login_.failure() || login_.must_begin_again()) {
-    // The request was executed all the same, but as somebody else or in another database. What it
-    // took there must not stay. Nothing runs under it yet. A renewal is not taken back: it may be
-    // the true lease of a running job.
-    const bool took = received.purpose == Purpose::kRequest && kind == RequestKind::kAcquire &&
-                      std::holds_alternative<Granted>(answer_of(kind, reply, candidate_.ttl));
-    return took ? append_release(received.claim) : set_aside(received.claim);
+  if (line_.login().failure() || line_.login().must_begin_again()) {
+    // The request was executed all the same, but as another user or in another database. What it
+    // acquired there must not stay. No job runs under it yet. A renewal is not undone: it may have
+    // renewed the real lease of a running job.
+    const bool has_acquired =
+        received.purpose == Purpose::kRequest && kind == RequestKind::kAcquire &&
+        std::holds_alternative<Granted>(answer_of(kind, reply, candidate_.ttl));
+    return has_acquired ? append_release(received.claim)
+                        : handle_after_failed_login(received.claim);
   }
   const bool is_error = reply.type == REDIS_REPLY_ERROR;
   const std::string_view code = is_error ? error_code(text_of(reply)) : std::string_view();
   if (code == "NOSCRIPT" || is_incomplete(reply)) return append_again(received);
   if (is_error && spoils_connection(text_of(reply))) {
-    spoiled_ = true;
+    line_.retire();
     entry.listening_on = 0;
   }
   if (!is_error) entry.unreleased.reset();
   finish(received.claim, answer_of(kind, reply, candidate_.ttl));
 }
 
-/// Ends a request on a connection whose handshake has failed.
-void RedisStore::set_aside(std::uint32_t claim) {
+/// Ends a request on a connection whose login has failed, or keeps it for the next one.
+void RedisStore::handle_after_failed_login(std::uint32_t claim) {
   Entry& entry = claims_[claim];
   entry.listening_on = 0;
-  if (login_.must_begin_again()) {
+  if (line_.login().must_begin_again()) {
     waiting_.push_back({claim, entry.request.attempt});
     return;
   }
-  Failed failure = *login_.failure();
+  Failed failure = *line_.login().failure();
   failure.unknown = entry.request.kind == RequestKind::kRenew;
   finish(claim, std::move(failure));
 }
 
 void RedisStore::handle_message(const redisReply& reply) {
-  // ["message", channel, event]; the event is what happened and the holder id of whom it happened
-  // to, which may have blanks in it; of an acquisition, the token as well.
+  // ["message", channel, event]. The event is what happened, the holder id that it happened to,
+  // which may contain blanks, and after "acquired" the token.
   if (reply.elements != 3 || text_of(*reply.element[0]) != "message") return;
   const auto found = claim_of_key_.find(key_of_channel(text_of(*reply.element[1])));
   if (found == claim_of_key_.end()) return;
@@ -382,7 +300,7 @@ void RedisStore::handle_message(const redisReply& reply) {
   std::string_view holder = event.substr(std::min(space + 1, event.size()));
   const Token token = what == "acquired" ? split_token(holder) : Token{};
   if (what == "broken") return reports_.notice(claim, {Notice::Kind::kBroken});
-  // We are told of what we do ourselves as well.
+  // The server also reports what this claim has done itself.
   if (is_own(claims_[claim], holder)) return;
   if (what == "released" || what == "parked") {
     reports_.notice(claim, {Notice::Kind::kFree, {std::string(holder)}});
@@ -392,30 +310,16 @@ void RedisStore::handle_message(const redisReply& reply) {
   }
 }
 
-/// The connection broke, or what speaks there is no Redis.
-void RedisStore::handle_fault() {
-  if (login_.failure()) return lose_connection(*login_.failure());
-  Failed failure = failure_of_fault(*connection_);
-  failure.unknown = true;
-  lose_connection(failure);
-}
-
-/// Whether no more requests are to be made on the connection: it is closed when those that were
-/// made are answered.
-bool RedisStore::is_ending() const {
-  return spoiled_ || login_.failure() || login_.must_begin_again();
-}
-
 /// Whether a request waits for a connection.
 bool RedisStore::has_waiting() {
-  while (!waiting_.empty() && !is_present(waiting_.back().claim, waiting_.back().attempt)) {
+  while (!waiting_.empty() && !is_in_flight(waiting_.back().claim, waiting_.back().attempt)) {
     waiting_.pop_back();
   }
   return !waiting_.empty();
 }
 
 /// Whether the request with this number is still in flight.
-bool RedisStore::is_present(std::uint32_t claim, std::uint64_t attempt) const {
+bool RedisStore::is_in_flight(std::uint32_t claim, std::uint64_t attempt) const {
   const Entry& entry = claims_[claim];
   return entry.in_flight && entry.request.attempt == attempt;
 }
@@ -430,7 +334,7 @@ void RedisStore::finish(std::uint32_t claim, Answer answer) {
   reports_.answer(claim, claims_[claim].request.attempt, std::move(answer));
 }
 
-/// What arrives for it from now on is not reported.
+/// Makes replies to it unreported from now on.
 void RedisStore::forget_request(Entry& entry) {
   entry.in_flight = false;
   entry.listening_on = 0;
@@ -438,48 +342,37 @@ void RedisStore::forget_request(Entry& entry) {
 
 void RedisStore::fail_waiting(const Failed& failure) {
   for (const Waiting& waiting : std::exchange(waiting_, {})) {
-    if (is_present(waiting.claim, waiting.attempt)) finish(waiting.claim, failure);
+    if (is_in_flight(waiting.claim, waiting.attempt)) finish(waiting.claim, failure);
   }
 }
 
-/// Gives up the connection, or the dialing. Whoever waits for an answer on it gets `failure`, which
+/// Closes the line. Requests that wait for an answer on it, or for it to open, get `failure`, which
 /// is `unknown` if the server may have executed what was written.
-void RedisStore::lose_connection(Failed failure) {
-  if (dialer_) {
-    dialer_.reset();
+void RedisStore::close(Failed failure) {
+  const bool was_open = line_.is_open();
+  const std::vector<RedisLine::Unanswered> unanswered = line_.close();
+  if (!was_open) {
     failure.unknown = false;
     return fail_waiting(failure);
   }
-  if (!connection_) return;
-  std::vector<std::pair<std::uint32_t, bool>> lost;
-  for (const RedisConnection::Expected& expected : connection_->expected()) {
-    const bool is_request =
-        expected.purpose == Purpose::kRequest || expected.purpose == Purpose::kUndo;
-    if (!is_request || !is_present(expected.claim, expected.attempt)) continue;
-    // What was to be undone has been executed.
-    const bool is_out =
-        expected.purpose == Purpose::kUndo || connection_->has_written(expected.begin);
-    lost.emplace_back(expected.claim, failure.unknown && is_out);
-  }
-  close();
-  for (const auto& [claim, is_unknown] : lost) {
-    failure.unknown = is_unknown;
-    failure.id_spent = claims_[claim].id_spent;
-    finish(claim, failure);
-  }
-}
-
-/// Whoever has listened on the connection, and is not about to hear an answer, must ask for what it
-/// would have told.
-void RedisStore::close() {
-  for (std::uint32_t claim = 0; connection_ && claim < claims_.size(); ++claim) {
+  // The connection would have reported changes of these keys, so they must ask. Those with a
+  // request in flight get an answer instead.
+  for (std::uint32_t claim = 0; claim < claims_.size(); ++claim) {
     Entry& entry = claims_[claim];
     if (entry.listening_on != connection_number_ || entry.in_flight) continue;
     entry.listening_on = 0;
     reports_.notice(claim, {Notice::Kind::kFree});
   }
-  connection_.reset();
-  spoiled_ = false;
+  for (const RedisLine::Unanswered& lost : unanswered) {
+    const bool is_undo = lost.purpose == Purpose::kUndo;
+    if (!is_undo && lost.purpose != Purpose::kRequest) continue;
+    if (!is_in_flight(lost.claim, lost.attempt)) continue;
+    Failed lost_answer = failure;
+    // What was to be undone has been executed.
+    lost_answer.unknown = failure.unknown && (is_undo || lost.is_written);
+    lost_answer.id_spent = claims_[lost.claim].id_spent;
+    finish(lost.claim, std::move(lost_answer));
+  }
 }
 
 }  // namespace cluster_leader

@@ -12,9 +12,8 @@
 
 #include "lease/claim.h"
 #include "store/location.h"
-#include "store/net/dialer.h"
-#include "store/redis/connection.h"
-#include "store/redis/login.h"
+#include "store/redis/line.h"
+#include "store/redis/script_command.h"
 #include "store/reports.h"
 #include "store/store.h"
 
@@ -22,9 +21,13 @@ namespace cluster_leader {
 
 /// Leases on one Redis (6.0 or newer) or Valkey server. Each request is one script, so that the
 /// server does all of it at one moment or nothing. Requests on a new connection are written
-/// together with the handshake: an uncontended lease costs one round trip.
+/// together with the login: an uncontended lease costs one round trip.
+///
+/// The line carries the bytes; this class knows the claims, what each of them waits for, and when
+/// to connect again.
 class RedisStore final : public Store {
  public:
+  /// Does no I/O yet.
   RedisStore(RedisLocation location, Candidate candidate);
 
   std::size_t add(Key key) override;
@@ -39,20 +42,22 @@ class RedisStore final : public Store {
   std::string stage(std::size_t claim) const override;
 
  private:
-  using Purpose = RedisConnection::Purpose;
-  using Received = RedisConnection::Received;
+  using Purpose = RedisLine::Purpose;
+  using Received = RedisLine::Received;
+  using By = ScriptCommand::By;
+  using Form = ScriptCommand::Form;
 
   /// A claim. There may be ten thousand of them.
   struct Entry {
     Claim claim;
     Request request;                 ///< the last one
     std::size_t former_holder = 0;   ///< hash of the holder id of its last term
-    std::uint32_t listening_on = 0;  ///< the number of the connection that tells of its key; or 0
+    std::uint32_t listening_on = 0;  ///< number of the connection that is subscribed to it; or 0
     bool in_flight = false;
     bool used = false;      ///< something was sent since it was last abandoned
     bool id_spent = false;  ///< a release of the present holder id may be on its way
-    /// The holder id before, if what it took may still be there since its release may have been
-    /// lost; null otherwise.
+    /// The holder id before, if what it acquired may still be there because its release may have
+    /// been lost; null otherwise.
     std::unique_ptr<const HolderId> unreleased;
   };
 
@@ -62,12 +67,7 @@ class RedisStore final : public Store {
     std::uint64_t attempt = 0;
   };
 
-  enum class By : std::uint8_t { kSha1, kText };
-  /// A renewal is brief, unless the script has asked for all that stands in the record.
-  enum class Form : std::uint8_t { kBrief, kWhole };
-
-  void dial(const Poller* poller, Time now);
-  void greet(UniqueFd socket);
+  void append_waiting();
   void append_request(std::uint32_t claim, By by);
   void append_again(const Received& refused);
   void append_release(std::uint32_t claim);
@@ -75,43 +75,39 @@ class RedisStore final : public Store {
                      Purpose purpose);
   void append_unreleased(const Entry& entry);
 
+  void handle_events();
+  void handle(const RedisLine::Ended& ended);
   void handle(const Received& received);
-  void handle_request(const Received& received);
+  void handle_reply(const Received& received);
   void handle_message(const redisReply& reply);
-  void set_aside(std::uint32_t claim);
-  void handle_fault();
+  void handle_after_failed_login(std::uint32_t claim);
 
-  bool is_ending() const;
+  bool accepts_requests() const { return line_.is_open() && !line_.is_ending(); }
+  bool listens() const { return candidate_.listens && !line_.login().speaks_resp2(); }
   bool has_waiting();
-  bool is_present(std::uint32_t claim, std::uint64_t attempt) const;
+  bool is_in_flight(std::uint32_t claim, std::uint64_t attempt) const;
   bool is_own(const Entry& entry, std::string_view holder) const;
   void finish(std::uint32_t claim, Answer answer);
   void forget_request(Entry& entry);
   void fail_waiting(const Failed& failure);
-  void lose_connection(Failed failure);
-  void close();
+  void close(Failed failure);
 
-  const RedisLocation location_;
   const Candidate candidate_;
-  const std::string ttl_ms_;
-  const std::string pid_;
 
-  std::deque<Entry> claims_;                                          ///< stay where they are
-  std::unordered_map<std::string_view, std::uint32_t> claim_of_key_;  ///< of those who listen
-  std::size_t used_ = 0;                                              ///< how many claims are
+  std::deque<Entry> claims_;  ///< keep their addresses
+  /// Of the claims whose key may be subscribed to.
+  std::unordered_map<std::string_view, std::uint32_t> claim_of_key_;
+  std::size_t used_ = 0;  ///< the number of claims that are
   std::vector<Waiting> waiting_;
   Reports reports_;
-  Time now_;  ///< as we were last told
+  Time now_;  ///< of the last call that named it
 
-  RedisLogin login_;
-  std::unique_ptr<Dialer> dialer_;  ///< while there is no connection yet
-  Time dial_at_ = Time::min();      ///< not before then
-  std::unique_ptr<RedisConnection> connection_;
+  RedisLine line_;
+  Time open_at_ = Time::min();  ///< the line is not opened before then
+  ScriptCommand command_;
   std::uint32_t connection_number_ = 0;
-  bool spoiled_ = false;  ///< no request must be made on this connection any more
-  /// Where on this connection the text of a request's script was last sent; 0: nowhere. By kind.
+  /// By kind of request: where on this connection the text of its script was last sent; 0: nowhere.
   std::array<std::uint64_t, 4> taught_at_{};
-  std::vector<std::string_view> words_;  ///< of the command that is being queued
 };
 
 }  // namespace cluster_leader

@@ -14,8 +14,8 @@ namespace {
 using State = LeaseView::State;
 using std::chrono::milliseconds;
 
-/// As inspect.lua answers.
-enum Place : std::size_t {
+/// The elements of inspect.lua's reply.
+enum Field : std::size_t {
   kVerdict,
   kValue,
   kLength,
@@ -34,17 +34,17 @@ enum Place : std::size_t {
   kListens,
   kHoldUntil,
   kOnceUntil,
-  kPlaces
+  kFields
 };
 
-/// The longest value that we write is `parked:` and an identity: a label of 255 bytes, the id of a
-/// boot and a number. The Node-RED node writes a host name.
+/// The longest value that we write is `parked:` and an identity: a label of 255 bytes, a boot id
+/// and a number. The Node-RED node writes a host name.
 constexpr std::size_t kLongestValue = 512;
 
-/// What Lua can count to, and far more than any time or token in ms.
+/// The largest integer in Lua, and far more than any time or token in ms.
 constexpr std::int64_t kLargestCount = std::int64_t{1} << 53U;
 
-/// Some decades; it keeps what a server says about times far from an overflow.
+/// Some decades. Keeps times from a server far from an overflow.
 constexpr std::int64_t kLongestRestMs = std::int64_t{1} << 40U;
 
 constexpr std::string_view kParked = "parked:";
@@ -53,14 +53,14 @@ Duration rest_of(std::int64_t ms) {
   return milliseconds(std::clamp<std::int64_t>(ms, 0, kLongestRestMs));
 }
 
-/// The reply with its types checked, and the fields of the record read.
+/// Checks the types in the reply, and reads the fields of the record.
 class Reading {
  public:
   explicit Reading(const redisReply& reply) : reply_(reply) {}
 
   bool is_sound() const {
-    if (reply_.elements != kPlaces) return false;
-    for (std::size_t i = kVerdict; i < kPlaces; ++i) {
+    if (reply_.elements != kFields) return false;
+    for (std::size_t i = kVerdict; i < kFields; ++i) {
       const int type = reply_.element[i]->type;
       if (i == kLength || i == kRest) {
         if (type != REDIS_REPLY_INTEGER) return false;
@@ -71,19 +71,20 @@ class Reading {
     return true;
   }
 
-  bool has(Place place) const { return reply_.element[place]->type != REDIS_REPLY_NIL; }
-  std::int64_t integer(Place place) const { return reply_.element[place]->integer; }
-  std::string text(Place place) const { return std::string(text_of(*reply_.element[place])); }
+  bool has(Field field) const { return reply_.element[field]->type != REDIS_REPLY_NIL; }
+  std::int64_t integer(Field field) const { return reply_.element[field]->integer; }
+  std::string text(Field field) const { return std::string(text_of(*reply_.element[field])); }
 
-  /// The number that a field is; 0 if it is missing or, which is a fault, no number.
-  std::int64_t number(Place place, const char* name) {
-    const std::string_view digits = text_of(*reply_.element[place]);
-    if (!has(place)) return 0;
+  /// The number in a field; 0 if it is missing. If it is not a number: 0, and fault() says so.
+  std::int64_t number(Field field, const char* name) {
+    const std::string_view digits = text_of(*reply_.element[field]);
+    if (!has(field)) return 0;
     std::int64_t value = 0;
     const char* const last = digits.data() + digits.size();
     const auto [end, error] = std::from_chars(digits.data(), last, value);
     if (error == std::errc() && end == last && value >= 0 && value <= kLargestCount) return value;
-    if (fault_.empty()) fault_ = std::string("its record has a `") + name + "` that is no number";
+    if (fault_.empty())
+      fault_ = std::string("its record has a `") + name + "` that is not a number";
     return 0;
   }
 
@@ -99,7 +100,7 @@ struct Times {
   std::int64_t now, until, hold_until, once_until;
 };
 
-/// What stands at a key without a value.
+/// Fills in the view of a key without a value.
 void describe_absence(LeaseView& view, const Times& times) {
   std::int64_t end = 0;
   if (times.until > times.now) {
@@ -112,7 +113,7 @@ void describe_absence(LeaseView& view, const Times& times) {
     return;
   }
   Duration rest = rest_of(end - times.now);
-  // No lease ends later than a ttl from now: the clock was put back (see acquire.lua).
+  // No lease ends later than a ttl from now: the clock was set back (see acquire.lua).
   if (view.state == State::kVanished && view.ttl > Duration::zero())
     rest = std::min(rest, view.ttl);
   view.remaining = rest;
@@ -128,11 +129,11 @@ void forget_record(LeaseView& view) {
   view.ttl = {};
 }
 
-/// What stands at a key with a value; `holder` is the last one that the record knows.
+/// Fills in the view of a key with a value; `holder` is the one in the record.
 void describe_value(LeaseView& view, const std::string& holder, std::int64_t rest_ms,
                     const Times& times) {
   const std::string& value = view.holder.value;
-  // A label may begin as parked and held keys do.
+  // A label may begin like the value of a parked or held key.
   const bool is_settled_key = value != holder && is_settled({value});
   const bool is_parked = is_settled_key && value.starts_with(kParked);
   const std::string owner = is_parked ? value.substr(kParked.size()) : "";
@@ -142,31 +143,31 @@ void describe_value(LeaseView& view, const std::string& holder, std::int64_t res
   if (is_parked) view.identity = owner;
   if (is_parked || view.node.empty()) view.node = node_of(value);
   if (rest_ms >= 0) view.remaining = rest_of(rest_ms);
-  view.state = is_parked ? State::kParked : is_settled_key ? State::kResting : State::kHeld;
+  view.state = is_parked ? State::kParked : is_settled_key ? State::kCoolingDown : State::kHeld;
   if (is_parked && times.hold_until > times.now) {
-    view.state = State::kResting;
+    view.state = State::kCoolingDown;
     view.remaining = rest_of(times.hold_until - times.now);
   }
 }
 
-Inspected garbage(const Key& key, std::string value, std::string fault) {
+Inspected foreign(const Key& key, std::string value, std::string fault) {
   Inspected inspected;
   inspected.view.key = key;
-  inspected.view.state = State::kGarbage;
+  inspected.view.state = State::kForeign;
   inspected.view.node = node_of(value);
   inspected.view.holder.value = std::move(value);
   inspected.view.fault = std::move(fault);
   return inspected;
 }
 
-Inspection data_of_others(const Key& key, const redisReply& reply) {
+Inspection foreign_data(const Key& key, const redisReply& reply) {
   if (reply.elements < 2) return not_understood();
-  const std::string_view place = text_of(*reply.element[1]);
-  if (place == "key") return garbage(key, "", "the key holds data of another type");
-  if (place != "record") return not_understood();
+  const std::string_view where = text_of(*reply.element[1]);
+  if (where == "key") return foreign(key, "", "the key holds data of another type");
+  if (where != "record") return not_understood();
   std::string value(reply.elements > 2 ? text_of(*reply.element[2]) : std::string_view());
   if (value.size() > kLongestValue) value.clear();
-  return garbage(key, std::move(value), "its record is data of another type");
+  return foreign(key, std::move(value), "its record is data of another type");
 }
 
 }  // namespace
@@ -175,15 +176,15 @@ Inspection inspected_of(const Key& key, const redisReply& reply) {
   if (reply.type == REDIS_REPLY_ERROR) return failure_of_request(text_of(reply));
   if (reply.elements == 0) return not_understood();
   const std::string_view verdict = text_of(*reply.element[kVerdict]);
-  if (verdict == "other") return data_of_others(key, reply);
+  if (verdict == "other") return foreign_data(key, reply);
   Reading reading(reply);
   if (verdict != "lease" || !reading.is_sound()) return not_understood();
 
   const bool has_value = reading.has(kValue);
   const std::int64_t length = reading.integer(kLength);
-  if (has_value && length == 0) return garbage(key, "", "the key holds an empty text");
+  if (has_value && length == 0) return foreign(key, "", "the key holds an empty string");
   if (has_value && length > static_cast<std::int64_t>(kLongestValue)) {
-    return garbage(key, "", "the key holds a text of " + std::to_string(length) + " bytes");
+    return foreign(key, "", "the key holds a string of " + std::to_string(length) + " bytes");
   }
   Inspected inspected;
   LeaseView& view = inspected.view;
@@ -208,7 +209,7 @@ Inspection inspected_of(const Key& key, const redisReply& reply) {
     inspected.listens =
         view.state == State::kHeld && view.holder.value == holder && reading.text(kListens) == "1";
   } else if (!view.fault.empty()) {
-    view.state = State::kGarbage;
+    view.state = State::kForeign;
   } else {
     describe_absence(view, times);
   }

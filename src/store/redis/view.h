@@ -14,8 +14,8 @@ namespace cluster_leader {
 /// What inspect.lua has found at a key.
 struct Inspected {
   LeaseView view;
-  std::string fence;     ///< of the record, as it stands there; empty: it has none
-  bool listens = false;  ///< the holder is itself among those who listen for a release
+  std::string fence;     ///< of the record, byte for byte; empty: none
+  bool listens = false;  ///< the holder is itself a subscriber of the channel
 };
 
 using Inspection = std::variant<Inspected, Failed>;

@@ -137,8 +137,8 @@ TEST(FileRecordTest, RenewingAnothersLeaseIsLost) {
   EXPECT_FALSE(decision.write);
 }
 
-TEST(FileRecordTest, ARenewalRebuildsWhatWasDeletedOrGarbled) {
-  for (const FoundRecord& found : {FoundRecord(NoRecord{}), FoundRecord(Garbage{})}) {
+TEST(FileRecordTest, ARenewalRebuildsADeletedOrDamagedRecord) {
+  for (const FoundRecord& found : {FoundRecord(NoRecord{}), FoundRecord(ForeignData{})}) {
     const Decision decision =
         decide(request(RequestKind::kRenew, {42}), contender("a"), found, at(60s));
     answer<Renewed>(decision);
@@ -192,8 +192,8 @@ TEST(FileRecordTest, ContainersWithBootIdsOfTheirOwnShareOneKernel) {
   EXPECT_EQ(answer<Busy>(decide(request(RequestKind::kAcquire, {}), contender("b"), record, beside))
                 .holder,
             contender("a").claim.holder);
-  // A machine without a clock of its own may begin each boot with the same time. What a lease still
-  // has to run then tells nothing, unless it is more than a lease can have.
+  // A machine without a hardware clock may begin each boot with the same time. Then the remaining
+  // time of a lease proves nothing, unless it is longer than its ttl.
   answer<Granted>(
       decide(request(RequestKind::kAcquire, {}), contender("b"), record, at(20s, "boot-2")));
 }
@@ -204,9 +204,9 @@ TEST(FileRecordTest, NoLeaseBarsLongerThanItsTtl) {
   EXPECT_EQ(time_left(record, at(61s)), 10s);
 }
 
-TEST(FileRecordTest, WhatCannotBeReadIsNobodysToTake) {
+TEST(FileRecordTest, DataThatCannotBeReadIsNeverTaken) {
   for (const RequestKind kind : {RequestKind::kAcquire, RequestKind::kRelease}) {
-    const Decision decision = decide(request(kind, {}), contender("a"), Garbage{}, at(60s));
+    const Decision decision = decide(request(kind, {}), contender("a"), ForeignData{}, at(60s));
     EXPECT_EQ(answer<Failed>(decision).trouble, Trouble::kMisconfigured);
     EXPECT_FALSE(decision.write);
   }
@@ -286,7 +286,7 @@ TEST(FileRecordTest, ARecordWithoutAnIdentityIsARecord) {
   EXPECT_EQ(read->holder, nameless.claim.holder);
 }
 
-TEST(FileRecordTest, NothingElseIsARecord) {
+TEST(FileRecordTest, OtherTextsAreNotRecords) {
   const std::string whole = format_record(held_by(contender("a"), at(60s)));
   const std::string object = whole.substr(0, whole.find_last_of('}') + 1);
   ASSERT_TRUE(parse_record(object));

@@ -112,7 +112,7 @@ class FileRegistryTest : public testing::Test {
   FileRegistry registry_{FileLocation{directory_}, nothing_is_shared};
 };
 
-TEST_F(FileRegistryTest, WhereNothingStandsNothingIsInUseAndNothingIsMade) {
+TEST_F(FileRegistryTest, AnEmptyDirectoryHasNoKeyInUseAndStaysEmpty) {
   EXPECT_THAT(keys(), IsEmpty());
   EXPECT_EQ(look().state, State::kFree);
   EXPECT_EQ(evict(by_force()).kind, Evicted::Kind::kNobodys);
@@ -155,7 +155,7 @@ TEST_F(FileRegistryTest, ALeaseThatHasEndedIsFree) {
   EXPECT_EQ(look().state, State::kFree);
 }
 
-TEST_F(FileRegistryTest, ParkedAndRestingKeysAreTold) {
+TEST_F(FileRegistryTest, ShowsParkedKeysAndKeysThatCoolDown) {
   FileRecord parked = record("parked:" + kIdentity);
   write(parked);
   EXPECT_EQ(look().state, State::kParked);
@@ -163,10 +163,10 @@ TEST_F(FileRegistryTest, ParkedAndRestingKeysAreTold) {
   EXPECT_EQ(look().identity, kIdentity);
   parked.hold_until = BootClock::now() + 4s;
   write(parked);
-  EXPECT_EQ(look().state, State::kResting);
+  EXPECT_EQ(look().state, State::kCoolingDown);
   EXPECT_LE(look().remaining, 4s);
   write(record("held:" + kId));
-  EXPECT_EQ(look().state, State::kResting);
+  EXPECT_EQ(look().state, State::kCoolingDown);
   EXPECT_EQ(look().node, "web-1");
 }
 
@@ -182,11 +182,11 @@ TEST_F(FileRegistryTest, AKeyThatMustNotRunAgainYetIsDone) {
   EXPECT_GT(look().remaining, 24h * 365);
 }
 
-TEST_F(FileRegistryTest, GarbageIsToldAndLeftAlone) {
+TEST_F(FileRegistryTest, ForeignDataIsReportedAndNotChanged) {
   for (const std::string text : {"", "x", "{}", "{\"key\":\"job-a\"", "null", "\xff\xfe\0x"}) {
     write_text("job-a.lease", text);
     const LeaseView view = look();
-    EXPECT_EQ(view.state, State::kGarbage) << text;
+    EXPECT_EQ(view.state, State::kForeign) << text;
     EXPECT_EQ(view.fault, "job-a.lease is not a record of cluster-leader");
     EXPECT_THAT(keys(), ElementsAre("job-a"));
     const auto evicted = registry_.evict({"job-a"}, by_force(), 5s);
@@ -195,14 +195,14 @@ TEST_F(FileRegistryTest, GarbageIsToldAndLeftAlone) {
     EXPECT_EQ(content_of(directory_ + "/job-a.lease"), text);
   }
   write_text("job-a.lease", std::string(1 << 20, ' '));
-  EXPECT_EQ(look().state, State::kGarbage);
+  EXPECT_EQ(look().state, State::kForeign);
   FileRecord other = record();
   other.key = {"job-b"};
   write_text("job-a.lease", format_record(other));
   EXPECT_EQ(look().fault, "job-a.lease is the record of another key");
   std::filesystem::remove(directory_ + "/job-a.lease");
   ASSERT_EQ(::mkfifo((directory_ + "/job-a.lease").c_str(), 0600), 0);
-  EXPECT_EQ(look().state, State::kGarbage);
+  EXPECT_EQ(look().state, State::kForeign);
 }
 
 TEST_F(FileRegistryTest, ListsTheKeysOfAPrefixInTheirOrder) {
@@ -236,7 +236,7 @@ TEST_F(FileRegistryTest, ListsTheKeysOfAPrefixInTheirOrder) {
   EXPECT_THAT(keys(std::string(201, 'x')), ElementsAre(std::string(201, 'x')));
 }
 
-TEST_F(FileRegistryTest, EvictsWhatIsOursAndKeepsWhatOutlivesIt) {
+TEST_F(FileRegistryTest, ReleasesItsOwnLeaseAndKeepsWhatOutlivesIt) {
   FileRecord held = record();
   held.once_until_ms = 77;
   held.hold_until = BootClock::now() + 5s;
@@ -251,7 +251,7 @@ TEST_F(FileRegistryTest, EvictsWhatIsOursAndKeepsWhatOutlivesIt) {
   EXPECT_EQ(evict(web_1()).kind, Evicted::Kind::kNobodys);
 }
 
-TEST_F(FileRegistryTest, LeavesToOthersWhatIsTheirsUnlessForced) {
+TEST_F(FileRegistryTest, DoesNotReleaseAnothersLeaseUnlessForced) {
   for (const std::string& holder : {kId, "parked:" + kIdentity, "held:" + kId}) {
     write(record(holder));
     const Evicted evicted = evict(web_2());
@@ -265,7 +265,7 @@ TEST_F(FileRegistryTest, LeavesToOthersWhatIsTheirsUnlessForced) {
   }
 }
 
-TEST_F(FileRegistryTest, WhoWaitsIsTold) {
+TEST_F(FileRegistryTest, AWaitingCandidateIsNotified) {
   write(record());
   UniqueFd watcher(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   ASSERT_GE(::inotify_add_watch(watcher.get(), (directory_ + "/job-a.lock").c_str(), IN_ATTRIB), 0);
@@ -277,7 +277,7 @@ TEST_F(FileRegistryTest, WhoWaitsIsTold) {
   EXPECT_GT(::read(watcher.get(), events, sizeof events), 0);
 }
 
-TEST_F(FileRegistryTest, WaitsForWhoeverChangesTheRecordButNotForever) {
+TEST_F(FileRegistryTest, WaitsForTheLockOfTheRecordUntilTheDeadline) {
   write(record());
   UniqueFd lock(::open((directory_ + "/job-a.lock").c_str(), O_RDWR | O_CLOEXEC));
   ASSERT_EQ(::flock(lock.get(), LOCK_EX), 0);
@@ -306,7 +306,7 @@ TEST_F(FileRegistryTest, WaitsForWhoeverChangesTheRecordButNotForever) {
   unlock.join();
 }
 
-TEST_F(FileRegistryTest, OthersWhoLookAreNotInTheWay) {
+TEST_F(FileRegistryTest, ReadersDoNotExcludeEachOther) {
   write(record());
   UniqueFd lock(::open((directory_ + "/job-a.lock").c_str(), O_RDONLY | O_CLOEXEC));
   ASSERT_EQ(::flock(lock.get(), LOCK_SH), 0);
@@ -322,7 +322,7 @@ TEST_F(FileRegistryTest, ARecordWithoutItsLockFileIsReadAndEnded) {
   EXPECT_EQ(look().state, State::kFree);
 }
 
-TEST_F(FileRegistryTest, ADirectoryThatCannotServeIsAFailure) {
+TEST_F(FileRegistryTest, AnUnusableDirectoryIsAFailure) {
   FileRegistry shared(FileLocation{directory_}, everything_is_shared);
   std::filesystem::create_directory(directory_);
   for (const auto& failed :

@@ -26,7 +26,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "store/settle_contract.h"
+#include "store/finish_contract.h"
 #include "store/store_contract.h"
 
 namespace cluster_leader {
@@ -95,7 +95,7 @@ Candidate listening_as(Candidate candidate, bool listening) {
   return candidate;
 }
 
-/// One who stands for one key.
+/// A candidate for one key.
 class Rival : public LoopedStore {
  public:
   Rival(const std::string& directory, const Contender& contender, bool listening = false,
@@ -203,7 +203,7 @@ TEST_F(FileStoreTest, AbandoningWhatWasNeverAskedTouchesNothing) {
   EXPECT_TRUE(fs::is_empty(folder_.path()));
 }
 
-TEST_F(FileStoreTest, AForgottenStoreLeavesItsLeaseStanding) {
+TEST_F(FileStoreTest, ADestroyedStoreLeavesItsLease) {
   { ASSERT_GT(Rival(folder_, "a").acquire(), 0); }
   EXPECT_EQ(node_in(Rival(folder_, "b").expect<Busy>(RequestKind::kAcquire)), "a");
 }
@@ -269,7 +269,7 @@ TEST_F(FileStoreTest, EightProcessesNeverLeadTogetherAndTokensRise) {
   EXPECT_EQ(count, kProcesses * kGrants);
 }
 
-TEST_F(FileStoreTest, KilledProcessesLeaveNothingThatCannotBeRead) {
+TEST_F(FileStoreTest, KilledProcessesLeaveOnlyReadableRecords) {
   // Each is killed at some moment of its work; the next one must always get an answer.
   for (int round = 0; round < 100; ++round) {
     const pid_t pid = ::fork();
@@ -310,23 +310,23 @@ TEST_F(FileStoreTest, TheTokenGrowsFromALargeFence) {
   EXPECT_EQ(Rival(folder_, "b").acquire(), 4'000'000'000'001);
 }
 
-TEST_F(FileStoreTest, GarbageIsNobodysToTakeAndItsHolderRebuildsIt) {
+TEST_F(FileStoreTest, ForeignDataIsNeverTakenAndTheHolderRebuildsItsRecord) {
   Rival a(folder_, "a");
   const std::int64_t token = a.acquire();
-  for (const std::string& garbage :
+  for (const std::string& foreign :
        {std::string("web-1"), std::string(), std::string(100'000, 'x')}) {
-    put(record_, garbage);
+    put(record_, foreign);
     const Failed failed = Rival(folder_, "b").expect<Failed>(RequestKind::kAcquire);
     EXPECT_EQ(failed.trouble, Trouble::kMisconfigured);
     EXPECT_EQ(failed.text,
               "nodered%3Aleader.lease is not a record of cluster-leader; remove it if no job runs");
-    EXPECT_EQ(contents(record_), garbage);
+    EXPECT_EQ(contents(record_), foreign);
     a.expect<Renewed>(RequestKind::kRenew, {token});
     EXPECT_EQ(node_in(Rival(folder_, "b").expect<Busy>(RequestKind::kAcquire)), "a");
   }
 }
 
-TEST_F(FileStoreTest, WhatAPowerCutLeftIsNoRecord) {
+TEST_F(FileStoreTest, AFileDamagedByAPowerCutIsNoRecord) {
   for (const char* torn : {"", "{\"key\":\"nodered:lea"}) {
     put(record_, torn);
     // The time of a file from before the boot.
@@ -359,7 +359,7 @@ TEST_F(FileStoreTest, ARenewalNeedsNoSpaceOnTheDisk) {
   EXPECT_EQ(inode(record_), file) << "a new file would need a block";
 }
 
-TEST_F(FileStoreTest, ReleasingWhereNothingIsMakesNothing) {
+TEST_F(FileStoreTest, ReleasingCreatesNoFiles) {
   Rival a(folder_ / "none", contender_for(kKey, "a"));
   a.expect<Released>(RequestKind::kRelease);
   EXPECT_FALSE(fs::exists(folder_ / "none"));
@@ -456,7 +456,7 @@ TEST_F(FileStoreTest, FilesHaveTheRightsOfTheirDirectory) {
 
 /// What a user without privileges meets. Nobody is user 65534 everywhere.
 Failed failure_as_nobody(const std::string& directory) {
-  // The words come back through a file that stands open.
+  // The results come back through an open file.
   const std::string path = "/dev/shm/cluster-leader-" + random_hex_128();
   const UniqueFd out(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   ::unlink(path.c_str());
@@ -472,10 +472,10 @@ Failed failure_as_nobody(const std::string& directory) {
   std::string text(1000, '\0');
   const ssize_t n = ::pread(out.get(), text.data(), text.size(), 0);
   text.resize(static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
-  return {static_cast<Trouble>(trouble), text, false, {}};
+  return {static_cast<Trouble>(trouble), text};
 }
 
-TEST_F(FileStoreTest, WhoMayNotWriteIsDenied) {
+TEST_F(FileStoreTest, WithoutTheRightToWriteItIsDenied) {
   ASSERT_EQ(::chmod(folder_.path().c_str(), 0555), 0);
   const Failed write = failure_as_nobody(folder_.path());
   EXPECT_EQ(write.trouble, Trouble::kDenied) << write.text;
@@ -515,7 +515,7 @@ TEST_F(FileStoreTest, LinksAndPipesInPlaceOfFilesLeadNowhere) {
   EXPECT_EQ(contents(victim), "precious");
 }
 
-TEST_F(FileStoreTest, ADiskWithoutSpaceDoesNotServe) {
+TEST_F(FileStoreTest, AFullDiskDoesNotServe) {
   EXPECT_EQ(in_child([&] {
               ::signal(SIGXFSZ, SIG_IGN);
               const rlimit none{0, 0};
@@ -529,7 +529,7 @@ TEST_F(FileStoreTest, ADiskWithoutSpaceDoesNotServe) {
   EXPECT_GT(Rival(folder_, "b").acquire(), 0);
 }
 
-TEST_F(FileStoreTest, EveryErrorOfTheSystemHasItsKind) {
+TEST_F(FileStoreTest, EverySystemErrorHasItsTrouble) {
   EXPECT_EQ(refused(EROFS, "write x").trouble, Trouble::kDenied);
   EXPECT_EQ(refused(ENOSPC, "write x").trouble, Trouble::kNotServing);
   EXPECT_EQ(refused(EDQUOT, "write x").trouble, Trouble::kNotServing);
@@ -552,7 +552,7 @@ TEST_F(FileStoreTest, WithoutDescriptorsTheMachineIsExhausted) {
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &old), 0);
   const auto failed = cluster_leader::expect<Failed>(a.await_answer());
   EXPECT_EQ(failed.trouble, Trouble::kExhausted);
-  EXPECT_EQ(failed.text, "cannot tell one boot of the machine from another: Too many open files");
+  EXPECT_EQ(failed.text, "cannot read the boot id of this machine: Too many open files");
   EXPECT_FALSE(failed.unknown);
 }
 
@@ -601,16 +601,16 @@ TEST_F(FileStoreTest, NoDescriptorIsLeftOrGivenToAJob) {
   a.ask(RequestKind::kRenew, {token});
   EXPECT_EQ(descriptors(), before);
   b.ask(RequestKind::kAcquire);
-  auto with_ear = descriptors();
-  for (const auto& fd : before) with_ear.erase(fd);
-  ASSERT_EQ(with_ear.size(), 1U);
-  EXPECT_NE(with_ear.begin()->find("closes"), std::string::npos);
+  auto with_watch = descriptors();
+  for (const auto& fd : before) with_watch.erase(fd);
+  ASSERT_EQ(with_watch.size(), 1U);
+  EXPECT_NE(with_watch.begin()->find("closes"), std::string::npos);
   a.ask(RequestKind::kRelease);
   EXPECT_GT(b.acquire(), 0);
   EXPECT_EQ(descriptors().size(), before.size() + 1);
 }
 
-TEST_F(FileStoreTest, AReleaseWakesWhoeverListens) {
+TEST_F(FileStoreTest, AReleaseWakesEveryClaimThatListens) {
   Rival a(folder_, "a");
   const std::int64_t token = a.acquire();
   Rival b(folder_, "b", true);
@@ -650,7 +650,7 @@ TEST_F(FileStoreTest, AReleaseBesideTheRequestIsNotMissed) {
   }
 }
 
-TEST_F(FileStoreTest, WhoeverListensHearsOnWhenTheLockIsDeleted) {
+TEST_F(FileStoreTest, AClaimThatListensIsNotifiedAfterTheLockFileWasDeleted) {
   Rival a(folder_, "a");
   a.acquire();
   Rival b(folder_, "b", true);
@@ -667,7 +667,7 @@ TEST_F(FileStoreTest, WhoeverListensHearsOnWhenTheLockIsDeleted) {
   EXPECT_TRUE(await_hint(b, 2s));
 }
 
-TEST_F(FileStoreTest, AHolderIsToldWhenItsLeaseWasEndedByHand) {
+TEST_F(FileStoreTest, AHolderIsNotifiedWhenItsLeaseIsReleasedByHand) {
   Rival a(folder_, "a", true);
   const std::int64_t token = a.acquire();
   a.expect<Renewed>(RequestKind::kRenew, {token});
@@ -688,7 +688,7 @@ TEST_F(FileStoreTest, AHolderIsToldWhenItsLeaseWasEndedByHand) {
   EXPECT_EQ(next->kind, Notice::Kind::kFree);
 }
 
-TEST_F(FileStoreTest, WhenTooMuchHappensToBeHeardEverybodyAsksAgain) {
+TEST_F(FileStoreTest, AfterAnOverflowOfEventsEveryClaimAsksAgain) {
   Rival a(folder_, "a");
   Rival b(folder_, "b", true);
   std::vector<std::string> locks = {lock_};
@@ -752,6 +752,6 @@ TEST_F(FileStoreTest, AnAcquireAndAReleaseCostLessThanAMillisecond) {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(File, StoreContractTest, FileWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(File, ExpiringStoreContractTest, FileWorld);
-INSTANTIATE_TYPED_TEST_SUITE_P(File, SettleContractTest, FileWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(File, FinishContractTest, FileWorld);
 
 }  // namespace cluster_leader

@@ -49,7 +49,7 @@ struct Crowd {
     }
   }
   /// A lease comes by its renewal on a server that is too young to grant one.
-  void take_all() {
+  void acquire_all() {
     send_all(RequestKind::kRenew);
     expect_all<Renewed>();
   }
@@ -125,25 +125,25 @@ TYPED_TEST(RedisClaimsTest, AThousandClaimsAreAskedForInFewPacketsOverOneConnect
   EXPECT_EQ(this->server().calls("eval") - by_text, 1) << "the first one teaches the script";
   EXPECT_EQ(this->server().calls("evalsha") - by_name, 999) << "which the others need not find out";
   EXPECT_EQ(this->connections(), 1);
-  crowd.take_all();
+  crowd.acquire_all();
   before = reads();
-  crowd.take_all();
+  crowd.acquire_all();
   EXPECT_LT(reads() - before, 50);
   EXPECT_EQ(this->connections(), 1);
 }
 
-TYPED_TEST(RedisClaimsTest, OfManyThatFindTheServerWithoutTheirScriptOneTeachesIt) {
+TYPED_TEST(RedisClaimsTest, OfManyRequestsOneSendsTheMissingScript) {
   Crowd crowd(this->server().tcp(), make_candidate("a"), 50);
-  crowd.take_all();
+  crowd.acquire_all();
   for (int round = 0; round < 3; ++round) {
     this->server().command({"SCRIPT", "FLUSH"});
     const long long by_text = this->server().calls("eval");
-    crowd.take_all();
+    crowd.acquire_all();
     EXPECT_EQ(this->server().calls("eval") - by_text, 1);
   }
 }
 
-TYPED_TEST(RedisClaimsTest, ARenewalSaysNoMoreThanItMust) {
+TYPED_TEST(RedisClaimsTest, ARenewalIsShort) {
   Candidate candidate = make_candidate("a");
   candidate.command = std::string(100'000, 'x');
   Crowd crowd(this->server().tcp(), candidate, 1);
@@ -157,7 +157,7 @@ TYPED_TEST(RedisClaimsTest, ARenewalSaysNoMoreThanItMust) {
   EXPECT_LT(bytes() - before, 3000);
 }
 
-TYPED_TEST(RedisClaimsTest, ARenewalThatMustWriteTheRecordAnewSaysAll) {
+TYPED_TEST(RedisClaimsTest, ARenewalThatMustRewriteTheRecordSendsAllFields) {
   Candidate candidate = listener();
   candidate.identity = "a/boot:1";
   Crowd crowd(this->server().tcp(), candidate, 1);
@@ -183,7 +183,7 @@ TYPED_TEST(RedisClaimsTest, ARenewalThatMustWriteTheRecordAnewSaysAll) {
   EXPECT_EQ(this->server().text({"GET", key.value}), crowd.claims[0].holder.value);
 }
 
-TYPED_TEST(RedisClaimsTest, WhoDoesNotListenSaysSo) {
+TYPED_TEST(RedisClaimsTest, ACandidateThatDoesNotListenSaysSo) {
   Crowd crowd(this->server().tcp(), make_candidate("a"), 1);
   expect_granted(crowd.store);
   const std::string record = record_name(crowd.claims[0].key);
@@ -194,7 +194,7 @@ TYPED_TEST(RedisClaimsTest, WhoDoesNotListenSaysSo) {
 TYPED_TEST(RedisClaimsTest, CancellingOneFailsAllThatWaitAndWakesAllThatListen) {
   Server server(TypeParam::program());
   Crowd crowd(server.tcp(), listener(), 4);
-  crowd.take_all();
+  crowd.acquire_all();
   server.pause();
   for (const std::size_t claim : {0, 1, 2}) {
     crowd.store.send(RequestKind::kRenew, crowd.token, claim);
@@ -205,7 +205,7 @@ TYPED_TEST(RedisClaimsTest, CancellingOneFailsAllThatWaitAndWakesAllThatListen) 
     const auto failed = expect<Failed>(crowd.store.await_answer(0s, claim));
     EXPECT_EQ(failed.trouble, Trouble::kUnreachable);
     EXPECT_TRUE(failed.unknown);
-    EXPECT_THAT(failed.text, HasSubstr("silent"));
+    EXPECT_THAT(failed.text, HasSubstr("did not answer in time"));
     EXPECT_FALSE(crowd.store.take_notice(claim)) << "a failure has its own pause";
   }
   const auto notice = crowd.store.await_notice(0s, 3);
@@ -214,7 +214,7 @@ TYPED_TEST(RedisClaimsTest, CancellingOneFailsAllThatWaitAndWakesAllThatListen) 
   EXPECT_FALSE(crowd.store.take_notice(0));
   EXPECT_FALSE(crowd.store.await_answer(0s, 0));
   server.resume();
-  crowd.take_all();
+  crowd.acquire_all();
   EXPECT_FALSE(crowd.store.take_notice(0));
   // All of them listen again.
   for (std::size_t claim = 0; claim < 4; ++claim) {
@@ -231,7 +231,7 @@ TYPED_TEST(RedisClaimsTest, AnAnswerThatIsTakenTooLateNamesItsOwnRequest) {
     store.send(claim, {RequestKind::kAcquire, 1, {}, {}, {}}, BootClock::now());
   }
   Poller poller;
-  // Something has been heard, and nothing else is left to hear.
+  // Something was received, and nothing else is pending.
   for (const Time end = BootClock::now() + 300ms; BootClock::now() < end;) {
     store.watch(poller);
     store.advance(poller, poller.wait(end));
@@ -248,7 +248,7 @@ TYPED_TEST(RedisClaimsTest, AnAnswerThatIsTakenTooLateNamesItsOwnRequest) {
   EXPECT_FALSE(store.next());
 }
 
-TYPED_TEST(RedisClaimsTest, WhatWasNotWrittenIsKnownNotToBeExecuted) {
+TYPED_TEST(RedisClaimsTest, ARequestThatWasNotWrittenIsNotUnknown) {
   Server server(TypeParam::program());
   Candidate candidate = make_candidate("a");
   candidate.command = std::string(20 << 20, 'x');
@@ -267,10 +267,10 @@ TYPED_TEST(RedisClaimsTest, WhatWasNotWrittenIsKnownNotToBeExecuted) {
   }
 }
 
-TYPED_TEST(RedisClaimsTest, ABrokenConnectionIsToldToEveryClaim) {
+TYPED_TEST(RedisClaimsTest, ABrokenConnectionIsReportedToEveryClaim) {
   Server server(TypeParam::program());
   Crowd crowd(server.tcp(), listener(), 3);
-  crowd.take_all();
+  crowd.acquire_all();
   server.pause();
   crowd.store.send(RequestKind::kRenew, crowd.token, 1);
   EXPECT_FALSE(crowd.store.await_answer(50ms, 1));
@@ -282,7 +282,7 @@ TYPED_TEST(RedisClaimsTest, ABrokenConnectionIsToldToEveryClaim) {
     EXPECT_EQ(notice->kind, Notice::Kind::kFree);
   }
   EXPECT_FALSE(crowd.store.await_notice(20ms, 1));
-  // Nobody is told twice.
+  // Nothing is reported twice.
   EXPECT_FALSE(crowd.store.await_notice(20ms, 0));
 }
 
@@ -324,7 +324,7 @@ TYPED_TEST(RedisClaimsTest, AFailedLoginLeavesNothingOfAClaimThatWasAbandonedBeh
 TYPED_TEST(RedisClaimsTest, AServerThatBecameAReplicaTellsEveryClaim) {
   Server server(TypeParam::program());
   Crowd crowd(server.tcp(), listener(), 4);
-  crowd.take_all();
+  crowd.acquire_all();
   server.command({"REPLICAOF", "127.0.0.1", "1"});
   for (const std::size_t claim : {0, 1, 2}) {
     crowd.store.send(RequestKind::kRenew, crowd.token, claim);
@@ -335,13 +335,13 @@ TYPED_TEST(RedisClaimsTest, AServerThatBecameAReplicaTellsEveryClaim) {
     EXPECT_FALSE(failed.unknown) << claim;
     EXPECT_FALSE(crowd.store.take_notice(claim)) << "it would ask again at once";
   }
-  // The connection was given up, with what it would have told.
+  // The connection was closed, with the events that it would have delivered.
   ASSERT_TRUE(crowd.store.await_notice(2s, 3));
   server.command({"REPLICAOF", "NO", "ONE"});
-  crowd.take_all();
+  crowd.acquire_all();
 }
 
-TYPED_TEST(RedisClaimsTest, AKeyThatMustNotBeTouchedDisturbsNoOther) {
+TYPED_TEST(RedisClaimsTest, AForbiddenKeyDoesNotDisturbOthers) {
   RedisLocation location = this->server().tcp();
   location.credentials.user = "narrow";
   location.credentials.password = "p";
@@ -358,7 +358,7 @@ TYPED_TEST(RedisClaimsTest, AKeyThatMustNotBeTouchedDisturbsNoOther) {
   this->server().command({"ACL", "DELUSER", "narrow"});
 }
 
-TYPED_TEST(RedisClaimsTest, ARedis5HasManyClaimsToo) {
+TYPED_TEST(RedisClaimsTest, Resp2SupportsManyClaims) {
   Server server(TypeParam::program(), {"--rename-command", "HELLO", ""});
   server.grow_up(1s);
   for (const bool listens : {false, true}) {
@@ -400,15 +400,15 @@ TYPED_TEST(RedisClaimsTest, AbandoningOneLeavesTheOthersTheirConnectionAndTheLas
 
 TYPED_TEST(RedisClaimsTest, EventsOfTheChannelAreNoticesOfTheirKind) {
   Crowd crowd(this->server().tcp(), listener(), 2);
-  crowd.take_all();
+  crowd.acquire_all();
   const Key& key = crowd.claims[1].key;
   const auto notice = [&]() -> std::optional<Notice> { return crowd.store.await_notice(2s, 1); };
   // Without an id, as earlier versions say it.
   for (const char* event : {"released", "parked", "released b/1", "parked b/1"}) {
     this->publish(key, event);
-    const auto heard = notice();
-    ASSERT_TRUE(heard) << event;
-    EXPECT_EQ(heard->kind, Notice::Kind::kFree) << event;
+    const auto received = notice();
+    ASSERT_TRUE(received) << event;
+    EXPECT_EQ(received->kind, Notice::Kind::kFree) << event;
   }
   this->publish(key, "acquired b/1 2");
   const auto taken = notice();
@@ -429,7 +429,7 @@ TYPED_TEST(RedisClaimsTest, EventsOfTheChannelAreNoticesOfTheirKind) {
 
 // Without a server.
 
-TEST(RedisClaimsFaultTest, WhatAnEarlierTermDidIsNoNewsWhenItIsToldLate) {
+TEST(RedisClaimsFaultTest, ADelayedEventOfAnEarlierTermIsIgnored) {
   const Key key{"k"};
   const HolderId first = fresh_holder("a");
   const std::string channel = "$25\r\ncluster-leader:events:{k}\r\n";
@@ -465,7 +465,7 @@ TEST(RedisClaimsFaultTest, WhatAnEarlierTermDidIsNoNewsWhenItIsToldLate) {
   EXPECT_FALSE(store.take_notice());
 }
 
-TEST(RedisClaimsFaultTest, ALookupGoesOnForThoseWhoStillWait) {
+TEST(RedisClaimsFaultTest, ALookupContinuesForClaimsThatStillWait) {
   RedisLocation location;
   location.host = "no-such-name.invalid";
   Crowd crowd(location, make_candidate("a"), 2);
@@ -503,7 +503,7 @@ class FullPort {
   std::vector<UniqueFd> waiting_;
 };
 
-TEST(RedisClaimsFaultTest, GivingUpTheConnectingFailsAllThatWaitAndNothingWasExecuted) {
+TEST(RedisClaimsFaultTest, CancellingWhileConnectingFailsAllThatWaitAndNothingWasExecuted) {
   const FullPort full;
   RedisLocation location;
   location.host = "127.0.0.1";
@@ -521,7 +521,7 @@ TEST(RedisClaimsFaultTest, GivingUpTheConnectingFailsAllThatWaitAndNothingWasExe
   EXPECT_FALSE(crowd.store.take_notice(2));
 }
 
-TEST(RedisClaimsFaultTest, AFailureThatIsThereAtOnceIsToldToAllThatWait) {
+TEST(RedisClaimsFaultTest, AnImmediateFailureIsReportedToAllThatWait) {
   RedisLocation location;
   location.socket_path = "/nowhere/at/all";
   Crowd crowd(location, make_candidate("a"), 100);
@@ -534,7 +534,7 @@ TEST(RedisClaimsFaultTest, AFailureThatIsThereAtOnceIsToldToAllThatWait) {
   EXPECT_FALSE(crowd.store.await_answer(0s, 5));
 }
 
-TEST(RedisClaimsFaultTest, WhileNobodyAnswersItIsNotDialedAnewForEachClaim) {
+TEST(RedisClaimsFaultTest, WhileNobodyAnswersClaimsDoNotConnectSeparately) {
   RedisLocation location;
   location.socket_path = "/nowhere/at/all";
   Crowd crowd(location, make_candidate("a"), 3);
@@ -546,7 +546,7 @@ TEST(RedisClaimsFaultTest, WhileNobodyAnswersItIsNotDialedAnewForEachClaim) {
   EXPECT_GE(BootClock::now() - begin, 200ms);
 }
 
-TEST(RedisClaimsFaultTest, WithoutDescriptorsAllAreToldThatTheMachineIsExhausted) {
+TEST(RedisClaimsFaultTest, WithoutDescriptorsAllLearnThatTheMachineIsExhausted) {
   RedisLocation location;
   location.host = "127.0.0.1";
   Crowd crowd(location, make_candidate("a"), 3);

@@ -1,5 +1,5 @@
+#include "store/finish_contract.h"
 #include "store/redis/world.h"
-#include "store/settle_contract.h"
 #include "store/store_contract.h"
 
 namespace cluster_leader {
@@ -8,7 +8,7 @@ INSTANTIATE_TYPED_TEST_SUITE_P(Redis, StoreContractTest, RedisWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(Valkey, StoreContractTest, ValkeyWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis, ExpiringStoreContractTest, RedisWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(Valkey, ExpiringStoreContractTest, ValkeyWorld);
-INSTANTIATE_TYPED_TEST_SUITE_P(Redis, SettleContractTest, RedisWorld);
-INSTANTIATE_TYPED_TEST_SUITE_P(Valkey, SettleContractTest, ValkeyWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(Redis, FinishContractTest, RedisWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(Valkey, FinishContractTest, ValkeyWorld);
 
 }  // namespace cluster_leader

@@ -71,7 +71,7 @@ TEST(RedisNamesTest, ARecordSharesTheSlotOfItsKeyWhereAnyNameCan) {
   EXPECT_FALSE(shares_slot({"{}a"}));
 }
 
-TEST(RedisNamesTest, AChannelTellsItsKey) {
+TEST(RedisNamesTest, AChannelNamesItsKey) {
   for (const std::string& key : kKeys) {
     EXPECT_EQ(key_of_channel(events_channel({key})), key);
   }

@@ -73,7 +73,7 @@ TEST(RedisRepliesTest, AMissingRightIsNamed) {
               HasSubstr("pexpire"));
 }
 
-TEST(RedisRepliesTest, AConnectionIsGivenUpForWhatConcernsItAsAWhole) {
+TEST(RedisRepliesTest, AConnectionIsClosedForErrorsThatConcernAllOfIt) {
   for (const char* error :
        {"READONLY You can't write against a read only replica.", "MASTERDOWN Link with MASTER",
         "NOAUTH Authentication required.", "WRONGPASS invalid username-password pair",

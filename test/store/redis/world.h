@@ -4,6 +4,7 @@
 #include <string>
 
 #include "store/redis/store.h"
+#include "store/store_contract.h"
 #include "support/server.h"
 
 namespace cluster_leader {
@@ -32,7 +33,22 @@ struct Valkey {
   static constexpr const char* kName = "Valkey";
   static std::string path() { return VALKEY_SERVER; }
 };
+
 using RedisWorld = WorldOn<Redis>;
 using ValkeyWorld = WorldOn<Valkey>;
+
+inline Failed expect_failed(LoopedStore& store, RequestKind kind = RequestKind::kAcquire,
+                            Token token = {}) {
+  return expect<Failed>(ask(store, kind, token));
+}
+
+inline std::unique_ptr<LoopedStore> open_at(const RedisLocation& location, Contender contender,
+                                            bool listening = false) {
+  contender.candidate.listens = listening;
+  auto store =
+      std::make_unique<LoopedStore>(std::make_unique<RedisStore>(location, contender.candidate));
+  store->add(contender.claim);
+  return store;
+}
 
 }  // namespace cluster_leader

@@ -1,4 +1,4 @@
-#include "store/checkup.h"
+#include "store/measurements.h"
 
 #include <algorithm>
 #include <charconv>
@@ -21,7 +21,7 @@ using Command = RedisCaller::Command;
 using Replies = RedisCaller::Replies;
 using std::chrono::milliseconds;
 
-/// The rest of the line that begins with `name` and a colon; nothing if there is none.
+/// The value in the line that begins with `name` and a colon; nothing if there is none.
 std::optional<std::string_view> line_in(std::string_view info, std::string_view name) {
   while (!info.empty()) {
     std::string_view line = info.substr(0, info.find('\n'));
@@ -48,57 +48,57 @@ std::string text_in(std::string_view info, std::string_view name) {
   return std::string(line_in(info, name).value_or(""));
 }
 
-/// What the server thinks of a command as such; other errors are not about our rights.
+/// Whether the server refuses the command itself; other errors are not about rights.
 std::optional<Refusal> refusal_in(const redisReply& reply, std::string_view right) {
   if (reply.type != REDIS_REPLY_ERROR) return std::nullopt;
   const std::string_view error = text_of(reply);
   const auto says = [&](std::string_view words) { return error.find(words) != error.npos; };
   const std::string name(right);
-  // Some servers have commands renamed or taken away instead.
+  // Some servers have commands renamed or removed instead.
   if (says("unknown command")) return Refusal{name, Refusal::Cause::kCommand};
   if (!error.starts_with("NOPERM")) return std::nullopt;
   if (says("to run the")) return Refusal{name, Refusal::Cause::kCommand};
   return Refusal{name, says("channel") ? Refusal::Cause::kChannel : Refusal::Cause::kKey};
 }
 
-class Examination {
+class Measurement {
  public:
-  Examination(const RedisLocation& location, const std::string& prefix, const Candidate& candidate,
+  Measurement(const RedisLocation& location, const std::string& prefix, const Candidate& candidate,
               Duration patience)
       : location_(location),
         candidate_(candidate),
         patience_(patience),
-        key_{prefix + "cluster-leader:doctor:" + random_hex_128()},
+        key_(probe_key(prefix)),
         record_(record_name(key_)),
         caller_(location, RedisCaller::Role::kAny) {}
 
-  RedisCheckup operator()() {
+  RedisMeasurements operator()() {
     result_.failure = caller_.connect(BootClock::now() + patience_);
     result_.times = caller_.times();
     result_.is_address = numeric_address(location_.host, location_.port).has_value();
     if (result_.failure) return std::move(result_);
     result_.speaks_resp2 = caller_.login().speaks_resp2();
     result_.version = caller_.login().version();
-    result_.wrong_role = caller_.login().failure();
+    result_.wrong_role = caller_.login().wrong_role();
     read_facts();
     if (!result_.failure) read_clock();
     if (!result_.failure && !result_.wrong_role) {
-      try_rights();
-      // There may not be room for two connections.
+      probe_rights();
+      // The server may not accept two connections.
       caller_.disconnect();
-      result_.lease = try_lease_there();
+      result_.lease = probe_lease_there();
       call({{"DEL", key_.value}, {"DEL", record_}});
     }
     return std::move(result_);
   }
 
  private:
-  LeaseTrial try_lease_there() const {
+  LeaseProbe probe_lease_there() const {
     RedisStore store(location_, candidate_);
-    return try_lease(store, key_, candidate_.node, kLeastPatience);
+    return probe_lease(store, key_, candidate_.node, kLeastPatience);
   }
 
-  /// The replies, or none at all; then the failure is the result's.
+  /// The replies; none if it fails, which sets the failure of the result.
   Replies call(const std::vector<Command>& commands) {
     auto answered = caller_.call(commands, BootClock::now() + kLeastPatience);
     if (auto* failed = std::get_if<Failed>(&answered)) {
@@ -119,7 +119,7 @@ class Examination {
     (appends ? result_.append_fsync : result_.snapshots) = text_of(*settings[0]->element[1]);
   }
 
-  /// The quickest of some answers says most about what the clock was when it was given.
+  /// The fastest of several replies is the best measure of the server's clock.
   void read_clock() {
     constexpr int kTries = 5;
     Duration quickest = Duration::max();
@@ -136,7 +136,7 @@ class Examination {
     }
   }
 
-  /// TIME's reply in ms since 1970, if it can be one.
+  /// TIME's reply in ms since 1970; nothing if it makes no sense.
   static std::optional<std::int64_t> milliseconds_of(const redisReply& reply) {
     std::int64_t parts[2] = {};
     constexpr std::int64_t kLargest[2] = {std::int64_t{1} << 36U, 999'999};
@@ -148,14 +148,14 @@ class Examination {
     return parts[0] * 1000 + parts[1] / 1000;
   }
 
-  /// Each command that our scripts, or the verbs for people, use, on its own: inside a script some
-  /// servers do not say which one they refuse.
-  void try_rights() {
+  /// Tries each command that our scripts and verbs use, on its own: inside a script some servers do
+  /// not name the command that they refuse.
+  void probe_rights() {
     const std::string channel = events_channel(key_);
-    const std::string none(40, '0');
-    const std::vector<std::pair<const char*, Command>> trials = {
+    const std::string unknown_sha1(40, '0');
+    const std::vector<std::pair<const char*, Command>> probes = {
         {"eval", {"EVAL", "return 1", "0"}},
-        {"evalsha", {"EVALSHA", none, "0"}},
+        {"evalsha", {"EVALSHA", unknown_sha1, "0"}},
         {"set", {"SET", key_.value, "x", "PX", "1000"}},
         {"get", {"GET", key_.value}},
         {"pttl", {"PTTL", key_.value}},
@@ -172,14 +172,14 @@ class Examination {
         {"pubsub|numsub", {"PUBSUB", "NUMSUB", channel}},
         {"subscribe", {"SUBSCRIBE", channel}},
     };
-    // The last one would leave a connection in the old protocol good for nothing else.
+    // After SUBSCRIBE, a RESP2 connection can be used for nothing else.
     std::vector<Command> commands;
-    commands.reserve(trials.size());
-    for (const auto& trial : trials) commands.push_back(trial.second);
+    commands.reserve(probes.size());
+    for (const auto& probe : probes) commands.push_back(probe.second);
     if (result_.speaks_resp2) commands.pop_back();
     const Replies replies = call(commands);
     for (std::size_t i = 0; i < replies.size(); ++i) {
-      auto refusal = refusal_in(*replies[i], trials[i].first);
+      auto refusal = refusal_in(*replies[i], probes[i].first);
       auto& known = result_.refusals;
       if (refusal && std::find(known.begin(), known.end(), *refusal) == known.end()) {
         known.push_back(std::move(*refusal));
@@ -193,7 +193,7 @@ class Examination {
   const Key key_;
   const std::string record_;
   RedisCaller caller_;
-  RedisCheckup result_;
+  RedisMeasurements result_;
 };
 
 }  // namespace
@@ -212,9 +212,9 @@ ServerFacts facts_in(std::string_view info) {
   return facts;
 }
 
-RedisCheckup check_up(const RedisLocation& location, const std::string& prefix,
-                      const Candidate& candidate, Duration patience) {
-  return Examination(location, prefix, candidate, patience)();
+RedisMeasurements measure(const RedisLocation& location, const std::string& prefix,
+                          const Candidate& candidate, Duration patience) {
+  return Measurement(location, prefix, candidate, patience)();
 }
 
 }  // namespace cluster_leader

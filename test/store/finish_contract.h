@@ -10,7 +10,7 @@
 namespace cluster_leader {
 
 template <typename World>
-class SettleContractTest : public StoreContractTest<World> {
+class FinishContractTest : public StoreContractTest<World> {
  protected:
   Contender contender(const std::string& node, const Aftermath& aftermath = {},
                       bool joins = false) {
@@ -24,11 +24,11 @@ class SettleContractTest : public StoreContractTest<World> {
   Token run(const Contender& contender, const std::optional<RunResult>& result) {
     auto store = this->open(contender);
     const Token token = expect_granted(*store).token;
-    settle(*store, token, result);
+    finish(*store, token, result);
     return token;
   }
 
-  void settle(LoopedStore& store, Token token, const std::optional<RunResult>& result) {
+  void finish(LoopedStore& store, Token token, const std::optional<RunResult>& result) {
     store.send(Request{RequestKind::kSettle, 1, token, {}, result});
     expect<Released>(await_answer(store));
   }
@@ -42,33 +42,33 @@ class SettleContractTest : public StoreContractTest<World> {
   static inline const RunResult kBadly{3, 1'000, 2'000};
 };
 
-TYPED_TEST_SUITE_P(SettleContractTest);
+TYPED_TEST_SUITE_P(FinishContractTest);
 
-TYPED_TEST_P(SettleContractTest, WithoutOptionsTheKeyIsFreeAtOnce) {
+TYPED_TEST_P(FinishContractTest, WithoutOptionsTheKeyIsFreeAtOnce) {
   this->run(this->contender("a"), this->kWell);
   auto b = this->open(this->contender("b"));
   expect_granted(*b);
 }
 
-TYPED_TEST_P(SettleContractTest, SettlingNeverTouchesAnothersLease) {
+TYPED_TEST_P(FinishContractTest, FinishingNeverTouchesAnothersLease) {
   auto a = this->open(this->contender("a", {1s, true, 1h}));
   auto b = this->open(this->contender("b"));
   const Token token = expect_granted(*b).token;
-  this->settle(*a, token, this->kWell);
+  this->finish(*a, token, this->kWell);
   EXPECT_EQ(node_in(expect_busy(*a)), "b");
   expect_renewed(*b, token);
 }
 
-TYPED_TEST_P(SettleContractTest, SettlingTwiceIsSettlingOnce) {
+TYPED_TEST_P(FinishContractTest, FinishingTwiceHasNoFurtherEffect) {
   auto a = this->open(this->contender("a", {10s, false, {}}));
   const Token token = expect_granted(*a).token;
-  this->settle(*a, token, this->kBadly);
-  this->settle(*a, token, this->kBadly);
+  this->finish(*a, token, this->kBadly);
+  this->finish(*a, token, this->kBadly);
   auto b = this->open(this->contender("b"));
   EXPECT_GT(expect_busy(*b).retry_after, 9s);
 }
 
-TYPED_TEST_P(SettleContractTest, NobodyGetsAHeldKeyTheSameNodeIncluded) {
+TYPED_TEST_P(FinishContractTest, NobodyGetsAHeldKeyTheSameNodeIncluded) {
   const Time before = BootClock::now();
   this->run(this->contender("a", {500ms, false, {}}), this->kBadly);
   auto same = this->open(this->contender("a"));
@@ -82,31 +82,31 @@ TYPED_TEST_P(SettleContractTest, NobodyGetsAHeldKeyTheSameNodeIncluded) {
   EXPECT_GE(BootClock::now() - before, 499ms) << "counted from the acquisition";
 }
 
-TYPED_TEST_P(SettleContractTest, AHoldLastsAsLongAsWasAskedForAlsoBeyondTheTtl) {
+TYPED_TEST_P(FinishContractTest, AHoldLastsAsLongAsRequestedEvenBeyondTheTtl) {
   this->run(this->contender("a", {1h, false, {}}), {});
   auto b = this->open(this->contender("b"));
   EXPECT_GT(expect_busy(*b).retry_after, 3598s);
 }
 
-TYPED_TEST_P(SettleContractTest, AHoldThatIsOverFreesTheKey) {
+TYPED_TEST_P(FinishContractTest, AHoldThatIsOverFreesTheKey) {
   auto a = this->open(this->contender("a", {100ms, false, {}}));
   const Token token = expect_granted(*a).token;
   pass(*a, 120ms);
-  this->settle(*a, token, this->kWell);
+  this->finish(*a, token, this->kWell);
   auto b = this->open(this->contender("b"));
   expect_granted(*b);
 }
 
-TYPED_TEST_P(SettleContractTest, ADelayedRenewalDoesNotDisturbAHold) {
+TYPED_TEST_P(FinishContractTest, ADelayedRenewalDoesNotDisturbAHold) {
   auto a = this->open(this->contender("a", {1h, false, {}}));
   const Token token = expect_granted(*a).token;
-  this->settle(*a, token, this->kWell);
+  this->finish(*a, token, this->kWell);
   expect<Lost>(ask(*a, RequestKind::kRenew, token));
   auto b = this->open(this->contender("b"));
   EXPECT_GT(expect_busy(*b).retry_after, 3598s);
 }
 
-TYPED_TEST_P(SettleContractTest, OnlyTheSameIdentityTakesAParkedKeyWithANewToken) {
+TYPED_TEST_P(FinishContractTest, OnlyTheSameIdentityTakesAParkedKeyWithANewToken) {
   const Token first = this->run(this->contender("a", {{}, true, {}}), this->kBadly);
   auto b = this->open(this->contender("b"));
   EXPECT_EQ(node_in(expect_busy(*b)), "a");
@@ -121,7 +121,7 @@ TYPED_TEST_P(SettleContractTest, OnlyTheSameIdentityTakesAParkedKeyWithANewToken
   EXPECT_EQ(node_in(expect_busy(*beside)), "a") << "runs on one node still exclude each other";
 }
 
-TYPED_TEST_P(SettleContractTest, WithoutAnIdentityNoParkedKeyIsTaken) {
+TYPED_TEST_P(FinishContractTest, WithoutAnIdentityNoParkedKeyIsTaken) {
   this->run(this->contender("a", {{}, true, {}}), this->kWell);
   Contender nobody = this->contender("a");
   nobody.candidate.identity.clear();
@@ -129,13 +129,13 @@ TYPED_TEST_P(SettleContractTest, WithoutAnIdentityNoParkedKeyIsTaken) {
   expect_busy(*store);
 }
 
-TYPED_TEST_P(SettleContractTest, AJobThatWasMadeToEndParksNothing) {
+TYPED_TEST_P(FinishContractTest, AStoppedJobParksNothing) {
   this->run(this->contender("a", {{}, true, {}}), {});
   auto b = this->open(this->contender("b"));
   expect_granted(*b);
 }
 
-TYPED_TEST_P(SettleContractTest, AParkedKeyIsFreeForAllAfterATtl) {
+TYPED_TEST_P(FinishContractTest, AParkedKeyIsFreeAfterATtl) {
   this->run(this->contender("a", {{}, true, {}}), this->kWell);
   auto b = this->open(this->contender("b"), true);
   const Busy busy = expect_busy(*b);
@@ -145,7 +145,7 @@ TYPED_TEST_P(SettleContractTest, AParkedKeyIsFreeForAllAfterATtl) {
   expect_granted(*b);
 }
 
-TYPED_TEST_P(SettleContractTest, AParkedKeyIsHeldFirst) {
+TYPED_TEST_P(FinishContractTest, AParkedKeyIsHeldFirst) {
   this->run(this->contender("a", {600ms, true, {}}), this->kWell);
   auto a = this->open(this->contender("a"), true);
   auto b = this->open(this->contender("b"));
@@ -157,7 +157,7 @@ TYPED_TEST_P(SettleContractTest, AParkedKeyIsHeldFirst) {
   expect_granted(*a);
 }
 
-TYPED_TEST_P(SettleContractTest, NobodyRunsAgainAfterASuccessForOnce) {
+TYPED_TEST_P(FinishContractTest, NobodyRunsAgainAfterASuccessForOnce) {
   const Token token = this->run(this->contender("a", {{}, false, 1h}), this->kWell);
   for (const std::string node : {"a", "b"}) {
     auto store = this->open(this->contender(node));
@@ -168,7 +168,7 @@ TYPED_TEST_P(SettleContractTest, NobodyRunsAgainAfterASuccessForOnce) {
   }
 }
 
-TYPED_TEST_P(SettleContractTest, OnceEndsWithItsTime) {
+TYPED_TEST_P(FinishContractTest, OnceEndsWithItsTime) {
   this->run(this->contender("a", {{}, false, 300ms}), this->kWell);
   auto b = this->open(this->contender("b"));
   expect<Done>(ask(*b, RequestKind::kAcquire));
@@ -176,27 +176,27 @@ TYPED_TEST_P(SettleContractTest, OnceEndsWithItsTime) {
   expect_granted(*b);
 }
 
-TYPED_TEST_P(SettleContractTest, AFailureLeavesTheKeyOpen) {
+TYPED_TEST_P(FinishContractTest, AFailureLeavesTheKeyOpen) {
   this->run(this->contender("a", {{}, false, 1h}), this->kBadly);
   this->run(this->contender("b", {{}, false, 1h}), {});
   auto c = this->open(this->contender("c"));
   expect_granted(*c);
 }
 
-TYPED_TEST_P(SettleContractTest, WhoJoinsGetsTheResultOfTheRunThatItSaw) {
+TYPED_TEST_P(FinishContractTest, AJoiningCandidateGetsTheResultOfTheRunThatItSaw) {
   auto a = this->open(this->contender("a"));
   auto b = this->open(this->contender("b", {}, true), true);
   const Token token = expect_granted(*a).token;
   EXPECT_EQ(expect<Busy>(this->acquire(*b, {})).token, token);
   EXPECT_FALSE(await_hint(*b, 20ms));
-  this->settle(*a, token, this->kBadly);
+  this->finish(*a, token, this->kBadly);
   EXPECT_TRUE(await_hint(*b));
   const Done done = expect<Done>(this->acquire(*b, token));
   EXPECT_EQ(done.result, this->kBadly);
   EXPECT_EQ(done.node, "a");
 }
 
-TYPED_TEST_P(SettleContractTest, WhoJoinsGetsTheResultAlsoWhileALaterRunHasTheKey) {
+TYPED_TEST_P(FinishContractTest, AJoiningCandidateGetsTheResultAlsoWhileALaterRunHasTheKey) {
   const Token first = this->run(this->contender("a"), this->kBadly);
   auto later = this->open(this->contender("c"));
   expect_granted(*later);
@@ -204,39 +204,40 @@ TYPED_TEST_P(SettleContractTest, WhoJoinsGetsTheResultAlsoWhileALaterRunHasTheKe
   EXPECT_EQ(expect<Done>(this->acquire(*b, first)).token, first);
 }
 
-TYPED_TEST_P(SettleContractTest, WhoJoinsTakesOverFromARunThatLeftNoResult) {
+TYPED_TEST_P(FinishContractTest, AJoiningCandidateTakesOverFromARunWithoutResult) {
   auto a = this->open(this->contender("a"));
   auto b = this->open(this->contender("b", {}, true));
   const Token token = expect_granted(*a).token;
   expect<Busy>(this->acquire(*b, {}));
-  this->settle(*a, token, {});
+  this->finish(*a, token, {});
   EXPECT_GT(expect<Granted>(this->acquire(*b, token)).token, token);
 }
 
-TYPED_TEST_P(SettleContractTest, WhoJoinsAfterTheEndRunsItselfUnlessTheKeyIsHeld) {
+TYPED_TEST_P(FinishContractTest, AJoiningCandidateAfterTheEndRunsItselfUnlessTheKeyIsHeld) {
   this->run(this->contender("a"), this->kWell);
   auto b = this->open(this->contender("b", {10s, false, {}}, true));
   const Token token = expect<Granted>(this->acquire(*b, {})).token;
-  this->settle(*b, token, this->kBadly);
+  this->finish(*b, token, this->kBadly);
   auto c = this->open(this->contender("c", {}, true));
   EXPECT_EQ(expect<Done>(this->acquire(*c, {})).result, this->kBadly);
 }
 
-TYPED_TEST_P(SettleContractTest, AResultIsNoUseToWhoDoesNotJoin) {
+TYPED_TEST_P(FinishContractTest, AResultIsIgnoredWithoutJoining) {
   const Token token = this->run(this->contender("a"), this->kWell);
   auto b = this->open(this->contender("b"));
   expect<Granted>(this->acquire(*b, token));
 }
 
 REGISTER_TYPED_TEST_SUITE_P(
-    SettleContractTest, WithoutOptionsTheKeyIsFreeAtOnce, SettlingNeverTouchesAnothersLease,
-    SettlingTwiceIsSettlingOnce, NobodyGetsAHeldKeyTheSameNodeIncluded,
-    AHoldLastsAsLongAsWasAskedForAlsoBeyondTheTtl, AHoldThatIsOverFreesTheKey,
+    FinishContractTest, WithoutOptionsTheKeyIsFreeAtOnce, FinishingNeverTouchesAnothersLease,
+    FinishingTwiceHasNoFurtherEffect, NobodyGetsAHeldKeyTheSameNodeIncluded,
+    AHoldLastsAsLongAsRequestedEvenBeyondTheTtl, AHoldThatIsOverFreesTheKey,
     ADelayedRenewalDoesNotDisturbAHold, OnlyTheSameIdentityTakesAParkedKeyWithANewToken,
-    WithoutAnIdentityNoParkedKeyIsTaken, AJobThatWasMadeToEndParksNothing,
-    AParkedKeyIsFreeForAllAfterATtl, AParkedKeyIsHeldFirst, NobodyRunsAgainAfterASuccessForOnce,
-    OnceEndsWithItsTime, AFailureLeavesTheKeyOpen, WhoJoinsGetsTheResultOfTheRunThatItSaw,
-    WhoJoinsGetsTheResultAlsoWhileALaterRunHasTheKey, WhoJoinsTakesOverFromARunThatLeftNoResult,
-    WhoJoinsAfterTheEndRunsItselfUnlessTheKeyIsHeld, AResultIsNoUseToWhoDoesNotJoin);
+    WithoutAnIdentityNoParkedKeyIsTaken, AStoppedJobParksNothing, AParkedKeyIsFreeAfterATtl,
+    AParkedKeyIsHeldFirst, NobodyRunsAgainAfterASuccessForOnce, OnceEndsWithItsTime,
+    AFailureLeavesTheKeyOpen, AJoiningCandidateGetsTheResultOfTheRunThatItSaw,
+    AJoiningCandidateGetsTheResultAlsoWhileALaterRunHasTheKey,
+    AJoiningCandidateTakesOverFromARunWithoutResult,
+    AJoiningCandidateAfterTheEndRunsItselfUnlessTheKeyIsHeld, AResultIsIgnoredWithoutJoining);
 
 }  // namespace cluster_leader

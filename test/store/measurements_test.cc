@@ -1,4 +1,6 @@
-// What `doctor` measures, on servers and directories in every state that it should tell.
+// What `doctor` measures, on servers and directories in every state that it should report.
+#include "store/measurements.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -9,7 +11,6 @@
 #include <string>
 #include <vector>
 
-#include "store/checkup.h"
 #include "store/redis/world.h"
 #include "support/command.h"
 #include "support/fake_server.h"
@@ -36,9 +37,9 @@ Candidate candidate(Duration ttl = 1s) {
   return candidate;
 }
 
-RedisCheckup check_up_at(const RedisLocation& location, const std::string& prefix = "",
-                         Duration ttl = 1s) {
-  return check_up(location, prefix, candidate(ttl), 5s);
+RedisMeasurements measure_at(const RedisLocation& location, const std::string& prefix = "",
+                             Duration ttl = 1s) {
+  return measure(location, prefix, candidate(ttl), 5s);
 }
 
 }  // namespace
@@ -74,7 +75,7 @@ TEST(ServerFactsTest, WhatIsMissingOrMakesNoSenseIsNotThere) {
 }
 
 template <typename World>
-class CheckupTest : public testing::Test {
+class MeasurementsTest : public testing::Test {
  protected:
   static void SetUpTestSuite() { world_ = std::make_unique<World>(); }
   static void TearDownTestSuite() { world_.reset(); }
@@ -100,58 +101,58 @@ class CheckupTest : public testing::Test {
 };
 
 using Worlds = testing::Types<RedisWorld, ValkeyWorld>;
-struct NameOfCheckedWorld {
+struct NameOfMeasuredWorld {
   template <typename World>
   static std::string GetName(int) {
     return World::kName;
   }
 };
-TYPED_TEST_SUITE(CheckupTest, Worlds, NameOfCheckedWorld);
+TYPED_TEST_SUITE(MeasurementsTest, Worlds, NameOfMeasuredWorld);
 
-TYPED_TEST(CheckupTest, AHealthyServerIsMeasuredAndNothingStays) {
+TYPED_TEST(MeasurementsTest, AHealthyServerIsMeasuredAndNothingIsLeft) {
   const Server& server = this->server();
-  const RedisCheckup checkup = check_up_at(server.tcp(), "some prefix:");
-  EXPECT_FALSE(checkup.failure);
-  EXPECT_TRUE(checkup.times.lookup && checkup.times.connect && checkup.times.login);
-  EXPECT_FALSE(checkup.speaks_resp2);
-  EXPECT_FALSE(checkup.wrong_role);
-  EXPECT_THAT(checkup.refusals, IsEmpty());
-  EXPECT_THAT(checkup.version, testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+"));
-  ASSERT_TRUE(checkup.facts);
-  EXPECT_EQ(checkup.facts->version, checkup.version);
-  EXPECT_EQ(checkup.facts->role, "master");
-  EXPECT_GE(checkup.facts->uptime_s, 2);
-  EXPECT_EQ(checkup.facts->max_memory, 0);
-  EXPECT_EQ(checkup.facts->eviction, "noeviction");
-  EXPECT_EQ(checkup.facts->replicas, 0);
-  EXPECT_EQ(checkup.facts->good_replicas, std::nullopt);
-  EXPECT_EQ(checkup.facts->has_append_file, false);
-  EXPECT_EQ(checkup.snapshots, "");
-  ASSERT_TRUE(checkup.clock_ahead);
-  EXPECT_LT(*checkup.clock_ahead, 1s);
-  EXPECT_GT(*checkup.clock_ahead, -1s);
-  ASSERT_TRUE(checkup.lease);
-  EXPECT_FALSE(checkup.lease->not_granted);
-  EXPECT_FALSE(checkup.lease->not_kept);
-  EXPECT_EQ(checkup.lease->round_trips.size(), 20U);
+  const RedisMeasurements measured = measure_at(server.tcp(), "some prefix:");
+  EXPECT_FALSE(measured.failure);
+  EXPECT_TRUE(measured.times.lookup && measured.times.connect && measured.times.login);
+  EXPECT_FALSE(measured.speaks_resp2);
+  EXPECT_FALSE(measured.wrong_role);
+  EXPECT_THAT(measured.refusals, IsEmpty());
+  EXPECT_THAT(measured.version, testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+"));
+  ASSERT_TRUE(measured.facts);
+  EXPECT_EQ(measured.facts->version, measured.version);
+  EXPECT_EQ(measured.facts->role, "master");
+  EXPECT_GE(measured.facts->uptime_s, 2);
+  EXPECT_EQ(measured.facts->max_memory, 0);
+  EXPECT_EQ(measured.facts->eviction, "noeviction");
+  EXPECT_EQ(measured.facts->replicas, 0);
+  EXPECT_EQ(measured.facts->good_replicas, std::nullopt);
+  EXPECT_EQ(measured.facts->has_append_file, false);
+  EXPECT_EQ(measured.snapshots, "");
+  ASSERT_TRUE(measured.clock_ahead);
+  EXPECT_LT(*measured.clock_ahead, 1s);
+  EXPECT_GT(*measured.clock_ahead, -1s);
+  ASSERT_TRUE(measured.lease);
+  EXPECT_FALSE(measured.lease->not_granted);
+  EXPECT_FALSE(measured.lease->not_kept);
+  EXPECT_EQ(measured.lease->round_trips.size(), 20U);
   EXPECT_EQ(server.integer({"DBSIZE"}), 0);
 }
 
-TYPED_TEST(CheckupTest, SettingsAreReadWhereTheyMayBe) {
+TYPED_TEST(MeasurementsTest, SettingsAreReadWhereTheyMayBe) {
   const Server& server = this->server();
   server.command({"CONFIG", "SET", "save", "3600 1"});
-  EXPECT_EQ(check_up_at(server.tcp()).snapshots, "3600 1");
+  EXPECT_EQ(measure_at(server.tcp()).snapshots, "3600 1");
   server.command({"CONFIG", "SET", "save", ""});
   server.command({"CONFIG", "SET", "appendonly", "yes"});
-  EXPECT_EQ(check_up_at(server.tcp()).append_fsync, "everysec");
+  EXPECT_EQ(measure_at(server.tcp()).append_fsync, "everysec");
   server.command({"CONFIG", "SET", "appendonly", "no"});
   server.command({"CONFIG", "SET", "maxmemory", "100mb"});
   server.command({"CONFIG", "SET", "maxmemory-policy", "volatile-lru"});
-  const RedisCheckup checkup = check_up_at(server.tcp());
+  const RedisMeasurements measured = measure_at(server.tcp());
   server.command({"CONFIG", "SET", "maxmemory", "0"});
   server.command({"CONFIG", "SET", "maxmemory-policy", "noeviction"});
-  EXPECT_EQ(checkup.facts->max_memory, 100 << 20);
-  EXPECT_EQ(checkup.facts->eviction, "volatile-lru");
+  EXPECT_EQ(measured.facts->max_memory, 100 << 20);
+  EXPECT_EQ(measured.facts->eviction, "volatile-lru");
 }
 
 /// What run and elect need, then what only people need.
@@ -159,10 +160,10 @@ const std::vector<std::string> kNeeded = {"eval", "evalsha", "set",  "get", "ptt
                                           "hset", "hmget",   "hdel", "del", "time", "info"};
 const std::vector<std::string> kComforts = {"publish", "subscribe", "scan", "pubsub|numsub"};
 
-TYPED_TEST(CheckupTest, TheseRightsSufficeAndEachOneThatIsMissingIsNamed) {
+TYPED_TEST(MeasurementsTest, TheseRightsAreEnoughAndEachMissingOneIsNamed) {
   std::vector<std::string> all = kNeeded;
   all.insert(all.end(), kComforts.begin(), kComforts.end());
-  const RedisCheckup whole = check_up_at(this->as_user(all));
+  const RedisMeasurements whole = measure_at(this->as_user(all));
   EXPECT_FALSE(whole.failure);
   EXPECT_THAT(whole.refusals, IsEmpty());
   EXPECT_FALSE(whole.lease->not_kept);
@@ -170,31 +171,31 @@ TYPED_TEST(CheckupTest, TheseRightsSufficeAndEachOneThatIsMissingIsNamed) {
   // Reading the configuration is a right more, and no need.
   EXPECT_EQ(whole.snapshots, std::nullopt);
   all.push_back("config|get");
-  EXPECT_EQ(check_up_at(this->as_user(all)).snapshots, "");
+  EXPECT_EQ(measure_at(this->as_user(all)).snapshots, "");
   for (const std::string& right : all) {
     if (right == "config|get") continue;
     std::vector<std::string> others = all;
     std::erase(others, right);
-    const RedisCheckup checkup = check_up_at(this->as_user(others));
-    EXPECT_THAT(checkup.refusals, ElementsAre(Refusal{right, Cause::kCommand})) << right;
-    EXPECT_EQ(checkup.facts.has_value(), right != "info");
-    EXPECT_EQ(checkup.clock_ahead.has_value(), right != "time");
+    const RedisMeasurements measured = measure_at(this->as_user(others));
+    EXPECT_THAT(measured.refusals, ElementsAre(Refusal{right, Cause::kCommand})) << right;
+    EXPECT_EQ(measured.facts.has_value(), right != "info");
+    EXPECT_EQ(measured.clock_ahead.has_value(), right != "time");
     // The server knows the scripts already, and nobody had to wait: that is why each is tried.
     const bool is_noticed =
         right != "eval" && right != "pttl" && std::count(kNeeded.begin(), kNeeded.end(), right) > 0;
-    EXPECT_EQ(checkup.lease->not_granted || checkup.lease->not_kept, is_noticed) << right;
+    EXPECT_EQ(measured.lease->not_granted || measured.lease->not_kept, is_noticed) << right;
   }
   this->server().command({"FLUSHALL"});
   this->server().command({"ACL", "DELUSER", "least"});
 }
 
-TYPED_TEST(CheckupTest, KeysAndChannelsThatAreAnothersAreTold) {
+TYPED_TEST(MeasurementsTest, MissingRightsToKeysAndChannelsAreReported) {
   std::vector<std::string> all = kNeeded;
   all.insert(all.end(), kComforts.begin(), kComforts.end());
   const std::vector<std::string> of_jobs = {"~job-*", "~cluster-leader:record:{job-*",
                                             "&cluster-leader:events:{job-*"};
-  EXPECT_THAT(check_up_at(this->as_user(all, of_jobs), "job-").refusals, IsEmpty());
-  const RedisCheckup outside = check_up_at(this->as_user(all, of_jobs), "");
+  EXPECT_THAT(measure_at(this->as_user(all, of_jobs), "job-").refusals, IsEmpty());
+  const RedisMeasurements outside = measure_at(this->as_user(all, of_jobs), "");
   EXPECT_THAT(outside.refusals, testing::Contains(Refusal{"set", Cause::kKey}));
   EXPECT_THAT(outside.refusals, testing::Contains(Refusal{"hset", Cause::kKey}));
   EXPECT_THAT(outside.refusals, testing::Contains(Refusal{"publish", Cause::kChannel}));
@@ -204,162 +205,161 @@ TYPED_TEST(CheckupTest, KeysAndChannelsThatAreAnothersAreTold) {
   this->server().command({"ACL", "DELUSER", "least"});
 }
 
-TYPED_TEST(CheckupTest, ACommandThatTheServerDoesNotHaveIsARightThatIsMissing) {
+TYPED_TEST(MeasurementsTest, AMissingCommandIsAMissingRight) {
   Server server(TypeParam::program(), {"--rename-command", "SCAN", ""});
-  EXPECT_THAT(check_up_at(server.tcp()).refusals, ElementsAre(Refusal{"scan", Cause::kCommand}));
+  EXPECT_THAT(measure_at(server.tcp()).refusals, ElementsAre(Refusal{"scan", Cause::kCommand}));
 }
 
-TYPED_TEST(CheckupTest, AYoungServerGrantsNothingYet) {
+TYPED_TEST(MeasurementsTest, AYoungServerGrantsNothingYet) {
   Server server(TypeParam::program());
-  const RedisCheckup checkup = check_up_at(server.tcp(), "", 60s);
-  EXPECT_LT(checkup.facts->uptime_s, 60);
-  EXPECT_EQ(checkup.lease->not_granted->trouble, Trouble::kNotServing);
-  EXPECT_FALSE(checkup.lease->not_kept);
-  EXPECT_EQ(checkup.lease->round_trips.size(), 20U);
+  const RedisMeasurements measured = measure_at(server.tcp(), "", 60s);
+  EXPECT_LT(measured.facts->uptime_s, 60);
+  EXPECT_EQ(measured.lease->not_granted->trouble, Trouble::kNotServing);
+  EXPECT_FALSE(measured.lease->not_kept);
+  EXPECT_EQ(measured.lease->round_trips.size(), 20U);
   EXPECT_EQ(server.integer({"DBSIZE"}), 0);
 }
 
-TYPED_TEST(CheckupTest, AReplicaIsToldAndNothingIsTriedThere) {
+TYPED_TEST(MeasurementsTest, AReplicaIsReportedAndNoLeaseIsTriedThere) {
   Server replica(TypeParam::program());
   replica.command({"REPLICAOF", "127.0.0.1", std::to_string(this->server().port())});
-  const RedisCheckup checkup = check_up_at(replica.tcp());
-  EXPECT_FALSE(checkup.failure);
-  EXPECT_EQ(checkup.wrong_role->trouble, Trouble::kNotServing);
-  EXPECT_EQ(checkup.facts->role, "slave");
-  EXPECT_FALSE(checkup.lease);
-  EXPECT_THAT(checkup.refusals, IsEmpty());
-  ASSERT_TRUE(eventually([&] { return check_up_at(this->server().tcp()).facts->replicas == 1; }));
+  const RedisMeasurements measured = measure_at(replica.tcp());
+  EXPECT_FALSE(measured.failure);
+  EXPECT_EQ(measured.wrong_role->trouble, Trouble::kNotServing);
+  EXPECT_EQ(measured.facts->role, "slave");
+  EXPECT_FALSE(measured.lease);
+  EXPECT_THAT(measured.refusals, IsEmpty());
+  ASSERT_TRUE(eventually([&] { return measure_at(this->server().tcp()).facts->replicas == 1; }));
   this->server().command({"CONFIG", "SET", "min-replicas-to-write", "1"});
-  const RedisCheckup primary = check_up_at(this->server().tcp());
+  const RedisMeasurements primary = measure_at(this->server().tcp());
   this->server().command({"CONFIG", "SET", "min-replicas-to-write", "0"});
   EXPECT_TRUE(primary.facts->good_replicas);
 }
 
-TYPED_TEST(CheckupTest, HowFarItGotIsTold) {
+TYPED_TEST(MeasurementsTest, TimesTellWhichStepFailed) {
   Server server(TypeParam::program(), {"--requirepass", "s3cret"});
-  RedisCheckup checkup = check_up_at(server.tcp());
-  EXPECT_EQ(checkup.failure->trouble, Trouble::kDenied);
-  EXPECT_TRUE(checkup.times.connect);
-  EXPECT_FALSE(checkup.times.login);
+  RedisMeasurements measured = measure_at(server.tcp());
+  EXPECT_EQ(measured.failure->trouble, Trouble::kDenied);
+  EXPECT_TRUE(measured.times.connect);
+  EXPECT_FALSE(measured.times.login);
   RedisLocation location = server.tcp();
   location.credentials.password = "wrong";
-  checkup = check_up_at(location);
-  EXPECT_EQ(checkup.failure->trouble, Trouble::kDenied);
-  EXPECT_FALSE(checkup.times.login);
+  measured = measure_at(location);
+  EXPECT_EQ(measured.failure->trouble, Trouble::kDenied);
+  EXPECT_FALSE(measured.times.login);
   location.credentials.password = "s3cret";
-  EXPECT_FALSE(check_up_at(location).failure);
+  EXPECT_FALSE(measure_at(location).failure);
   location.port = free_port();
-  checkup = check_up_at(location);
-  EXPECT_EQ(checkup.failure->trouble, Trouble::kUnreachable);
-  EXPECT_TRUE(checkup.times.lookup);
-  EXPECT_FALSE(checkup.times.connect);
+  measured = measure_at(location);
+  EXPECT_EQ(measured.failure->trouble, Trouble::kUnreachable);
+  EXPECT_TRUE(measured.times.lookup);
+  EXPECT_FALSE(measured.times.connect);
   // No name server is asked for this one (RFC 7686).
   location.host = "nowhere.onion";
-  checkup = check_up_at(location);
-  EXPECT_EQ(checkup.failure->trouble, Trouble::kUnreachable);
-  EXPECT_FALSE(checkup.times.lookup);
+  measured = measure_at(location);
+  EXPECT_EQ(measured.failure->trouble, Trouble::kUnreachable);
+  EXPECT_FALSE(measured.times.lookup);
 }
 
-TYPED_TEST(CheckupTest, AServerBeforeHelloIsExaminedInItsOwnLanguage) {
+TYPED_TEST(MeasurementsTest, AServerWithoutHelloIsMeasuredInResp2) {
   Server server(TypeParam::program(), {"--rename-command", "HELLO", ""});
-  const RedisCheckup checkup = check_up_at(server.tcp());
-  EXPECT_FALSE(checkup.failure);
-  EXPECT_TRUE(checkup.speaks_resp2);
-  EXPECT_EQ(checkup.version, "");
-  EXPECT_TRUE(checkup.facts);
-  EXPECT_THAT(checkup.refusals, IsEmpty());
-  EXPECT_FALSE(checkup.lease->not_kept);
+  const RedisMeasurements measured = measure_at(server.tcp());
+  EXPECT_FALSE(measured.failure);
+  EXPECT_TRUE(measured.speaks_resp2);
+  EXPECT_EQ(measured.version, "");
+  EXPECT_TRUE(measured.facts);
+  EXPECT_THAT(measured.refusals, IsEmpty());
+  EXPECT_FALSE(measured.lease->not_kept);
 }
 
-TYPED_TEST(CheckupTest, AServerWithoutMemoryDoesNotLackRights) {
+TYPED_TEST(MeasurementsTest, AServerWithoutMemoryDoesNotLackRights) {
   const Server& server = this->server();
   server.command({"CONFIG", "SET", "maxmemory", "1"});
-  const RedisCheckup checkup = check_up_at(server.tcp());
+  const RedisMeasurements measured = measure_at(server.tcp());
   server.command({"CONFIG", "SET", "maxmemory", "0"});
-  EXPECT_THAT(checkup.refusals, IsEmpty());
-  EXPECT_EQ(checkup.lease->not_kept->trouble, Trouble::kNotServing);
+  EXPECT_THAT(measured.refusals, IsEmpty());
+  EXPECT_EQ(measured.lease->not_kept->trouble, Trouble::kNotServing);
 }
 
-TEST(HostileCheckupTest, WhatMakesNoSenseIsNotTaken) {
+TEST(HostileMeasurementsTest, RepliesThatMakeNoSenseAreIgnored) {
   for (const std::string bytes : {"*0\r\n", "+OK\r\n", ":1\r\n", "*2\r\n$1\r\nx\r\n$1\r\ny\r\n",
                                   "$-1\r\n", "*2\r\n$20\r\n99999999999999999999\r\n$1\r\n0\r\n"}) {
     FakeServer server([&](int fd) {
       char buffer[65536];
       for (ssize_t got = 0; (got = ::recv(fd, buffer, sizeof buffer, 0)) > 0;) {
-        // One answer to each command, as far as commands can be told apart.
+        // One answer to each command, as far as commands can be distinguished.
         const std::string_view asked(buffer, static_cast<std::size_t>(got));
         for (std::size_t at = 0; (at = asked.find("*", at)) != asked.npos; ++at) {
           ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
         }
       }
     });
-    const RedisCheckup checkup = check_up(server.location(), "", candidate(), 100ms);
-    EXPECT_EQ(checkup.clock_ahead, std::nullopt) << bytes;
-    EXPECT_TRUE(!checkup.lease || checkup.lease->not_kept) << bytes;
+    const RedisMeasurements measured = measure(server.location(), "", candidate(), 100ms);
+    EXPECT_EQ(measured.clock_ahead, std::nullopt) << bytes;
+    EXPECT_TRUE(!measured.lease || measured.lease->not_kept) << bytes;
   }
 }
 
-TEST(HostileCheckupTest, ASilentServerFailsInTime) {
+TEST(HostileMeasurementsTest, ASilentServerFailsInTime) {
   FakeServer server([](int fd) {
     char buffer[1024];
     while (::recv(fd, buffer, sizeof buffer, 0) > 0) {
     }
   });
   const Time begin = BootClock::now();
-  const RedisCheckup checkup = check_up(server.location(), "", candidate(), 200ms);
+  const RedisMeasurements measured = measure(server.location(), "", candidate(), 200ms);
   EXPECT_LT(BootClock::now() - begin, 5s);
-  EXPECT_TRUE(checkup.times.connect);
-  EXPECT_FALSE(checkup.times.login);
-  EXPECT_EQ(checkup.failure->trouble, Trouble::kUnreachable);
+  EXPECT_TRUE(measured.times.connect);
+  EXPECT_FALSE(measured.times.login);
+  EXPECT_EQ(measured.failure->trouble, Trouble::kUnreachable);
 }
 
-class FileCheckupTest : public testing::Test {
+class FileMeasurementsTest : public testing::Test {
  protected:
-  FileCheckup check_up_here(const std::string& prefix = "") const {
-    return check_up(FileLocation{folder_.path()}, prefix, candidate(), [](int) { return false; });
+  FileMeasurements measure_here(const std::string& prefix = "") const {
+    return measure(FileLocation{folder_.path()}, prefix, candidate(), [](int) { return false; });
   }
   bool is_empty() const { return std::filesystem::is_empty(folder_.path()); }
 
   TempFolder folder_;
 };
 
-TEST_F(FileCheckupTest, AHealthyDirectoryIsMeasuredAndNothingStays) {
-  const FileCheckup checkup = check_up_here();
-  EXPECT_TRUE(checkup.exists);
-  EXPECT_FALSE(checkup.failure);
-  EXPECT_FALSE(checkup.is_shared);
-  EXPECT_EQ(checkup.no_lock, std::nullopt);
-  EXPECT_EQ(checkup.no_ear, std::nullopt);
-  ASSERT_TRUE(checkup.lease);
-  EXPECT_FALSE(checkup.lease->not_granted);
-  EXPECT_FALSE(checkup.lease->not_kept);
-  EXPECT_EQ(checkup.lease->round_trips.size(), 20U);
+TEST_F(FileMeasurementsTest, AHealthyDirectoryIsMeasuredAndNothingIsLeft) {
+  const FileMeasurements measured = measure_here();
+  EXPECT_TRUE(measured.exists);
+  EXPECT_FALSE(measured.failure);
+  EXPECT_FALSE(measured.is_shared);
+  EXPECT_EQ(measured.no_lock, std::nullopt);
+  EXPECT_EQ(measured.no_watch, std::nullopt);
+  ASSERT_TRUE(measured.lease);
+  EXPECT_FALSE(measured.lease->not_granted);
+  EXPECT_FALSE(measured.lease->not_kept);
+  EXPECT_EQ(measured.lease->round_trips.size(), 20U);
   EXPECT_TRUE(is_empty());
 }
 
-TEST_F(FileCheckupTest, NothingStaysOfALeaseWhoseKeyNeedsFolders) {
+TEST_F(FileMeasurementsTest, NothingIsLeftOfALeaseWhoseKeyNeedsFolders) {
   for (const std::size_t length : {std::size_t{146}, std::size_t{147}, std::size_t{511}}) {
-    const FileCheckup checkup = check_up_here(std::string(length, 'p'));
-    EXPECT_FALSE(checkup.lease->not_granted) << length;
-    EXPECT_FALSE(checkup.lease->not_kept) << length;
+    const FileMeasurements measured = measure_here(std::string(length, 'p'));
+    EXPECT_FALSE(measured.lease->not_granted) << length;
+    EXPECT_FALSE(measured.lease->not_kept) << length;
     ASSERT_TRUE(is_empty()) << length;
   }
 }
 
-TEST_F(FileCheckupTest, WhatCannotServeIsTold) {
+TEST_F(FileMeasurementsTest, UnusableDirectoriesAreReported) {
   const std::string nowhere = folder_.file("nowhere");
-  EXPECT_FALSE(check_up(FileLocation{nowhere}, "", candidate()).exists);
+  EXPECT_FALSE(measure(FileLocation{nowhere}, "", candidate()).exists);
   EXPECT_TRUE(is_empty());
   const std::string file = folder_.write("file", "x");
-  EXPECT_EQ(check_up(FileLocation{file}, "", candidate()).failure->trouble,
-            Trouble::kMisconfigured);
-  const FileCheckup shared =
-      check_up(FileLocation{folder_.path()}, "", candidate(), [](int) { return true; });
+  EXPECT_EQ(measure(FileLocation{file}, "", candidate()).failure->trouble, Trouble::kMisconfigured);
+  const FileMeasurements shared =
+      measure(FileLocation{folder_.path()}, "", candidate(), [](int) { return true; });
   EXPECT_TRUE(shared.is_shared);
   EXPECT_FALSE(shared.lease);
   // Where not even the superuser makes files.
-  const FileCheckup proc =
-      check_up(FileLocation{"/proc/self"}, "", candidate(), [](int) { return false; });
+  const FileMeasurements proc =
+      measure(FileLocation{"/proc/self"}, "", candidate(), [](int) { return false; });
   EXPECT_TRUE(proc.failure);
 }
 

@@ -1,4 +1,4 @@
-#include "store/lease_trial.h"
+#include "store/lease_probe.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -14,9 +14,9 @@ namespace cluster_leader {
 namespace {
 
 /// One claim of a store, with a loop that waits for each answer.
-class Trial {
+class Claimant {
  public:
-  Trial(Store& store, const Key& key, const std::string& node, Duration patience)
+  Claimant(Store& store, const Key& key, const std::string& node, Duration patience)
       : store_(store), patience_(patience), claim_(store.add(key)) {
     store_.set_holder(claim_, {node + '/' + random_hex_128()});
   }
@@ -39,7 +39,9 @@ class Trial {
     }
     const std::string stage = store_.stage(claim_);
     store_.cancel(claim_);
-    return Failed{Trouble::kUnreachable, "no answer in time (" + stage + ")", true, {}};
+    return Failed{.trouble = Trouble::kUnreachable,
+                  .text = "no answer in time (" + stage + ")",
+                  .unknown = true};
   }
 
   /// How long the last answer took.
@@ -57,14 +59,14 @@ class Trial {
 std::optional<Failed> failure_in(const Answer& answer) {
   if (const auto* failed = std::get_if<Failed>(&answer)) return *failed;
   if (const auto* young = std::get_if<Young>(&answer)) {
-    return Failed{Trouble::kNotServing, describe(*young), false, young->rest};
+    return Failed{
+        .trouble = Trouble::kNotServing, .text = describe(*young), .retry_after = young->rest};
   }
   if (std::holds_alternative<Granted>(answer) || std::holds_alternative<Renewed>(answer) ||
       std::holds_alternative<Released>(answer)) {
     return std::nullopt;
   }
-  return Failed{
-      Trouble::kNotServing, "a key that is nobody else's was said to be taken", false, {}};
+  return Failed{Trouble::kNotServing, "the server says that an unused key is held"};
 }
 
 bool is_silent(const std::optional<Failed>& failure) {
@@ -73,25 +75,29 @@ bool is_silent(const std::optional<Failed>& failure) {
 
 }  // namespace
 
-LeaseTrial try_lease(Store& store, const Key& key, const std::string& node, Duration patience) {
+Key probe_key(const std::string& prefix) {
+  return {prefix + "cluster-leader:doctor:" + random_hex_128()};
+}
+
+LeaseProbe probe_lease(Store& store, const Key& key, const std::string& node, Duration patience) {
   constexpr int kRenewals = 20;
-  LeaseTrial result;
-  Trial trial(store, key, node, patience);
-  const Answer acquired = trial.ask(RequestKind::kAcquire, {});
+  LeaseProbe result;
+  Claimant claimant(store, key, node, patience);
+  const Answer acquired = claimant.ask(RequestKind::kAcquire, {});
   result.not_granted = failure_in(acquired);
-  // Who does not answer is not asked again.
+  // A server that does not answer is not asked again.
   if (is_silent(result.not_granted)) result.not_kept = result.not_granted;
-  // Where nothing is granted yet, a renewal sets the lease all the same, as it would that of a
-  // holder whom the server has forgotten.
+  // If nothing is granted yet, a renewal sets the lease nevertheless, as for a holder that the
+  // server has forgotten.
   const auto* granted = std::get_if<Granted>(&acquired);
   const Token token = granted != nullptr ? granted->token : Token{wall_clock_ms()};
-  // The first one may have to tell the server the script.
+  // The first one is not measured, since it may have to send the text of the script.
   for (int i = 0; i <= kRenewals && !result.not_kept; ++i) {
-    result.not_kept = failure_in(trial.ask(RequestKind::kRenew, token));
-    if (i > 0 && !result.not_kept) result.round_trips.push_back(trial.took());
+    result.not_kept = failure_in(claimant.ask(RequestKind::kRenew, token));
+    if (i > 0 && !result.not_kept) result.round_trips.push_back(claimant.took());
   }
   if (is_silent(result.not_kept)) return result;
-  const auto not_released = failure_in(trial.ask(RequestKind::kRelease, token));
+  const auto not_released = failure_in(claimant.ask(RequestKind::kRelease, token));
   if (!result.not_kept) result.not_kept = not_released;
   return result;
 }

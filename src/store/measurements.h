@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "lease/answer.h"
+#include "lease/claim.h"
+#include "store/connect_times.h"
+#include "store/lease_probe.h"
+#include "store/location.h"
+
+namespace cluster_leader {
+
+// What `doctor` measures at a location. Nothing is judged here. Leases are tried on a key of their
+// own, of which nothing is left.
+
+/// What a server says about itself in reply to INFO. Nothing, or empty, for what it does not say.
+struct ServerFacts {
+  std::string version;
+  std::string role;  ///< "master" or "slave"
+  std::optional<std::int64_t> uptime_s;
+  std::optional<bool> has_append_file;
+  std::string eviction;  ///< maxmemory-policy
+  std::optional<std::int64_t> max_memory;
+  std::optional<std::int64_t> replicas;
+  std::optional<std::int64_t> good_replicas;  ///< nothing if min-replicas-to-write is off
+};
+ServerFacts facts_in(std::string_view info);
+
+/// A command that the server does not let us use.
+struct Refusal {
+  enum class Cause : std::uint8_t { kCommand, kKey, kChannel };
+  std::string right;  ///< as in ACL SETUSER, without the plus
+  Cause cause = Cause::kCommand;
+  bool operator==(const Refusal&) const = default;
+};
+
+struct RedisMeasurements {
+  bool is_address = false;        ///< the host is an address, so that there is no name to look up
+  ConnectTimes times;             ///< of the steps that succeeded
+  std::optional<Failed> failure;  ///< of the step that did not; nothing after it was measured
+  bool speaks_resp2 = false;
+  std::string version;  ///< from its greeting; may be empty
+  std::optional<Failed> wrong_role;
+  std::vector<Refusal> refusals;
+  std::optional<ServerFacts> facts;  ///< nothing: INFO is refused
+  /// From its configuration, if we may read it: when the append-only file is written if there is
+  /// one, else when snapshots are taken ("": never).
+  std::optional<std::string> append_fsync;
+  std::optional<std::string> snapshots;
+  std::optional<Duration> clock_ahead;  ///< of ours, by the server's
+  std::optional<LeaseProbe> lease;      ///< nothing on a server of the wrong role
+};
+
+/// How long to wait for an answer once connected: a server that is too slow for a lease is measured
+/// all the same.
+inline constexpr Duration kLeastPatience = std::chrono::seconds(5);
+
+/// Measures a server. `candidate` has the ttl that is to be used. Connecting may take as long as
+/// `patience`.
+RedisMeasurements measure(const RedisLocation& location, const std::string& prefix,
+                          const Candidate& candidate, Duration patience);
+
+struct FileMeasurements {
+  bool exists = true;
+  std::optional<Failed> failure;        ///< no file can be created in it; nothing else was measured
+  bool is_shared = false;               ///< with other machines; nothing else was measured
+  std::optional<std::string> no_lock;   ///< why flock(2) does not exclude other processes
+  std::optional<std::string> no_watch;  ///< why waiting candidates are not notified
+  std::optional<LeaseProbe> lease;
+};
+
+/// Measures a directory, and does not create it. Files that are created in it are removed, even if
+/// a step fails. `is_shared` says whether other machines may use the file system of the directory
+/// `fd` too; null: ask the operating system.
+FileMeasurements measure(const FileLocation& location, const std::string& prefix,
+                         const Candidate& candidate, bool (*is_shared)(int fd) = nullptr);
+
+}  // namespace cluster_leader

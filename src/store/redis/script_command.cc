@@ -1,0 +1,72 @@
+#include "store/redis/script_command.h"
+
+#include "store/redis/names.h"
+#include "store/redis/scripts.h"
+
+namespace cluster_leader {
+
+namespace {
+
+const Script& script_for(RequestKind kind) {
+  switch (kind) {
+    case RequestKind::kAcquire:
+      return kAcquireScript;
+    case RequestKind::kRenew:
+      return kRenewScript;
+    case RequestKind::kSettle:
+      return kFinishScript;
+    case RequestKind::kRelease:
+      break;
+  }
+  return kReleaseScript;
+}
+
+std::string in_ms(Duration duration) { return std::to_string(ceil_ms(duration)); }
+
+}  // namespace
+
+ScriptCommand::ScriptCommand(const Candidate& candidate)
+    : candidate_(candidate), ttl_(in_ms(candidate.ttl)), pid_(std::to_string(candidate.pid)) {}
+
+std::span<const std::string_view> ScriptCommand::words(const Claim& claim, const Request& request,
+                                                       By by, Form form, bool listens) {
+  const Script& script = script_for(request.kind);
+  const std::string_view listening = listens ? "1" : "";
+  record_ = record_name(claim.key);
+  token_ = std::to_string(request.token.value);
+  words_.assign({by == By::kSha1 ? "EVALSHA" : "EVAL", by == By::kSha1 ? script.sha1 : script.text,
+                 "2", claim.key.value, record_, claim.holder.value});
+  if (request.kind == RequestKind::kRenew) {
+    add({ttl_, token_});
+    if (form == Form::kShort) return words_;
+    add({candidate_.node, candidate_.host, pid_, candidate_.command, candidate_.identity,
+         listening});
+    return words_;
+  }
+  channel_ = events_channel(claim.key);
+  add({channel_});
+  if (request.kind == RequestKind::kRelease) return words_;
+  add({ttl_});
+  if (request.kind == RequestKind::kAcquire) {
+    awaited_ = candidate_.joins ? std::to_string(request.awaited.value) : "";
+    add({candidate_.node, candidate_.host, pid_, candidate_.command, candidate_.identity, awaited_,
+         listening});
+    return words_;
+  }
+  const RunResult result = request.result.value_or(RunResult{});
+  hold_ = in_ms(candidate_.aftermath.hold);
+  once_ = in_ms(candidate_.aftermath.once);
+  status_ = request.result ? std::to_string(result.status) : "";
+  started_ = std::to_string(result.started_ms);
+  finished_ = std::to_string(result.finished_ms);
+  const bool is_parked = parks(candidate_, request);
+  const std::string_view parked_for = is_parked ? std::string_view(candidate_.identity) : "";
+  add({token_, hold_, parked_for, once_, status_, started_, finished_, candidate_.node});
+  return words_;
+}
+
+void ScriptCommand::add(std::initializer_list<std::string_view> words) {
+  words_.insert(words_.end(), words);
+}
+
+}  // namespace cluster_leader

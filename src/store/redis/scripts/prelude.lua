@@ -1,0 +1,17 @@
+-- Every script begins with this text, which is put in front of it at build time.
+
+-- How long a record outlives its lease, in ms. It keeps the last token.
+local record_lifetime = 90 * 86400 * 1000
+
+-- A number without a fraction; tostring() would write large ones as 1.7e+12.
+local function whole(number) return string.format('%.0f', number) end
+
+-- Whether redis.pcall() has returned an error.
+local function is_refusal(reply) return type(reply) == 'table' and reply.err end
+
+-- The server's clock in ms since 1970. It does not advance while a script runs.
+local function server_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+

@@ -1,0 +1,230 @@
+// A RedisStore on servers that behave as no real one can be made to.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <filesystem>
+#include <string>
+
+#include "store/redis/store.h"
+#include "store/redis/world.h"
+#include "store/store_contract.h"
+#include "support/fake_server.h"
+
+namespace cluster_leader {
+
+using testing::HasSubstr;
+using testing::Not;
+
+namespace {
+
+/// As main() does.
+const auto kIgnoreSigpipe = std::signal(SIGPIPE, SIG_IGN);
+
+}  // namespace
+
+namespace {
+
+const Contender kContender = make_contender({"k"}, "a");
+const std::string kHello = "%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$4\r\nrole\r\n$6\r\nmaster\r\n";
+const std::string kGranted = "*2\r\n$7\r\ngranted\r\n$2\r\n42\r\n";
+
+}  // namespace
+
+/// A server that knows no HELLO and grants what it is asked for. On a connection that began with
+/// HELLO it does nothing else: it stays silent, or closes when the next request comes (`closes`).
+/// On a later one it first answers to the release of the id of kContender, if there is one.
+FakeServer::Play grants_before_the_login(bool closes, std::atomic<bool>& released_again) {
+  return [closes, &released_again](int fd) {
+    char buffer[65536];
+    const ssize_t got = ::recv(fd, buffer, sizeof buffer, 0);
+    const std::string_view request(buffer, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    const bool has_hello = request.find("HELLO") < 20;
+    std::string reply = has_hello ? "-ERR unknown command 'HELLO'\r\n" : "";
+    if (!has_hello && request.find(kContender.claim.holder.value) != request.npos) {
+      released_again = true;
+      reply = "*1\r\n$8\r\nreleased\r\n";
+    }
+    reply += kGranted;
+    ::send(fd, reply.data(), reply.size(), MSG_NOSIGNAL);
+    while (::recv(fd, buffer, sizeof buffer, 0) > 0 && !(closes && has_hello)) {
+    }
+  };
+}
+
+TEST(RedisStoreFaultTest, AnIdWhoseReleaseMayBeOnItsWayAcquiresNothing) {
+  std::atomic<bool> released_again = false;
+  FakeServer server(grants_before_the_login(false, released_again));
+  auto store = open_at(server.location(), kContender);
+  // Granted without a login, so that it is released, which is not answered.
+  EXPECT_FALSE(ask(*store, RequestKind::kAcquire, {}, 200ms));
+  store->cancel();
+  const Failed failed = expect_failed(*store);
+  EXPECT_TRUE(failed.id_spent);
+  EXPECT_FALSE(failed.unknown);
+  EXPECT_EQ(server.connections(), 1);
+  store->set_holder(fresh_holder("a"));
+  expect_granted(*store);
+  EXPECT_TRUE(released_again) << "or the candidate waits for what it has acquired itself";
+}
+
+TEST(RedisStoreFaultTest, AConnectionThatEndsDuringAReleaseSaysThatTheIdIsSpent) {
+  std::atomic<bool> released_again = false;
+  FakeServer server(grants_before_the_login(true, released_again));
+  auto store = open_at(server.location(), kContender);
+  const Failed failed = expect_failed(*store);
+  EXPECT_TRUE(failed.id_spent);
+  EXPECT_TRUE(failed.unknown);
+  store->set_holder(fresh_holder("a"));
+  expect_granted(*store);
+  EXPECT_TRUE(released_again);
+}
+
+TEST(RedisStoreFaultTest, ARefusedConnectionIsUnreachable) {
+  RedisLocation location;
+  location.host = "127.0.0.1";
+  location.port = free_port();
+  const Failed failed = expect_failed(*open_at(location, kContender));
+  EXPECT_EQ(failed.trouble, Trouble::kUnreachable);
+  EXPECT_FALSE(failed.unknown);
+  EXPECT_THAT(failed.text, HasSubstr("refused"));
+  location.host = "::1";
+  EXPECT_EQ(expect_failed(*open_at(location, kContender)).trouble, Trouble::kUnreachable);
+}
+
+TEST(RedisStoreFaultTest, AnImmediateFailureIsNotReportedAfterCancel) {
+  RedisLocation location;
+  location.socket_path = "/nowhere/at/all";
+  auto store = open_at(location, kContender);
+  store->send(RequestKind::kAcquire);
+  store->cancel();
+  EXPECT_FALSE(await_answer(*store, 20ms));
+  expect_failed(*store);
+}
+
+TEST(RedisStoreFaultTest, AnUnknownNameIsUnreachable) {
+  RedisLocation location;
+  location.host = "no-such-name.invalid";
+  auto store = open_at(location, kContender);
+  store->send(RequestKind::kAcquire);
+  const Failed failed = expect<Failed>(await_answer(*store, 20s));
+  EXPECT_EQ(failed.trouble, Trouble::kUnreachable);
+  EXPECT_FALSE(failed.unknown);
+  EXPECT_THAT(failed.text, HasSubstr("host name"));
+}
+
+TEST(RedisStoreFaultTest, APortThatSpeaksHttpIsMisconfigured) {
+  FakeServer server(FakeServer::answers("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"));
+  const Failed failed = expect_failed(*open_at(server.location(), kContender));
+  EXPECT_EQ(failed.trouble, Trouble::kMisconfigured);
+  EXPECT_THAT(failed.text, HasSubstr("not a Redis"));
+}
+
+TEST(RedisStoreFaultTest, CancelClosesTheConnectionToASilentServer) {
+  FakeServer server(FakeServer::answers(""));
+  auto store = open_at(server.location(), kContender);
+  EXPECT_FALSE(ask(*store, RequestKind::kAcquire, {}, 100ms));
+  EXPECT_EQ(store->stage(), "waiting for an answer");
+  store->cancel();
+  EXPECT_FALSE(ask(*store, RequestKind::kAcquire, {}, 100ms));
+  store->cancel();
+  EXPECT_EQ(server.connections(), 2);
+}
+
+TEST(RedisStoreFaultTest, RepliesMayComeByteByByte) {
+  FakeServer server(FakeServer::answers(kHello + kGranted, true));
+  EXPECT_EQ(expect_granted(*open_at(server.location(), kContender)).token.value, 42);
+}
+
+TEST(RedisStoreFaultTest, MessagesMayComeBetweenReplies) {
+  const std::string channel = "$25\r\ncluster-leader:events:{k}\r\n";
+  const std::string message = ">3\r\n$7\r\nmessage\r\n" + channel + "$8\r\nreleased\r\n";
+  const std::string confirmation = ">3\r\n$9\r\nsubscribe\r\n" + channel + ":1\r\n";
+  FakeServer server(
+      FakeServer::answers(kHello + message + confirmation + message + kGranted + message, true));
+  auto store = open_at(server.location(), kContender, true);
+  EXPECT_EQ(expect_granted(*store).token.value, 42);
+  EXPECT_TRUE(await_hint(*store));
+}
+
+TEST(RedisStoreFaultTest, AConnectionThatEndsInTheMiddleOfAReplyLeavesTheOutcomeUnknown) {
+  const std::string whole = kHello + kGranted;
+  for (const std::size_t length :
+       {std::size_t{0}, std::size_t{3}, kHello.size(), whole.size() - 1}) {
+    FakeServer server([&](int fd) {
+      char buffer[65536];
+      if (::recv(fd, buffer, sizeof buffer, 0) <= 0) return;
+      ::send(fd, whole.data(), length, MSG_NOSIGNAL);
+    });
+    const Failed failed = expect_failed(*open_at(server.location(), kContender));
+    EXPECT_EQ(failed.trouble, Trouble::kUnreachable) << length;
+    EXPECT_TRUE(failed.unknown) << length;
+  }
+}
+
+TEST(RedisStoreFaultTest, AServerWithTooManyClientsSaysSoAndHasDoneNothing) {
+  FakeServer server([](int fd) {
+    const std::string text = "-ERR max number of clients reached\r\n";
+    ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
+    ::shutdown(fd, SHUT_WR);
+    char buffer[65536];
+    while (::recv(fd, buffer, sizeof buffer, 0) > 0) {
+    }
+  });
+  const Failed failed = expect_failed(*open_at(server.location(), kContender));
+  EXPECT_EQ(failed.trouble, Trouble::kNotServing);
+  EXPECT_THAT(failed.text, HasSubstr("maxclients"));
+  EXPECT_FALSE(failed.unknown);
+}
+
+TEST(RedisStoreFaultTest, ASentinelIsMisconfigured) {
+  FakeServer server(FakeServer::answers(
+      "%1\r\n$4\r\nmode\r\n$8\r\nsentinel\r\n-ERR unknown command 'EVALSHA'\r\n"));
+  const Failed failed = expect_failed(*open_at(server.location(), kContender));
+  EXPECT_EQ(failed.trouble, Trouble::kMisconfigured);
+  EXPECT_THAT(failed.text, HasSubstr("Sentinel"));
+}
+
+TEST(RedisStoreFaultTest, NonsenseIsMisconfiguredAndNeverAGrant) {
+  for (const std::string reply :
+       {"+OK\r\n", "*0\r\n", "*1\r\n$7\r\ngranted\r\n", "*2\r\n$7\r\ngranted\r\n$1\r\nx\r\n",
+        "$-1\r\n", ":1\r\n", "*2\r\n$7\r\ngranted\r\n$2\r\n-1\r\n", "_\r\n", "*-1\r\n"}) {
+    FakeServer server(FakeServer::answers(kHello + reply));
+    EXPECT_EQ(expect_failed(*open_at(server.location(), kContender)).trouble,
+              Trouble::kMisconfigured)
+        << reply;
+  }
+}
+
+TEST(RedisStoreFaultTest, LeavesNoDescriptorToTheJob) {
+  FakeServer server(FakeServer::answers(kHello + kGranted));
+  RedisLocation location = server.location();
+  location.host = "localhost";
+  auto store = open_at(location, kContender);
+  expect_granted(*store);
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    const int fd = std::stoi(entry.path().filename());
+    std::error_code gone;
+    const std::string target = std::filesystem::read_symlink(entry.path(), gone);
+    if (gone || !target.starts_with("socket:")) continue;
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) continue;
+    const int flags = ::fcntl(fd, F_GETFD);
+    // The fake server's own sockets are not ours to judge; ours are non-blocking.
+    if ((::fcntl(fd, F_GETFL) & O_NONBLOCK) == 0) continue;
+    EXPECT_TRUE((flags & FD_CLOEXEC) != 0) << target;
+  }
+}
+
+TEST(RedisStoreFaultTest, AMissingServerProgramIsAFailure) {
+  EXPECT_THROW(Server(""), std::runtime_error);
+  EXPECT_THROW(Server("/bin/false"), std::runtime_error);
+}
+
+}  // namespace cluster_leader
