@@ -108,7 +108,7 @@ bool is_about_a_key(std::string_view error) {
 
 Failed missing_right(std::string_view error) {
   return {Trouble::kDenied,
-          "the user lacks a right: " + quoted(error) +
+          "the user lacks rights: " + quoted(error) +
               " (needed: eval evalsha get set del pttl pexpire hset hmget hdel time info publish "
               "subscribe select)"};
 }
