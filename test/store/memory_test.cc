@@ -98,7 +98,7 @@ class MemoryTest : public testing::Test {
     int ends[2] = {};
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
     server_.reset(ends[0]);
-    return RedisConnection::open(UniqueFd(ends[1]));
+    return RedisConnection::open(PlainStream::open(UniqueFd(ends[1])));
   }
   void answer(const std::string& bytes) const {
     EXPECT_EQ(::send(server_.get(), bytes.data(), bytes.size(), 0),
@@ -121,8 +121,9 @@ TEST_F(MemoryTest, WithoutMemoryThereIsNoConnection) {
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
     UniqueFd server(ends[0]);
     std::unique_ptr<RedisConnection> connection;
-    const bool was_refused =
-        refused_in(refusals, [&] { connection = RedisConnection::open(UniqueFd(ends[1])); });
+    const bool was_refused = refused_in(refusals, [&] {
+      connection = RedisConnection::open(PlainStream::open(UniqueFd(ends[1])));
+    });
     ASSERT_NE(connection == nullptr, !was_refused) << refusals;
     // The socket is closed in any case.
     connection.reset();

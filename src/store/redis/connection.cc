@@ -1,7 +1,10 @@
 #include "store/redis/connection.h"
 
+#include <hiredis/hiredis.h>
+
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <new>
 #include <system_error>
 
@@ -16,6 +19,9 @@ constexpr std::size_t kLongestUnread = 16 << 20;
 /// How many elements an array may have, for the same reason: hiredis allocates all of them as soon
 /// as it has read their number. SCAN has the longest.
 constexpr long long kMostElements = 1 << 16;
+
+/// How much is read at once, and kept for writing: what a TLS record holds.
+constexpr std::size_t kRoom = 16 << 10;
 
 /// How deep arrays may be nested: hiredis frees them recursively.
 constexpr int kDeepest = 32;
@@ -37,62 +43,52 @@ void append_count(std::string& out, char sign, std::size_t count) {
 
 }  // namespace
 
-std::unique_ptr<RedisConnection> RedisConnection::open(UniqueFd socket) {
-  redisOptions options{};
-  options.type = REDIS_CONN_USERFD;
-  options.endpoint.fd = socket.get();
-  // Otherwise hiredis frees pushed messages before we see them.
-  options.options = REDIS_OPT_NONBLOCK | REDIS_OPT_NO_PUSH_AUTOFREE;
-  Context context(redisConnectWithOptions(&options));
-  if (!context) return nullptr;
-  socket.release();
-  context->reader->maxelements = kMostElements;
+void RedisConnection::FreeReader::operator()(redisReader* reader) const { redisReaderFree(reader); }
+
+std::unique_ptr<RedisConnection> RedisConnection::open(std::unique_ptr<Stream> stream) {
+  Reader reader(redisReaderCreate());
+  if (!stream || !reader) return nullptr;
+  reader->maxelements = kMostElements;
   try {
-    return std::unique_ptr<RedisConnection>(new RedisConnection(std::move(context)));
+    return std::unique_ptr<RedisConnection>(
+        new RedisConnection(std::move(stream), std::move(reader)));
   } catch (const std::bad_alloc&) {
     return nullptr;
   }
 }
 
+RedisConnection::RedisConnection(std::unique_ptr<Stream> stream, Reader reader)
+    : stream_(std::move(stream)), reader_(std::move(reader)) {}
+
+RedisConnection::~RedisConnection() = default;
+
 bool RedisConnection::append(Purpose purpose, std::span<const std::string_view> words,
                              std::uint32_t claim, std::uint64_t attempt) {
-  if (context_->obuf == nullptr) return false;
+  const std::size_t before = output_.size();
   try {
-    // hiredis formats each number with sprintf(3), which is slow for thousands of leases.
-    command_.clear();
-    append_count(command_, '*', words.size());
+    append_count(output_, '*', words.size());
     for (const std::string_view word : words) {
-      append_count(command_, '$', word.size());
-      command_ += word;
-      command_ += "\r\n";
+      append_count(output_, '$', word.size());
+      output_ += word;
+      output_ += "\r\n";
     }
     expected_.push_back({purpose, claim, attempt, queued_});
   } catch (const std::bad_alloc&) {
+    output_.resize(before);
     return false;
   }
-  if (redisAppendFormattedCommand(context_.get(), command_.data(), command_.size()) != REDIS_OK) {
-    expected_.pop_back();
-    context_->err = 0;
-    return false;
-  }
-  queued_ += command_.size();
+  queued_ += output_.size() - before;
   return true;
 }
 
 void RedisConnection::flush() {
-  if (fault_ != Fault::kNone || cannot_write_ || unwritten() == 0) return;
-  int done = 0;
-  if (redisBufferWrite(context_.get(), &done) != REDIS_OK) {
-    // Everything was written, and then there was no memory for an empty buffer.
-    if (context_->obuf == nullptr) fault_ = Fault::kExhausted;
-    // Reading finds the end of the connection too, and before that what the server said about it.
-    cannot_write_ = true;
-    context_->err = 0;
-  }
-}
-
-std::size_t RedisConnection::unwritten() const {
-  return context_->obuf != nullptr ? sdslen(context_->obuf) : 0;
+  if (fault_ != Fault::kNone || unwritten() == 0) return;
+  taken_ += stream_->write(std::string_view(output_).substr(taken_));
+  if (unwritten() > 0) return;
+  taken_ = 0;
+  output_.clear();
+  // The renewals of thousands of leases need much room at once, and seldom.
+  if (output_.capacity() > kRoom) output_.shrink_to_fit();
 }
 
 bool RedisConnection::has_written(std::uint64_t begin) const {
@@ -100,40 +96,45 @@ bool RedisConnection::has_written(std::uint64_t begin) const {
 }
 
 void RedisConnection::watch(Poller& poller) {
-  const bool has_more = unwritten() > 0 && !cannot_write_;
-  poller.watch(context_->fd, static_cast<short>(POLLIN | (has_more ? POLLOUT : 0)));
+  poller.watch(stream_->fd(), stream_->events());
   watched_ = true;
 }
 
 void RedisConnection::advance(const Poller& poller) {
   if (!watched_) return;
-  const short ready = poller.ready(context_->fd);
+  const short ready = poller.ready(stream_->fd());
   if ((ready & (POLLIN | POLLHUP | POLLERR)) != 0) read();
-  if ((ready & POLLOUT) != 0) flush();
+  // Under TLS, what has arrived may be what a write was waiting for.
+  if (ready != 0) flush();
 }
 
 void RedisConnection::read() {
-  if (fault_ != Fault::kNone) return;
-  if (redisBufferRead(context_.get()) != REDIS_OK) {
-    fault_ = context_->err == REDIS_ERR_OOM ? Fault::kExhausted : Fault::kClosed;
-  } else if (context_->reader->len > kLongestUnread) {
-    fault_ = Fault::kNotRedis;
+  std::array<char, kRoom> room;
+  std::size_t got = room.size();
+  while (fault_ == Fault::kNone && got == room.size()) {
+    got = stream_->read(room);
+    if (got > 0 && redisReaderFeed(reader_.get(), room.data(), got) != REDIS_OK) {
+      fault_ = Fault::kExhausted;
+    } else if (reader_->len > kLongestUnread) {
+      fault_ = Fault::kNotRedis;
+    }
   }
+  if (fault_ == Fault::kNone && stream_->end()) fault_ = Fault::kClosed;
 }
 
 void RedisConnection::drain() {
   std::size_t before = 0;
   do {
-    before = context_->reader->len;
+    before = reader_->len;
     read();
-  } while (context_->reader->len > before);
+  } while (reader_->len > before);
 }
 
 std::optional<RedisConnection::Received> RedisConnection::receive() {
   if (fault_ == Fault::kNotRedis || fault_ == Fault::kExhausted) return std::nullopt;
   void* raw = nullptr;
-  if (redisGetReplyFromReader(context_.get(), &raw) != REDIS_OK) {
-    const bool is_exhausted = context_->reader->err == REDIS_ERR_OOM;
+  if (redisReaderGetReply(reader_.get(), &raw) != REDIS_OK) {
+    const bool is_exhausted = reader_->err == REDIS_ERR_OOM;
     fault_ = is_exhausted ? Fault::kExhausted : Fault::kNotRedis;
     return std::nullopt;
   }
@@ -158,7 +159,7 @@ std::optional<RedisConnection::Received> RedisConnection::receive() {
 /// Whether the reply that is arriving announces more than any expected reply has. For a string,
 /// hiredis has read the sign by then, and continues where its length begins.
 bool RedisConnection::announces_too_much() const {
-  const redisReader& reader = *context_->reader;
+  const redisReader& reader = *reader_;
   if (reader.ridx < 0) return false;
   if (reader.ridx > kDeepest) return true;
   const int type = reader.task[reader.ridx]->type;
@@ -169,8 +170,13 @@ bool RedisConnection::announces_too_much() const {
   return error == std::errc::result_out_of_range || length > kLongestUnread;
 }
 
-std::string_view RedisConnection::fault_text() const {
-  return context_->err == REDIS_ERR_IO ? std::string_view(context_->errstr) : std::string_view();
+std::string RedisConnection::fault_text() const {
+  const auto& end = stream_->end();
+  return end && end->error != 0 ? std::strerror(end->error) : "";
+}
+
+std::optional<Failed> RedisConnection::tls_failure() const {
+  return stream_->end() ? stream_->end()->failure : std::nullopt;
 }
 
 }  // namespace cluster_leader

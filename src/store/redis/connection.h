@@ -1,7 +1,5 @@
 #pragma once
 
-#include <hiredis/hiredis.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -14,14 +12,17 @@
 #include <utility>
 
 #include "base/poller.h"
-#include "base/unique_fd.h"
+#include "lease/answer.h"
+#include "store/net/stream.h"
 #include "store/redis/replies.h"
+
+struct redisReader;
 
 namespace cluster_leader {
 
 /// One open connection: it takes commands, and returns their replies in order, with pushed messages
-/// in between. hiredis writes and reads. Nothing here blocks, and refused memory is never an
-/// exception. The process must ignore SIGPIPE, which writing to a closed connection raises.
+/// in between. hiredis reads the replies. Nothing here blocks, and refused memory is never an
+/// exception.
 class RedisConnection {
  public:
   /// What a command is for.
@@ -57,8 +58,9 @@ class RedisConnection {
     kExhausted,  ///< memory was refused; data that has arrived is lost
   };
 
-  /// Takes over a connected, non-blocking socket. Null if memory is refused.
-  static std::unique_ptr<RedisConnection> open(UniqueFd socket);
+  /// Takes over a connected stream. Null if memory is refused.
+  static std::unique_ptr<RedisConnection> open(std::unique_ptr<Stream> stream);
+  ~RedisConnection();
 
   /// Queues a command. Nothing is written before flush(), so that several make one packet. False if
   /// memory is refused: then the command is not queued, and nothing else has changed.
@@ -69,7 +71,7 @@ class RedisConnection {
     return append(purpose, std::span(words.begin(), words.size()), claim, attempt);
   }
 
-  /// Writes what the kernel takes at once.
+  /// Writes what the stream takes at once.
   void flush();
 
   void watch(Poller& poller);
@@ -77,7 +79,7 @@ class RedisConnection {
   /// Writes and reads what is possible.
   void advance(const Poller& poller);
 
-  /// Reads what has arrived, or the first part of much.
+  /// Reads what has arrived.
   void read();
 
   /// Reads all that has arrived. If a connection is closed with unread data, the kernel resets it,
@@ -99,29 +101,33 @@ class RedisConnection {
   /// How the connection has ended, if it has. What arrived before can still be received.
   Fault fault() const { return fault_; }
   /// The reason, for people: the system's text, or empty if the server just closed it.
-  std::string_view fault_text() const;
+  std::string fault_text() const;
+  /// The same if it is TLS that has failed; nothing if not.
+  std::optional<Failed> tls_failure() const;
+  /// Whether the TLS handshake, if there is one, is done.
+  bool is_established() const { return stream_->is_established(); }
 
   /// Whether anything was ever received.
   bool has_received() const { return has_received_; }
 
  private:
-  struct FreeContext {
-    void operator()(redisContext* context) const { redisFree(context); }
+  struct FreeReader {
+    void operator()(redisReader* reader) const;
   };
+  using Reader = std::unique_ptr<redisReader, FreeReader>;
 
-  using Context = std::unique_ptr<redisContext, FreeContext>;
+  RedisConnection(std::unique_ptr<Stream> stream, Reader reader);
 
-  explicit RedisConnection(Context context) : context_(std::move(context)) {}
-
-  std::size_t unwritten() const;
+  std::size_t unwritten() const { return output_.size() - taken_; }
   bool announces_too_much() const;
 
-  Context context_;      ///< owns the socket
-  std::string command_;  ///< the one that is being queued
+  std::unique_ptr<Stream> stream_;
+  Reader reader_;
+  std::string output_;     ///< commands, from the first that the stream has not taken as a whole
+  std::size_t taken_ = 0;  ///< how much of it the stream has taken
   std::deque<Expected> expected_;
   std::uint64_t queued_ = 0;
   Fault fault_ = Fault::kNone;
-  bool cannot_write_ = false;
   bool has_received_ = false;
   bool watched_ = false;  ///< watch() was called, so that ready() is about this socket
 };

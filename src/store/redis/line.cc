@@ -72,7 +72,7 @@ void RedisLine::connect(const Poller* poller, Time now) {
     failure_ = std::move(*failed);
     return;
   }
-  connection_ = RedisConnection::open(std::get<UniqueFd>(std::move(*result)));
+  connection_ = RedisConnection::open(PlainStream::open(std::get<UniqueFd>(std::move(*result))));
   dialer_.reset();
   failure_ = connection_ ? login_.begin(*connection_) : refused_memory();
   if (failure_) connection_.reset();

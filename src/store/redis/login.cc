@@ -1,6 +1,7 @@
 #include "store/redis/login.h"
 
 #include <fcntl.h>
+#include <hiredis/hiredis.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -144,10 +145,11 @@ Failed failure_of_fault(const RedisConnection& connection) {
   if (connection.fault() == RedisConnection::Fault::kNotRedis) {
     return {Trouble::kMisconfigured, "this is not a Redis or Valkey server, or it requires TLS"};
   }
-  const std::string_view text = connection.fault_text();
+  if (auto failure = connection.tls_failure()) return *failure;
+  const std::string text = connection.fault_text();
   Failed failure;
   if (!text.empty()) {
-    failure.text = "the connection broke: " + std::string(text);
+    failure.text = "the connection broke: " + text;
   } else if (!connection.has_received()) {
     failure.text = "the server closed the connection at once: does it require TLS?";
   } else {

@@ -1,5 +1,7 @@
 #include "store/measurements.h"
 
+#include <hiredis/hiredis.h>
+
 #include <algorithm>
 #include <charconv>
 #include <initializer_list>

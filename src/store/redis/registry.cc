@@ -1,5 +1,7 @@
 #include "store/redis/registry.h"
 
+#include <hiredis/hiredis.h>
+
 #include <algorithm>
 #include <optional>
 #include <set>

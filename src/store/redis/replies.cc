@@ -1,5 +1,7 @@
 #include "store/redis/replies.h"
 
+#include <hiredis/hiredis.h>
+
 #include <algorithm>
 #include <charconv>
 #include <string>
@@ -8,6 +10,8 @@
 #include "lease/retry_after.h"
 
 namespace cluster_leader {
+
+void FreeReply::operator()(redisReply* reply) const { freeReplyObject(reply); }
 
 namespace {
 

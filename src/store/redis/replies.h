@@ -1,16 +1,16 @@
 #pragma once
 
-#include <hiredis/hiredis.h>
-
 #include <memory>
 #include <string_view>
 
 #include "lease/answer.h"
 
+struct redisReply;
+
 namespace cluster_leader {
 
 struct FreeReply {
-  void operator()(redisReply* reply) const { freeReplyObject(reply); }
+  void operator()(redisReply* reply) const;
 };
 using ReplyPtr = std::unique_ptr<redisReply, FreeReply>;
 

@@ -1,5 +1,7 @@
 #include "store/redis/store.h"
 
+#include <hiredis/hiredis.h>
+
 #include <algorithm>
 #include <charconv>
 #include <functional>

@@ -1,5 +1,7 @@
 #include "store/redis/view.h"
 
+#include <hiredis/hiredis.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cstdint>

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <hiredis/hiredis.h>
-
 #include <string>
 #include <variant>
 
 #include "lease/answer.h"
 #include "lease/claim.h"
 #include "store/registry.h"
+
+struct redisReply;
 
 namespace cluster_leader {
 

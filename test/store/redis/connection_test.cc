@@ -19,7 +19,7 @@ struct Connected {
     int ends[2] = {};
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
     server.reset(ends[0]);
-    connection = RedisConnection::open(UniqueFd(ends[1]));
+    connection = RedisConnection::open(PlainStream::open(UniqueFd(ends[1])));
   }
 
   /// How the connection fares when the server sends these bytes, in packets of that size.

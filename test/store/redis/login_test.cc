@@ -24,7 +24,7 @@ class PasswordFileTest : public testing::Test {
     int ends[2] = {};
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
     const UniqueFd server(ends[0]);
-    const auto connection = RedisConnection::open(UniqueFd(ends[1]));
+    const auto connection = RedisConnection::open(PlainStream::open(UniqueFd(ends[1])));
     RedisLocation location;
     location.credentials = {"", "of the environment", file};
     RedisLogin login(location);

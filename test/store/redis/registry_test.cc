@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <hiredis/hiredis.h>
 
 #include <algorithm>
 #include <csignal>
@@ -526,7 +527,7 @@ TYPED_TEST(RedisRegistryTest, SubscribersAreNotifiedOfAReleaseByHand) {
     Poller poller;
     for (const Poller* waited = nullptr;; waited = &poller) {
       if (auto result = dialer.advance(waited, BootClock::now())) {
-        return RedisConnection::open(std::get<UniqueFd>(std::move(*result)));
+        return RedisConnection::open(PlainStream::open(std::get<UniqueFd>(std::move(*result))));
       }
       dialer.watch(poller);
       poller.wait(dialer.wake_at());
