@@ -9,8 +9,9 @@
 
 namespace cluster_leader {
 
-/// A server that believes that it is an hour old and so grants leases of any ttl at once: a test need
-/// not wait until it is no longer young. Killed and started again, it is as young as any other.
+/// A server that believes that it is an hour old and so grants leases of any ttl at once: a test
+/// need not wait until it is no longer young. Killed and started again, it is as young as any
+/// other.
 class GrownServer : public Server {
   /// During its lifetime, started servers are made old (preload/old_server.cc).
   struct Aging {

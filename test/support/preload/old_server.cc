@@ -1,6 +1,6 @@
-// Preloaded into a server: its time(2), from which it takes its start, is an hour behind. So it seems to
-// have been up for long, and grants leases of any ttl at once. The time of leases comes from
-// gettimeofday(2), which is right.
+// Preloaded into a server: its time(2), from which it takes its start, is an hour behind. So it
+// seems to have been up for long, and grants leases of any ttl at once. The time of leases comes
+// from gettimeofday(2), which is right.
 #include <sys/time.h>
 #include <time.h>
 
