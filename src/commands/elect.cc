@@ -15,7 +15,7 @@
 #include "commands/setup.h"
 #include "process/descriptors.h"
 #include "process/front.h"
-#include "process/hang_up.h"
+#include "process/hangup.h"
 #include "process/parent.h"
 #include "process/proc.h"
 #include "process/service_manager.h"
@@ -110,8 +110,8 @@ class Elect : public FrontDuty {
     link_ = &link;
     const Keeper keeper = fork_keeper(link, /*terminal=*/false,
                                       [&](int front_pidfd) { return be_keeper(front_pidfd); });
-    const KeeperEnd end = stand_guard(keeper, link, signals_, /*terminal=*/false,
-                                      options_.timeline.margin / 3, *this);
+    const KeeperEnd end = watch_keeper(keeper, link, signals_, /*terminal=*/false,
+                                       options_.timeline.margin / 3, *this);
     link_ = nullptr;
     if (end.last_word) {
       conclude(*end.last_word);
@@ -158,7 +158,7 @@ class Elect : public FrontDuty {
   /// After the death of a keeper. REQUIRES: nothing of the job is alive.
   void release_leases() {
     for (std::size_t i = 0; i < leaders_.size(); ++i) {
-      if (leaders_.at(i).standing == Standing::kLeader) update(i, {Standing::kNone, {}, {}});
+      if (leaders_.at(i).state == ElectionState::kLeader) update(i, {ElectionState::kNone, {}, {}});
     }
     lines_.write();
     std::vector<OrphanedLease> leases;
@@ -206,9 +206,9 @@ class Elect : public FrontDuty {
       poller.watch(signals_.fd(), POLLIN);
       const Time now = poller.wait(std::min(latest, wake_at()));
       while (const auto signal = signals_.next()) {
-        if (signal->signo != SIGCHLD && signal->sender != ::getpid()) take(*signal);
+        if (signal->signo != SIGCHLD && signal->sender != ::getpid()) handle_signal(*signal);
       }
-      for (const ChildChange& change : tree.reap().changes) hear(change);
+      for (const ChildChange& change : tree.reap().changes) handle_exit(change);
       advance(poller, now);
       if (now >= latest) return;
     }
@@ -220,7 +220,7 @@ class Elect : public FrontDuty {
     lines_.watch(poller);
     if (parent_ && !stopping_) {
       parent_->watch(poller);
-      watch_hang_up(STDIN_FILENO, poller);
+      watch_hangup(STDIN_FILENO, poller);
     }
   }
 
@@ -262,7 +262,7 @@ class Elect : public FrontDuty {
 
   bool has_job() const override { return has_command(); }
 
-  bool take(const SignalArrival& signal) override {
+  bool handle_signal(const SignalArrival& signal) override {
     switch (signal.signo) {
       case SIGTERM:
       case SIGINT:
@@ -290,17 +290,17 @@ class Elect : public FrontDuty {
     }
   }
 
-  void hear(const LinkMessage& message) override {
-    if (message.kind != LinkMessage::Kind::kStanding) return;
+  void handle_message(const LinkMessage& message) override {
+    if (message.kind != LinkMessage::Kind::kElection) return;
     const LeadershipNews news = leadership_news(message);
-    if (news.leadership.standing == Standing::kFollower && runs_under(news.leadership.holder)) {
+    if (news.leadership.state == ElectionState::kFollower && runs_under(news.leadership.holder)) {
       if (!stopping_) refuse_nested(news.campaign);
       return;
     }
     // We may have been stopped for longer than this leadership lasts without a renewal. If it has
     // been renewed since, the keeper reports it once more.
-    if (news.leadership.standing == Standing::kLeader && BootClock::now() >= news.good_until) {
-      update(news.campaign, {Standing::kNone, {}, {}});
+    if (news.leadership.state == ElectionState::kLeader && BootClock::now() >= news.good_until) {
+      update(news.campaign, {ElectionState::kNone, {}, {}});
       leaders_.record_unreleased(news.campaign, news.leadership);
       has_old_news_ = true;
       return;
@@ -308,7 +308,7 @@ class Elect : public FrontDuty {
     update(news.campaign, news.leadership);
   }
 
-  void hear(const ChildChange& change) override { hooks_.handle(change); }
+  void handle_exit(const ChildChange& change) override { hooks_.handle(change); }
 
   void refuse_nested(std::size_t index) {
     status_ = kExitUsage;
@@ -317,7 +317,7 @@ class Elect : public FrontDuty {
                     kRefusalOfNested);
   }
 
-  void hear_alive(const std::vector<Survivor>& alive) override {
+  void report_survivors(const std::vector<Survivor>& alive) override {
     reporter_.error(survivors_of_keeper(alive));
   }
 

@@ -48,7 +48,7 @@ class RunDuty : public FrontDuty {
     // A link without room is tried again in the next turn, which comes at once.
     if (give_order(link_, Order::kStop)) parent_ = nullptr;
   }
-  void hear_alive(const std::vector<Survivor>& alive) override {
+  void report_survivors(const std::vector<Survivor>& alive) override {
     reporter_.error(where_ + ": " + survivors_of_keeper(alive));
   }
 
@@ -172,7 +172,7 @@ class Run {
       ToDos rest;
       session_->advance(poller, poller.wait(session_->wake_at()), rest);
       if (parent_ && parent_->is_gone(poller)) abort_for(SIGTERM);
-      if (is_nested()) step(AbortAsked{});
+      if (is_nested()) step(AbortRequested{});
     }
   }
 
@@ -181,7 +181,7 @@ class Run {
 
   void abort_for(int signo) {
     if (aborted_by_ == 0) aborted_by_ = signo;
-    step(AbortAsked{});
+    step(AbortRequested{});
   }
 
   void take_signals() {
@@ -285,10 +285,10 @@ class Run {
     }
     // The keeper has the connection now; our copy is closed without a word to the server.
     session_.reset();
-    let_go_of_caller();
+    detach_from_caller();
     RunDuty duty_of_front(parent_ ? &*parent_ : nullptr, *link, reporter_, where_);
-    const KeeperEnd end_of_keeper = stand_guard(*keeper, *link, signals_, terminal_,
-                                                options_.timeline.margin / 3, duty_of_front);
+    const KeeperEnd end_of_keeper = watch_keeper(*keeper, *link, signals_, terminal_,
+                                                 options_.timeline.margin / 3, duty_of_front);
     if (!end_of_keeper.last_word) return end_for_keeper(end_of_keeper, supervisor);
     return conclude(*end_of_keeper.last_word);
   }

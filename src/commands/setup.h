@@ -4,7 +4,7 @@
 #include <string>
 
 #include "lease/answer.h"
-#include "lease/claim.h"
+#include "lease/candidacy.h"
 #include "options/options.h"
 #include "report/reporter.h"
 #include "store/location.h"

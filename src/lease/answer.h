@@ -6,7 +6,7 @@
 #include <variant>
 
 #include "base/clock.h"
-#include "lease/claim.h"
+#include "lease/candidacy.h"
 
 namespace cluster_leader {
 
@@ -15,7 +15,7 @@ enum class RequestKind : std::uint8_t {
   kAcquire,
   kRenew,
   kRelease,  ///< releases a lease under which no job has run
-  kSettle,   ///< releases it after a job, as Candidate::aftermath says
+  kFinish,   ///< releases it after a job, as Candidate::aftermath says
 };
 
 /// How a run ended by itself, as stored for others.
@@ -35,12 +35,12 @@ struct Request {
   Token token;
   /// For kAcquire, the token of the run whose result a joining candidate waits for; 0: none yet.
   Token awaited{};
-  /// For kSettle; nothing if the job did not end by itself, and then no result is stored.
+  /// For kFinish; nothing if the job did not end by itself, and then no result is stored.
   std::optional<RunResult> result{};
 };
 
-/// Whether a settlement parks the key. It does not after a job that was told to end, because then
-/// this node is going away.
+/// Whether a finish request parks the key. It does not after a job that was told to end, because
+/// then this node is going away.
 inline bool parks(const Candidate& candidate, const Request& request) {
   return candidate.aftermath.park && request.result.has_value();
 }
@@ -52,7 +52,7 @@ struct Granted {
 
 /// Somebody else may own the key.
 struct Busy {
-  /// The value of the key: a holder id, or one for which is_settled() is true; empty if the server
+  /// The value of the key: a holder id, or one for which is_reserved() is true; empty if the server
   /// does not know it.
   HolderId holder;
   /// How long to wait before the next try, unless a hint comes first. It depends on the holder's

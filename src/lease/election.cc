@@ -8,8 +8,8 @@ namespace {
 
 /// The view of a candidate for whom the key has the value `holder`.
 Leadership view_of(const HolderId& holder, Token token) {
-  if (holder.value.empty() || is_settled(holder)) return {Standing::kNone, {}, {}};
-  return {Standing::kFollower, holder, token};
+  if (holder.value.empty() || is_reserved(holder)) return {ElectionState::kNone, {}, {}};
+  return {ElectionState::kFollower, holder, token};
 }
 
 /// What an answer tells a candidate that does not lead about who does.
@@ -28,19 +28,21 @@ class AnswerView {
     return seen;
   }
 
-  Leadership operator()(const Done&) const { return {Standing::kNone, {}, {}}; }
+  Leadership operator()(const Done&) const { return {ElectionState::kNone, {}, {}}; }
 
   // We hold the key, but the job has not started yet or is being stopped.
   Leadership operator()(const Renewed&) const {
-    return before_.standing == Standing::kDown ? Leadership{Standing::kNone, {}, {}} : before_;
+    return before_.state == ElectionState::kDown ? Leadership{ElectionState::kNone, {}, {}}
+                                                 : before_;
   }
 
   Leadership operator()(const Lost& answer) const { return view_of(answer.holder, {}); }
 
   Leadership operator()(const Released&) const {
     // After leading, a candidate follows only if a hint about the next holder overtook this answer.
-    const bool has_successor = before_.standing == Standing::kFollower && supervisor_.job_has_run();
-    return has_successor ? before_ : Leadership{Standing::kNone, {}, {}};
+    const bool has_successor =
+        before_.state == ElectionState::kFollower && supervisor_.job_has_run();
+    return has_successor ? before_ : Leadership{ElectionState::kNone, {}, {}};
   }
 
   // These are judged by Supervisor::contact().
@@ -62,14 +64,14 @@ Leadership after_answer(const Leadership& before, const Supervisor& supervisor, 
 }
 
 Leadership after_step(const Leadership& before, const Supervisor& supervisor, const HolderId& own) {
-  if (supervisor.leads()) return {Standing::kLeader, own, supervisor.token()};
-  if (supervisor.contact() == Contact::kNone) return {Standing::kDown, {}, {}};
-  if (before.standing == Standing::kLeader) return {Standing::kNone, {}, {}};
+  if (supervisor.leads()) return {ElectionState::kLeader, own, supervisor.token()};
+  if (supervisor.contact() == Contact::kNone) return {ElectionState::kDown, {}, {}};
+  if (before.state == ElectionState::kLeader) return {ElectionState::kNone, {}, {}};
   return before;
 }
 
-Leadership after_taken(const Leadership& before, const Supervisor& supervisor, const HolderId& own,
-                       const HolderId& new_holder, Token token) {
+Leadership after_acquisition(const Leadership& before, const Supervisor& supervisor,
+                             const HolderId& own, const HolderId& new_holder, Token token) {
   Leadership now = after_step(before, supervisor, own);
   const bool has_lease = supervisor.has_lease() && supervisor.phase() < Phase::kReleasing;
   if (has_lease || supervisor.contact() == Contact::kNone) return now;
@@ -77,15 +79,15 @@ Leadership after_taken(const Leadership& before, const Supervisor& supervisor, c
   return view_of(new_holder, token);
 }
 
-Leadership after_given_back(const Leadership& before, const Supervisor& supervisor,
-                            const HolderId& own, const HolderId& old_holder) {
+Leadership after_release(const Leadership& before, const Supervisor& supervisor,
+                         const HolderId& own, const HolderId& old_holder) {
   Leadership now = after_step(before, supervisor, own);
-  const bool was_followed = now.standing == Standing::kFollower && now.holder == old_holder;
+  const bool was_followed = now.state == ElectionState::kFollower && now.holder == old_holder;
   if (!was_followed || supervisor.asked_at()) return now;
-  return {Standing::kNone, {}, {}};
+  return {ElectionState::kNone, {}, {}};
 }
 
-Duration rest_after(Outcome outcome, const Timeline& timeline, Backoff& backoff) {
+Duration cool_down_after(Outcome outcome, const Timeline& timeline, Backoff& backoff) {
   if (outcome == Outcome::kLost) return backoff.next(timeline.retry_min, timeline.retry_max);
   backoff.reset();
   return timeline.ttl;

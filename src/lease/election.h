@@ -5,14 +5,14 @@
 #include "base/clock.h"
 #include "lease/answer.h"
 #include "lease/backoff.h"
-#include "lease/claim.h"
+#include "lease/candidacy.h"
 #include "lease/supervisor.h"
 #include "lease/timeline.h"
 
 namespace cluster_leader {
 
 /// Who leads, as far as one candidate knows.
-enum class Standing : std::uint8_t {
+enum class ElectionState : std::uint8_t {
   kUnknown,   ///< not known yet
   kLeader,    ///< this candidate
   kFollower,  ///< another one
@@ -22,7 +22,7 @@ enum class Standing : std::uint8_t {
 
 /// A candidate's view of one key.
 struct Leadership {
-  Standing standing = Standing::kUnknown;
+  ElectionState state = ElectionState::kUnknown;
   HolderId holder;  ///< who leads, for kLeader and kFollower
   Token token;      ///< of the leader's lease; 0: none, or not known
   bool operator==(const Leadership&) const = default;
@@ -42,18 +42,18 @@ Leadership after_step(const Leadership& before, const Supervisor& supervisor, co
 /// The same after the hint that `new_holder` has acquired the key with `token` (0: not known). It
 /// is only a hint, so a holder waits for its next renewal, and a candidate without a server for an
 /// answer.
-Leadership after_taken(const Leadership& before, const Supervisor& supervisor, const HolderId& own,
-                       const HolderId& new_holder, Token token);
+Leadership after_acquisition(const Leadership& before, const Supervisor& supervisor,
+                             const HolderId& own, const HolderId& new_holder, Token token);
 
 /// The same after the hint that `old_holder` has released the key, once the supervisor has handled
 /// it: nobody leads, unless the candidate is trying at once and will know better.
-Leadership after_given_back(const Leadership& before, const Supervisor& supervisor,
-                            const HolderId& own, const HolderId& old_holder);
+Leadership after_release(const Leadership& before, const Supervisor& supervisor,
+                         const HolderId& own, const HolderId& old_holder);
 
 /// How long a candidate that campaigns continuously pauses after a term with this outcome. After a
 /// lost lease it is a short pause from `backoff`. Otherwise it is a ttl, so that others get their
 /// turn after a resignation, and a permanent failure may have been repaired meanwhile; that resets
 /// `backoff`.
-Duration rest_after(Outcome outcome, const Timeline& timeline, Backoff& backoff);
+Duration cool_down_after(Outcome outcome, const Timeline& timeline, Backoff& backoff);
 
 }  // namespace cluster_leader

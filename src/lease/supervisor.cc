@@ -26,7 +26,7 @@ Supervisor Supervisor::without_lease(const Timeline& timeline, const Policy& pol
   return supervisor;
 }
 
-void Supervisor::number_on_from(const Supervisor& earlier) {
+void Supervisor::continue_numbers_of(const Supervisor& earlier) {
   assert(!has_asked());
   state_.last_attempt = first_attempt_ = earlier.state_.last_attempt;
 }
@@ -112,7 +112,7 @@ bool Supervisor::makes_requests() const {
 RequestKind Supervisor::next_request() const {
   if (state_.handing_back) return RequestKind::kRelease;
   if (state_.phase == Phase::kReleasing) {
-    return state_.job_ran ? RequestKind::kSettle : RequestKind::kRelease;
+    return state_.job_ran ? RequestKind::kFinish : RequestKind::kRelease;
   }
   return state_.phase == Phase::kCandidate ? RequestKind::kAcquire : RequestKind::kRenew;
 }
@@ -136,7 +136,7 @@ void Supervisor::give_up_if_due(Time now, Actions& out) {
     end_campaign(state_.busy ? Outcome::kFollower : Outcome::kFailed, out);
   } else if (state_.phase == Phase::kReleasing) {
     // No answer in time: the lease will expire on the server. A plain release in place of a
-    // settlement would free the key too early.
+    // finish request would free the key too early.
     out.push_back({state_.job_ran ? Kind::kCancel : Kind::kAbandon, {}});
     end_term(out);
   }
@@ -203,7 +203,7 @@ void Supervisor::on(const Hinted&, Time now, Actions&) {
   }
 }
 
-void Supervisor::on(const AbortAsked&, Time now, Actions& out) {
+void Supervisor::on(const AbortRequested&, Time now, Actions& out) {
   if (state_.phase == Phase::kCandidate) {
     end_campaign(Outcome::kAborted, out);
   } else if (state_.phase == Phase::kGranted) {
@@ -212,7 +212,7 @@ void Supervisor::on(const AbortAsked&, Time now, Actions& out) {
   }
 }
 
-void Supervisor::on(const ResignAsked&, Time now, Actions& out) {
+void Supervisor::on(const ResignRequested&, Time now, Actions& out) {
   if (state_.phase == Phase::kRunning) {
     state_.outcome = Outcome::kResigned;
     stop_job(now, out);
@@ -223,7 +223,7 @@ void Supervisor::on(const ResignAsked&, Time now, Actions& out) {
     // It is ending already; it must not be started again.
     if (policy_.restarts && state_.outcome == Outcome::kNone) state_.outcome = Outcome::kResigned;
   } else {
-    on(AbortAsked{}, now, out);
+    on(AbortRequested{}, now, out);
   }
 }
 
@@ -339,7 +339,7 @@ void Supervisor::end_term(Actions& out) {
   state_.phase = Phase::kDone;
   state_.in_flight.reset();
   state_.give_up_at = kNever;
-  out.push_back({Kind::kFinish, {}});
+  out.push_back({Kind::kDone, {}});
 }
 
 }  // namespace cluster_leader

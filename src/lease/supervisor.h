@@ -51,10 +51,10 @@ struct Tick {};  ///< time has passed
 /// one request in flight, and the pause after a failed request is not shortened, so a storm of
 /// hints is no faster than the server's answers. A candidate that has not begun yet ignores hints.
 struct Hinted {};
-struct AbortAsked {};  ///< a signal that ends us came while there is no job
+struct AbortRequested {};  ///< a signal that ends us came while there is no job
 /// End the term, whatever its phase: a running job gets the stop signal, is killed after
 /// kill_after, and then the lease is released.
-struct ResignAsked {};
+struct ResignRequested {};
 struct JobStarted {};   ///< the job's first process exists
 struct StartFailed {};  ///< it could not be made
 struct JobExited {};    ///< its main process has ended, but some of its descendants have not
@@ -63,8 +63,8 @@ struct TreeGone {       ///< every process of the job is dead and reaped
 };
 struct StopForwarded {};  ///< a signal that asks a program to end was forwarded to the job
 struct FrontGone {};      ///< the front has died
-using Event = std::variant<Tick, Answered, Hinted, AbortAsked, ResignAsked, JobStarted, StartFailed,
-                           JobExited, TreeGone, StopForwarded, FrontGone>;
+using Event = std::variant<Tick, Answered, Hinted, AbortRequested, ResignRequested, JobStarted,
+                           StartFailed, JobExited, TreeGone, StopForwarded, FrontGone>;
 
 /// What the caller must do, in order.
 struct Action {
@@ -77,7 +77,7 @@ struct Action {
                 ///< JobStarted or StartFailed
     kStopJob,   ///< send the job its stop signal, and survey the tree for the kill that may follow
     kKillJob,   ///< send SIGKILL to the whole tree, repeatedly until TreeGone
-    kFinish,    ///< the term is over; outcome() is final
+    kDone,      ///< the term is over; outcome() is final
   };
   Kind kind{};
   Request request{};
@@ -136,7 +136,7 @@ class Supervisor {
 
   /// Continues the request numbers of `earlier`, so that a late answer to one of its requests is
   /// not mistaken for an answer to one of ours. REQUIRES: !has_asked().
-  void number_on_from(const Supervisor& earlier);
+  void continue_numbers_of(const Supervisor& earlier);
 
   /// When step() must be called next if nothing happens before; kNever if only events matter.
   Time wake_at() const;
@@ -219,7 +219,7 @@ class Supervisor {
     bool connected = false;        ///< the last request was answered
     bool acquire_unknown = false;  ///< an acquire may have been executed, but its answer was lost
     bool handing_back = false;     ///< a grant came too late to be used
-    bool job_ran = false;          ///< so the lease is settled, not just released
+    bool job_ran = false;          ///< so the lease is finished, not just released
     bool ran_before = false;       ///< the job ran under this lease before its last start
     bool stop_forwarded = false;   ///< somebody outside asked the job to end
     bool operator==(const State&) const = default;
@@ -230,8 +230,8 @@ class Supervisor {
   void on(const Tick&, Time now, Actions& out);
   void on(const Answered& event, Time now, Actions& out);
   void on(const Hinted&, Time now, Actions& out);
-  void on(const AbortAsked&, Time now, Actions& out);
-  void on(const ResignAsked&, Time now, Actions& out);
+  void on(const AbortRequested&, Time now, Actions& out);
+  void on(const ResignRequested&, Time now, Actions& out);
   void on(const JobStarted&, Time now, Actions& out);
   void on(const StartFailed&, Time now, Actions& out);
   void on(const JobExited&, Time now, Actions& out);

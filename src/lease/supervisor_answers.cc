@@ -89,7 +89,7 @@ void Supervisor::accept(const Lost&, const State::InFlight& request, Time, Actio
 }
 
 void Supervisor::accept(const Released&, const State::InFlight& request, Time now, Actions& out) {
-  assert(request.kind == RequestKind::kRelease || request.kind == RequestKind::kSettle);
+  assert(request.kind == RequestKind::kRelease || request.kind == RequestKind::kFinish);
   static_cast<void>(request);
   if (state_.phase == Phase::kReleasing) {
     end_term(out);

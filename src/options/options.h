@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "lease/claim.h"
+#include "lease/candidacy.h"
 #include "lease/supervisor.h"
 #include "lease/timeline.h"
 

@@ -42,7 +42,7 @@ void fill_standard_descriptors() {
   }
 }
 
-void let_go_of(int fd) {
+void detach_descriptor(int fd) {
   // Closed first, so that it works when no other descriptor is free.
   ::close(fd);
   const int nothing = open_nothing();
@@ -51,8 +51,8 @@ void let_go_of(int fd) {
   ::close(nothing);
 }
 
-void put_null_on(int fd) {
-  let_go_of(fd);
+void redirect_to_null(int fd) {
+  detach_descriptor(fd);
   ::fcntl(fd, F_SETFD, 0);
 }
 
@@ -74,9 +74,9 @@ void close_inherited_descriptors() {
   for (int fd = STDERR_FILENO + 1; fd < static_cast<int>(end); ++fd) close_if_inherited(fd);
 }
 
-void let_go_of_caller() {
-  let_go_of(STDIN_FILENO);
-  let_go_of(STDOUT_FILENO);
+void detach_from_caller() {
+  detach_descriptor(STDIN_FILENO);
+  detach_descriptor(STDOUT_FILENO);
   close_inherited_descriptors();
 }
 

@@ -153,7 +153,7 @@ class KeeperWatch {
       if (message->kind == LinkMessage::Kind::kFinished) end_.last_word = message;
       if (message->kind == LinkMessage::Kind::kFailed) end_.failure = message->words();
       if (message->kind == LinkMessage::Kind::kStopped) job_stopped = true;
-      if (message->kind == LinkMessage::Kind::kStanding) duty_.hear(*message);
+      if (message->kind == LinkMessage::Kind::kElection) duty_.handle_message(*message);
     }
     return job_stopped;
   }
@@ -169,7 +169,7 @@ class KeeperWatch {
         // Children that had ended before the keeper did were reaped by the keeper.
         end_.killed_job |=
             change.code == CLD_KILLED && change.status == SIGKILL && !is_stranger(change.pid);
-        duty_.hear(change);
+        duty_.handle_exit(change);
       }
     }
     return reaped.empty;
@@ -195,7 +195,7 @@ class KeeperWatch {
   /// True if there were any; zombies do not count.
   bool report_survivors() {
     const std::vector<Survivor> alive = survivors(tree_.members());
-    if (!alive.empty()) duty_.hear_alive(alive);
+    if (!alive.empty()) duty_.report_survivors(alive);
     return !alive.empty();
   }
 
@@ -236,7 +236,7 @@ class KeeperWatch {
     if (arrival.signo == SIGCHLD) return true;
     // A signal that we caused ourselves, such as SIGXFSZ (setrlimit(2)), concerns only us.
     if (arrival.sender == ::getpid()) return true;
-    return duty_.take(arrival);
+    return duty_.handle_signal(arrival);
   }
 
   bool is_for_the_job(const SignalArrival& arrival) {
@@ -316,7 +316,7 @@ Keeper fork_keeper(KeeperLink& link, bool terminal,
 void leave_session() {
   // Fails if it was done before.
   ::setsid();
-  if (::isatty(STDIN_FILENO) != 0) put_null_on(STDIN_FILENO);
+  if (::isatty(STDIN_FILENO) != 0) redirect_to_null(STDIN_FILENO);
 }
 
 void stay_in_memory() {
@@ -325,8 +325,8 @@ void stay_in_memory() {
   ::mlockall(MCL_CURRENT | MCL_ONFAULT);
 }
 
-KeeperEnd stand_guard(const Keeper& keeper, KeeperLink& link, SignalReader& signals, bool terminal,
-                      Duration grace, FrontDuty& duty) {
+KeeperEnd watch_keeper(const Keeper& keeper, KeeperLink& link, SignalReader& signals, bool terminal,
+                       Duration grace, FrontDuty& duty) {
   KeeperWatch watch(keeper, link, signals, terminal, grace, duty);
   watch.watch();
   watch.clean_up();

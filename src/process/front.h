@@ -40,7 +40,7 @@ struct Keeper {
 /// subreaper, blocks all signals, and has its own session from leave_session() or Job::start on.
 /// The front becomes a subreaper too. Throws std::system_error, in the front only; a keeper that
 /// exists by then ends when the front does. An exception from `body` ends the keeper, and
-/// stand_guard() returns it. Once a keeper is dead, the same front may fork another one with a new
+/// watch_keeper() returns it. Once a keeper is dead, the same front may fork another one with a new
 /// link; processes that the front has started meanwhile are then strangers. REQUIRES: the caller is
 /// single-threaded.
 Keeper fork_keeper(KeeperLink& link, bool terminal,
@@ -60,7 +60,7 @@ void leave_session();
 void stay_in_memory();
 
 /// What a front does besides watching the keeper; the defaults do nothing. An exception from any of
-/// them leaves stand_guard(), and the keeper must notice the front's end.
+/// them leaves watch_keeper(), and the keeper must notice the front's end.
 class FrontDuty {
  public:
   virtual ~FrontDuty() = default;
@@ -71,24 +71,24 @@ class FrontDuty {
   virtual Time wake_at() const { return kNever; }
   /// Called once in each turn, after the wait and after signals and messages have been handled. Not
   /// in the last turn: the keeper has ended then, and the rest is up to the caller of
-  /// stand_guard(). A duty that stops the process (stop_ourselves) does so here, as its last step,
+  /// watch_keeper(). A duty that stops the process (stop_ourselves) does so here, as its last step,
   /// because the time is out of date afterwards.
   virtual void advance(const Poller&, Time) {}
   /// A signal has reached the front, from any sender including the terminal's keys, but not SIGCHLD
   /// or one that the front itself caused. True: it is not for the job and is not forwarded. False:
   /// the rules for forwarding apply to it.
-  virtual bool take(const SignalArrival&) { return false; }
+  virtual bool handle_signal(const SignalArrival&) { return false; }
   /// Whether the keeper has a job. If not, nothing is killed when the keeper has died: any other
   /// process below us was started by the duty.
   virtual bool has_job() const { return true; }
-  /// A message from the keeper that is not about the job (kStanding).
-  virtual void hear(const LinkMessage&) {}
+  /// A message from the keeper that is not about the job (kElection).
+  virtual void handle_message(const LinkMessage&) {}
   /// A child of the front other than the keeper has ended and was reaped: a stranger, a descendant
   /// of a child of the duty, or one of the job's processes if the keeper is dead.
-  virtual void hear(const ChildChange&) {}
+  virtual void handle_exit(const ChildChange&) {}
   /// Some of the tree is still alive two graces after the front began to kill it. Called once; the
   /// killing continues.
-  virtual void hear_alive(const std::vector<Survivor>&) {}
+  virtual void report_survivors(const std::vector<Survivor>&) {}
 };
 
 /// How the keeper ended.
@@ -115,9 +115,9 @@ struct KeeperEnd {
 /// process may be alive. The tree is then every descendant except the strangers and their
 /// descendants; it includes the children that `duty` has started since the fork, and `duty` is told
 /// of their end. When several things happen in one turn, the keeper's last word wins over its
-/// death, and both win over its deadline. For a job, call let_go_of_caller() before: the caller's
+/// death, and both win over its deadline. For a job, call detach_from_caller() before: the caller's
 /// pipes are for the job alone, and a descriptor is needed here.
-KeeperEnd stand_guard(const Keeper& keeper, KeeperLink& link, SignalReader& signals, bool terminal,
-                      Duration grace, FrontDuty& duty);
+KeeperEnd watch_keeper(const Keeper& keeper, KeeperLink& link, SignalReader& signals, bool terminal,
+                       Duration grace, FrontDuty& duty);
 
 }  // namespace cluster_leader

@@ -18,7 +18,7 @@ constexpr int kStartFailed = 127;
 
 [[noreturn]] void become_hook(const HookSpec& spec, const Program& program, int report) {
   ::setsid();
-  put_null_on(STDIN_FILENO);
+  redirect_to_null(STDIN_FILENO);
   ::dup2(STDERR_FILENO, STDOUT_FILENO);
   // If the caller had closed stderr, the next file that the hook opens would take its number.
   ::fcntl(STDERR_FILENO, F_SETFD, 0);

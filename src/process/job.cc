@@ -229,7 +229,7 @@ bool Job::read_report() {
   return true;
 }
 
-bool Job::take_status(pid_t pid, int wait_code, int wait_status) {
+bool Job::record_status(pid_t pid, int wait_code, int wait_status) {
   if (wait_code != CLD_EXITED && wait_code != CLD_KILLED && wait_code != CLD_DUMPED) return false;
   // What a dead process has written can be read by now, and tells whose status this is.
   read_report();

@@ -44,7 +44,7 @@ struct JobSpec {
 class Job {
  public:
   /// Sends SIGKILL to the main process and its group. Then waits for the end of the main process
-  /// and of its session's leader, unless take_status() has recorded them or an exception is in
+  /// and of its session's leader, unless record_status() has recorded them or an exception is in
   /// flight. Processes that have left the group, or outlive the two in it, are for Tree to kill.
   /// Does nothing for a job that was moved from, or in a process other than the one that started
   /// the job.
@@ -82,7 +82,7 @@ class Job {
   /// Records the status if this change of a child, as returned by Tree::reap, is the end of the
   /// job's main process; returns whether it is. The process that started the job must pass every
   /// child here that it reaps, since their pids may be reused from then on.
-  bool take_status(pid_t pid, int wait_code, int wait_status);
+  bool record_status(pid_t pid, int wait_code, int wait_status);
 
   /// Sends `signo` to the job's group, or only to its main process if that shares the caller's
   /// group. A signal that comes before the job's pid is known is kept until then. A main process

@@ -19,8 +19,8 @@ static_assert(SharedTime::is_always_lock_free, "it is shared by two processes");
 /// How much of a message is sent.
 std::size_t size_of(const LinkMessage& message) {
   using Kind = LinkMessage::Kind;
-  const bool has_more = message.kind == Kind::kStanding || message.kind == Kind::kFailed;
-  if (!has_more) return offsetof(LinkMessage, standing);
+  const bool has_more = message.kind == Kind::kElection || message.kind == Kind::kFailed;
+  if (!has_more) return offsetof(LinkMessage, election);
   assert(message.text_size <= message.text.size());
   return offsetof(LinkMessage, text) + message.text_size;
 }

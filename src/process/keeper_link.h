@@ -21,8 +21,8 @@ struct LinkMessage {
     kStopped,        ///< keeper to front: the job's main process was stopped by signal `value`
     kFinished,       ///< keeper to front, its last word: verdict, status
     kDeadlineMoved,  ///< keeper to front: read the deadline again; set_deadline() sends it
-    kOrder,          ///< front to keeper: value = what to do with the leases, see commands/
-    kStanding,       ///< keeper to front: a lease has changed, see `standing`; text = its holder
+    kOrder,          ///< front to keeper: value = what to do with the leases, see supervise/terms.h
+    kElection,       ///< keeper to front: a lease has changed, see `election`; text = its holder
     kFailed,         ///< keeper to front: it is ending because of an exception with this `text`
   };
   Kind kind{};
@@ -34,14 +34,14 @@ struct LinkMessage {
   std::int64_t finished_ms = 0;  ///< when all of it was dead
   std::uint32_t renewals = 0;    ///< of the lease
   Duration slowest_renewal{};
-  // Last, because what follows is sent with kStanding and kFailed only.
-  // With kStanding; only commands/ interprets the numbers.
+  // Last, because what follows is sent with kElection and kFailed only.
+  // With kElection; only commands/ interprets the numbers.
   struct {
-    std::uint32_t claim = 0;
-    std::uint32_t standing = 0;
+    std::uint32_t candidacy = 0;
+    std::uint32_t state = 0;
     std::int64_t token = 0;
     Time good_until;
-  } standing{};
+  } election{};
   // Only the used part is sent.
   std::uint16_t text_size = 0;  ///< at most the size of `text`
   std::array<char, 510> text{};

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "lease/answer.h"
-#include "lease/claim.h"
+#include "lease/candidacy.h"
 #include "process/job.h"
 
 namespace cluster_leader {

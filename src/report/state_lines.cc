@@ -23,16 +23,16 @@ Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json
 
 }  // namespace
 
-const char* standing_name(Standing standing) {
-  switch (standing) {
-    case Standing::kLeader:
+const char* state_name(ElectionState state) {
+  switch (state) {
+    case ElectionState::kLeader:
       return "leader";
-    case Standing::kFollower:
+    case ElectionState::kFollower:
       return "follower";
-    case Standing::kDown:
+    case ElectionState::kDown:
       return "down";
-    case Standing::kNone:
-    case Standing::kUnknown:
+    case ElectionState::kNone:
+    case ElectionState::kUnknown:
       break;
   }
   return "none";
@@ -53,11 +53,11 @@ void StateLines::add(std::size_t index, const Leadership& leadership) {
 
 std::string StateLines::line(std::size_t index, const Leadership& leadership) const {
   const std::string time = iso_8601_utc(wall_clock_ms());
-  const std::string state = standing_name(leadership.standing);
+  const std::string state = state_name(leadership.state);
   const std::string& key = keys_[index];
   const std::string leader = node_of(leadership.holder.value);
   if (format_ == Format::kText) {
-    const std::string who = leadership.standing == Standing::kFollower ? " of " + leader : "";
+    const std::string who = leadership.state == ElectionState::kFollower ? " of " + leader : "";
     return one_line(time + ' ' + key + ' ' + state + who) + '\n';
   }
   const Json object = {

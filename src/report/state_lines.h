@@ -49,6 +49,6 @@ class StateLines {
 };
 
 /// The word for a state: leader, follower, none, down.
-const char* standing_name(Standing standing);
+const char* state_name(ElectionState state);
 
 }  // namespace cluster_leader

@@ -9,7 +9,7 @@ std::string describe_key(const std::string& key, const std::string& server) {
 std::string describe_holder(const HolderId& holder) {
   const std::string node = node_of(holder.value);
   if (is_parked(holder)) return "it is parked for " + node + " (--sticky)";
-  if (is_settled(holder)) return "it is kept after a run on " + node + " (--min-hold)";
+  if (is_reserved(holder)) return "it is kept after a run on " + node + " (--min-hold)";
   return "it is held by " + node;
 }
 

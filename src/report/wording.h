@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "lease/claim.h"
+#include "lease/candidacy.h"
 
 namespace cluster_leader {
 

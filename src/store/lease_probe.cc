@@ -13,18 +13,18 @@ namespace cluster_leader {
 
 namespace {
 
-/// One claim of a store, with a loop that waits for each answer.
-class Claimant {
+/// One candidacy of a store, with a loop that waits for each answer.
+class Candidacyant {
  public:
-  Claimant(Store& store, const Key& key, const std::string& node, Duration patience)
-      : store_(store), patience_(patience), claim_(store.add(key)) {
-    store_.set_holder(claim_, {node + '/' + random_hex_128()});
+  Candidacyant(Store& store, const Key& key, const std::string& node, Duration patience)
+      : store_(store), patience_(patience), candidacy_(store.add(key)) {
+    store_.set_holder(candidacy_, {node + '/' + random_hex_128()});
   }
 
   Answer ask(RequestKind kind, Token token) {
     const Time begin = BootClock::now();
     const Time end = begin + patience_;
-    store_.send(claim_, {kind, ++attempt_, token, {}, {}}, begin);
+    store_.send(candidacy_, {kind, ++attempt_, token, {}, {}}, begin);
     for (Time now = begin; now < end;) {
       store_.watch(poller_);
       now = poller_.wait(std::min(end, store_.wake_at()));
@@ -37,8 +37,8 @@ class Claimant {
         }
       }
     }
-    const std::string stage = store_.stage(claim_);
-    store_.cancel(claim_);
+    const std::string stage = store_.stage(candidacy_);
+    store_.cancel(candidacy_);
     return Failed{.trouble = Trouble::kUnreachable,
                   .text = "no answer in time (" + stage + ")",
                   .unknown = true};
@@ -51,7 +51,7 @@ class Claimant {
   Store& store_;
   Poller poller_;
   const Duration patience_;
-  const std::size_t claim_;
+  const std::size_t candidacy_;
   std::uint64_t attempt_ = 0;
   Duration took_{};
 };
@@ -82,8 +82,8 @@ Key probe_key(const std::string& prefix) {
 LeaseProbe probe_lease(Store& store, const Key& key, const std::string& node, Duration patience) {
   constexpr int kRenewals = 20;
   LeaseProbe result;
-  Claimant claimant(store, key, node, patience);
-  const Answer acquired = claimant.ask(RequestKind::kAcquire, {});
+  Candidacyant candidacyant(store, key, node, patience);
+  const Answer acquired = candidacyant.ask(RequestKind::kAcquire, {});
   result.not_granted = failure_in(acquired);
   // A server that does not answer is not asked again.
   if (is_silent(result.not_granted)) result.not_kept = result.not_granted;
@@ -93,11 +93,11 @@ LeaseProbe probe_lease(Store& store, const Key& key, const std::string& node, Du
   const Token token = granted != nullptr ? granted->token : Token{wall_clock_ms()};
   // The first one is not measured, since it may have to send the text of the script.
   for (int i = 0; i <= kRenewals && !result.not_kept; ++i) {
-    result.not_kept = failure_in(claimant.ask(RequestKind::kRenew, token));
-    if (i > 0 && !result.not_kept) result.round_trips.push_back(claimant.took());
+    result.not_kept = failure_in(candidacyant.ask(RequestKind::kRenew, token));
+    if (i > 0 && !result.not_kept) result.round_trips.push_back(candidacyant.took());
   }
   if (is_silent(result.not_kept)) return result;
-  const auto not_released = failure_in(claimant.ask(RequestKind::kRelease, token));
+  const auto not_released = failure_in(candidacyant.ask(RequestKind::kRelease, token));
   if (!result.not_kept) result.not_kept = not_released;
   return result;
 }

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "lease/answer.h"
-#include "lease/claim.h"
+#include "lease/candidacy.h"
 #include "store/store.h"
 
 namespace cluster_leader {

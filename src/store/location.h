@@ -6,7 +6,7 @@
 #include <string>
 #include <variant>
 
-#include "lease/claim.h"
+#include "lease/candidacy.h"
 #include "store/registry.h"
 #include "store/store.h"
 
@@ -50,7 +50,7 @@ bool is_host(const std::string& host);
 /// The location as a URL for messages, without any secret.
 std::string describe(const Location& location);
 
-/// A store at `location` for the claims of `candidate`; does no I/O yet.
+/// A store at `location` for the candidacies of `candidate`; does no I/O yet.
 std::unique_ptr<Store> open_store(const Location& location, const Candidate& candidate);
 
 /// A registry at `location`, to inspect the leases of everybody; does no I/O yet.

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "lease/answer.h"
-#include "lease/claim.h"
+#include "lease/candidacy.h"
 #include "store/connect_times.h"
 #include "store/lease_probe.h"
 #include "store/location.h"

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "lease/answer.h"
-#include "lease/claim.h"
+#include "lease/candidacy.h"
 
 namespace cluster_leader {
 

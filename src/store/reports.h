@@ -13,10 +13,12 @@ namespace cluster_leader {
 /// The events of a store that were not fetched yet, in order.
 class Reports {
  public:
-  void answer(std::size_t claim, std::uint64_t attempt, Answer answer) {
-    queue_.push_back({claim, Answered{attempt, std::move(answer)}});
+  void answer(std::size_t candidacy, std::uint64_t attempt, Answer answer) {
+    queue_.push_back({candidacy, Answered{attempt, std::move(answer)}});
   }
-  void notice(std::size_t claim, Notice notice) { queue_.push_back({claim, std::move(notice)}); }
+  void notice(std::size_t candidacy, Notice notice) {
+    queue_.push_back({candidacy, std::move(notice)});
+  }
 
   bool empty() const { return queue_.empty(); }
 

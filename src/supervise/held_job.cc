@@ -37,7 +37,7 @@ HeldJob::Change HeldJob::update() {
   // After reaping: a job that has ended has reported its pid before, so its status is not missed.
   if (reading_report_) reading_report_ = !job_->read_report();
   for (const ChildChange& child : reaped.changes) {
-    if (job_->take_status(child.pid, child.code, child.status)) main_exited_ = true;
+    if (job_->record_status(child.pid, child.code, child.status)) main_exited_ = true;
     if (child.code == CLD_STOPPED && child.pid == job_->pid()) change.stopped_by = child.status;
   }
   change.main_exited = main_exited_;

@@ -32,7 +32,7 @@ const std::vector<std::string>& Hooks::command(bool is_leader) const {
 }
 
 void Hooks::update(std::size_t index, const Leadership& leadership) {
-  const bool is_leader = leadership.standing == Standing::kLeader;
+  const bool is_leader = leadership.state == ElectionState::kLeader;
   if (latest_[index] == is_leader) return;
   latest_[index] = is_leader;
   const bool is_waiting = next_.contains(index);
@@ -75,12 +75,12 @@ void Hooks::advance(Time now) {
 void Hooks::start(std::size_t index, Time now) {
   const Leadership leadership = next_.at(index);
   next_.erase(index);
-  const bool is_leader = leadership.standing == Standing::kLeader;
+  const bool is_leader = leadership.state == ElectionState::kLeader;
   const std::vector<std::string>& argv = command(is_leader);
   // The lease of another leader does not belong in our hook's environment.
   std::vector<std::string> environment = lease_environment(
       environment_, keys_[index], leadership.holder, is_leader ? leadership.token : Token{});
-  environment.push_back(std::string("CLUSTER_LEADER_STATE=") + standing_name(leadership.standing));
+  environment.push_back(std::string("CLUSTER_LEADER_STATE=") + state_name(leadership.state));
   try {
     running_.emplace(index, Running{Hook({argv, environment, inherited_}), now + environment_.ttl});
   } catch (const std::system_error& error) {

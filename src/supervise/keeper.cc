@@ -103,7 +103,7 @@ class KeeperLoop {
         case Action::Kind::kKillJob:
           kill_job(one.campaign, now);
           break;
-        case Action::Kind::kFinish:
+        case Action::Kind::kDone:
           terms_->end_term(one.campaign, job_.status(), now);
           break;
         default:

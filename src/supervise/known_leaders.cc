@@ -6,14 +6,14 @@ namespace cluster_leader {
 
 void KnownLeaders::update(std::size_t index, const Leadership& leadership) {
   const Leadership before = std::exchange(known_[index], leadership);
-  heard_of_ += before.standing == Standing::kUnknown ? 1 : 0;
-  led_ -= before.standing == Standing::kLeader ? 1 : 0;
-  led_ += leadership.standing == Standing::kLeader ? 1 : 0;
+  heard_of_ += before.state == ElectionState::kUnknown ? 1 : 0;
+  led_ -= before.state == ElectionState::kLeader ? 1 : 0;
+  led_ += leadership.state == ElectionState::kLeader ? 1 : 0;
   const bool has_leader =
-      leadership.standing == Standing::kLeader || leadership.standing == Standing::kFollower;
+      leadership.state == ElectionState::kLeader || leadership.state == ElectionState::kFollower;
   if (has_leader) {
     unreleased_.erase(index);
-  } else if (before.standing == Standing::kLeader) {
+  } else if (before.state == ElectionState::kLeader) {
     unreleased_[index] = before;
   }
 }

@@ -4,20 +4,21 @@ namespace cluster_leader {
 
 LinkMessage leadership_message(const LeadershipNews& news) {
   LinkMessage message{};
-  message.kind = LinkMessage::Kind::kStanding;
-  message.standing.claim = static_cast<std::uint32_t>(news.campaign);
-  message.standing.standing = static_cast<std::uint32_t>(news.leadership.standing);
-  message.standing.token = news.leadership.token.value;
-  message.standing.good_until = news.good_until;
+  message.kind = LinkMessage::Kind::kElection;
+  message.election.candidacy = static_cast<std::uint32_t>(news.campaign);
+  message.election.state = static_cast<std::uint32_t>(news.leadership.state);
+  message.election.token = news.leadership.token.value;
+  message.election.good_until = news.good_until;
   message.set_words(news.leadership.holder.value);
   return message;
 }
 
 LeadershipNews leadership_news(const LinkMessage& message) {
-  const auto& fields = message.standing;
-  return {fields.claim,
-          {static_cast<Standing>(fields.standing), {std::string(message.words())}, {fields.token}},
-          fields.good_until};
+  const auto& fields = message.election;
+  return {
+      fields.candidacy,
+      {static_cast<ElectionState>(fields.state), {std::string(message.words())}, {fields.token}},
+      fields.good_until};
 }
 
 }  // namespace cluster_leader

@@ -19,7 +19,7 @@ struct LeadershipNews {
 /// is cut off.
 LinkMessage leadership_message(const LeadershipNews& news);
 
-/// The news in a message. REQUIRES: its kind is kStanding.
+/// The news in a message. REQUIRES: its kind is kElection.
 LeadershipNews leadership_news(const LinkMessage& message);
 
 }  // namespace cluster_leader

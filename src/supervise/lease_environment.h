@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "lease/claim.h"
+#include "lease/candidacy.h"
 
 namespace cluster_leader {
 

@@ -18,9 +18,9 @@ void release_orphans(const Location& location, const Candidate& candidate,
     const Time begin = BootClock::now();
     const Time latest = begin + patience;
     for (const OrphanedLease& lease : leases) {
-      const std::size_t claim = store->add(lease.key);
-      store->set_holder(claim, lease.holder);
-      store->send(claim, {RequestKind::kSettle, 1, lease.token, {}, {}}, begin);
+      const std::size_t candidacy = store->add(lease.key);
+      store->set_holder(candidacy, lease.holder);
+      store->send(candidacy, {RequestKind::kFinish, 1, lease.token, {}, {}}, begin);
     }
     std::size_t open = leases.size();
     for (Time now = begin; now < latest && open > 0;) {

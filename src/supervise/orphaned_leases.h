@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "lease/claim.h"
+#include "lease/candidacy.h"
 #include "store/location.h"
 
 namespace cluster_leader {

@@ -30,8 +30,8 @@ std::size_t Session::add(Key key, std::string name, const Supervisor& supervisor
   const std::size_t campaign = campaigns_.size();
   campaigns_.push_back({std::move(name), supervisor, new_holder_(), {}, {}});
   if (store_) {
-    [[maybe_unused]] const std::size_t claim = store_->add(std::move(key));
-    assert(claim == campaign);
+    [[maybe_unused]] const std::size_t candidacy = store_->add(std::move(key));
+    assert(candidacy == campaign);
     store_->set_holder(campaign, campaigns_[campaign].own);
   }
   arm(campaign);
@@ -42,7 +42,7 @@ void Session::begin_term(std::size_t campaign, const Supervisor& supervisor) {
   Campaign& c = campaigns_[campaign];
   assert(c.supervisor.phase() == Phase::kDone);
   const Supervisor earlier = std::exchange(c.supervisor, supervisor);
-  c.supervisor.number_on_from(earlier);
+  c.supervisor.continue_numbers_of(earlier);
   c.renewals = 0;
   c.slowest_renewal = {};
   renew_id(campaign);
@@ -83,7 +83,7 @@ void Session::carry_out(std::size_t campaign, const Actions& actions, Time now, 
       case Action::Kind::kStartJob:
       case Action::Kind::kStopJob:
       case Action::Kind::kKillJob:
-      case Action::Kind::kFinish:
+      case Action::Kind::kDone:
         rest.push_back({campaign, action.kind});
         break;
     }
@@ -94,7 +94,7 @@ void Session::update(std::size_t campaign, Leadership leadership) {
   Campaign& c = campaigns_[campaign];
   // A token that becomes known later changes nothing for anybody.
   const bool is_news =
-      leadership.standing != c.leadership.standing || leadership.holder != c.leadership.holder;
+      leadership.state != c.leadership.state || leadership.holder != c.leadership.holder;
   c.leadership = std::move(leadership);
   if (is_news) mark_changed(campaign);
 }
@@ -106,7 +106,7 @@ void Session::mark_changed(std::size_t campaign) {
 
 void Session::repeat_led() {
   for (std::size_t i = 0; i < campaigns_.size(); ++i) {
-    if (campaigns_[i].leadership.standing == Standing::kLeader) mark_changed(i);
+    if (campaigns_[i].leadership.state == ElectionState::kLeader) mark_changed(i);
   }
 }
 
@@ -160,9 +160,9 @@ void Session::advance(const Poller& poller, Time now, ToDos& rest) {
   store_->advance(poller, now);
   while (const std::optional<StoreEvent> event = store_->next()) {
     if (const auto* answered = std::get_if<Answered>(&event->what)) {
-      handle(event->claim, *answered, now, rest);
+      handle(event->candidacy, *answered, now, rest);
     } else {
-      handle(event->claim, std::get<Notice>(event->what), now, rest);
+      handle(event->candidacy, std::get<Notice>(event->what), now, rest);
     }
   }
 }
@@ -190,7 +190,8 @@ void Session::handle(std::size_t campaign, const Answered& answered, Time now, T
 void Session::handle(std::size_t campaign, const Notice& notice, Time now, ToDos& rest) {
   Campaign& c = campaigns_[campaign];
   if (notice.kind == Notice::Kind::kTaken) {
-    update(campaign, after_taken(c.leadership, c.supervisor, c.own, notice.holder, notice.token));
+    update(campaign,
+           after_acquisition(c.leadership, c.supervisor, c.own, notice.holder, notice.token));
   }
   // That a key is free matters to candidates, and that somebody has taken it to its holder. A
   // candidate without an answer, as from a young server, asks again for either reason.
@@ -201,7 +202,7 @@ void Session::handle(std::size_t campaign, const Notice& notice, Time now, ToDos
       notice.kind == Notice::Kind::kBroken || is_candidate == is_free || has_no_answer;
   if (is_news) step(campaign, Hinted{}, now, rest);
   if (notice.kind == Notice::Kind::kFree) {
-    update(campaign, after_given_back(c.leadership, c.supervisor, c.own, notice.holder));
+    update(campaign, after_release(c.leadership, c.supervisor, c.own, notice.holder));
   }
 }
 

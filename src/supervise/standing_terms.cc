@@ -12,8 +12,8 @@ namespace cluster_leader {
 namespace {
 
 /// Whether it comes from a server's answer.
-bool is_answer(Standing standing) {
-  return standing != Standing::kUnknown && standing != Standing::kDown;
+bool is_answer(ElectionState state) {
+  return state != ElectionState::kUnknown && state != ElectionState::kDown;
 }
 
 }  // namespace
@@ -32,7 +32,7 @@ StandingTerms::StandingTerms(const TermPolicy& policy, const Timeline& timeline,
 void StandingTerms::begin(Time now) {
   leave_session();
   // Each job gets the descriptors that the caller handed to us; without a job nobody needs them.
-  if (!policy_.has_command) let_go_of_caller();
+  if (!policy_.has_command) detach_from_caller();
   stay_in_memory();
   if (policy_.suspended) obey(Order::kSuspend, now);
 }
@@ -51,7 +51,7 @@ void StandingTerms::end_term(std::size_t campaign, const JobStatus& job, Time no
   } else if (resumes_[campaign]) {
     campaign_again(campaign, now);
   } else if (!suspended_) {
-    campaign_again(campaign, now + rest_after(outcome, timeline_, backoff_));
+    campaign_again(campaign, now + cool_down_after(outcome, timeline_, backoff_));
   }
 }
 
@@ -92,7 +92,7 @@ void StandingTerms::resign(bool also_before_the_first_request, Time now) {
   for (std::size_t i = 0; i < session_.size(); ++i) {
     if (phase(i) == Phase::kDone) continue;
     const bool has_begun = session_.at(i).supervisor.has_asked();
-    if (has_begun || also_before_the_first_request) step(i, ResignAsked{}, now);
+    if (has_begun || also_before_the_first_request) step(i, ResignRequested{}, now);
   }
 }
 
@@ -111,7 +111,7 @@ void StandingTerms::update(Time) {
     if (!unsent_) unsent_ = session_.next_change();
     if (!unsent_) return;
     const Campaign& c = session_.at(*unsent_);
-    if (is_answer(c.leadership.standing)) is_known_ = true;
+    if (is_answer(c.leadership.state)) is_known_ = true;
     // An outage at the end does not matter: nothing is tried again.
     if (!is_stopping()) report_outage(*unsent_);
     const LeadershipNews news{*unsent_, c.leadership, c.supervisor.good_until()};
@@ -122,7 +122,7 @@ void StandingTerms::update(Time) {
 
 /// Reports an outage once, however many keys it concerns.
 void StandingTerms::report_outage(std::size_t campaign) {
-  const bool is_down = session_.at(campaign).leadership.standing == Standing::kDown;
+  const bool is_down = session_.at(campaign).leadership.state == ElectionState::kDown;
   if (is_down == is_down_[campaign]) return;
   is_down_[campaign] = is_down;
   down_ += is_down ? 1 : -1;

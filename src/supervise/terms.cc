@@ -19,7 +19,7 @@ class OneTerm : public Terms {
 
   void begin(Time) override {}
 
-  void job_started() override { let_go_of_caller(); }
+  void job_started() override { detach_from_caller(); }
 
   void end_term(std::size_t campaign, const JobStatus&, Time now) override {
     count_ended_term();
@@ -33,7 +33,7 @@ class OneTerm : public Terms {
 
   void update(Time now) override {
     // The grant came too late to be used, and only the front campaigns.
-    if (phase(0) == Phase::kCandidate) step(0, AbortAsked{}, now);
+    if (phase(0) == Phase::kCandidate) step(0, AbortRequested{}, now);
     // Most jobs are shorter than a heartbeat, and locking memory takes a while.
     if (!stays_in_memory_ && session_.at(0).renewals > 0) {
       stays_in_memory_ = true;
@@ -90,7 +90,7 @@ Terms::Terms(Session& session, Step step)
 void Terms::stop(Time now) {
   stopping_ = true;
   for (std::size_t i = 0; i < session_.size(); ++i) {
-    if (phase(i) != Phase::kDone) step(i, ResignAsked{}, now);
+    if (phase(i) != Phase::kDone) step(i, ResignRequested{}, now);
   }
 }
 
@@ -98,7 +98,7 @@ void Terms::stop_without_front(Time now) {
   stopping_ = true;
   for (std::size_t i = 0; i < session_.size(); ++i) {
     const bool is_candidate = phase(i) == Phase::kCandidate;
-    step(i, is_candidate ? Event{AbortAsked{}} : Event{FrontGone{}}, now);
+    step(i, is_candidate ? Event{AbortRequested{}} : Event{FrontGone{}}, now);
   }
 }
 

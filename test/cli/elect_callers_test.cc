@@ -50,7 +50,7 @@ TEST_F(ElectSignalsTest, WhoeverHasResignedStandsAgainAfterATtl) {
 }
 
 TEST_F(ElectSignalsTest, LoneLeaderThatHasResignedLeadsAgainAfterATtl) {
-  Elector elector(standing("web-1", "1"));
+  Elector elector(options_for("web-1", "1"));
   ASSERT_TRUE(elector.is("leader"));
   elector.forget();
   const std::int64_t begin = wall_clock_ms();
@@ -68,11 +68,11 @@ TEST_F(ElectSignalsTest, AllKeysAreResigned) {
 }
 
 TEST_F(ElectSignalsTest, WhoeverIsNotKeptAliveResignsUntilItIs) {
-  Elector elector(standing("web-1", kLong, {"--keepalive-timeout", "300ms"}));
+  Elector elector(options_for("web-1", kLong, {"--keepalive-timeout", "300ms"}));
   ASSERT_TRUE(elector.is("none")) << elector.transcript();
   expect_one_line(elector.process().err(), {"warning", "SIGUSR1", "--keepalive-timeout"});
   EXPECT_TRUE(eventually([&] { return value() == "(nil)"; }));
-  Elector other(standing("web-2"));
+  Elector other(options_for("web-2"));
   ASSERT_TRUE(other.is("leader")) << other.transcript();
   EXPECT_TRUE(elector.follows(other.last().holder)) << elector.transcript();
   EXPECT_EQ(other.stop().status(), 0);
@@ -87,7 +87,7 @@ TEST_F(ElectSignalsTest, WhoeverIsNotKeptAliveResignsUntilItIs) {
 TEST_F(ElectSignalsTest, WhoeverIsKeptAliveLeadsOn) {
   constexpr Duration kTimeout = 800ms;
   for (;;) {
-    Elector elector(standing("web-1", kLong, {"--keepalive-timeout", "800ms"}));
+    Elector elector(options_for("web-1", kLong, {"--keepalive-timeout", "800ms"}));
     ASSERT_TRUE(eventually([&] { return !elector.lines().empty(); })) << elector.transcript();
     const Time begin = BootClock::now();
     Duration longest{};
@@ -106,13 +106,13 @@ TEST_F(ElectSignalsTest, WhoeverIsKeptAliveLeadsOn) {
 }
 
 TEST_F(ElectSignalsTest, NewKeeperOfWhoeverIsNotKeptAliveStandsForNothing) {
-  Elector elector(standing("web-1", kLong, {"--keepalive-timeout", "300ms"}));
+  Elector elector(options_for("web-1", kLong, {"--keepalive-timeout", "300ms"}));
   ASSERT_TRUE(elector.is("none")) << elector.transcript();
   const pid_t keeper = elector.keeper();
   ::kill(keeper, SIGKILL);
   ASSERT_TRUE(eventually(
       [&] { return elector.process().child() > 0 && elector.process().child() != keeper; }));
-  Elector other(standing("web-2"));
+  Elector other(options_for("web-2"));
   EXPECT_TRUE(other.is("leader")) << other.transcript();
   EXPECT_EQ(other.stop().status(), 0);
   EXPECT_THAT(elector.states(), Contains("leader").Times(1)) << elector.transcript();
@@ -121,7 +121,7 @@ TEST_F(ElectSignalsTest, NewKeeperOfWhoeverIsNotKeptAliveStandsForNothing) {
 }
 
 TEST_F(ElectSignalsTest, Usr1WithoutATimeoutAndSignalsThatEndNobodyChangeNothing) {
-  Elector elector(standing("web-1", "3"));
+  Elector elector(options_for("web-1", "3"));
   ASSERT_TRUE(elector.is("leader"));
   elector.forget();
   for (const int signo : {SIGUSR1, SIGWINCH, SIGCONT, SIGPIPE, SIGCHLD}) elector.signal(signo);
@@ -145,8 +145,8 @@ class ElectParentTest : public ElectTest {
     };
     const std::string program = CLUSTER_LEADER_BINARY;
     Process process = Command({"bash", "-c", script})
-                          .with("elect", program + " elect" + words_of(standing("web-1")))
-                          .with("run", program + " run" + words_of(standing("web-1")))
+                          .with("elect", program + " elect" + words_of(options_for("web-1")))
+                          .with("run", program + " run" + words_of(options_for("web-1")))
                           .give(life_.fd(), kFdOfLifeLine)
                           .start();
     life_.cut();
@@ -213,7 +213,7 @@ TEST_F(ElectParentTest, StdinThatIsHungUpEndsIt) {
   };
   for (auto& [theirs, ours] : pairs) {
     Elector elector(
-        Elector::command(standing("web-1", kLong, {"--die-with-parent"})).give(theirs.get(), 0));
+        Elector::command(options_for("web-1", kLong, {"--die-with-parent"})).give(theirs.get(), 0));
     theirs.reset();
     ASSERT_TRUE(elector.is("leader"));
     // What nobody reads is no reason to stay.
@@ -226,7 +226,7 @@ TEST_F(ElectParentTest, StdinThatIsHungUpEndsIt) {
 
 TEST_F(ElectParentTest, StdinThatIsHungUpChangesNothingWithoutTheOption) {
   Pipe pipe;
-  Elector elector(Elector::command(standing("web-1", "3")).give(pipe.read_end.get(), 0));
+  Elector elector(Elector::command(options_for("web-1", "3")).give(pipe.read_end.get(), 0));
   ASSERT_TRUE(elector.is("leader"));
   elector.forget();
   pipe.read_end.reset();
@@ -239,7 +239,7 @@ TEST_F(ElectParentTest, StdinThatIsHungUpChangesNothingWithoutTheOption) {
 TEST_F(ElectParentTest, StdinThatOnlyHasAnEndIsNotHungUp) {
   const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   for (const bool is_null : {false, true}) {
-    Command command = Elector::command(standing("web-1", "3", {"--die-with-parent"}));
+    Command command = Elector::command(options_for("web-1", "3", {"--die-with-parent"}));
     // What is not given is an empty file.
     if (is_null) command.give(null.get(), 0);
     Elector elector(command);
@@ -271,7 +271,7 @@ TEST_F(ElectReaderTest, ReaderThatIsGoneEndsItWithItsLeases) {
       {UniqueFd(sockets[0]), UniqueFd(sockets[1])},
   };
   for (auto& [theirs, ours] : pairs) {
-    Elector elector(Elector::command(standing("web-1")).give(theirs.get(), 1));
+    Elector elector(Elector::command(options_for("web-1")).give(theirs.get(), 1));
     theirs.reset();
     EXPECT_THAT(read_from(ours), HasSubstr("\"leader\""));
     // Without anything being written: nobody has to wait for the next change.
@@ -285,13 +285,13 @@ TEST_F(ElectReaderTest, ReaderThatIsGoneEndsItWithItsLeases) {
 TEST_F(ElectReaderTest, ReaderThatIsGoneBeforeTheFirstLineEndsItAsWell) {
   Pipe pipe;
   pipe.read_end.reset();
-  Elector elector(Elector::command(standing("web-1")).give(pipe.write_end.get(), 1));
+  Elector elector(Elector::command(options_for("web-1")).give(pipe.write_end.get(), 1));
   EXPECT_EQ(elector.process().wait().status(), kDiedOf + SIGPIPE);
   EXPECT_EQ(value(), "(nil)");
 }
 
 TEST_F(ElectReaderTest, ClosedStdoutIsNoReaderThatIsGone) {
-  Elector elector(Elector::command(standing("web-1", "3")).without(1));
+  Elector elector(Elector::command(options_for("web-1", "3")).without(1));
   EXPECT_TRUE(eventually([&] { return value().starts_with("web-1/"); }));
   wait_for_renewals(1);
   EXPECT_EQ(elector.stop().status(), 0);
@@ -299,7 +299,7 @@ TEST_F(ElectReaderTest, ClosedStdoutIsNoReaderThatIsGone) {
 
 TEST_F(ElectReaderTest, WhereHooksAreRunAReaderThatIsGoneChangesNothing) {
   Pipe pipe;
-  Elector elector(Elector::command(standing("web-1", "3", {"--on-leader", "true"}))
+  Elector elector(Elector::command(options_for("web-1", "3", {"--on-leader", "true"}))
                       .give(pipe.write_end.get(), 1));
   pipe.write_end.reset();
   EXPECT_THAT(read_from(pipe.read_end), HasSubstr("\"leader\""));
@@ -407,14 +407,14 @@ TEST_F(ElectServiceTest, IsToldOfEachStep) {
 
 TEST_F(ElectServiceTest, IsReadyThoughThereIsNoServer) {
   server_.kill();
-  Elector elector(service(standing("web-1")));
+  Elector elector(service(options_for("web-1")));
   std::string message;
   while ((message = next_message()) != "READY=1") ASSERT_NE(message, "") << elector.transcript();
   EXPECT_TRUE(elector.says({"down"}));
 }
 
 TEST_F(ElectServiceTest, HearsThatItLivesWhateverItsServerDoes) {
-  Elector elector(service(standing("web-1", "1")).with("WATCHDOG_USEC", "100000"));
+  Elector elector(service(options_for("web-1", "1")).with("WATCHDOG_USEC", "100000"));
   ASSERT_TRUE(elector.is("leader"));
   server_.pause();
   ASSERT_TRUE(elector.is("down"));

@@ -66,7 +66,7 @@ TEST_F(ElectCommandTest, JobIsHandedWhatARunHandsIt) {
   const auto report = [&](const std::string& verb, const std::string& what, const Words& words) {
     Words argv = {CLUSTER_LEADER_BINARY, verb};
     if (verb == "elect") argv = joined(argv, {"--on-exit", "exit", "--output", "none"});
-    argv = joined(argv, standing("web-1"));
+    argv = joined(argv, options_for("web-1"));
     argv = joined(argv, {"--", test_program("job_report"), path("report"), what});
     const Ended ended = Command(joined(argv, words))
                             .with("OF_THE_CALLER", "kept")
@@ -98,7 +98,7 @@ TEST_F(ElectCommandTest, JobIsHandedWhatARunHandsIt) {
 
 TEST_F(ElectCommandTest, JobHasStdinStdoutAndStderr) {
   Pipe in;
-  Elector elector(Elector::command(standing("web-1", kLong, {"--output", "none"}),
+  Elector elector(Elector::command(options_for("web-1", kLong, {"--output", "none"}),
                                    {"sh", "-c", "read line; echo out $line; echo err >&2; cat"})
                       .give(in.read_end.get(), 0));
   in.read_end.reset();
@@ -110,13 +110,13 @@ TEST_F(ElectCommandTest, JobHasStdinStdoutAndStderr) {
 }
 
 TEST_F(ElectCommandTest, TermStopsTheJobPolitelyThenReleases) {
-  Elector elector = with_life_line(standing("web-1"),
+  Elector elector = with_life_line(options_for("web-1"),
                                    {"sh", "-c",
                                     "trap 'sleep 0.2; echo cleans up >&2; kill $!; exit 3' TERM; "
                                     "sleep 1000 & echo runs >&2; wait"});
   ASSERT_TRUE(elector.process().says("runs")) << elector.transcript();
   ASSERT_TRUE(elector.says({"leader"}));
-  Elector next(standing("web-2"), long_job());
+  Elector next(options_for("web-2"), long_job());
   ASSERT_TRUE(next.is("follower"));
   elector.signal(SIGTERM);
   EXPECT_TRUE(elector.is("none"));
@@ -128,7 +128,7 @@ TEST_F(ElectCommandTest, TermStopsTheJobPolitelyThenReleases) {
 }
 
 TEST_F(ElectCommandTest, JobThatIsDeafIsKilledAfterKillAfter) {
-  Elector elector = with_life_line(standing("web-1", kLong, {"-k", "300ms"}), deaf_tree());
+  Elector elector = with_life_line(options_for("web-1", kLong, {"-k", "300ms"}), deaf_tree());
   ASSERT_TRUE(is_ready()) << elector.transcript();
   const Time asked = BootClock::now();
   const Ended ended = elector.stop();
@@ -139,7 +139,7 @@ TEST_F(ElectCommandTest, JobThatIsDeafIsKilledAfterKillAfter) {
 }
 
 TEST_F(ElectCommandTest, StopSignalCanBeAnother) {
-  Elector elector = with_life_line(standing("web-1", kLong, {"--signal", "USR1"}),
+  Elector elector = with_life_line(options_for("web-1", kLong, {"--signal", "USR1"}),
                                    {"sh", "-c",
                                     "trap 'echo asked >&2; kill -9 $!; exit' USR1; trap '' TERM; "
                                     "sleep 1000 & echo runs >&2; wait"});
@@ -152,15 +152,15 @@ TEST_F(ElectCommandTest, StopSignalCanBeAnother) {
 
 TEST_F(ElectCommandTest, WhatTheJobLeavesBehindIsKilledBeforeAnotherRuns) {
   const Words job = {test_program("job_exclusive"), path("log"), "100", "600000"};
-  Elector first(standing("web-1", kLong, {"-k", "200ms"}), job);
-  Elector second(standing("web-2", kLong, {"-k", "200ms"}), job);
+  Elector first(options_for("web-1", kLong, {"-k", "200ms"}), job);
+  Elector second(options_for("web-2", kLong, {"-k", "200ms"}), job);
   EXPECT_TRUE(starts(2)) << first.transcript() << second.transcript();
 }
 
 TEST_F(ElectCommandTest, FrozenServerEndsTheJobBeforeTheLeaseCanBeGivenAwayAndItRunsAgainLater) {
-  Elector elector(standing("web-1", "2"), deaf_tree());
+  Elector elector(options_for("web-1", "2"), deaf_tree());
   ASSERT_TRUE(is_ready()) << elector.transcript();
-  Elector rival(standing("web-2", "2"), long_job());
+  Elector rival(options_for("web-2", "2"), long_job());
   ASSERT_TRUE(rival.is("follower")) << rival.transcript();
   ASSERT_TRUE(is_job_alive());
   server_.pause();
@@ -178,7 +178,7 @@ TEST_F(ElectCommandTest, FrozenServerEndsTheJobBeforeTheLeaseCanBeGivenAwayAndIt
 }
 
 TEST_F(ElectCommandTest, StolenKeyEndsTheJobAndIsFollowed) {
-  Elector elector(standing("web-1", "2"), deaf_tree());
+  Elector elector(options_for("web-1", "2"), deaf_tree());
   ASSERT_TRUE(is_ready()) << elector.transcript();
   server_.text({"SET", "job-a", "thief/x"});
   ASSERT_TRUE(job_dies());
@@ -190,10 +190,10 @@ TEST_F(ElectCommandTest, StolenKeyEndsTheJobAndIsFollowed) {
 }
 
 TEST_F(ElectCommandTest, ReleaseByHandStopsTheJobAtOnceAndAnotherNodeRunsIt) {
-  Elector elector(standing("web-1"), deaf_tree());
+  Elector elector(options_for("web-1"), deaf_tree());
   ASSERT_TRUE(is_ready()) << elector.transcript();
   // Which runs at once: whoever does that by hand answers for what the first one still does.
-  Elector next(standing("web-2"), {"sleep", "1000"});
+  Elector next(options_for("web-2"), {"sleep", "1000"});
   ASSERT_TRUE(next.is("follower")) << next.transcript();
   const Ended released = Command({CLUSTER_LEADER_BINARY, "release", "--force", "--server",
                                   url_of(server_), "--key", "job-a"})
@@ -204,9 +204,9 @@ TEST_F(ElectCommandTest, ReleaseByHandStopsTheJobAtOnceAndAnotherNodeRunsIt) {
 }
 
 TEST_F(ElectCommandTest, Usr2StopsTheJobAndAnotherNodeRunsIt) {
-  Elector first(standing("web-1"), long_job());
+  Elector first(options_for("web-1"), long_job());
   ASSERT_TRUE(first.is("leader") && starts(1));
-  Elector second(standing("web-2"), long_job());
+  Elector second(options_for("web-2"), long_job());
   ASSERT_TRUE(second.is("follower"));
   first.signal(SIGUSR2);
   EXPECT_TRUE(starts(2) && second.is("leader"));
@@ -214,7 +214,7 @@ TEST_F(ElectCommandTest, Usr2StopsTheJobAndAnotherNodeRunsIt) {
 }
 
 TEST_F(ElectCommandTest, WhoeverIsNotKeptAliveStopsItsJob) {
-  Elector elector(standing("web-1", kLong, {"--keepalive-timeout", "400ms"}), long_job());
+  Elector elector(options_for("web-1", kLong, {"--keepalive-timeout", "400ms"}), long_job());
   ASSERT_TRUE(starts(1));
   EXPECT_TRUE(job_dies());
   EXPECT_TRUE(elector.is("none"));
@@ -223,7 +223,7 @@ TEST_F(ElectCommandTest, WhoeverIsNotKeptAliveStopsItsJob) {
 }
 
 TEST_F(ElectCommandTest, SignalsThatDirectNobodyAreForwardedToTheJob) {
-  Elector elector(standing("web-1"),
+  Elector elector(options_for("web-1"),
                   {"bash", "-c",
                    "for s in USR1 WINCH ALRM CONT RTMIN+3; do trap \"echo got $s >&2\" $s; done; "
                    "echo runs >&2; while :; do sleep 0.01; done"});
@@ -241,7 +241,7 @@ TEST_F(ElectCommandTest, SignalsThatDirectNobodyAreForwardedToTheJob) {
 TEST_F(ElectCommandTest, ReaderThatIsGoneLeavesTheJobAlone) {
   Pipe pipe;
   Elector elector(
-      Elector::command(standing("web-1", "3"), long_job()).give(pipe.write_end.get(), 1));
+      Elector::command(options_for("web-1", "3"), long_job()).give(pipe.write_end.get(), 1));
   pipe.write_end.reset();
   ASSERT_TRUE(starts(1));
   pipe.read_end.reset();
@@ -252,7 +252,7 @@ TEST_F(ElectCommandTest, ReaderThatIsGoneLeavesTheJobAlone) {
 
 TEST_F(ElectCommandTest, JobIsStoppedWhenWhoeverStartedUsIsGone) {
   Pipe in;
-  Elector elector(Elector::command(standing("web-1", kLong, {"--die-with-parent"}), long_job())
+  Elector elector(Elector::command(options_for("web-1", kLong, {"--die-with-parent"}), long_job())
                       .give(in.read_end.get(), 0)
                       .give(life_.fd(), kFdOfLifeLine));
   life_.cut();
@@ -268,7 +268,7 @@ TEST_F(ElectCommandTest, JobIsStoppedWhenWhoeverStartedUsIsGone) {
 class ElectOnExitTest : public ElectCommandTest {};
 
 TEST_F(ElectOnExitTest, RestartRunsItAgainUnderTheSameLease) {
-  Elector elector(standing("web-1", kLong, {"--on-exit", "restart"}),
+  Elector elector(options_for("web-1", kLong, {"--on-exit", "restart"}),
                   {"sh", "-c", "echo $CLUSTER_LEADER_TOKEN >>" + path("tokens") + "; exit 3"});
   const auto tokens = [&] {
     std::istringstream text(content_of(path("tokens")));
@@ -283,7 +283,7 @@ TEST_F(ElectOnExitTest, RestartRunsItAgainUnderTheSameLease) {
 }
 
 TEST_F(ElectOnExitTest, RestartWaitsNoLongerWhenItIsToldToStop) {
-  Elector elector(standing("web-1", kLong, {"--on-exit", "restart"}),
+  Elector elector(options_for("web-1", kLong, {"--on-exit", "restart"}),
                   {test_program("job_exclusive"), path("log"), "1"});
   ASSERT_TRUE(eventually([&] { return log().count("end") == 1; }));
   EXPECT_EQ(elector.stop().status(), 0);
@@ -292,12 +292,12 @@ TEST_F(ElectOnExitTest, RestartWaitsNoLongerWhenItIsToldToStop) {
 
 TEST_F(ElectOnExitTest, ResignLetsAnotherNodeRunItNextAndIsTheDefault) {
   const Words job = {"sh", "-c", "echo $CLUSTER_LEADER_NODE >>" + path("nodes")};
-  Elector first(standing("web-1"), job);
+  Elector first(options_for("web-1"), job);
   ASSERT_TRUE(eventually([&] { return content_of(path("nodes")) == "web-1\n"; }));
-  Elector second(standing("web-2", kLong, {"--on-exit", "resign"}), job);
+  Elector second(options_for("web-2", kLong, {"--on-exit", "resign"}), job);
   ASSERT_TRUE(eventually([&] { return content_of(path("nodes")) == "web-1\nweb-2\n"; }))
       << second.transcript();
-  Elector third(standing("web-3"), job);
+  Elector third(options_for("web-3"), job);
   ASSERT_TRUE(eventually([&] { return content_of(path("nodes")) == "web-1\nweb-2\nweb-3\n"; }));
   // Each of them stands again after a ttl.
   EXPECT_TRUE(first.process().running() && second.process().running());
@@ -305,14 +305,15 @@ TEST_F(ElectOnExitTest, ResignLetsAnotherNodeRunItNextAndIsTheDefault) {
 
 TEST_F(ElectOnExitTest, LoneNodeThatHasResignedRunsItAgainAfterATtl) {
   const std::int64_t begin = wall_clock_ms();
-  Elector elector(standing("web-1", "1"), {test_program("job_exclusive"), path("log"), "1"});
+  Elector elector(options_for("web-1", "1"), {test_program("job_exclusive"), path("log"), "1"});
   EXPECT_TRUE(starts(2)) << elector.transcript();
   EXPECT_GE(wall_clock_ms() - begin, 1000);
 }
 
 TEST_F(ElectOnExitTest, ExitEndsWithTheStatusOfTheJob) {
   const auto status_of = [&](const std::string& script) {
-    return Elector::command(standing("web-1", kLong, {"--on-exit", "exit"}), {"sh", "-c", script})
+    return Elector::command(options_for("web-1", kLong, {"--on-exit", "exit"}),
+                            {"sh", "-c", script})
         .run();
   };
   for (const int status : {0, 7, 75, 127, 255}) {
@@ -331,7 +332,7 @@ TEST_F(ElectOnExitTest, ExitEndsWithTheStatusOfTheJob) {
 TEST_F(ElectOnExitTest, CommandThatCannotBeExecutedEndsItWhateverIsAsked) {
   const std::string plain = folder_.write("plain", "no program");
   for (const std::string on_exit : {"restart", "resign", "exit"}) {
-    const Words options = standing("web-1", kLong, {"--on-exit", on_exit});
+    const Words options = options_for("web-1", kLong, {"--on-exit", on_exit});
     const Ended missing = Elector::command(options, {"/nowhere/at/all"}).run();
     EXPECT_EQ(missing.status(), 127) << missing;
     expect_one_line(missing.err, {"job-a", "cannot execute /nowhere/at/all", "No such file"});
@@ -346,9 +347,9 @@ TEST_F(ElectOnExitTest, CommandThatCannotBeExecutedEndsItWhateverIsAsked) {
 class ElectJobFailoverTest : public ElectCommandTest {};
 
 TEST_F(ElectJobFailoverTest, KilledFrontTakesTheJobWithItAndAnotherNodeRunsIt) {
-  Elector first = with_life_line(standing("web-1"), deaf_tree());
+  Elector first = with_life_line(options_for("web-1"), deaf_tree());
   ASSERT_TRUE(is_ready());
-  Elector second(standing("web-2"), long_job());
+  Elector second(options_for("web-2"), long_job());
   ASSERT_TRUE(second.is("follower"));
   first.signal(SIGKILL);
   EXPECT_TRUE(starts(1)) << second.transcript();
@@ -356,9 +357,9 @@ TEST_F(ElectJobFailoverTest, KilledFrontTakesTheJobWithItAndAnotherNodeRunsIt) {
 }
 
 TEST_F(ElectJobFailoverTest, KilledKeeperTakesTheJobWithItAndAnotherNodeRunsIt) {
-  Elector first(standing("web-1"), deaf_tree());
+  Elector first(options_for("web-1"), deaf_tree());
   ASSERT_TRUE(is_ready());
-  Elector second(standing("web-2"), long_job());
+  Elector second(options_for("web-2"), long_job());
   ASSERT_TRUE(second.is("follower"));
   ::kill(first.keeper(), SIGKILL);
   EXPECT_TRUE(starts(1) && second.is("leader")) << second.transcript();
@@ -371,9 +372,9 @@ TEST_F(ElectJobFailoverTest, KilledKeeperTakesTheJobWithItAndAnotherNodeRunsIt) 
 TEST_F(ElectJobFailoverTest, StoppedKeeperIsKilledWithTheJobBeforeTheLeaseEnds) {
   // The front says that nobody leads when it has killed the job, for which it has two thirds of the
   // margin, a tenth of the ttl.
-  Elector first(standing("web-1", "6"), deaf_tree());
+  Elector first(options_for("web-1", "6"), deaf_tree());
   ASSERT_TRUE(is_ready());
-  Elector second(standing("web-2", "6"), long_job());
+  Elector second(options_for("web-2", "6"), long_job());
   ASSERT_TRUE(second.is("follower"));
   const pid_t keeper = first.keeper();
   ::kill(keeper, SIGSTOP);
@@ -383,7 +384,7 @@ TEST_F(ElectJobFailoverTest, StoppedKeeperIsKilledWithTheJobBeforeTheLeaseEnds) 
 }
 
 TEST_F(ElectJobFailoverTest, StoppedFrontLeavesTheJobUnderItsLease) {
-  Elector elector(standing("web-1", "5"), long_job());
+  Elector elector(options_for("web-1", "5"), long_job());
   ASSERT_TRUE(starts(1));
   elector.signal(SIGSTOP);
   ASSERT_TRUE(eventually([&] { return state_of(elector.front()) == 'T'; }));
@@ -398,7 +399,7 @@ TEST_F(ElectJobFailoverTest, KilledAtRandomThereAreNeverTwoJobs) {
   std::mt19937 random(20261127);
   std::vector<std::optional<Elector>> electors(3);
   const auto start = [&](std::size_t i) {
-    electors[i].emplace(standing("web-" + std::to_string(i), "2", {"-k", "100ms"}),
+    electors[i].emplace(options_for("web-" + std::to_string(i), "2", {"-k", "100ms"}),
                         Words{test_program("job_exclusive"), path("log"), "600000", "600000"});
   };
   for (std::size_t i = 0; i < electors.size(); ++i) start(i);

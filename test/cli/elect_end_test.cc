@@ -17,8 +17,8 @@ using namespace std::chrono_literals;
 class ElectEndTest : public ElectTest {
  public:
   // For the moments, which are no members.
+  using ElectTest::options_for;
   using ElectTest::server_;
-  using ElectTest::standing;
   using ElectTest::value;
   using ElectTest::wait_for_renewals;
 
@@ -46,7 +46,7 @@ class ElectEndTest : public ElectTest {
     keeper = elector->keeper();
   }
   void start_starved() {
-    start(standing("web-1", kLong, {"--keepalive-timeout", "300ms"}));
+    start(options_for("web-1", kLong, {"--keepalive-timeout", "300ms"}));
     ASSERT_TRUE(elector->is("leader"));
     ASSERT_TRUE(elector->is("none")) << elector->transcript();
     ASSERT_TRUE(eventually([&] { return value() == "(nil)"; }));
@@ -69,32 +69,32 @@ std::ostream& operator<<(std::ostream& out, const Moment& moment) { return out <
 const Moment kMoments[] = {
     {"Leading",
      [](ElectEndTest& t) {
-       t.start(t.standing("web-1"));
+       t.start(t.options_for("web-1"));
        ASSERT_TRUE(t.elector->is("leader"));
      }},
     {"Waiting",
      [](ElectEndTest& t) {
-       t.other.emplace(t.standing("web-2"));
+       t.other.emplace(t.options_for("web-2"));
        ASSERT_TRUE(t.other->is("leader"));
-       t.start(t.standing("web-1"));
+       t.start(t.options_for("web-1"));
        ASSERT_TRUE(t.elector->is("follower"));
      }},
     {"ServerIsYoung",
      [](ElectEndTest& t) {
        t.server_.kill();
        t.server_.start();
-       t.start(t.standing("web-1"));
+       t.start(t.options_for("web-1"));
        ASSERT_TRUE(t.elector->is("down"));
      }},
     {"ServerIsDown",
      [](ElectEndTest& t) {
        t.server_.kill();
-       t.start(t.standing("web-1"));
+       t.start(t.options_for("web-1"));
        ASSERT_TRUE(t.elector->is("down"));
      }},
     {"ServerWentDownUnderTheLeader",
      [](ElectEndTest& t) {
-       t.start(t.standing("web-1"));
+       t.start(t.options_for("web-1"));
        ASSERT_TRUE(t.elector->is("leader"));
        t.server_.kill();
      }},
@@ -131,14 +131,14 @@ const Moment kMoments[] = {
      }},
     {"Resigned",
      [](ElectEndTest& t) {
-       t.start(t.standing("web-1"));
+       t.start(t.options_for("web-1"));
        ASSERT_TRUE(t.elector->is("leader"));
        t.elector->signal(SIGUSR2);
        ASSERT_TRUE(t.elector->is("none"));
      }},
     {"ResigningToAServerThatDoesNotAnswer",
      [](ElectEndTest& t) {
-       t.start(t.standing("web-1"));
+       t.start(t.options_for("web-1"));
        ASSERT_TRUE(t.elector->is("leader"));
        t.server_.pause();
        t.elector->signal(SIGUSR2);
@@ -146,9 +146,9 @@ const Moment kMoments[] = {
      }},
     {"AskedToRepeat",
      [](ElectEndTest& t) {
-       t.other.emplace(t.standing("web-2", "1"));
+       t.other.emplace(t.options_for("web-2", "1"));
        ASSERT_TRUE(t.other->is("leader"));
-       t.start(t.standing("web-1", "1"));
+       t.start(t.options_for("web-1", "1"));
        ASSERT_TRUE(t.elector->is("follower"));
        t.stop_process(t.elector->front());
        EXPECT_EQ(t.other->stop().status(), 0);
@@ -160,7 +160,7 @@ const Moment kMoments[] = {
      }},
     {"ToldToStop",
      [](ElectEndTest& t) {
-       t.start(t.standing("web-1"));
+       t.start(t.options_for("web-1"));
        ASSERT_TRUE(t.elector->is("leader"));
        t.server_.pause();
        t.elector->signal(SIGTERM);
@@ -194,7 +194,7 @@ INSTANTIATE_TEST_SUITE_P(, ElectEndsWithItsFrontTest,
 TEST_F(ElectEndTest, TermIsFinalWhateverIsAskedAfterwards) {
   other.emplace(on(server_, {"--key", "job-b", "--node", "web-2", "--ttl", kLong}));
   ASSERT_TRUE(other->is("leader", "job-b"));
-  start(standing("web-1", kLong, {"--key", "job-b", "--keepalive-timeout", "1s"}));
+  start(options_for("web-1", kLong, {"--key", "job-b", "--keepalive-timeout", "1s"}));
   ASSERT_TRUE(elector->is("leader") && elector->is("follower", "job-b"));
   server_.pause();
   // It cannot give back the lease that it has, and has none of the other key.

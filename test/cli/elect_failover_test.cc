@@ -62,7 +62,7 @@ TEST_F(ElectFailoverTest, OneOfThreeOnOneNodeLeadsAndTheOthersNameItsHolder) {
 
 TEST_F(ElectFailoverTest, TermOfTheLeaderIsFollowedAtOnceByAnotherOne) {
   ASSERT_TRUE(start_two(kLong)) << transcript();
-  Elector third(standing("web-3"));
+  Elector third(options_for("web-3"));
   ASSERT_TRUE(third.says({"follower"}));
   const Ended ended = leader_->stop();
   EXPECT_EQ(ended.status(), 0) << ended;
@@ -87,13 +87,14 @@ TEST_F(ElectFailoverTest, InterruptEndsItAsTermDoes) {
 
 TEST_F(ElectFailoverTest, HangUpEndsItTooAndItDiesOfThat) {
   for (const int signo : {SIGHUP, SIGQUIT, SIGALRM}) {
-    Elector elector(standing("web-1"));
+    Elector elector(options_for("web-1"));
     ASSERT_TRUE(elector.is("leader"));
     elector.signal(signo);
     EXPECT_EQ(elector.process().wait().status(), kDiedOf + signo);
     EXPECT_EQ(value(), "(nil)");
   }
-  Elector elector(Elector::command(standing("web-1")).prepare([] { ::signal(SIGHUP, SIG_IGN); }));
+  Elector elector(
+      Elector::command(options_for("web-1")).prepare([] { ::signal(SIGHUP, SIG_IGN); }));
   ASSERT_TRUE(elector.is("leader"));
   elector.signal(SIGHUP);
   EXPECT_EQ(elector.stop().status(), 0);
@@ -139,7 +140,7 @@ TEST_F(ElectFailoverTest, KilledKeeperIsReleasedByItsFrontWhichStandsAgain) {
 }
 
 TEST_F(ElectFailoverTest, LoneLeaderLeadsAgainWithANewKeeperBeforeItsTtlIsOver) {
-  Elector elector(standing("web-1"));
+  Elector elector(options_for("web-1"));
   for (int i = 1; i <= 2; ++i) {
     Words states = {"leader"};
     for (int again = 1; again < i; ++again) states = joined(states, {"none", "leader"});
@@ -152,7 +153,7 @@ TEST_F(ElectFailoverTest, LoneLeaderLeadsAgainWithANewKeeperBeforeItsTtlIsOver) 
 }
 
 TEST_F(ElectFailoverTest, TermBetweenTwoKeepersEndsItAtOnce) {
-  Elector elector(standing("web-1"));
+  Elector elector(options_for("web-1"));
   ASSERT_TRUE(elector.is("leader"));
   ::kill(elector.keeper(), SIGKILL);
   ASSERT_TRUE(elector.is("none"));
@@ -219,7 +220,7 @@ TEST_F(ElectFailoverTest, FrontThatWasStoppedSaysNothingThatIsOverByThen) {
   EXPECT_EQ(leader_->stop().status(), 0);
   ASSERT_TRUE(eventually([&] { return value().starts_with("web-2/"); }));
   ::kill(first_child_of(follower_->front()), SIGKILL);
-  Elector next(standing("web-3", "1"));
+  Elector next(options_for("web-3", "1"));
   ASSERT_TRUE(next.is("leader")) << next.transcript();
   follower_->signal(SIGCONT);
   EXPECT_TRUE(follower_->follows(next.last().holder)) << follower_->transcript();

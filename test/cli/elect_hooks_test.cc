@@ -58,7 +58,7 @@ class ElectHooksTest : public ElectTest {
 
 TEST_F(ElectHooksTest, LeaderHasItsLeaseInTheEnvironment) {
   const std::string program = hook("env >$folder/new; mv $folder/new $folder/env\n");
-  Elector elector(Elector::command(standing("web-1", kLong, {"--on-leader", program}))
+  Elector elector(Elector::command(options_for("web-1", kLong, {"--on-leader", program}))
                       .with("CLUSTER_LEADER_TOKEN", "of another")
                       .with("NOTIFY_SOCKET", path("nobody"))
                       .with("WATCHDOG_USEC", "1000000")
@@ -80,10 +80,10 @@ TEST_F(ElectHooksTest, LeaderHasItsLeaseInTheEnvironment) {
 }
 
 TEST_F(ElectHooksTest, FollowerHasNobodysLeaseInTheEnvironment) {
-  Elector leader(standing("web-1"));
+  Elector leader(options_for("web-1"));
   ASSERT_TRUE(leader.is("leader"));
   const std::string program = hook("env >$folder/new; mv $folder/new $folder/env\n");
-  Elector elector(Elector::command(standing("web-2", kLong, {"--on-follower", program}))
+  Elector elector(Elector::command(options_for("web-2", kLong, {"--on-follower", program}))
                       .with("CLUSTER_LEADER_TOKEN", "of another")
                       .with("CLUSTER_LEADER_HOLDER", "of another"));
   ASSERT_TRUE(eventually([&] { return exists("env"); })) << elector.transcript();
@@ -100,14 +100,15 @@ TEST_F(ElectHooksTest, FollowerHasNobodysLeaseInTheEnvironment) {
 TEST_F(ElectHooksTest, CommandIsSplitAtBlanksAndSeenByNoShell) {
   const std::string program = hook(
       "for word in \"$@\"; do echo \"$word\"; done >$folder/new; mv $folder/new $folder/words");
-  Elector elector(standing("web-1", kLong, {"--on-leader", program + "  $HOME \t* 'a b';echo "}));
+  Elector elector(
+      options_for("web-1", kLong, {"--on-leader", program + "  $HOME \t* 'a b';echo "}));
   ASSERT_TRUE(eventually([&] { return exists("words"); })) << elector.transcript();
   EXPECT_THAT(lines_of("words"), ElementsAre("$HOME", "*", "'a", "b';echo"));
 }
 
 TEST_F(ElectHooksTest, EachIsToldOfItsChangeAndOnlyOfThat) {
   const std::string program = logging_hook();
-  Elector elector(standing("web-1", "2", {"--on-leader", program, "--on-follower", program}));
+  Elector elector(options_for("web-1", "2", {"--on-leader", program, "--on-follower", program}));
   ASSERT_TRUE(eventually([&] { return log().size() == 1; })) << elector.transcript();
   EXPECT_EQ(log()[0], "job-a leader " + token_of(elector));
   server_.pause();
@@ -123,7 +124,7 @@ TEST_F(ElectHooksTest, EachIsToldOfItsChangeAndOnlyOfThat) {
 
 TEST_F(ElectHooksTest, FollowerIsToldAtTheEndBeforeItExits) {
   const std::string program = logging_hook("sleep 0.2; echo done >>$folder/log\n");
-  Elector elector(standing("web-1", kLong, {"--on-leader", program, "--on-follower", program}));
+  Elector elector(options_for("web-1", kLong, {"--on-leader", program, "--on-follower", program}));
   ASSERT_TRUE(eventually([&] { return log().size() == 2; })) << elector.transcript();
   EXPECT_EQ(elector.stop().status(), 0);
   ASSERT_EQ(log().size(), 4U);
@@ -135,7 +136,7 @@ TEST_F(ElectHooksTest, FollowerIsToldAtTheEndBeforeItExits) {
 TEST_F(ElectHooksTest, OneRunsAtATimeAndIsFollowedByTheLatestNews) {
   const std::string program = logging_hook("(flock -n 9 || echo two at once >>$folder/log; " +
                                            kUntilLetGo + ") 9>$folder/lock\n");
-  Elector elector(standing("web-1", kLong, {"--on-leader", program, "--on-follower", program}));
+  Elector elector(options_for("web-1", kLong, {"--on-leader", program, "--on-follower", program}));
   ASSERT_TRUE(eventually([&] { return log().size() == 1; })) << elector.transcript();
   const std::string first = token_of(elector);
   for (int i = 1; i <= 2; ++i) {
@@ -155,7 +156,7 @@ TEST_F(ElectHooksTest, OneRunsAtATimeAndIsFollowedByTheLatestNews) {
 TEST_F(ElectHooksTest, WhatIsOverBeforeItsTurnIsNotTold) {
   const std::string program = logging_hook(kUntilLetGo);
   // Nobody is to be told of the end: what has begun meanwhile, and ended, is nothing to tell.
-  Elector elector(standing("web-1", kLong, {"--on-leader", program}));
+  Elector elector(options_for("web-1", kLong, {"--on-leader", program}));
   ASSERT_TRUE(eventually([&] { return log().size() == 1; })) << elector.transcript();
   release_by_hand();
   ASSERT_TRUE(eventually([&] { return elector.states().size() == 3; }));
@@ -170,7 +171,7 @@ TEST_F(ElectHooksTest, HookThatHangsIsKilledWithItsChildrenAfterATtlAndHoldsNoth
   const std::string program = hook(
       "trap '' TERM HUP INT\nsleep 1000 &\n"
       "echo $$ >$folder/new; echo $! >>$folder/new; mv $folder/new $folder/pids; wait\n");
-  Elector elector(standing("web-1", "2", {"--on-leader", program}));
+  Elector elector(options_for("web-1", "2", {"--on-leader", program}));
   ASSERT_TRUE(eventually([&] { return exists("pids"); })) << elector.transcript();
   const Words pids = lines_of("pids");
   ASSERT_EQ(pids.size(), 2U);
@@ -186,7 +187,7 @@ TEST_F(ElectHooksTest, HookThatHangsIsKilledWithItsChildrenAfterATtlAndHoldsNoth
 
 TEST_F(ElectHooksTest, HookThatHangsAtTheEndIsKilledAfterATtl) {
   const std::string program = hook("echo $$ >>$folder/pids; exec sleep 1000\n");
-  Elector elector(standing("web-1", "1", {"--on-follower", program}));
+  Elector elector(options_for("web-1", "1", {"--on-follower", program}));
   ASSERT_TRUE(elector.is("leader"));
   const Ended ended = elector.stop();
   EXPECT_EQ(ended.status(), 0) << ended;
@@ -196,7 +197,7 @@ TEST_F(ElectHooksTest, HookThatHangsAtTheEndIsKilledAfterATtl) {
 }
 
 TEST_F(ElectHooksTest, ProgramThatIsMissingIsToldAndEndsNothing) {
-  Elector elector(standing("web-1", "3", {"--on-leader", "/nowhere/at/all x"}));
+  Elector elector(options_for("web-1", "3", {"--on-leader", "/nowhere/at/all x"}));
   ASSERT_TRUE(elector.process().says("hook"));
   expect_one_line(elector.process().err(), {"cannot execute", "job-a", "No such file"});
   wait_for_renewals(1);
@@ -204,7 +205,7 @@ TEST_F(ElectHooksTest, ProgramThatIsMissingIsToldAndEndsNothing) {
 }
 
 TEST_F(ElectHooksTest, HookThatFailsIsTold) {
-  Elector elector(standing("web-1", kLong, {"--on-leader", hook("exit 3\n")}));
+  Elector elector(options_for("web-1", kLong, {"--on-leader", hook("exit 3\n")}));
   ASSERT_TRUE(elector.process().says("status 3"));
   expect_one_line(elector.process().err(), {"warning", "job-a", "hook"});
   Elector other(on(server_, {"--key", "other", "--on-leader", hook("kill -9 $$\n", "dies")}));

@@ -70,8 +70,8 @@ TEST_F(ElectServerTest, KilledServerIsDownAndServedAgainWhenItIsBack) {
 
 TEST_F(ElectServerTest, FollowerThatFindsAYoungServerFollowsAsSoonAsTheLeaderIsBackThere) {
   const Words often = {"--heartbeat", "200ms"};
-  ASSERT_TRUE(start_two(Elector::command(standing("web-1", kLong, often)),
-                        Elector::command(standing("web-2", kLong, often))))
+  ASSERT_TRUE(start_two(Elector::command(options_for("web-1", kLong, often)),
+                        Elector::command(options_for("web-2", kLong, often))))
       << transcript();
   const std::string holder = leader_->last().holder;
   // The follower is the first to ask, and is told to wait for 601 s.
@@ -100,7 +100,8 @@ TEST_F(ElectServerTest, OutageOfManyKeysIsOneLineOnStderr) {
 TEST_F(ElectServerTest, PasswordThatIsChangedMeanwhileIsAnOutage) {
   server_.text({"ACL", "SETUSER", "app", "on", ">first", "~*", "&*", "+@all"});
   const auto command = [&](const std::string& node) {
-    return Elector::command(standing(node, "1", {"--user", "app"})).with("REDIS_PASSWORD", "first");
+    return Elector::command(options_for(node, "1", {"--user", "app"}))
+        .with("REDIS_PASSWORD", "first");
   };
   ASSERT_TRUE(start_two(command("web-1"), command("web-2"))) << transcript();
   server_.text({"ACL", "SETUSER", "app", "resetpass", ">second"});
@@ -116,7 +117,7 @@ TEST_F(ElectServerTest, PasswordThatIsChangedMeanwhileIsAnOutage) {
 }
 
 TEST_F(ElectServerTest, RightThatIsTakenAwayMeanwhileIsAnOutage) {
-  Elector elector(standing("web-1", "1"));
+  Elector elector(options_for("web-1", "1"));
   ASSERT_TRUE(elector.says({"leader"}));
   server_.text({"ACL", "SETUSER", "default", "-evalsha", "-eval"});
   EXPECT_TRUE(elector.is("down")) << elector.transcript();
@@ -137,7 +138,7 @@ TEST_F(ElectServerTest, ServerThatBecomesAReplicaIsDownUntilItIsAPrimaryAgain) {
 
 TEST_F(ElectServerTest, ReplicaAtTheStartIsDown) {
   server_.text({"REPLICAOF", "127.0.0.1", std::to_string(free_port())});
-  Elector elector(standing("web-1", "1"));
+  Elector elector(options_for("web-1", "1"));
   EXPECT_TRUE(elector.says({"down"})) << elector.transcript();
   server_.text({"REPLICAOF", "NO", "ONE"});
   EXPECT_TRUE(elector.says({"down", "leader"})) << elector.transcript();
@@ -172,7 +173,7 @@ TEST_F(ElectServerTest, DeletedKeyIsSetAgainAndNobodyHearsOfIt) {
 }
 
 TEST_F(ElectServerTest, FlushedServerIsToldAgainOfTheLease) {
-  Elector elector(standing("web-1", "3"));
+  Elector elector(options_for("web-1", "3"));
   ASSERT_TRUE(elector.says({"leader"}));
   const std::string holder = value();
   server_.text({"FLUSHALL"});
@@ -196,7 +197,7 @@ TEST_F(ElectServerTest, KeyThatIsOverwrittenIsFollowed) {
 
 TEST_F(ElectServerTest, LockOfTheNodeRedNodeIsFollowedUntilItEnds) {
   server_.text({"SET", "job-a", "plain host", "PX", "1500"});
-  Elector elector(standing("web-1"));
+  Elector elector(options_for("web-1"));
   ASSERT_TRUE(elector.says({"follower"})) << elector.transcript();
   EXPECT_EQ(elector.last().holder, "plain host");
   EXPECT_EQ(elector.last().leader, "plain host");
@@ -220,7 +221,7 @@ TEST_F(ElectServerTest, ReleaseByHandIsHeardAtOnceByTheLoserToo) {
 }
 
 TEST_F(ElectServerTest, LoneLeaderThatIsReleasedByHandStandsAgain) {
-  Elector elector(standing("web-1"));
+  Elector elector(options_for("web-1"));
   ASSERT_TRUE(elector.says({"leader"}));
   const Ended released = Command({CLUSTER_LEADER_BINARY, "release", "--force", "--server",
                                   url_of(server_), "--key", "job-a"})

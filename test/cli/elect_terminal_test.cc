@@ -19,7 +19,7 @@ class ElectTerminalTest : public ElectTest {
   /// is waited for must never stand in what is typed.
   ElectTerminalTest() : terminal_({"bash", "--norc", "--noprofile", "--noediting", "-i"}) {
     std::string words;
-    for (const std::string& word : standing("web-1", "4", {"--output", "text"})) {
+    for (const std::string& word : options_for("web-1", "4", {"--output", "text"})) {
       words += ' ' + word;
     }
     terminal_.type("elect=\"" CLUSTER_LEADER_BINARY " elect" + words +

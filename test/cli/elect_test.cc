@@ -35,7 +35,7 @@ class ElectLinesTest : public ElectTest {
 constexpr const char* kTime = "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{3}Z";
 
 TEST_F(ElectLinesTest, FirstLineOfALeaderHasEveryMember) {
-  Elector elector(standing("web-1"));
+  Elector elector(options_for("web-1"));
   ASSERT_TRUE(elector.says({"leader"})) << elector.transcript();
   const StateLine line = elector.last();
   EXPECT_THAT(line.text,
@@ -49,9 +49,9 @@ TEST_F(ElectLinesTest, FirstLineOfALeaderHasEveryMember) {
 }
 
 TEST_F(ElectLinesTest, FirstLineOfAFollowerNamesTheLeader) {
-  Elector leader(standing("web-1"));
+  Elector leader(options_for("web-1"));
   ASSERT_TRUE(leader.says({"leader"})) << leader.transcript();
-  Elector follower(standing("web-2"));
+  Elector follower(options_for("web-2"));
   ASSERT_TRUE(follower.says({"follower"})) << follower.transcript();
   const StateLine line = follower.last();
   EXPECT_EQ(line.node, "web-2");
@@ -75,7 +75,7 @@ TEST_F(ElectLinesTest, FirstLineSaysNoneWhereNobodyLeads) {
   const Ended run =
       run_under_lease(on(server_, {"--key", "job-a", "--min-hold", "600"}), {"true"}).run();
   ASSERT_EQ(run.status(), 0) << run;
-  Elector elector(standing("web-1"));
+  Elector elector(options_for("web-1"));
   EXPECT_TRUE(elector.says({"none"})) << elector.transcript();
 }
 
@@ -87,7 +87,7 @@ TEST_F(ElectLinesTest, ServerThatHasJustStartedIsDownUntilItCanTell) {
 
 TEST_F(ElectLinesTest, TimeIsThatOfTheChangeInUtc) {
   const std::int64_t before = wall_clock_ms();
-  Elector elector(Elector::command(standing("web-1")).with("TZ", "Asia/Kathmandu"));
+  Elector elector(Elector::command(options_for("web-1")).with("TZ", "Asia/Kathmandu"));
   ASSERT_TRUE(elector.says({"leader"})) << elector.transcript();
   EXPECT_GE(elector.last().at_ms(), before);
   EXPECT_LE(elector.last().at_ms(), wall_clock_ms());
@@ -136,9 +136,9 @@ TEST_F(ElectLinesTest, EachLineIsOneWriteOfAsciiWhateverTheNames) {
 }
 
 TEST_F(ElectLinesTest, ConnectionThatIsMadeAnewIsNoChange) {
-  Elector leader(standing("web-1", "3"));
+  Elector leader(options_for("web-1", "3"));
   ASSERT_TRUE(leader.says({"leader"})) << leader.transcript();
-  Elector follower(standing("web-2", "3"));
+  Elector follower(options_for("web-2", "3"));
   ASSERT_TRUE(follower.says({"follower"})) << follower.transcript();
   for (int i = 0; i < 4; ++i) {
     const std::size_t before = clients().size();
@@ -157,9 +157,9 @@ TEST_F(ElectLinesTest, ConnectionThatIsMadeAnewIsNoChange) {
 }
 
 TEST_F(ElectLinesTest, OutputForPeopleIsOneLineAsWell) {
-  Elector leader(standing("web-1", kLong, {"--output", "text"}));
+  Elector leader(options_for("web-1", kLong, {"--output", "text"}));
   ASSERT_TRUE(leader.process().says("\n"));
-  Elector follower(standing("web-2", kLong, {"--output", "text"}));
+  Elector follower(options_for("web-2", kLong, {"--output", "text"}));
   ASSERT_TRUE(follower.process().says("\n"));
   EXPECT_EQ(leader.stop().status(), 0);
   ASSERT_TRUE(follower.process().says(" leader\n"));
@@ -173,7 +173,7 @@ TEST_F(ElectLinesTest, OutputForPeopleIsOneLineAsWell) {
 }
 
 TEST_F(ElectLinesTest, OutputCanBeNothing) {
-  Elector elector(standing("web-1", kLong, {"--output", "none"}));
+  Elector elector(options_for("web-1", kLong, {"--output", "none"}));
   ASSERT_TRUE(eventually([&] { return server_.integer({"EXISTS", "job-a"}) == 1; }));
   const Ended ended = elector.stop();
   EXPECT_EQ(ended.status(), 0) << ended;
@@ -181,7 +181,7 @@ TEST_F(ElectLinesTest, OutputCanBeNothing) {
 }
 
 TEST_F(ElectLinesTest, KeyIsNamedAsTheUserWroteItAndHasItsPrefixOnTheServer) {
-  Elector elector(standing("web-1", kLong, {"--prefix", "prod:"}));
+  Elector elector(options_for("web-1", kLong, {"--prefix", "prod:"}));
   ASSERT_TRUE(elector.says({"leader"})) << elector.transcript();
   EXPECT_EQ(value("prod:job-a"), elector.last().holder);
   EXPECT_EQ(value("job-a"), "(nil)");
@@ -263,14 +263,14 @@ TEST_F(ElectBadInputTest, UrlThatMakesNoSenseIs78) {
 
 TEST_F(ElectBadInputTest, KeyOfAnotherTypeIs78) {
   server_.integer({"RPUSH", "job-a", "x"});
-  const Ended ended = Elector::command(standing("web-1")).run();
+  const Ended ended = Elector::command(options_for("web-1")).run();
   EXPECT_EQ(ended.status(), 78) << ended;
   expect_one_line(ended.err, {"job-a", url_of(server_)});
 }
 
 TEST_F(ElectBadInputTest, WrongPasswordIs77) {
   server_.text({"ACL", "SETUSER", "app", "on", ">right", "~*", "&*", "+@all"});
-  const Ended ended = Elector::command(standing("web-1", kLong, {"--user", "app"}))
+  const Ended ended = Elector::command(options_for("web-1", kLong, {"--user", "app"}))
                           .with("REDIS_PASSWORD", "a secret")
                           .run();
   EXPECT_EQ(ended.status(), 77) << ended;
@@ -299,7 +299,7 @@ TEST_F(ElectBadInputTest, WrongKeyAmongOthersLeavesNoneOfThemHeld) {
 
 TEST_F(ElectBadInputTest, StopBeforeTheServerHasAnsweredIs0) {
   server_.pause();
-  Elector elector(standing("web-1"));
+  Elector elector(options_for("web-1"));
   const pid_t keeper = elector.keeper();
   const Ended ended = elector.stop();
   EXPECT_EQ(ended.status(), 0) << ended;

@@ -183,7 +183,7 @@ TEST(ManualTest, HasEveryStateAndNoOthers) {
   const std::string kDefined = "\n {5}([a-z]+) {2,}";
   for (const Subsection& part : subsections("ELECT")) {
     if (part.title != "States") continue;
-    EXPECT_EQ(all(part.text, kDefined), words_of("report/state_lines.cc", "standing_name"));
+    EXPECT_EQ(all(part.text, kDefined), words_of("report/state_lines.cc", "state_name"));
   }
   const std::string status = section("STATUS");
   const Names in_program = words_of("commands/lease_text.cc", "state_name");

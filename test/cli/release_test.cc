@@ -134,12 +134,12 @@ TEST_F(ReleaseFailureTest, OnlyRunsRightsAreNeeded) {
 
 TEST_F(ReleaseFailureTest, AnElectorThatWasEvictedSaysSoAndAnotherOneLeads) {
   GrownServer server;
-  const auto standing = [&](const std::string& node) {
+  const auto options_for = [&](const std::string& node) {
     return on(server, {"--key", "job-a", "--node", node, "--ttl", "60"});
   };
-  Elector first(standing("web-1"));
+  Elector first(options_for("web-1"));
   ASSERT_TRUE(first.is("leader")) << first.transcript();
-  Elector second(standing("web-2"));
+  Elector second(options_for("web-2"));
   ASSERT_TRUE(second.is("follower")) << second.transcript();
   ASSERT_TRUE(eventually([&] {
     return server.command({"PUBSUB", "NUMSUB", "cluster-leader:events:{job-a}"})

@@ -18,11 +18,11 @@ const HolderId kThird{"web-3/c"};
 constexpr Failed reset() { return {Trouble::kUnreachable, {}, true, {}}; }
 
 Leadership follower(const HolderId& holder, Token token = {}) {
-  return {Standing::kFollower, holder, token};
+  return {ElectionState::kFollower, holder, token};
 }
-const Leadership kNobody{Standing::kNone, {}, {}};
-const Leadership kNoServer{Standing::kDown, {}, {}};
-const Leadership kUs{Standing::kLeader, kOwn, Token{5}};
+const Leadership kNobody{ElectionState::kNone, {}, {}};
+const Leadership kNoServer{ElectionState::kDown, {}, {}};
+const Leadership kUs{ElectionState::kLeader, kOwn, Token{5}};
 
 class ElectionTest : public WaitingSupervisorTest {
  protected:
@@ -48,12 +48,12 @@ class ElectionTest : public WaitingSupervisorTest {
   }
 
   void learns_of(const HolderId& holder, Token token = {}) {
-    view = after_taken(view, *supervisor, kOwn, holder, token);
+    view = after_acquisition(view, *supervisor, kOwn, holder, token);
   }
 
   void learns_of_release_by(const HolderId& holder) {
     happens(Hinted{});
-    view = after_given_back(view, *supervisor, kOwn, holder);
+    view = after_release(view, *supervisor, kOwn, holder);
   }
 
   /// Moves the clock on until the next request is sent.
@@ -95,7 +95,7 @@ TEST_F(ElectionTest, NothingIsReportedBeforeTheFirstAnswer) {
 TEST_F(ElectionTest, CandidateLeadsOnceItsJobRuns) {
   begin();
   receives(Granted{Token{5}});
-  EXPECT_EQ(view.standing, Standing::kUnknown) << "the job has not started yet";
+  EXPECT_EQ(view.state, ElectionState::kUnknown) << "the job has not started yet";
   happens(JobStarted{});
   EXPECT_EQ(view, kUs);
   receives(Renewed{});
@@ -137,7 +137,7 @@ TEST_F(ElectionTest, NobodyLeadsAKeyThatIsFreeParkedOrHeld) {
 
 TEST_F(ElectionTest, NobodyLeadsFromTheMomentTheJobIsToldToStop) {
   lead();
-  happens(ResignAsked{});
+  happens(ResignRequested{});
   EXPECT_EQ(view, kNobody);
   receives(Renewed{});
   EXPECT_EQ(view, kNobody);
@@ -171,7 +171,7 @@ TEST_F(ElectionTest, CandidateLeadsUntilItsJobIsStartedAgain) {
   happens(TreeGone{kWell});
   receives(reset());
   EXPECT_EQ(view, kUs);
-  happens(ResignAsked{});
+  happens(ResignRequested{});
   EXPECT_EQ(view, kNobody);
 }
 
@@ -181,7 +181,7 @@ TEST_F(ElectionTest, CandidateLeadsWhileDescendantsOfAJobThatRestartsAreStopped)
   happens(JobExited{});
   ASSERT_EQ(supervisor->phase(), Phase::kStopping);
   EXPECT_EQ(view, kUs);
-  happens(ResignAsked{});
+  happens(ResignRequested{});
   EXPECT_EQ(view, kNobody);
   lead();
   happens(JobExited{});
@@ -309,7 +309,7 @@ TEST_F(ElectionTest, HolderWaitsForItsOwnRenewal) {
   lead();
   learns_of(kOther);
   EXPECT_EQ(view, kUs);
-  happens(ResignAsked{});
+  happens(ResignRequested{});
   learns_of(kOther);
   EXPECT_EQ(view, kNobody) << "we still hold the key";
 }
@@ -325,7 +325,7 @@ TEST_F(ElectionTest, HintOfItsOwnAcquisitionIsIgnored) {
 
 TEST_F(ElectionTest, NewHolderIsFollowedThoughTheReleaseIsAnsweredLater) {
   lead();
-  happens(ResignAsked{});
+  happens(ResignRequested{});
   happens(TreeGone{});
   learns_of(kOther);
   EXPECT_EQ(view, follower(kOther));
@@ -367,7 +367,7 @@ TEST_F(ElectionTest, CandidateThatCoolsDownLearnsThatTheLeaderHasReleased) {
 TEST_F(ElectionTest, CandidateThatTriesAtOnceWaitsForTheAnswer) {
   follow();
   learns_of_release_by(kOther);
-  EXPECT_EQ(view.standing, Standing::kFollower);
+  EXPECT_EQ(view.state, ElectionState::kFollower);
   lead();
   learns_of_release_by(kOwn);
   EXPECT_EQ(view, kUs);
@@ -388,20 +388,20 @@ TEST(CoolDownTest, LastsATtlExceptAfterALostLease) {
   for (const Outcome outcome :
        {Outcome::kFollower, Outcome::kJoined, Outcome::kFailed, Outcome::kAborted,
         Outcome::kNotStarted, Outcome::kJobEnded, Outcome::kResigned, Outcome::kFrontGone}) {
-    EXPECT_EQ(rest_after(outcome, timeline, backoff), seconds(10));
+    EXPECT_EQ(cool_down_after(outcome, timeline, backoff), seconds(10));
   }
 }
 
 TEST(CoolDownTest, IsShortAfterALostLeaseAndGrowsWithEachFurtherOne) {
   const Timeline timeline = Timeline::of(seconds(10));
   Backoff backoff(1);
-  EXPECT_LE(rest_after(Outcome::kLost, timeline, backoff), timeline.retry_min);
-  for (int i = 0; i < 20; ++i) rest_after(Outcome::kLost, timeline, backoff);
-  const Duration longest = rest_after(Outcome::kLost, timeline, backoff);
+  EXPECT_LE(cool_down_after(Outcome::kLost, timeline, backoff), timeline.retry_min);
+  for (int i = 0; i < 20; ++i) cool_down_after(Outcome::kLost, timeline, backoff);
+  const Duration longest = cool_down_after(Outcome::kLost, timeline, backoff);
   EXPECT_GE(longest, timeline.retry_max / 2);
   EXPECT_LE(longest, timeline.retry_max);
-  rest_after(Outcome::kResigned, timeline, backoff);
-  EXPECT_LE(rest_after(Outcome::kLost, timeline, backoff), timeline.retry_min);
+  cool_down_after(Outcome::kResigned, timeline, backoff);
+  EXPECT_LE(cool_down_after(Outcome::kLost, timeline, backoff), timeline.retry_min);
 }
 
 }  // namespace

@@ -116,7 +116,7 @@ add_mutation(pauses_never_become_short_again
 add_mutation(earlier_runs_forgotten
   "event.result.has_value() || state_.ran_before;"
   "event.result.has_value();"
-  "RestartingSupervisorTest.CommandThatIsNoLongerExecutableIsSettledForItsEarlierRuns")
+  "RestartingSupervisorTest.CommandThatIsNoLongerExecutableIsFinishedForItsEarlierRuns")
 
 add_mutation(hint_sends_a_second_request
   "  if (state_.in_flight) {
@@ -242,19 +242,19 @@ add_mutation(beat_forgotten
 set(mutated src/lease/election.cc)
 
 add_mutation(outage_deposes_a_leader
-  "  if (supervisor.leads()) return {Standing::kLeader, own, supervisor.token()};
-  if (supervisor.contact() == Contact::kNone) return {Standing::kDown, {}, {}};"
-  "  if (supervisor.contact() == Contact::kNone) return {Standing::kDown, {}, {}};
-  if (supervisor.leads()) return {Standing::kLeader, own, supervisor.token()};"
+  "  if (supervisor.leads()) return {ElectionState::kLeader, own, supervisor.token()};
+  if (supervisor.contact() == Contact::kNone) return {ElectionState::kDown, {}, {}};"
+  "  if (supervisor.contact() == Contact::kNone) return {ElectionState::kDown, {}, {}};
+  if (supervisor.leads()) return {ElectionState::kLeader, own, supervisor.token()};"
   "ElectionTest.LeaderLeadsThroughTroubleUntilItsJobIsStopped")
 
 add_mutation(leader_that_stopped_is_leader
-  "if (before.standing == Standing::kLeader) return {Standing::kNone, {}, {}};"
+  "if (before.state == ElectionState::kLeader) return {ElectionState::kNone, {}, {}};"
   ""
   "ElectionTest.NobodyLeadsFromTheMomentTheJobIsToldToStop")
 
 add_mutation(parked_key_has_a_leader
-  "if (holder.value.empty() || is_settled(holder))"
+  "if (holder.value.empty() || is_reserved(holder))"
   "if (holder.value.empty())"
   "ElectionTest.NobodyLeadsAKeyThatIsFreeParkedOrHeld")
 

@@ -56,7 +56,7 @@ class SupervisorTest : public ::testing::Test {
         case Action::Kind::kKillJob:
           did += 'K';
           break;
-        case Action::Kind::kFinish:
+        case Action::Kind::kDone:
           did += '.';
           break;
       }

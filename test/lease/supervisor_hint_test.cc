@@ -28,7 +28,7 @@ TEST_F(SupervisorTest, HintedHolderRenewsAtOnce) {
   feed(Hinted{});
   EXPECT_EQ(take_did(), "r") << "while the job runs";
   answer(Renewed{});
-  feed(ResignAsked{});
+  feed(ResignRequested{});
   feed(Hinted{});
   EXPECT_EQ(take_did(), "Tr") << "while it is being stopped";
 }
@@ -125,7 +125,7 @@ TEST_F(SupervisorTest, PatienceCountsFromTheBeginning) {
 }
 
 TEST_F(WaitingSupervisorTest, EndBeforeTheBeginningReleasesNothing) {
-  const Event ends[] = {ResignAsked{}, AbortAsked{}, FrontGone{}};
+  const Event ends[] = {ResignRequested{}, AbortRequested{}, FrontGone{}};
   for (const Time begin : {now + seconds(10), kNever}) {
     for (const Event& event : ends) {
       supervisor.emplace(timeline, policy, 7, begin);

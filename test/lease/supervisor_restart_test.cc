@@ -15,7 +15,7 @@ using std::chrono::seconds;
 
 TEST_F(SupervisorTest, ResignedCandidateReleasesItsAcquire) {
   campaign();
-  feed(ResignAsked{});
+  feed(ResignRequested{});
   EXPECT_EQ(take_did(), "aA.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kAborted);
 }
@@ -23,7 +23,7 @@ TEST_F(SupervisorTest, ResignedCandidateReleasesItsAcquire) {
 TEST_F(SupervisorTest, ResignationBetweenGrantAndStartReleases) {
   campaign();
   answer(Granted{Token{5}});
-  feed(ResignAsked{});
+  feed(ResignRequested{});
   answer(Released{});
   EXPECT_EQ(take_did(), "aJx.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kAborted);
@@ -31,7 +31,7 @@ TEST_F(SupervisorTest, ResignationBetweenGrantAndStartReleases) {
 
 TEST_F(SupervisorTest, ResignedJobIsStoppedThenKilledAndOnlyThenTheLeaseIsReleased) {
   run_job();
-  feed(ResignAsked{});
+  feed(ResignRequested{});
   EXPECT_EQ(take_did(), "T");
   pass(timeline.kill_after - milliseconds(1));
   EXPECT_EQ(take_did(), "");
@@ -48,16 +48,16 @@ TEST_F(SupervisorTest, ResignedJobIsStoppedThenKilledAndOnlyThenTheLeaseIsReleas
 
 TEST_F(SupervisorTest, ResignedJobHasNoResultEvenIfItEndsWell) {
   run_job();
-  feed(ResignAsked{});
+  feed(ResignRequested{});
   feed(TreeGone{kWell});
-  EXPECT_EQ(last_request.kind, RequestKind::kSettle);
+  EXPECT_EQ(last_request.kind, RequestKind::kFinish);
   EXPECT_EQ(last_request.result, std::nullopt) << "so nothing is parked";
 }
 
 TEST_F(SupervisorTest, LeaseIsRenewedWhileAResignedJobStops) {
   timeline.kill_after = seconds(5);
   run_job();
-  feed(ResignAsked{});
+  feed(ResignRequested{});
   take_did();
   pass(seconds(2));
   EXPECT_EQ(take_did(), "r");
@@ -69,7 +69,7 @@ TEST_F(SupervisorTest, LeaseIsRenewedWhileAResignedJobStops) {
 TEST_F(SupervisorTest, LostLeaseKillsAResignedJobAtOnce) {
   run_job();
   pass(seconds(2));
-  feed(ResignAsked{});
+  feed(ResignRequested{});
   EXPECT_EQ(take_did(), "rT");
   answer(Lost{});
   EXPECT_EQ(take_did(), "K");
@@ -82,14 +82,14 @@ TEST_F(SupervisorTest, ResignationChangesNothingOnceTheJobIsEnding) {
   run_job();
   feed(JobExited{});
   EXPECT_EQ(take_did(), "T");
-  feed(ResignAsked{});
+  feed(ResignRequested{});
   pass(timeline.kill_after);
   EXPECT_EQ(take_did(), "Kr");
-  feed(ResignAsked{});
+  feed(ResignRequested{});
   answer(Renewed{});
   feed(TreeGone{kWell});
   EXPECT_EQ(last_request.result, kWell);
-  feed(ResignAsked{});
+  feed(ResignRequested{});
   answer(Released{});
   EXPECT_EQ(take_did(), "f.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
@@ -98,7 +98,7 @@ TEST_F(SupervisorTest, ResignationChangesNothingOnceTheJobIsEnding) {
 TEST_F(SupervisorTest, WithoutALeaseAResignedJobIsStoppedToo) {
   supervisor = Supervisor::without_lease(timeline, policy, now);
   feed(JobStarted{});
-  feed(ResignAsked{});
+  feed(ResignRequested{});
   pass(timeline.kill_after);
   feed(TreeGone{kWell});
   EXPECT_EQ(take_did(), "TK.");
@@ -217,7 +217,7 @@ TEST_F(RestartingSupervisorTest, LeaseThatIsNotRenewedDuringThePauseIsReleasedAn
   pass(milliseconds(1));
   EXPECT_EQ(supervisor->phase(), Phase::kReleasing);
   EXPECT_EQ(take_did().find('J'), std::string::npos);
-  while (last_request.kind != RequestKind::kSettle) pass(milliseconds(1));
+  while (last_request.kind != RequestKind::kFinish) pass(milliseconds(1));
   EXPECT_EQ(last_request.result, std::nullopt);
   answer(Released{});
   EXPECT_EQ(supervisor->outcome(), Outcome::kLost);
@@ -255,9 +255,9 @@ TEST_F(RestartingSupervisorTest, LostLeaseDuringThePauseEndsTheTermWithoutARelea
   EXPECT_EQ(supervisor->outcome(), Outcome::kLost);
 }
 
-TEST_F(RestartingSupervisorTest, EndOfTheTermDuringThePauseSettlesTheLease) {
-  const std::pair<Event, Outcome> ends[] = {{ResignAsked{}, Outcome::kResigned},
-                                            {AbortAsked{}, Outcome::kAborted},
+TEST_F(RestartingSupervisorTest, EndOfTheTermDuringThePauseFinishesTheLease) {
+  const std::pair<Event, Outcome> ends[] = {{ResignRequested{}, Outcome::kResigned},
+                                            {AbortRequested{}, Outcome::kAborted},
                                             {FrontGone{}, Outcome::kFrontGone}};
   for (const auto& [event, outcome] : ends) {
     fail_often();
@@ -276,7 +276,7 @@ TEST_F(RestartingSupervisorTest, CommandThatCannotBeExecutedIsNotStartedAgain) {
   EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
 }
 
-TEST_F(RestartingSupervisorTest, CommandThatIsNoLongerExecutableIsSettledForItsEarlierRuns) {
+TEST_F(RestartingSupervisorTest, CommandThatIsNoLongerExecutableIsFinishedForItsEarlierRuns) {
   run_job();
   pass(seconds(1));
   feed(TreeGone{kWell});
@@ -297,14 +297,14 @@ TEST_F(RestartingSupervisorTest, StartThatFailsEndsTheTerm) {
 }
 
 TEST_F(RestartingSupervisorTest, JobThatWasToldToEndIsNotStartedAgain) {
-  const Event reasons[] = {StopForwarded{}, ResignAsked{}, FrontGone{}};
+  const Event reasons[] = {StopForwarded{}, ResignRequested{}, FrontGone{}};
   for (const Event& reason : reasons) {
     run_job();
     pass(seconds(1));
     feed(reason);
     feed(TreeGone{kWell});
     EXPECT_EQ(take_did().find('J'), std::string::npos);
-    EXPECT_EQ(last_request.kind, RequestKind::kSettle);
+    EXPECT_EQ(last_request.kind, RequestKind::kFinish);
     EXPECT_EQ(last_request.result, std::nullopt);
   }
 }
@@ -335,7 +335,7 @@ TEST_F(RestartingSupervisorTest, ResignationWhileDescendantsAreStoppedEndsTheTer
   run_job();
   pass(seconds(1));
   feed(JobExited{});
-  feed(ResignAsked{});
+  feed(ResignRequested{});
   feed(TreeGone{kWell});
   answer(Released{});
   EXPECT_EQ(take_did(), "Tf.");

@@ -107,7 +107,7 @@ class World {
       return "the job is alive without the key";
     if (!done() && !alive() && supervisor_.wake_at() == kNever) return "no wake-up is due";
     if (done() && alive()) return "done while the job is alive";
-    if (settled_ && alive()) return "settled while the job is alive";
+    if (finished_ && alive()) return "finished while the job is alive";
     if (freed_early_) return "a key that must be held was freed";
     if (supervisor_.leads() && rival_runs_for_ > 0)
       return "reports that it leads while the rival runs";
@@ -176,7 +176,7 @@ class World {
         put(static_cast<char>(s.in_flight && m.attempt == s.in_flight->attempt));
       }
     }
-    for (int n : {asked_, rival_runs_for_, int{settled_}, dying_for_, left_.connections_lost,
+    for (int n : {asked_, rival_runs_for_, int{finished_}, dying_for_, left_.connections_lost,
                   left_.evictions, left_.restarts}) {
       put(static_cast<char>(n));
     }
@@ -262,7 +262,7 @@ class World {
             dying_for_ = 0;
           }
           break;
-        case Action::Kind::kFinish:
+        case Action::Kind::kDone:
           asked_ = 0;
           break;
       }
@@ -415,7 +415,7 @@ class World {
 
   template <typename Add>
   void add_signals(const Add& add) const {
-    add("abort", [](World& w) { w.feed(AbortAsked{}); });
+    add("abort", [](World& w) { w.feed(AbortRequested{}); });
     add("stop forwarded", [](World& w) { w.feed(StopForwarded{}); });
     if (job_ != JobState::kNone) add("front gone", [](World& w) { w.feed(FrontGone{}); });
   }
@@ -425,7 +425,7 @@ class World {
     if (left_.resignation) {
       add("resign", [](World& w) {
         w.resigned_ = true;
-        w.feed(ResignAsked{});
+        w.feed(ResignRequested{});
       });
     }
     if (left_.hints && supervisor_.state().lease_sent_at) {
@@ -443,9 +443,9 @@ class World {
   void execute(Message& m) {
     m.answered = true;
     const bool frees = m.request.kind == RequestKind::kRelease && server_.lock() == m.request.id;
-    // Once it is settled, nothing is left to free under our own id.
+    // Once it is finished, nothing is left to free under our own id.
     if (frees) freed_early_ = left_.hold && supervisor_.state().job_ran;
-    if (m.request.kind == RequestKind::kSettle) settled_ = true;
+    if (m.request.kind == RequestKind::kFinish) finished_ = true;
     m.reply = server_.execute(m.request, last_number_ + 1);
     if (m.reply.verdict == Verdict::kGranted) last_number_ = std::max(last_number_, m.reply.token);
   }
@@ -480,7 +480,7 @@ class World {
   int id_ = 1;              ///< our holder id
   int rival_id_ = 0;        ///< of its last lease
   int rival_runs_for_ = 0;  ///< how long its job may still run
-  bool settled_ = false;    ///< the settlement has been executed
+  bool finished_ = false;   ///< the finish request has been executed
   bool server_failed_ = false;
   JobState job_ = JobState::kNone;
   int dying_for_ = 0;

@@ -368,7 +368,7 @@ TEST_F(WaitingSupervisorTest, WaitsWithoutALimitOnRequest) {
 
 TEST_F(SupervisorTest, AbortBeforeTheAnswerReleasesTheAcquire) {
   campaign();
-  feed(AbortAsked{});
+  feed(AbortRequested{});
   EXPECT_EQ(take_did(), "aA.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kAborted);
 }
@@ -376,14 +376,14 @@ TEST_F(SupervisorTest, AbortBeforeTheAnswerReleasesTheAcquire) {
 TEST_F(WaitingSupervisorTest, AbortWhileWaitingReleasesNothing) {
   campaign();
   answer(Busy{{"web-2/1"}, seconds(8), {}});
-  feed(AbortAsked{});
+  feed(AbortRequested{});
   EXPECT_EQ(take_did(), "a.");
 }
 
 TEST_F(SupervisorTest, AbortBetweenGrantAndStartReleases) {
   campaign();
   answer(Granted{Token{5}});
-  feed(AbortAsked{});
+  feed(AbortRequested{});
   answer(Released{});
   EXPECT_EQ(take_did(), "aJx.");
   EXPECT_EQ(supervisor->outcome(), Outcome::kAborted);
@@ -441,10 +441,10 @@ TEST_F(SupervisorTest, SpentIdIsNotUsedAgain) {
 TEST_F(SupervisorTest, RequestsOfALaterTermHaveLaterNumbers) {
   campaign();
   const std::uint64_t first = last_request.attempt;
-  feed(AbortAsked{});
+  feed(AbortRequested{});
   const Supervisor earlier = *supervisor;
   supervisor.emplace(timeline, policy, 7, now);
-  supervisor->number_on_from(earlier);
+  supervisor->continue_numbers_of(earlier);
   EXPECT_FALSE(supervisor->has_asked());
   feed(Tick{});
   EXPECT_TRUE(supervisor->has_asked());
@@ -545,7 +545,7 @@ TEST_F(SupervisorTest, DeathOfTheFrontKillsAtOnceAndReleases) {
 TEST_F(SupervisorTest, ResultOfAJobThatEndedByItselfIsStored) {
   run_job();
   feed(TreeGone{RunResult{3, 100, 200}});
-  EXPECT_EQ(last_request.kind, RequestKind::kSettle);
+  EXPECT_EQ(last_request.kind, RequestKind::kFinish);
   EXPECT_EQ(last_request.result, (RunResult{3, 100, 200}));
   EXPECT_EQ(last_request.token, Token{5});
 }
@@ -556,7 +556,7 @@ TEST_F(SupervisorTest, JobThatWasToldToEndHasNoResult) {
     run_job();
     feed(reason);
     feed(TreeGone{RunResult{143, 100, 200}});
-    EXPECT_EQ(last_request.kind, RequestKind::kSettle) << "for its hold";
+    EXPECT_EQ(last_request.kind, RequestKind::kFinish) << "for its hold";
     EXPECT_EQ(last_request.result, std::nullopt);
     take_did();
   }
@@ -564,7 +564,7 @@ TEST_F(SupervisorTest, JobThatWasToldToEndHasNoResult) {
   pass(seconds(7));  // the lease is not renewed
   while (supervisor->state().in_flight) pass(milliseconds(1));
   feed(TreeGone{RunResult{0, 100, 200}});
-  EXPECT_EQ(last_request.kind, RequestKind::kSettle);
+  EXPECT_EQ(last_request.kind, RequestKind::kFinish);
   EXPECT_EQ(last_request.result, std::nullopt);
 }
 

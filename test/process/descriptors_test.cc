@@ -104,12 +104,12 @@ TEST(DescriptorsTest, StandardOnesAreFilledAndOpenOnesKept) {
   }));
 }
 
-TEST(DescriptorsTest, LetGoOfClosesTheFile) {
+TEST(DescriptorsTest, DetachDescriptorClosesTheFile) {
   EXPECT_TRUE(in_a_process([] {
     Pipe pipe;
     ::dup2(pipe.write.get(), 1);
     pipe.write.reset();
-    let_go_of(1);
+    detach_descriptor(1);
     char c = 0;
     return ::read(pipe.read.get(), &c, 1) == 0 && is_null_and_ours(1);
   }));
@@ -131,7 +131,7 @@ TEST(DescriptorsTest, InheritedOnesAreClosedWithNoneFree) {
     ::getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = 3;
     ::setrlimit(RLIMIT_NOFILE, &limit);
-    let_go_of(1);
+    detach_descriptor(1);
     close_inherited_descriptors();
     return is_null_and_ours(1) && !is_open(inherited);
   }));
@@ -142,7 +142,7 @@ TEST(DescriptorsTest, InheritedOnesAreClosedWithoutProc) {
   EXPECT_TRUE(in_a_process([] {
     const int inherited = ::dup2(2, 500);
     if (::chroot(TEST_PROGRAMS_DIR) != 0) return false;
-    let_go_of(1);
+    detach_descriptor(1);
     close_inherited_descriptors();
     return !is_open(inherited) && is_open(1);
   }));

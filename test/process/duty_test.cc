@@ -32,16 +32,16 @@ class Recorder : public FrontDuty {
       write("continued");
     }
   }
-  bool take(const SignalArrival& arrival) override {
+  bool handle_signal(const SignalArrival& arrival) override {
     write("signal " + std::to_string(arrival.signo) + (arrival.from_kernel ? " from kernel" : ""));
     stop_asked_ |= arrival.signo == SIGTSTP;
     has_taken |= taken_.contains(arrival.signo);
     return taken_.contains(arrival.signo);
   }
-  void hear(const LinkMessage& message) override {
-    write("standing " + std::to_string(message.standing.standing));
+  void handle_message(const LinkMessage& message) override {
+    write("state " + std::to_string(message.election.state));
   }
-  void hear(const ChildChange& change) override {
+  void handle_exit(const ChildChange& change) override {
     write((change.code == CLD_EXITED ? "exited " : "killed ") + std::to_string(change.status));
   }
 
@@ -137,7 +137,7 @@ TEST(FrontDutyTest, SignalThatComesWhenTheKeeperDiesIsNotLost) {
         pollfd wanted{signals.fd(), POLLIN, 0};
         ::poll(&wanted, 1, -1);
         const auto arrival = signals.next();
-        if (arrival && arrival->signo != SIGCHLD) recorder->take(*arrival);
+        if (arrival && arrival->signo != SIGCHLD) recorder->handle_signal(*arrival);
       }
     };
     Supervision supervision(plan);
@@ -293,7 +293,7 @@ TEST(FrontDutyTest, WakesAtItsTimeOrWhenItsDescriptorIsReady) {
         link.send({Kind::kFinished});
         return 0;
       });
-      const KeeperEnd keeper_end = stand_guard(keeper, link, signals, false, 10ms, waker);
+      const KeeperEnd keeper_end = watch_keeper(keeper, link, signals, false, 10ms, waker);
       return keeper_end.last_word && waker.woken;
     }));
   }
@@ -302,8 +302,8 @@ TEST(FrontDutyTest, WakesAtItsTimeOrWhenItsDescriptorIsReady) {
 /// Records the keeper's messages about its leases.
 class Listener : public FrontDuty {
  public:
-  void hear(const LinkMessage& message) override { heard.push_back(message); }
-  void hear(const ChildChange& change) override { ended.push_back(change); }
+  void handle_message(const LinkMessage& message) override { heard.push_back(message); }
+  void handle_exit(const ChildChange& change) override { ended.push_back(change); }
   std::vector<LinkMessage> heard;
   std::vector<ChildChange> ended;
 };
@@ -318,8 +318,8 @@ TEST(FrontDutyTest, GetsEveryMessageBeforeTheLastWord) {
     constexpr std::uint32_t kMany = 1'000;
     const Keeper keeper = fork_keeper(link, false, [&](int) {
       for (std::uint32_t i = 0; i < kMany; ++i) {
-        LinkMessage message{Kind::kStanding};
-        message.standing.claim = i;
+        LinkMessage message{Kind::kElection};
+        message.election.candidacy = i;
         message.set_words("h");
         while (!link.send(message)) {
           pollfd room{link.fd(), POLLOUT, 0};
@@ -329,10 +329,10 @@ TEST(FrontDutyTest, GetsEveryMessageBeforeTheLastWord) {
       link.send({Kind::kFinished});
       return 0;
     });
-    const KeeperEnd end = stand_guard(keeper, link, signals, false, 10ms, listener);
+    const KeeperEnd end = watch_keeper(keeper, link, signals, false, 10ms, listener);
     bool right = end.last_word && listener.heard.size() == kMany;
     for (std::uint32_t i = 0; right && i < kMany; ++i) {
-      right = listener.heard[i].standing.claim == i && listener.heard[i].words() == "h";
+      right = listener.heard[i].election.candidacy == i && listener.heard[i].words() == "h";
     }
     return right;
   }));
@@ -375,7 +375,7 @@ TEST(FrontTest, ForksAnotherKeeperWhenOneHasDied) {
         char born = 0;
         while (::read(oracle.read.get(), &born, 1) != 1) {
         }
-        link->send({Kind::kStanding});
+        link->send({Kind::kElection});
         for (;;) ::pause();
         return 0;
       });
@@ -385,7 +385,7 @@ TEST(FrontTest, ForksAnotherKeeperWhenOneHasDied) {
       pollfd heard{link->fd(), POLLIN, 0};
       ::poll(&heard, 1, -1);
       ::kill(keeper.pid, SIGKILL);
-      const KeeperEnd end = stand_guard(keeper, *link, signals, false, 10ms, listener);
+      const KeeperEnd end = watch_keeper(keeper, *link, signals, false, 10ms, listener);
       if (end.last_word || listener.heard.size() != 1 || !is_dead(oracle)) return false;
       const bool told =
           std::any_of(listener.ended.begin(), listener.ended.end(), [&](const ChildChange& change) {
@@ -401,7 +401,7 @@ TEST(FrontTest, ForksAnotherKeeperWhenOneHasDied) {
       link.send({Kind::kFinished, 0, 5});
       return 0;
     });
-    const KeeperEnd end = stand_guard(last, link, signals, false, 10ms, listener);
+    const KeeperEnd end = watch_keeper(last, link, signals, false, 10ms, listener);
     if (!end.last_word || end.last_word->verdict != 5) return false;
     if (::waitpid(spared_child, nullptr, WNOHANG) != 0) return false;
     Tree rest;

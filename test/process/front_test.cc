@@ -76,7 +76,7 @@ TEST(FrontTest, NoticesAnEarlierDeadline) {
       return 0;
     });
     if (::write(guarded.write.get(), "x", 1) != 1) ::_exit(1);
-    const KeeperEnd end = stand_guard(keeper, link, signals, false, 10ms, duty);
+    const KeeperEnd end = watch_keeper(keeper, link, signals, false, 10ms, duty);
     ::_exit(end.last_word ? 1 : 0);
   }
   int status = 0;
@@ -131,7 +131,7 @@ TEST(FrontTest, ReceivesTheLastWordOfAKeeperThatLeftSignalsUnread) {
     if (::write(told.write.get(), "x", 1) != 1) ::_exit(1);
     pollfd dead{keeper.pidfd.get(), POLLIN, 0};
     ::poll(&dead, 1, -1);
-    const KeeperEnd end = stand_guard(keeper, link, signals, false, 10ms, duty);
+    const KeeperEnd end = watch_keeper(keeper, link, signals, false, 10ms, duty);
     const bool right = end.last_word && end.last_word->verdict == 5 &&
                        end.last_word->status.kind == JobStatus::Kind::kExited &&
                        end.last_word->status.value == 6;
@@ -182,7 +182,7 @@ bool ends(const std::function<int(KeeperLink&)>& body, const KeeperEnd& expected
     KeeperLink link;
     link.set_deadline(BootClock::now() + promise);
     const Keeper keeper = fork_keeper(link, false, [&](int) { return body(link); });
-    const KeeperEnd end = stand_guard(keeper, link, signals, false, 10ms, duty);
+    const KeeperEnd end = watch_keeper(keeper, link, signals, false, 10ms, duty);
     return end.how == expected.how && end.signal == expected.signal &&
            end.failure == expected.failure && !end.last_word;
   });
@@ -263,7 +263,7 @@ TEST(KeeperEndTest, IsFinishedAfterItsLastWordWhateverHappensThen) {
       link.send({LinkMessage::Kind::kFinished, 0, 5});
       throw std::runtime_error("too late");
     });
-    const KeeperEnd end = stand_guard(keeper, link, signals, false, 10ms, duty);
+    const KeeperEnd end = watch_keeper(keeper, link, signals, false, 10ms, duty);
     return end.how == KeeperEnd::How::kFinished && end.last_word && end.last_word->verdict == 5;
   }));
 }
@@ -279,7 +279,7 @@ TEST(KeeperEndTest, IsReturnedForAKeeperWithoutAJob) {
     NoJob duty;
     KeeperLink link;
     const Keeper keeper = fork_keeper(link, false, [&](int) -> int { throw std::bad_alloc(); });
-    const KeeperEnd end = stand_guard(keeper, link, signals, false, 10ms, duty);
+    const KeeperEnd end = watch_keeper(keeper, link, signals, false, 10ms, duty);
     return end.how == KeeperEnd::How::kRefused && end.failure == "out of memory";
   }));
 }

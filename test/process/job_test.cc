@@ -150,7 +150,7 @@ TEST(JobTest, SignalThatComesBeforeItsPidIsKept) {
     for (;;) {
       const Reaped reaped = tree.reap();
       for (const ChildChange& change : reaped.changes) {
-        job.take_status(change.pid, change.code, change.status);
+        job.record_status(change.pid, change.code, change.status);
       }
       if (reaped.empty) break;
       siginfo_t info{};
@@ -250,7 +250,7 @@ TEST(JobDestructorTest, DoesNothingToAJobThatWasReaped) {
     for (Reaped reaped; !reaped.empty;) {
       reaped = tree.reap();
       for (const ChildChange& change : reaped.changes) {
-        job->take_status(change.pid, change.code, change.status);
+        job->record_status(change.pid, change.code, change.status);
       }
     }
     const pid_t bystander = start_bystander();

@@ -9,12 +9,12 @@
 namespace cluster_leader::test {
 namespace {
 
-LinkMessage standing(std::string_view holder) {
-  LinkMessage message{LinkMessage::Kind::kStanding};
-  message.standing.claim = 9'999;
-  message.standing.standing = 2;
-  message.standing.token = 1'700'000'000'000;
-  message.standing.good_until = Time(5s);
+LinkMessage election(std::string_view holder) {
+  LinkMessage message{LinkMessage::Kind::kElection};
+  message.election.candidacy = 9'999;
+  message.election.state = 2;
+  message.election.token = 1'700'000'000'000;
+  message.election.good_until = Time(5s);
   message.set_words(holder);
   return message;
 }
@@ -26,8 +26,8 @@ TEST(KeeperLinkTest, SendsEachKindCompleteAndOnlyItsUsedPart) {
   if (keeper == 0) {
     link.be_keeper();
     LinkMessage end{LinkMessage::Kind::kFinished, 0, 7, {JobStatus::Kind::kExited, 3}, 1, 2, 8, 4s};
-    const bool sent = link.send(standing("")) && link.send(standing("web-1/abc")) &&
-                      link.send(standing(longest)) && link.send(end);
+    const bool sent = link.send(election("")) && link.send(election("web-1/abc")) &&
+                      link.send(election(longest)) && link.send(end);
     ::_exit(sent ? 0 : 1);
   }
   link.be_front();
@@ -40,11 +40,11 @@ TEST(KeeperLinkTest, SendsEachKindCompleteAndOnlyItsUsedPart) {
     EXPECT_LE(travels(), static_cast<ssize_t>(128 + holder.size()));
     const auto message = link.receive();
     ASSERT_TRUE(message);
-    EXPECT_EQ(message->kind, LinkMessage::Kind::kStanding);
-    EXPECT_EQ(message->standing.claim, 9'999U);
-    EXPECT_EQ(message->standing.standing, 2U);
-    EXPECT_EQ(message->standing.token, 1'700'000'000'000);
-    EXPECT_EQ(message->standing.good_until, Time(5s));
+    EXPECT_EQ(message->kind, LinkMessage::Kind::kElection);
+    EXPECT_EQ(message->election.candidacy, 9'999U);
+    EXPECT_EQ(message->election.state, 2U);
+    EXPECT_EQ(message->election.token, 1'700'000'000'000);
+    EXPECT_EQ(message->election.good_until, Time(5s));
     EXPECT_EQ(message->words(), holder);
   }
   EXPECT_LE(travels(), 72);
@@ -79,15 +79,15 @@ TEST(KeeperLinkTest, ReportsWhenThereIsNoRoom) {
   }
   link.be_keeper();
   int sent = 0;
-  while (link.send(standing("web-1/abc"))) ASSERT_LT(++sent, 1'000'000);
+  while (link.send(election("web-1/abc"))) ASSERT_LT(++sent, 1'000'000);
   EXPECT_GT(sent, 50);
   ASSERT_EQ(::write(read_now.write.get(), "x", 1), 1);
   pollfd room{link.fd(), POLLOUT, 0};
   EXPECT_EQ(::poll(&room, 1, static_cast<int>(ceil_ms(kPatience))), 1);
-  EXPECT_TRUE(link.send(standing("web-1/abc")));
+  EXPECT_TRUE(link.send(election("web-1/abc")));
   ::kill(front, SIGKILL);
   ::waitpid(front, nullptr, 0);
-  EXPECT_TRUE(link.send(standing("nobody is left")));
+  EXPECT_TRUE(link.send(election("nobody is left")));
 }
 
 }  // namespace

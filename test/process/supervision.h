@@ -357,8 +357,8 @@ class Supervision {
     link.set_deadline(BootClock::now() + plan_.lease);
     const Keeper keeper = fork_keeper(
         link, terminal, [&](int front_pidfd) { return keep(spec, link, signals, front_pidfd); });
-    let_go_of_caller();
-    const KeeperEnd end = stand_guard(keeper, link, signals, terminal, plan_.grace, *plan_.duty);
+    detach_from_caller();
+    const KeeperEnd end = watch_keeper(keeper, link, signals, terminal, plan_.grace, *plan_.duty);
     plan_.at_the_end(signals);
     if (!end.last_word) ::_exit(kLostStatus);
     const JobStatus status = end.last_word->status;
@@ -374,7 +374,7 @@ class Supervision {
     if (plan_.keeper_leaves) leave_session();
     plan_.in_keeper();
     Job job = Job::start(spec);
-    let_go_of_caller();
+    detach_from_caller();
     if (plan_.exhaust_descriptors) {
       while (::open("/", O_PATH | O_CLOEXEC) >= 0) {
       }
@@ -402,7 +402,7 @@ class Supervision {
       while (const auto message = link.receive()) job.send_signal(message->value);
       const Reaped reaped = tree.reap();
       for (const ChildChange& change : reaped.changes) {
-        killing |= job.take_status(change.pid, change.code, change.status);
+        killing |= job.record_status(change.pid, change.code, change.status);
         if (change.code == CLD_STOPPED && change.pid == job.pid()) {
           link.send({LinkMessage::Kind::kStopped, change.status});
         }

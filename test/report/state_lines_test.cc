@@ -20,9 +20,9 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 
-const Leadership kLeading{Standing::kLeader, {"web-1/abc"}, {1764}};
-const Leadership kFollowing{Standing::kFollower, {"web-2/def"}, {1765}};
-const Leadership kNobody{Standing::kNone, {}, {}};
+const Leadership kLeading{ElectionState::kLeader, {"web-1/abc"}, {1764}};
+const Leadership kFollowing{ElectionState::kFollower, {"web-2/def"}, {1765}};
+const Leadership kNobody{ElectionState::kNone, {}, {}};
 
 class StateLinesTest : public ::testing::Test {
  protected:
@@ -92,11 +92,11 @@ TEST_F(StateLinesTest, EachStateHasItsMembers) {
                  R"("leader":"web-1"})"},
       {kFollowing, R"("state":"follower","node":"web-1","holder":"web-2/def","token":1765,)"
                    R"("leader":"web-2"})"},
-      {{Standing::kFollower, {"plain host"}, {}},
+      {{ElectionState::kFollower, {"plain host"}, {}},
        R"("state":"follower","node":"web-1","holder":"plain host","token":null,)"
        R"("leader":"plain host"})"},
       {kNobody, R"("state":"none","node":"web-1","holder":null,"token":null,"leader":null})"},
-      {{Standing::kDown, {}, {}},
+      {{ElectionState::kDown, {}, {}},
        R"("state":"down","node":"web-1","holder":null,"token":null,"leader":null})"},
   };
   for (const auto& [leadership, members] : all) {
@@ -122,7 +122,7 @@ TEST_F(StateLinesTest, IsAsciiWhateverTheNames) {
   keys_ = {"caf\xc3\xa9 \xff \"\\\n\x7f\x01"};
   node_ = "\xe2\x82";
   StateLines lines = open();
-  lines.add(0, {Standing::kFollower, {"\xf0\x9f\x98\x80/\xc0"}, {}});
+  lines.add(0, {ElectionState::kFollower, {"\xf0\x9f\x98\x80/\xc0"}, {}});
   lines.write();
   const std::string text = read_all();
   EXPECT_THAT(text, HasSubstr(R"("key":"caf\u00e9 \ufffd \"\\\n\u007f\u0001")"));
@@ -193,7 +193,7 @@ TEST_F(StateLinesTest, LineThatIsLongerThanAPipeTakesAtOnceHoldsNobodyUp) {
   node_ = std::string(255, '\xff');
   ASSERT_GT(::fcntl(pipe_.write_end.get(), F_SETPIPE_SZ, 4096), 0);
   StateLines lines = open();
-  lines.add(0, {Standing::kLeader, {node_ + "/abc"}, {1764}});
+  lines.add(0, {ElectionState::kLeader, {node_ + "/abc"}, {1764}});
   lines.write();
   ASSERT_TRUE(lines.has_unwritten()) << "it is to be longer than the pipe";
   // What was begun is ended, whatever has happened meanwhile.
@@ -243,11 +243,11 @@ TEST_F(StateLinesTest, ReaderThatIsGoneIsNoticedByAWriteAsWell) {
 }
 
 TEST_F(StateLinesTest, NamesOfStatesAreThoseOfTheManual) {
-  EXPECT_STREQ(standing_name(Standing::kLeader), "leader");
-  EXPECT_STREQ(standing_name(Standing::kFollower), "follower");
-  EXPECT_STREQ(standing_name(Standing::kNone), "none");
-  EXPECT_STREQ(standing_name(Standing::kUnknown), "none");
-  EXPECT_STREQ(standing_name(Standing::kDown), "down");
+  EXPECT_STREQ(state_name(ElectionState::kLeader), "leader");
+  EXPECT_STREQ(state_name(ElectionState::kFollower), "follower");
+  EXPECT_STREQ(state_name(ElectionState::kNone), "none");
+  EXPECT_STREQ(state_name(ElectionState::kUnknown), "none");
+  EXPECT_STREQ(state_name(ElectionState::kDown), "down");
 }
 
 }  // namespace

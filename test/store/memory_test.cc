@@ -199,7 +199,7 @@ TEST_F(MemoryTest, AStoreAnswersThatMemoryWasRefused) {
   int refusals = 0;
   for (;; ++refusals) {
     LoopedStore store(std::make_unique<RedisStore>(server.location(), make_candidate("a")));
-    store.add(make_contender({"job-a"}, "a").claim);
+    store.add(make_contender({"job-a"}, "a").candidacy);
     expect_granted(store);
     std::optional<Answer> answer;
     const bool was_refused =

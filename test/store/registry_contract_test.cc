@@ -50,7 +50,7 @@ class RegistryContractTest : public testing::Test {
   }
   std::unique_ptr<LoopedStore> open(const Contender& contender) {
     auto store = std::make_unique<LoopedStore>(world_->open(contender.candidate));
-    store->add(contender.claim);
+    store->add(contender.candidacy);
     return store;
   }
   std::unique_ptr<LoopedStore> open(const std::string& node) { return open(contender(node)); }
@@ -64,7 +64,7 @@ class RegistryContractTest : public testing::Test {
   Token run(const Aftermath& aftermath) {
     auto store = open(contender("a", aftermath));
     const Token token = expect_granted(*store).token;
-    store->send(Request{RequestKind::kSettle, 1, token, {}, RunResult{0, 1'000, 2'000}});
+    store->send(Request{RequestKind::kFinish, 1, token, {}, RunResult{0, 1'000, 2'000}});
     expect<Released>(await_answer(*store));
     return token;
   }
@@ -118,7 +118,7 @@ TYPED_TEST_P(RegistryContractTest, ShowsAHeldKeyWithTheDataOfItsHolder) {
   const Token token = expect_granted(*a).token;
   const LeaseView view = this->look();
   EXPECT_EQ(view.state, State::kHeld);
-  EXPECT_EQ(view.holder, contender.claim.holder);
+  EXPECT_EQ(view.holder, contender.candidacy.holder);
   EXPECT_EQ(view.node, "a");
   EXPECT_EQ(view.host, "host-of-a");
   EXPECT_EQ(view.pid, ::getpid());

@@ -33,45 +33,45 @@ namespace cluster_leader {
 
 using namespace std::chrono_literals;
 
-/// A candidate and its claim in a test.
+/// A candidate and its candidacy in a test.
 struct Contender {
   Candidate candidate;
-  Claim claim;
+  Candidacy candidacy;
 };
 
 /// A store with the loop around it, which drops answers that nobody waits for, as a supervisor
-/// does. Events of one claim are kept while a test waits for another. Most tests know one
-/// claim only, which is number 0.
+/// does. Events of one candidacy are kept while a test waits for another. Most tests know one
+/// candidacy only, which is number 0.
 class LoopedStore {
  public:
   explicit LoopedStore(std::unique_ptr<Store> store) : store_(std::move(store)) {}
 
-  std::size_t add(const Claim& claim) {
-    const std::size_t number = store_->add(claim.key);
-    store_->set_holder(number, claim.holder);
+  std::size_t add(const Candidacy& candidacy) {
+    const std::size_t number = store_->add(candidacy.key);
+    store_->set_holder(number, candidacy.holder);
     in_flight_.resize(number + 1);
     return number;
   }
-  void set_holder(HolderId holder, std::size_t claim = 0) {
-    store_->set_holder(claim, std::move(holder));
+  void set_holder(HolderId holder, std::size_t candidacy = 0) {
+    store_->set_holder(candidacy, std::move(holder));
   }
   /// Gives `request` the next number.
-  void send(Request request, std::size_t claim = 0) {
-    request.attempt = in_flight_[claim] = ++attempts_;
-    store_->send(claim, request, BootClock::now());
+  void send(Request request, std::size_t candidacy = 0) {
+    request.attempt = in_flight_[candidacy] = ++attempts_;
+    store_->send(candidacy, request, BootClock::now());
   }
-  void send(RequestKind kind, Token token = {}, std::size_t claim = 0) {
-    send(Request{kind, 0, token, {}, {}}, claim);
+  void send(RequestKind kind, Token token = {}, std::size_t candidacy = 0) {
+    send(Request{kind, 0, token, {}, {}}, candidacy);
   }
-  void cancel(std::size_t claim = 0) {
-    in_flight_[claim] = 0;
-    store_->cancel(claim);
+  void cancel(std::size_t candidacy = 0) {
+    in_flight_[candidacy] = 0;
+    store_->cancel(candidacy);
   }
-  void abandon(std::size_t claim = 0) {
-    in_flight_[claim] = 0;
-    store_->abandon(claim);
+  void abandon(std::size_t candidacy = 0) {
+    in_flight_[candidacy] = 0;
+    store_->abandon(candidacy);
   }
-  std::string stage(std::size_t claim = 0) const { return store_->stage(claim); }
+  std::string stage(std::size_t candidacy = 0) const { return store_->stage(candidacy); }
   Time wake_at() const { return store_->wake_at(); }
 
   /// One turn of the loop, which waits until `deadline` at most.
@@ -83,28 +83,28 @@ class LoopedStore {
     return now;
   }
 
-  /// The answer to `claim`; nothing if there is none in `patience`.
-  std::optional<Answer> await_answer(Duration patience = 5s, std::size_t claim = 0) {
-    auto answered = await<Answered>(patience, claim);
+  /// The answer to `candidacy`; nothing if there is none in `patience`.
+  std::optional<Answer> await_answer(Duration patience = 5s, std::size_t candidacy = 0) {
+    auto answered = await<Answered>(patience, candidacy);
     if (!answered) return std::nullopt;
     return std::move(answered->answer);
   }
-  /// Waits for a notice to `claim`.
-  std::optional<Notice> await_notice(Duration patience = 2s, std::size_t claim = 0) {
-    return await<Notice>(patience, claim);
+  /// Waits for a notice to `candidacy`.
+  std::optional<Notice> await_notice(Duration patience = 2s, std::size_t candidacy = 0) {
+    return await<Notice>(patience, candidacy);
   }
-  std::optional<Notice> take_notice(std::size_t claim = 0) { return take<Notice>(claim); }
+  std::optional<Notice> take_notice(std::size_t candidacy = 0) { return take<Notice>(candidacy); }
 
   std::optional<Answer> ask(RequestKind kind, Token token = {}, Duration patience = 5s,
-                            std::size_t claim = 0) {
-    send(kind, token, claim);
-    return await_answer(patience, claim);
+                            std::size_t candidacy = 0) {
+    send(kind, token, candidacy);
+    return await_answer(patience, candidacy);
   }
 
  private:
   void record(StoreEvent event) {
     if (const auto* answered = std::get_if<Answered>(&event.what)) {
-      std::uint64_t& awaited = in_flight_[event.claim];
+      std::uint64_t& awaited = in_flight_[event.candidacy];
       if (answered->attempt != awaited) return;
       EXPECT_NE(awaited, 0U) << "an answer without a number";
       awaited = 0;
@@ -113,9 +113,9 @@ class LoopedStore {
   }
 
   template <typename T>
-  std::optional<T> take(std::size_t claim) {
+  std::optional<T> take(std::size_t candidacy) {
     const auto found = std::find_if(heard_.begin(), heard_.end(), [&](const StoreEvent& event) {
-      return event.claim == claim && std::holds_alternative<T>(event.what);
+      return event.candidacy == candidacy && std::holds_alternative<T>(event.what);
     });
     if (found == heard_.end()) return std::nullopt;
     T what = std::get<T>(std::move(found->what));
@@ -124,18 +124,19 @@ class LoopedStore {
   }
 
   template <typename T>
-  std::optional<T> await(Duration patience, std::size_t claim) {
+  std::optional<T> await(Duration patience, std::size_t candidacy) {
     const Time end = BootClock::now() + patience;
     for (;;) {
-      if (auto what = take<T>(claim)) return what;
-      if (turn(end) >= end) return take<T>(claim);
+      if (auto what = take<T>(candidacy)) return what;
+      if (turn(end) >= end) return take<T>(candidacy);
     }
   }
 
   std::unique_ptr<Store> store_;
   Poller poller_;
   std::deque<StoreEvent> heard_;
-  std::vector<std::uint64_t> in_flight_;  ///< by claim: the request whose answer is to come; or 0
+  std::vector<std::uint64_t>
+      in_flight_;  ///< by candidacy: the request whose answer is to come; or 0
   std::uint64_t attempts_ = 0;
 };
 
@@ -193,10 +194,10 @@ T expect(const std::optional<Answer>& answer) {
   return T{};
 }
 
-/// The answer to a request of one of many claims, as a T.
+/// The answer to a request of one of many candidacies, as a T.
 template <typename T>
-T expect_for(LoopedStore& store, std::size_t claim, RequestKind kind, Token token = {}) {
-  return expect<T>(store.ask(kind, token, 5s, claim));
+T expect_for(LoopedStore& store, std::size_t candidacy, RequestKind kind, Token token = {}) {
+  return expect<T>(store.ask(kind, token, 5s, candidacy));
 }
 
 inline Granted expect_granted(LoopedStore& store) {
@@ -249,7 +250,7 @@ class StoreContractTest : public testing::Test {
   std::unique_ptr<LoopedStore> open(Contender contender, bool listening = false) {
     contender.candidate.listens = listening;
     auto store = std::make_unique<LoopedStore>(world_->open(contender.candidate));
-    store->add(contender.claim);
+    store->add(contender.candidacy);
     return store;
   }
 
@@ -384,14 +385,14 @@ TYPED_TEST_P(StoreContractTest, ACancelledRequestIsNeverReported) {
   expect_released(*a);
 }
 
-TYPED_TEST_P(StoreContractTest, ClaimsOfOneStoreKeepTheirAnswersApart) {
+TYPED_TEST_P(StoreContractTest, CandidaciesOfOneStoreKeepTheirAnswersApart) {
   auto rival = this->open(make_contender(this->key_, "rival"));
   expect_granted(*rival);
   auto a = this->open("a");
   const std::size_t mine = a->add({fresh_key(), fresh_holder("a")});
   const std::size_t other = a->add({fresh_key(), fresh_holder("a")});
-  for (const std::size_t claim : {std::size_t{0}, mine, other}) {
-    a->send(RequestKind::kAcquire, {}, claim);
+  for (const std::size_t candidacy : {std::size_t{0}, mine, other}) {
+    a->send(RequestKind::kAcquire, {}, candidacy);
   }
   EXPECT_EQ(node_in(expect<Busy>(a->await_answer())), "rival");
   const Token token = expect<Granted>(a->await_answer(5s, mine)).token;
@@ -404,38 +405,38 @@ TYPED_TEST_P(StoreContractTest, ClaimsOfOneStoreKeepTheirAnswersApart) {
   expect<Busy>(a->await_answer());
 }
 
-TYPED_TEST_P(StoreContractTest, AThousandClaimsAreEachGrantedRenewedAndReleased) {
-  constexpr std::size_t kClaims = 1000;
+TYPED_TEST_P(StoreContractTest, AThousandCandidaciesAreEachGrantedRenewedAndReleased) {
+  constexpr std::size_t kCandidacies = 1000;
   auto store = this->open("a");
   std::vector<Key> keys = {this->key_};
-  while (keys.size() < kClaims) {
+  while (keys.size() < kCandidacies) {
     keys.push_back(fresh_key());
     EXPECT_EQ(store->add({keys.back(), fresh_holder("a")}), keys.size() - 1);
   }
-  std::vector<Token> tokens(kClaims);
-  for (std::size_t claim = 0; claim < kClaims; ++claim) {
-    store->send(RequestKind::kAcquire, {}, claim);
+  std::vector<Token> tokens(kCandidacies);
+  for (std::size_t candidacy = 0; candidacy < kCandidacies; ++candidacy) {
+    store->send(RequestKind::kAcquire, {}, candidacy);
   }
-  for (std::size_t claim = 0; claim < kClaims; ++claim) {
-    tokens[claim] = expect<Granted>(store->await_answer(5s, claim)).token;
+  for (std::size_t candidacy = 0; candidacy < kCandidacies; ++candidacy) {
+    tokens[candidacy] = expect<Granted>(store->await_answer(5s, candidacy)).token;
   }
-  for (std::size_t claim = 0; claim < kClaims; ++claim) {
-    store->send(RequestKind::kRenew, tokens[claim], claim);
+  for (std::size_t candidacy = 0; candidacy < kCandidacies; ++candidacy) {
+    store->send(RequestKind::kRenew, tokens[candidacy], candidacy);
   }
-  for (std::size_t claim = 0; claim < kClaims; ++claim) {
-    expect<Renewed>(store->await_answer(5s, claim));
+  for (std::size_t candidacy = 0; candidacy < kCandidacies; ++candidacy) {
+    expect<Renewed>(store->await_answer(5s, candidacy));
   }
-  for (const std::size_t claim : {std::size_t{0}, std::size_t{500}, kClaims - 1}) {
-    auto rival = this->open(make_contender(keys[claim], "rival"));
+  for (const std::size_t candidacy : {std::size_t{0}, std::size_t{500}, kCandidacies - 1}) {
+    auto rival = this->open(make_contender(keys[candidacy], "rival"));
     // All of them together may have taken a slow machine longer than the ttl.
-    expect_for<Renewed>(*store, claim, RequestKind::kRenew, tokens[claim]);
+    expect_for<Renewed>(*store, candidacy, RequestKind::kRenew, tokens[candidacy]);
     EXPECT_EQ(node_in(expect_busy(*rival)), "a");
-    expect_for<Released>(*store, claim, RequestKind::kRelease);
-    EXPECT_GT(expect_granted(*rival).token, tokens[claim]);
+    expect_for<Released>(*store, candidacy, RequestKind::kRelease);
+    EXPECT_GT(expect_granted(*rival).token, tokens[candidacy]);
   }
 }
 
-TYPED_TEST_P(StoreContractTest, AnAbandonedClaimCanBeUsedUnderAnotherHolderId) {
+TYPED_TEST_P(StoreContractTest, AnAbandonedCandidacyCanBeUsedUnderAnotherHolderId) {
   auto a = this->open("a");
   auto b = this->open("b");
   const std::size_t beside = a->add({fresh_key(), fresh_holder("a")});
@@ -468,7 +469,7 @@ TYPED_TEST_P(StoreContractTest, AnswersAfterCancelAreNotReported) {
   }
 }
 
-TYPED_TEST_P(StoreContractTest, NoticesReachTheirClaimOnly) {
+TYPED_TEST_P(StoreContractTest, NoticesReachTheirCandidacyOnly) {
   auto a = this->open("a");
   const Key second = fresh_key();
   const std::size_t second_of_a = a->add({second, fresh_holder("a")});
@@ -488,7 +489,7 @@ TYPED_TEST_P(StoreContractTest, NoticesReachTheirClaimOnly) {
   EXPECT_FALSE(b->await_notice(20ms, second_of_b));
 }
 
-TYPED_TEST_P(StoreContractTest, AClaimThatListensLearnsWhoAcquiredTheKey) {
+TYPED_TEST_P(StoreContractTest, ACandidacyThatListensLearnsWhoAcquiredTheKey) {
   auto a = this->open("a");
   auto c = this->open("c", true);
   expect_granted(*a);
@@ -501,7 +502,7 @@ TYPED_TEST_P(StoreContractTest, AClaimThatListensLearnsWhoAcquiredTheKey) {
   const auto notice = c->await_notice();
   ASSERT_TRUE(notice);
   EXPECT_EQ(notice->kind, Notice::Kind::kTaken);
-  EXPECT_EQ(notice->holder, b.claim.holder);
+  EXPECT_EQ(notice->holder, b.candidacy.holder);
   EXPECT_EQ(notice->token, token);
   // Neither a renewal nor an answer that is asked for twice is news.
   expect_renewed(*taker, token);
@@ -509,7 +510,7 @@ TYPED_TEST_P(StoreContractTest, AClaimThatListensLearnsWhoAcquiredTheKey) {
   EXPECT_FALSE(c->await_notice(50ms));
 }
 
-TYPED_TEST_P(StoreContractTest, NoClaimIsNotifiedOfItsOwnActions) {
+TYPED_TEST_P(StoreContractTest, NoCandidacyIsNotifiedOfItsOwnActions) {
   auto a = this->open("a", true);
   for (int term = 0; term < 3; ++term) {
     const Token token = expect_granted(*a).token;
@@ -542,11 +543,11 @@ REGISTER_TYPED_TEST_SUITE_P(
     OtherKeysAreOtherLeases, RenewsWhatItHolds, RenewOfAnothersKeyIsLost, AReleasedKeyIsFreeAtOnce,
     ReleaseNeverDeletesAnothers, ReleaseOfAStrangerIsReleased, TokensOnlyGrow,
     ADelayedRenewalDoesNotResurrectAReleasedLease, WaiterGetsAHintOnRelease, AbandonReleases,
-    ACancelledRequestIsNeverReported, ClaimsOfOneStoreKeepTheirAnswersApart,
-    AThousandClaimsAreEachGrantedRenewedAndReleased, AnAbandonedClaimCanBeUsedUnderAnotherHolderId,
-    AnswersAfterCancelAreNotReported, NoticesReachTheirClaimOnly,
-    AClaimThatListensLearnsWhoAcquiredTheKey, NoClaimIsNotifiedOfItsOwnActions,
-    AHolderThatListensIsNotifiedOfTheNextOne);
+    ACancelledRequestIsNeverReported, CandidaciesOfOneStoreKeepTheirAnswersApart,
+    AThousandCandidaciesAreEachGrantedRenewedAndReleased,
+    AnAbandonedCandidacyCanBeUsedUnderAnotherHolderId, AnswersAfterCancelAreNotReported,
+    NoticesReachTheirCandidacyOnly, ACandidacyThatListensLearnsWhoAcquiredTheKey,
+    NoCandidacyIsNotifiedOfItsOwnActions, AHolderThatListensIsNotifiedOfTheNextOne);
 
 template <typename World>
 class ExpiringStoreContractTest : public StoreContractTest<World> {};

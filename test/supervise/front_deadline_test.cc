@@ -100,7 +100,7 @@ TEST_F(FrontDeadlineTest, IsNowFromTheLossOfTheLeaseUntilTheJobIsDead) {
 TEST_F(FrontDeadlineTest, IsNowAfterALossEvenIfTheJobWasAlreadyStopping) {
   timeline_.kill_after = 2 * timeline_.heartbeat;
   run_job();
-  step(ResignAsked{});
+  step(ResignRequested{});
   ASSERT_EQ(phase(), Phase::kStopping);
   EXPECT_EQ(link_.deadline(), timeline_.kill_at(sent_at_));
   lose();

@@ -18,10 +18,10 @@ using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-const Leadership kLeading{Standing::kLeader, {"web-1/abc"}, {1764}};
-const Leadership kFollowing{Standing::kFollower, {"web-2/def"}, {1765}};
-const Leadership kNobody{Standing::kNone, {}, {}};
-const Leadership kNoServer{Standing::kDown, {}, {}};
+const Leadership kLeading{ElectionState::kLeader, {"web-1/abc"}, {1764}};
+const Leadership kFollowing{ElectionState::kFollower, {"web-2/def"}, {1765}};
+const Leadership kNobody{ElectionState::kNone, {}, {}};
+const Leadership kNoServer{ElectionState::kDown, {}, {}};
 
 class HooksTest : public ::testing::Test {
  protected:
@@ -112,7 +112,7 @@ TEST_F(HooksTest, WhoeverDoesNotLeadIsToldSoOnce) {
   }
   EXPECT_EQ(log().size(), 1U);
   for (const std::int64_t token : {1764, 1766}) {
-    say(0, {Standing::kLeader, {"web-1/x"}, {token}});
+    say(0, {ElectionState::kLeader, {"web-1/x"}, {token}});
     run_all();
   }
   EXPECT_EQ(log().size(), 2U) << "it led before";
@@ -132,7 +132,7 @@ TEST_F(HooksTest, OneOfAKeyRunsAtATimeAndTheLatestNewsFollow) {
   advance();
   for (const std::int64_t token : {1, 2, 3}) {
     say(0, kNobody);
-    say(0, {Standing::kLeader, {"web-1/x"}, {token}});
+    say(0, {ElectionState::kLeader, {"web-1/x"}, {token}});
     advance();
     EXPECT_EQ(children(), 1U);
   }
@@ -145,7 +145,7 @@ TEST_F(HooksTest, WhatWaitsIsForgottenWhenItIsOver) {
   say(0, kLeading);
   advance();
   say(0, kNobody);
-  say(0, {Standing::kLeader, {"web-1/x"}, {2}});
+  say(0, {ElectionState::kLeader, {"web-1/x"}, {2}});
   say(0, kNobody);
   run_all();
   EXPECT_EQ(log().size(), 1U);

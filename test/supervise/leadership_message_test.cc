@@ -19,23 +19,24 @@ void expect_same(const LeadershipNews& news, const LeadershipNews& sent) {
 
 TEST(LeadershipMessageTest, CarriesTheNews) {
   const LeadershipNews all[] = {
-      {0, {Standing::kUnknown, {}, {}}, kNever},
-      {9'999, {Standing::kLeader, {"web-1/abc"}, {1'795'417'200'123}}, kUntil},
-      {1, {Standing::kFollower, {"web-2/abc"}, {}}, kNever},
-      {2, {Standing::kFollower, {std::string("no\0label\xff\n", 10)}, {INT64_MAX}}, kNever},
-      {3, {Standing::kNone, {}, {}}, kNever},
-      {4, {Standing::kDown, {}, {}}, kNever},
+      {0, {ElectionState::kUnknown, {}, {}}, kNever},
+      {9'999, {ElectionState::kLeader, {"web-1/abc"}, {1'795'417'200'123}}, kUntil},
+      {1, {ElectionState::kFollower, {"web-2/abc"}, {}}, kNever},
+      {2, {ElectionState::kFollower, {std::string("no\0label\xff\n", 10)}, {INT64_MAX}}, kNever},
+      {3, {ElectionState::kNone, {}, {}}, kNever},
+      {4, {ElectionState::kDown, {}, {}}, kNever},
   };
   for (const LeadershipNews& sent : all) {
     const LinkMessage message = leadership_message(sent);
-    EXPECT_EQ(message.kind, LinkMessage::Kind::kStanding);
+    EXPECT_EQ(message.kind, LinkMessage::Kind::kElection);
     expect_same(leadership_news(message), sent);
   }
 }
 
 TEST(LeadershipMessageTest, TravelsOverTheLink) {
   KeeperLink link;
-  const LeadershipNews sent{3, {Standing::kLeader, {std::string(250, 'n') + "/abc"}, {5}}, kUntil};
+  const LeadershipNews sent{
+      3, {ElectionState::kLeader, {std::string(250, 'n') + "/abc"}, {5}}, kUntil};
   LinkMessage message = leadership_message(sent);
   const pid_t child = ::fork();
   if (child == 0) {
@@ -54,7 +55,7 @@ TEST(LeadershipMessageTest, HolderThatIsTooLongIsCutOff) {
   const std::string longest(510, 'x');
   for (const char* const more : {"", "y", "yy"}) {
     const auto news = leadership_news(
-        leadership_message({0, {Standing::kFollower, {longest + more}, {}}, kNever}));
+        leadership_message({0, {ElectionState::kFollower, {longest + more}, {}}, kNever}));
     EXPECT_EQ(news.leadership.holder.value, longest);
   }
 }

@@ -88,7 +88,7 @@ class SessionTest : public ::testing::Test {
       if (one.kind == Action::Kind::kStartJob) word = "start";
       if (one.kind == Action::Kind::kStopJob) word = "stop";
       if (one.kind == Action::Kind::kKillJob) word = "kill";
-      if (one.kind == Action::Kind::kFinish) word = "finish";
+      if (one.kind == Action::Kind::kDone) word = "finish";
       words.push_back(word + ' ' + std::to_string(one.campaign));
     }
     return words;
@@ -116,8 +116,8 @@ class SessionTest : public ::testing::Test {
 TEST_F(SessionTest, EachCampaignHasItsKeyAndItsHolder) {
   add(2);
   EXPECT_EQ(session_->size(), 2U);
-  EXPECT_EQ(store_->claims[1].key, "prefix:key-1");
-  EXPECT_EQ(store_->claims[1].holder, holder(1));
+  EXPECT_EQ(store_->candidacies[1].key, "prefix:key-1");
+  EXPECT_EQ(store_->candidacies[1].holder, holder(1));
   EXPECT_EQ(session_->at(1).name, "key-1");
   EXPECT_EQ(session_->describe(1), "key key-1 at redis://here");
   EXPECT_THAT(store_->done(), IsEmpty()) << "nothing is asked before the first turn";
@@ -186,11 +186,11 @@ TEST_F(SessionTest, WhatConcernsTheJobIsHandedOn) {
   EXPECT_THAT(take_todo(), ElementsAre("start 1"));
   step(1, JobStarted{});
   EXPECT_THAT(take_todo(), IsEmpty());
-  step(1, ResignAsked{});
+  step(1, ResignRequested{});
   EXPECT_THAT(take_todo(), ElementsAre("stop 1"));
   store_->done();
   step(1, TreeGone{});
-  EXPECT_THAT(store_->done(), ElementsAre("settle 1"));
+  EXPECT_THAT(store_->done(), ElementsAre("finish 1"));
   receive(1, Released{});
   EXPECT_THAT(take_todo(), ElementsAre("finish 1"));
   receive(0, Granted{{6}});
@@ -222,11 +222,11 @@ TEST_F(SessionTest, EachChangeIsReturnedOnceAndTheLatestCounts) {
   follow(0);
   EXPECT_THAT(take_changes(), ElementsAre(2, 0));
   EXPECT_THAT(take_changes(), IsEmpty());
-  EXPECT_EQ(view(2), (Leadership{Standing::kFollower, kOther, Token{4}}));
+  EXPECT_EQ(view(2), (Leadership{ElectionState::kFollower, kOther, Token{4}}));
   receive_notice(2, {Notice::Kind::kTaken, kThird, Token{6}});
   receive_notice(2, {Notice::Kind::kTaken, kOther, Token{7}});
   EXPECT_THAT(take_changes(), ElementsAre(2)) << "once, whatever has happened in between";
-  EXPECT_EQ(view(2), (Leadership{Standing::kFollower, kOther, Token{7}}));
+  EXPECT_EQ(view(2), (Leadership{ElectionState::kFollower, kOther, Token{7}}));
   follow(2);
   EXPECT_THAT(take_changes(), IsEmpty()) << "nothing but the token is another";
 }
@@ -249,10 +249,10 @@ TEST_F(SessionTest, LeaderIsWhoeverRuns) {
   EXPECT_THAT(take_changes(), IsEmpty()) << "its job has not started yet";
   step(0, JobStarted{});
   EXPECT_THAT(take_changes(), ElementsAre(0));
-  EXPECT_EQ(view(0), (Leadership{Standing::kLeader, holder(0), Token{5}}));
-  step(0, ResignAsked{});
+  EXPECT_EQ(view(0), (Leadership{ElectionState::kLeader, holder(0), Token{5}}));
+  step(0, ResignRequested{});
   EXPECT_THAT(take_changes(), ElementsAre(0));
-  EXPECT_EQ(view(0).standing, Standing::kNone);
+  EXPECT_EQ(view(0).state, ElectionState::kNone);
 }
 
 TEST_F(SessionTest, WhatIsLedIsRepeatedWhenItIsAskedFor) {
@@ -264,7 +264,7 @@ TEST_F(SessionTest, WhatIsLedIsRepeatedWhenItIsAskedFor) {
   take_changes();
   session_->repeat_led();
   EXPECT_THAT(take_changes(), ElementsAre(0, 2));
-  step(0, ResignAsked{});
+  step(0, ResignRequested{});
   session_->repeat_led();
   EXPECT_THAT(take_changes(), ElementsAre(0, 2)) << "each once";
 }
@@ -280,10 +280,10 @@ TEST_F(SessionTest, FreeKeyIsNewsForWhoeverWaitsAndTakenOneForItsHolder) {
   EXPECT_THAT(store_->done(), IsEmpty());
   receive_notice(1, {Notice::Kind::kFree, kThird, {}});
   EXPECT_THAT(store_->done(), ElementsAre("acquire 1"));
-  EXPECT_EQ(view(1).standing, Standing::kFollower) << "the answer will tell";
+  EXPECT_EQ(view(1).state, ElectionState::kFollower) << "the answer will tell";
   receive_notice(0, {Notice::Kind::kTaken, kOther, {}});
   EXPECT_THAT(store_->done(), ElementsAre("renew 0"));
-  EXPECT_EQ(view(0).standing, Standing::kLeader) << "a hint is no proof";
+  EXPECT_EQ(view(0).state, ElectionState::kLeader) << "a hint is no proof";
 }
 
 TEST_F(SessionTest, LeaseThatWasBrokenIsNewsForEverybody) {
@@ -300,11 +300,11 @@ TEST_F(SessionTest, WhoeverRestsHearsWhoHasGoneWithoutAskingForTheKey) {
   session_->add({"k"}, "k", supervisor(now_ + timeline_.ttl));
   tick();
   receive_notice(0, {Notice::Kind::kTaken, kOther, Token{6}});
-  EXPECT_EQ(view(0), (Leadership{Standing::kFollower, kOther, Token{6}}));
+  EXPECT_EQ(view(0), (Leadership{ElectionState::kFollower, kOther, Token{6}}));
   receive_notice(0, {Notice::Kind::kFree, kThird, {}});
-  EXPECT_EQ(view(0).standing, Standing::kFollower);
+  EXPECT_EQ(view(0).state, ElectionState::kFollower);
   receive_notice(0, {Notice::Kind::kFree, kOther, {}});
-  EXPECT_EQ(view(0).standing, Standing::kNone);
+  EXPECT_EQ(view(0).state, ElectionState::kNone);
   EXPECT_THAT(store_->done(), IsEmpty());
 }
 
@@ -318,12 +318,12 @@ TEST_F(SessionTest, FurtherTermHasAHolderOfItsOwnAndCountsAnew) {
   receive(0, Renewed{});
   EXPECT_EQ(session_->at(0).renewals, 1U);
   EXPECT_EQ(session_->at(0).slowest_renewal, milliseconds(3));
-  step(0, ResignAsked{});
+  step(0, ResignRequested{});
   step(0, TreeGone{});
   receive(0, Released{});
   EXPECT_THAT(take_todo(), ElementsAre("stop 0", "finish 0"));
   session_->begin_term(0, supervisor(now_ + seconds(1)));
-  EXPECT_EQ(store_->claims[0].holder, holder(1));
+  EXPECT_EQ(store_->candidacies[0].holder, holder(1));
   EXPECT_EQ(session_->at(0).renewals, 0U);
   EXPECT_EQ(session_->at(0).slowest_renewal, Duration::zero());
   store_->done();
@@ -335,7 +335,7 @@ TEST_F(SessionTest, FurtherTermHasAHolderOfItsOwnAndCountsAnew) {
 TEST_F(SessionTest, LateAnswerToARequestThatWasGivenUpIsNotForTheNextOne) {
   add(1);
   tick();
-  const std::uint64_t first = store_->claims[0].in_flight->attempt;
+  const std::uint64_t first = store_->candidacies[0].in_flight->attempt;
   now_ += timeline_.connect;
   tick();
   now_ = session_->wake_at();
@@ -352,8 +352,8 @@ TEST_F(SessionTest, LateAnswerToARequestThatWasGivenUpIsNotForTheNextOne) {
 TEST_F(SessionTest, LateAnswerToAnEarlierTermIsNotForTheNextOne) {
   add(1);
   tick();
-  const std::uint64_t first = store_->claims[0].in_flight->attempt;
-  step(0, AbortAsked{});
+  const std::uint64_t first = store_->candidacies[0].in_flight->attempt;
+  step(0, AbortRequested{});
   session_->begin_term(0, supervisor(now_));
   tick();
   store_->answers(0, first, Granted{{5}});
@@ -373,7 +373,7 @@ TEST_F(SessionTest, LeaseThatWasHandedBackIsNotAskedForAgainUnderItsId) {
   now_ = session_->wake_at();
   tick();
   EXPECT_THAT(store_->done(), ElementsAre("acquire 0", "release 0", "acquire 0"));
-  EXPECT_EQ(store_->claims[0].holder, holder(1));
+  EXPECT_EQ(store_->candidacies[0].holder, holder(1));
   EXPECT_EQ(session_->at(0).own, holder(1));
 }
 
@@ -381,7 +381,7 @@ TEST_F(SessionTest, CandidateOfAYoungServerAsksAgainWhenSomebodyHasTheKey) {
   add(1);
   tick();
   receive(0, Young{seconds(1), seconds(10)});
-  EXPECT_EQ(view(0).standing, Standing::kDown);
+  EXPECT_EQ(view(0).state, ElectionState::kDown);
   EXPECT_EQ(session_->at(0).failure,
             "the server started 1 s ago, and an earlier holder may still be running its job; "
             "ready in 10 s");
@@ -389,14 +389,14 @@ TEST_F(SessionTest, CandidateOfAYoungServerAsksAgainWhenSomebodyHasTheKey) {
   receive_notice(0, {Notice::Kind::kTaken, kOther, Token{4}});
   EXPECT_THAT(store_->done(), ElementsAre("acquire 0"));
   receive(0, Busy{kOther, seconds(8), Token{4}});
-  EXPECT_EQ(view(0), (Leadership{Standing::kFollower, kOther, Token{4}}));
+  EXPECT_EQ(view(0), (Leadership{ElectionState::kFollower, kOther, Token{4}}));
 }
 
 TEST_F(SessionTest, OwnLeaseOfTheLastTermIsNobodysLeadership) {
   add(1);
   tick();
   lead(0);
-  step(0, ResignAsked{});
+  step(0, ResignRequested{});
   step(0, TreeGone{});
   // The server does not answer in time, and the lease stands on there.
   while (session_->at(0).supervisor.phase() != Phase::kDone) {
@@ -406,7 +406,7 @@ TEST_F(SessionTest, OwnLeaseOfTheLastTermIsNobodysLeadership) {
   session_->begin_term(0, supervisor(now_));
   tick();
   receive(0, Busy{holder(0), seconds(8), Token{5}});
-  EXPECT_EQ(view(0), (Leadership{Standing::kNone, {}, {}}));
+  EXPECT_EQ(view(0), (Leadership{ElectionState::kNone, {}, {}}));
 }
 
 TEST_F(SessionTest, FailureIsKeptUntilThereIsAnAnswer) {
@@ -419,7 +419,7 @@ TEST_F(SessionTest, FailureIsKeptUntilThereIsAnAnswer) {
   now_ += timeline_.connect;
   tick();
   EXPECT_EQ(session_->at(0).failure, "the connection broke") << "it says more than no answer does";
-  EXPECT_EQ(view(0).standing, Standing::kDown);
+  EXPECT_EQ(view(0).state, ElectionState::kDown);
   now_ = session_->at(0).supervisor.wake_at();
   tick();
   follow(0);
@@ -441,7 +441,7 @@ TEST_F(SessionTest, WhatIsOnItsWayWhenACandidateIsEndedIsAbandoned) {
   add(1);
   tick();
   store_->done();
-  step(0, ResignAsked{});
+  step(0, ResignRequested{});
   EXPECT_THAT(store_->done(), ElementsAre("abandon 0"));
   EXPECT_THAT(take_todo(), ElementsAre("finish 0"));
 }
@@ -493,7 +493,7 @@ TEST_F(SessionTest, WithoutAStoreThereIsOnlyTheJob) {
   advance();
   session_->watch(poller_);
   EXPECT_EQ(session_->wake_at(), kNever);
-  EXPECT_EQ(view(0).standing, Standing::kLeader);
+  EXPECT_EQ(view(0).state, ElectionState::kLeader);
   step(0, TreeGone{RunResult{0, 1, 2}});
   EXPECT_THAT(take_todo(), ElementsAre("finish 0"));
 }
@@ -549,7 +549,7 @@ TEST_F(ManyCampaignsTest, EachLeaseThatIsDueIsRenewedOnce) {
     renewals += asked.size();
     most = std::max(most, asked.size());
     for (std::size_t i = 0; i < kCount; ++i) {
-      if (store_->claims[i].in_flight) store_->answers(i, Renewed{});
+      if (store_->candidacies[i].in_flight) store_->answers(i, Renewed{});
     }
     advance();
   }

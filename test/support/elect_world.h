@@ -16,8 +16,8 @@ class ElectTest : public CliTest {
   static inline const std::string kLong = "600";
 
   /// The options of an elector for job-a on `node`.
-  Words standing(const std::string& node, const std::string& ttl = kLong,
-                 const Words& more = {}) const {
+  Words options_for(const std::string& node, const std::string& ttl = kLong,
+                    const Words& more = {}) const {
     return joined(on(server_, {"--key", Elector::kKey, "--node", node, "--ttl", ttl}), more);
   }
 
@@ -34,8 +34,8 @@ class ElectTest : public CliTest {
   /// A leader on web-1 and a follower on web-2 that follows it, each with one line so far. False if
   /// it does not come to that.
   bool start_two(const std::string& ttl) {
-    return start_two(Elector::command(standing("web-1", ttl)),
-                     Elector::command(standing("web-2", ttl)));
+    return start_two(Elector::command(options_for("web-1", ttl)),
+                     Elector::command(options_for("web-2", ttl)));
   }
   bool start_two(const Command& first, const Command& second) {
     leader_.emplace(first);

@@ -20,10 +20,10 @@ ModelServer::Reply ModelServer::execute(const Request& request, int now) {
       return renew(request);
     case RequestKind::kRelease:
       return release(request.id);
-    case RequestKind::kSettle:
+    case RequestKind::kFinish:
       break;
   }
-  return settle(request);
+  return finish(request);
 }
 
 ModelServer::Reply ModelServer::acquire(const Request& request, int now) {
@@ -67,7 +67,7 @@ ModelServer::Reply ModelServer::release(int id) {
   return {Verdict::kReleased};
 }
 
-ModelServer::Reply ModelServer::settle(const Request& request) {
+ModelServer::Reply ModelServer::finish(const Request& request) {
   if (!request.holds) return release(request.id);
   if (lock_ == request.id || (lock_ == kFree && holder_ == request.id)) {
     lock_ = kHeld;

@@ -12,7 +12,7 @@ namespace cluster_leader {
 class ModelServer {
  public:
   static constexpr int kTtl = 6;   ///< of every lease, in ticks
-  static constexpr int kHold = 3;  ///< how long a settlement with a hold keeps the key
+  static constexpr int kHold = 3;  ///< how long a finish request with a hold keeps the key
 
   /// The owner of a parked key.
   enum class Node : char { kNone, kUs, kRival };
@@ -22,7 +22,7 @@ class ModelServer {
     int id = 0;     ///< the holder's; more than zero
     int token = 0;  ///< for kRenew: of the lease
     Node node = Node::kNone;
-    bool holds = false;  ///< for kSettle
+    bool holds = false;  ///< for kFinish
   };
   enum class Verdict : char { kGranted, kBusy, kYoung, kRenewed, kLost, kReleased };
   struct Reply {
@@ -67,7 +67,7 @@ class ModelServer {
   Reply acquire(const Request& request, int now);
   Reply renew(const Request& request);
   Reply release(int id);
-  Reply settle(const Request& request);
+  Reply finish(const Request& request);
 
   int lock_ = kFree;
   Node parked_for_ = Node::kNone;

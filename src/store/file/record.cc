@@ -52,17 +52,17 @@ std::optional<std::string> text(const Json& object, const char* name) {
 
 std::string printable(std::string_view bytes) { return percent_encode(bytes, kPrintable); }
 
-/// A claim and its candidate.
+/// A candidacy and its candidate.
 struct Contender {
   const Candidate& candidate;
-  const Claim& claim;
+  const Candidacy& candidacy;
 };
 
 FileRecord new_lease(const Contender& contender, Token token, const Moment& moment) {
   FileRecord record;
-  record.key = contender.claim.key;
+  record.key = contender.candidacy.key;
   record.fence = token;
-  record.holder = contender.claim.holder;
+  record.holder = contender.candidacy.holder;
   record.node = contender.candidate.node;
   record.host = contender.candidate.host;
   record.pid = contender.candidate.pid;
@@ -89,7 +89,7 @@ bool is_done(const Candidate& candidate, Token awaited, const FileRecord& record
   if (!candidate.joins || record.result_token == Token{}) return false;
   if (awaited != Token{}) return record.result_token >= awaited;
   // It saw no run, but the key is still held after one.
-  return is_settled(record.holder) && time_left(record, moment) > Duration::zero() &&
+  return is_reserved(record.holder) && time_left(record, moment) > Duration::zero() &&
          record.result_token == record.fence;
 }
 
@@ -113,7 +113,7 @@ Decision acquire(const Contender& contender, Token awaited, const FileRecord* re
   if (record != nullptr) {
     fence = record->fence.value;
     const Duration rest = time_left(*record, moment);
-    if (rest > Duration::zero() && record->holder == contender.claim.holder) {
+    if (rest > Duration::zero() && record->holder == contender.candidacy.holder) {
       // It is the same lease as before, and keeps its token.
       return {Granted{record->fence}, extended(*record, candidate.ttl, moment)};
     }
@@ -134,7 +134,7 @@ Decision acquire(const Contender& contender, Token awaited, const FileRecord* re
 Decision renew(const Contender& contender, Token token, const FileRecord* record,
                const Moment& moment) {
   if (record != nullptr) {
-    if (record->holder == contender.claim.holder) {
+    if (record->holder == contender.candidacy.holder) {
       return {Renewed{}, extended(*record, contender.candidate.ttl, moment)};
     }
     if (!record->holder.value.empty()) return {Lost{record->holder}, {}};
@@ -144,8 +144,8 @@ Decision renew(const Contender& contender, Token token, const FileRecord* record
   return {Renewed{}, next_lease(contender, token, record, moment)};
 }
 
-Decision release(const Claim& claim, const FileRecord* record) {
-  if (record == nullptr || record->holder != claim.holder) return {Released{}, {}};
+Decision release(const Candidacy& candidacy, const FileRecord* record) {
+  if (record == nullptr || record->holder != candidacy.holder) return {Released{}, {}};
   FileRecord released = *record;
   released.holder = {};
   released.until = {};
@@ -155,7 +155,7 @@ Decision release(const Claim& claim, const FileRecord* record) {
 Decision finish(const Request& request, const Contender& contender, const FileRecord* record,
                 const Moment& moment) {
   const Candidate& candidate = contender.candidate;
-  if (record == nullptr || record->holder != contender.claim.holder) return {Released{}, {}};
+  if (record == nullptr || record->holder != contender.candidacy.holder) return {Released{}, {}};
   FileRecord finished = *record;
   const Aftermath& after = candidate.aftermath;
   const Duration rest =
@@ -166,7 +166,7 @@ Decision finish(const Request& request, const Contender& contender, const FileRe
   finished.until = finished.hold_until = {};
   if (stays > Duration::zero()) {
     finished.holder =
-        is_parked ? parked_for(candidate.identity) : held_after(contender.claim.holder);
+        is_parked ? parked_for(candidate.identity) : held_after(contender.candidacy.holder);
     finished.until = moment.now + stays;
     finished.hold_until = moment.now + rest;
     finished.ttl = std::max(stays, candidate.ttl);
@@ -279,11 +279,11 @@ Duration time_left(const FileRecord& record, const Moment& moment) {
   return same_kernel && rest <= record.ttl ? rest : Duration::zero();
 }
 
-Decision decide(const Request& request, const Candidate& candidate, const Claim& claim,
+Decision decide(const Request& request, const Candidate& candidate, const Candidacy& candidacy,
                 const FoundRecord& found, const Moment& moment) {
-  const Contender contender{candidate, claim};
+  const Contender contender{candidate, candidacy};
   const auto* record = std::get_if<FileRecord>(&found);
-  if (record != nullptr && record->key.value != claim.key.value) {
+  if (record != nullptr && record->key.value != candidacy.key.value) {
     return {misconfigured("is the record of another key; does the file system ignore case?"), {}};
   }
   // Data that cannot be read may be somebody's lease. Only a holder knows that it is its own.
@@ -295,12 +295,12 @@ Decision decide(const Request& request, const Candidate& candidate, const Claim&
       return acquire(contender, request.awaited, record, moment);
     case RequestKind::kRenew:
       return renew(contender, request.token, record, moment);
-    case RequestKind::kSettle:
+    case RequestKind::kFinish:
       return finish(request, contender, record, moment);
     case RequestKind::kRelease:
       break;
   }
-  return release(claim, record);
+  return release(candidacy, record);
 }
 
 }  // namespace cluster_leader

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "lease/answer.h"
-#include "lease/claim.h"
+#include "lease/candidacy.h"
 
 namespace cluster_leader {
 
@@ -71,7 +71,7 @@ struct Decision {
 
 /// Decides by the rules of the lease, which are those of the scripts on Redis. The text of a Failed
 /// begins with a verb; the caller puts the name of the record in front.
-Decision decide(const Request& request, const Candidate& candidate, const Claim& claim,
+Decision decide(const Request& request, const Candidate& candidate, const Candidacy& candidacy,
                 const FoundRecord& found, const Moment& moment);
 
 }  // namespace cluster_leader

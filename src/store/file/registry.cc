@@ -43,7 +43,7 @@ void describe_lease(LeaseView& view, const FileRecord& record, Duration rest, Ti
   view.holder = record.holder;
   view.remaining = rest;
   view.state = State::kHeld;
-  if (!is_settled(record.holder)) return;
+  if (!is_reserved(record.holder)) return;
   const std::string& value = record.holder.value;
   const std::string parked = parked_for("").value;
   view.node = node_of(value);

@@ -28,43 +28,43 @@ FileStore::FileStore(FileLocation location, Candidate candidate, bool (*is_share
     : location_(std::move(location)), candidate_(std::move(candidate)), is_shared_(is_shared) {}
 
 std::size_t FileStore::add(Key key) {
-  claims_.emplace_back().claim.key = std::move(key);
-  return claims_.size() - 1;
+  candidacies_.emplace_back().candidacy.key = std::move(key);
+  return candidacies_.size() - 1;
 }
 
-void FileStore::set_holder(std::size_t claim, HolderId holder) {
-  claims_[claim].claim.holder = std::move(holder);
-  claims_[claim].holds = false;
+void FileStore::set_holder(std::size_t candidacy, HolderId holder) {
+  candidacies_[candidacy].candidacy.holder = std::move(holder);
+  candidacies_[candidacy].holds = false;
 }
 
-void FileStore::send(std::size_t claim, const Request& request, Time now) {
-  Entry& entry = claims_[claim];
+void FileStore::send(std::size_t candidacy, const Request& request, Time now) {
+  Entry& entry = candidacies_[candidacy];
   assert(!entry.in_flight);
   entry.request = request;
   entry.in_flight = entry.used = true;
   entry.pause = kFirstPause;
-  try_request(claim, now);
+  try_request(candidacy, now);
 }
 
-void FileStore::try_request(std::size_t claim, Time now) {
-  Entry& entry = claims_[claim];
-  if (auto answer = attempt(claim, entry.request)) {
+void FileStore::try_request(std::size_t candidacy, Time now) {
+  Entry& entry = candidacies_[candidacy];
+  if (auto answer = attempt(candidacy, entry.request)) {
     entry.in_flight = false;
-    reports_.answer(claim, entry.request.attempt, std::move(*answer));
+    reports_.answer(candidacy, entry.request.attempt, std::move(*answer));
     return;
   }
   entry.retry_at = now + entry.pause;
   entry.pause = std::min(entry.pause * 2, kLongestPause);
-  waiting_.push_back({claim, entry.request.attempt});
+  waiting_.push_back({candidacy, entry.request.attempt});
 }
 
 /// Nothing if another process has the lock of the record.
 std::optional<Answer> FileStore::attempt(std::size_t number, const Request& request) {
-  const Claim& claim = claims_[number].claim;
+  const Candidacy& candidacy = candidacies_[number].candidacy;
   if (auto failed = read_boot_id()) return *failed;
-  const bool ends = request.kind == RequestKind::kRelease || request.kind == RequestKind::kSettle;
+  const bool ends = request.kind == RequestKind::kRelease || request.kind == RequestKind::kFinish;
 
-  auto opened = RecordFile::open(location_.directory, claim.key, !ends, is_shared_);
+  auto opened = RecordFile::open(location_.directory, candidacy.key, !ends, is_shared_);
   if (std::holds_alternative<RecordFile::Contended>(opened)) return std::nullopt;
   if (std::holds_alternative<RecordFile::NoDirectory>(opened)) return Released{};
   if (auto* failed = std::get_if<Failed>(&opened)) return *failed;
@@ -75,24 +75,25 @@ std::optional<Answer> FileStore::attempt(std::size_t number, const Request& requ
   const auto read = file.read(moment);
   if (const auto* failed = std::get_if<Failed>(&read)) return *failed;
   const auto& found = std::get<FoundRecord>(read);
-  Decision decision = decide(request, candidate_, claim, found, moment);
+  Decision decision = decide(request, candidate_, candidacy, found, moment);
   if (auto* failed = std::get_if<Failed>(&decision.answer)) {
-    failed->text = file_name_of(claim.key) + ".lease " + failed->text;
+    failed->text = file_name_of(candidacy.key) + ".lease " + failed->text;
   }
   if (decision.write) {
     if (!file.still_locked()) return std::nullopt;
     if (auto failed = file.write(*decision.write)) return *failed;
     if (decision.write->holder != holder_in(found)) {
       file.announce();
-      // Changes that this claim would see by now are older than what it has just done, or its own.
+      // Changes that this candidacy would see by now are older than what it has just done, or its
+      // own.
       report_changes(number);
     }
   }
   const bool is_renewed = std::holds_alternative<Renewed>(decision.answer);
-  claims_[number].holds = is_renewed || std::holds_alternative<Granted>(decision.answer);
+  candidacies_[number].holds = is_renewed || std::holds_alternative<Granted>(decision.answer);
   // Under the lock, so that nothing can be announced before it is watched.
   if (candidate_.listens && (is_renewed || std::holds_alternative<Busy>(decision.answer))) {
-    watcher_.watch(number, lock_path(claim.key));
+    watcher_.watch(number, lock_path(candidacy.key));
   }
   return decision.answer;
 }
@@ -105,15 +106,15 @@ std::optional<Failed> FileStore::read_boot_id() {
   return std::nullopt;
 }
 
-void FileStore::cancel(std::size_t claim) { claims_[claim].in_flight = false; }
+void FileStore::cancel(std::size_t candidacy) { candidacies_[candidacy].in_flight = false; }
 
-void FileStore::abandon(std::size_t claim) {
-  Entry& entry = claims_[claim];
+void FileStore::abandon(std::size_t candidacy) {
+  Entry& entry = candidacies_[candidacy];
   entry.in_flight = false;
   if (!std::exchange(entry.used, false)) return;
   // Other processes need the lock for microseconds only, so a few tries do not wait.
-  for (int tries = 0; tries < 10 && !attempt(claim, {.kind = RequestKind::kRelease, .token = {}});
-       ++tries)
+  for (int tries = 0;
+       tries < 10 && !attempt(candidacy, {.kind = RequestKind::kRelease, .token = {}}); ++tries)
     ::sched_yield();
 }
 
@@ -123,7 +124,8 @@ Time FileStore::wake_at() const {
   if (!reports_.empty()) return Time::min();
   Time earliest = kNever;
   for (const Waiting& waiting : waiting_) {
-    if (is_in_flight(waiting)) earliest = std::min(earliest, claims_[waiting.claim].retry_at);
+    if (is_in_flight(waiting))
+      earliest = std::min(earliest, candidacies_[waiting.candidacy].retry_at);
   }
   return earliest;
 }
@@ -132,8 +134,8 @@ void FileStore::advance(const Poller& poller, Time now) {
   if (poller.ready(watcher_.fd()) != 0) report_changes();
   for (const Waiting& waiting : std::exchange(waiting_, {})) {
     if (!is_in_flight(waiting)) continue;
-    if (now >= claims_[waiting.claim].retry_at) {
-      try_request(waiting.claim, now);
+    if (now >= candidacies_[waiting.candidacy].retry_at) {
+      try_request(waiting.candidacy, now);
     } else {
       waiting_.push_back(waiting);
     }
@@ -142,36 +144,37 @@ void FileStore::advance(const Poller& poller, Time now) {
 
 std::optional<StoreEvent> FileStore::next() { return reports_.next(); }
 
-std::string FileStore::stage(std::size_t claim) const {
-  if (!claims_[claim].in_flight) return "waiting for an answer";
-  return "waiting for the lock of " + file_name_of(claims_[claim].claim.key) + ".lock";
+std::string FileStore::stage(std::size_t candidacy) const {
+  if (!candidacies_[candidacy].in_flight) return "waiting for an answer";
+  return "waiting for the lock of " + file_name_of(candidacies_[candidacy].candidacy.key) + ".lock";
 }
 
-/// Reports what has happened to the claims with lock files that were touched; not for `except`.
+/// Reports what has happened to the candidacies with lock files that were touched; not for
+/// `except`.
 void FileStore::report_changes(std::size_t except) {
-  for (const std::size_t claim : watcher_.changed()) {
-    if (claim == except) continue;
-    Notice notice = inspect(claim);
-    reports_.notice(claim, std::move(notice));
+  for (const std::size_t candidacy : watcher_.changed()) {
+    if (candidacy == except) continue;
+    Notice notice = inspect(candidacy);
+    reports_.notice(candidacy, std::move(notice));
   }
 }
 
-/// The notice that a change of this claim's record deserves. If the new holder is not known, the
-/// claim must ask.
+/// The notice that a change of this candidacy's record deserves. If the new holder is not known,
+/// the candidacy must ask.
 Notice FileStore::inspect(std::size_t number) {
-  const Claim& claim = claims_[number].claim;
-  Notice ask_again{claims_[number].holds ? Notice::Kind::kBroken : Notice::Kind::kFree};
-  auto opened = RecordFile::open_to_read(location_.directory, claim.key, is_shared_);
+  const Candidacy& candidacy = candidacies_[number].candidacy;
+  Notice ask_again{candidacies_[number].holds ? Notice::Kind::kBroken : Notice::Kind::kFree};
+  auto opened = RecordFile::open_to_read(location_.directory, candidacy.key, is_shared_);
   auto* file = std::get_if<RecordFile>(&opened);
   if (file == nullptr || !file->is_locked()) return ask_again;
   // If the lock file was deleted, this is another one.
-  watcher_.watch(number, lock_path(claim.key));
+  watcher_.watch(number, lock_path(candidacy.key));
   const Moment moment{BootClock::now(), wall_clock_ms(), boot_id_};
   const auto read = file->read(moment);
   const auto* found = std::get_if<FoundRecord>(&read);
   const auto* record = found != nullptr ? std::get_if<FileRecord>(found) : nullptr;
   if (record == nullptr || time_left(*record, moment) <= Duration::zero()) return ask_again;
-  if (is_settled(record->holder) || record->holder == claim.holder) return ask_again;
+  if (is_reserved(record->holder) || record->holder == candidacy.holder) return ask_again;
   return {Notice::Kind::kTaken, record->holder, record->fence};
 }
 
@@ -180,7 +183,7 @@ std::string FileStore::lock_path(const Key& key) const {
 }
 
 bool FileStore::is_in_flight(const Waiting& waiting) const {
-  const Entry& entry = claims_[waiting.claim];
+  const Entry& entry = candidacies_[waiting.candidacy];
   return entry.in_flight && entry.request.attempt == waiting.attempt;
 }
 

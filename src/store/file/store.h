@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "lease/claim.h"
+#include "lease/candidacy.h"
 #include "store/file/record_file.h"
 #include "store/file/watcher.h"
 #include "store/location.h"
@@ -25,27 +25,27 @@ namespace cluster_leader {
 /// reports the answer.
 ///
 /// A process that changes the holder of a key touches its lock file, which notifies all that watch
-/// it. A claim watches only once the key was busy or its lease was renewed, since it can take the
-/// kernel 16 ms to remove a watch, too long for a short job.
+/// it. A candidacy watches only once the key was busy or its lease was renewed, since it can take
+/// the kernel 16 ms to remove a watch, too long for a short job.
 class FileStore final : public Store {
  public:
   FileStore(FileLocation location, Candidate candidate,
             bool (*is_shared)(int fd) = is_shared_file_system);
 
   std::size_t add(Key key) override;
-  void set_holder(std::size_t claim, HolderId holder) override;
-  void send(std::size_t claim, const Request& request, Time now) override;
-  void cancel(std::size_t claim) override;
-  void abandon(std::size_t claim) override;
+  void set_holder(std::size_t candidacy, HolderId holder) override;
+  void send(std::size_t candidacy, const Request& request, Time now) override;
+  void cancel(std::size_t candidacy) override;
+  void abandon(std::size_t candidacy) override;
   void watch(Poller& poller) override;
   Time wake_at() const override;
   void advance(const Poller& poller, Time now) override;
   std::optional<StoreEvent> next() override;
-  std::string stage(std::size_t claim) const override;
+  std::string stage(std::size_t candidacy) const override;
 
  private:
   struct Entry {
-    Claim claim;
+    Candidacy candidacy;
     Request request;  ///< the last one
     bool in_flight = false;
     bool used = false;   ///< something was sent since it was last abandoned
@@ -55,16 +55,16 @@ class FileStore final : public Store {
   };
   /// A request that waits for the lock of its record.
   struct Waiting {
-    std::size_t claim = 0;
+    std::size_t candidacy = 0;
     std::uint64_t attempt = 0;
   };
   static constexpr std::size_t kNobody = std::numeric_limits<std::size_t>::max();
 
-  void try_request(std::size_t claim, Time now);
-  std::optional<Answer> attempt(std::size_t claim, const Request& request);
+  void try_request(std::size_t candidacy, Time now);
+  std::optional<Answer> attempt(std::size_t candidacy, const Request& request);
   std::optional<Failed> read_boot_id();
   void report_changes(std::size_t except = kNobody);
-  Notice inspect(std::size_t claim);
+  Notice inspect(std::size_t candidacy);
   std::string lock_path(const Key& key) const;
   bool is_in_flight(const Waiting& waiting) const;
 
@@ -72,7 +72,7 @@ class FileStore final : public Store {
   const Candidate candidate_;
   bool (*is_shared_)(int fd);
   std::string boot_id_;
-  std::vector<Entry> claims_;
+  std::vector<Entry> candidacies_;
   std::vector<Waiting> waiting_;
   FileWatcher watcher_;
   Reports reports_;

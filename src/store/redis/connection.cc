@@ -63,7 +63,7 @@ RedisConnection::RedisConnection(std::unique_ptr<Stream> stream, Reader reader)
 RedisConnection::~RedisConnection() = default;
 
 bool RedisConnection::append(Purpose purpose, std::span<const std::string_view> words,
-                             std::uint32_t claim, std::uint64_t attempt) {
+                             std::uint32_t candidacy, std::uint64_t attempt) {
   const std::size_t before = output_.size();
   try {
     append_count(output_, '*', words.size());
@@ -72,7 +72,7 @@ bool RedisConnection::append(Purpose purpose, std::span<const std::string_view> 
       output_ += word;
       output_ += "\r\n";
     }
-    expected_.push_back({purpose, claim, attempt, queued_});
+    expected_.push_back({purpose, candidacy, attempt, queued_});
   } catch (const std::bad_alloc&) {
     output_.resize(before);
     return false;

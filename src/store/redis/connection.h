@@ -40,7 +40,7 @@ class RedisConnection {
   struct Expected {
     Purpose purpose;  ///< kMessage: there was no command, the server has pushed it
     /// The owner's own numbers, as given to append().
-    std::uint32_t claim = 0;
+    std::uint32_t candidacy = 0;
     std::uint64_t attempt = 0;
     /// The number of bytes that were queued before it on this connection.
     std::uint64_t begin = 0;
@@ -65,10 +65,10 @@ class RedisConnection {
   /// Queues a command. Nothing is written before flush(), so that several make one packet. False if
   /// memory is refused: then the command is not queued, and nothing else has changed.
   [[nodiscard]] bool append(Purpose purpose, std::span<const std::string_view> words,
-                            std::uint32_t claim = 0, std::uint64_t attempt = 0);
+                            std::uint32_t candidacy = 0, std::uint64_t attempt = 0);
   [[nodiscard]] bool append(Purpose purpose, std::initializer_list<std::string_view> words,
-                            std::uint32_t claim = 0, std::uint64_t attempt = 0) {
-    return append(purpose, std::span(words.begin(), words.size()), claim, attempt);
+                            std::uint32_t candidacy = 0, std::uint64_t attempt = 0) {
+    return append(purpose, std::span(words.begin(), words.size()), candidacy, attempt);
   }
 
   /// Writes what the stream takes at once.

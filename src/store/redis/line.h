@@ -93,11 +93,11 @@ class RedisLine {
   /// What the server has said about itself.
   const RedisLogin& login() const { return login_; }
 
-  /// Queues a command; `claim` and `attempt` come back with its reply. False if memory is refused:
-  /// then it is not queued, and nothing else has changed. REQUIRES: is_open().
+  /// Queues a command; `candidacy` and `attempt` come back with its reply. False if memory is
+  /// refused: then it is not queued, and nothing else has changed. REQUIRES: is_open().
   [[nodiscard]] bool append(Purpose purpose, std::span<const std::string_view> words,
-                            std::uint32_t claim = 0, std::uint64_t attempt = 0) {
-    return connection_->append(purpose, words, claim, attempt);
+                            std::uint32_t candidacy = 0, std::uint64_t attempt = 0) {
+    return connection_->append(purpose, words, candidacy, attempt);
   }
   [[nodiscard]] bool append(Purpose purpose, std::initializer_list<std::string_view> words) {
     return connection_->append(purpose, words);

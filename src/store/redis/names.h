@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "lease/claim.h"
+#include "lease/candidacy.h"
 
 namespace cluster_leader {
 

@@ -283,7 +283,7 @@ Answer answer_of(RequestKind kind, const redisReply& reply, Duration ttl) {
       if (verdict == "lost") return Lost{{std::string(text_at(reply, 1))}};
       break;
     case RequestKind::kRelease:
-    case RequestKind::kSettle:
+    case RequestKind::kFinish:
       if (verdict == "released") return Released{};
       break;
   }

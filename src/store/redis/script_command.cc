@@ -13,7 +13,7 @@ const Script& script_for(RequestKind kind) {
       return kAcquireScript;
     case RequestKind::kRenew:
       return kRenewScript;
-    case RequestKind::kSettle:
+    case RequestKind::kFinish:
       return kFinishScript;
     case RequestKind::kRelease:
       break;
@@ -28,14 +28,15 @@ std::string in_ms(Duration duration) { return std::to_string(ceil_ms(duration));
 ScriptCommand::ScriptCommand(const Candidate& candidate)
     : candidate_(candidate), ttl_(in_ms(candidate.ttl)), pid_(std::to_string(candidate.pid)) {}
 
-std::span<const std::string_view> ScriptCommand::words(const Claim& claim, const Request& request,
-                                                       By by, Form form, bool listens) {
+std::span<const std::string_view> ScriptCommand::words(const Candidacy& candidacy,
+                                                       const Request& request, By by, Form form,
+                                                       bool listens) {
   const Script& script = script_for(request.kind);
   const std::string_view listening = listens ? "1" : "";
-  record_ = record_name(claim.key);
+  record_ = record_name(candidacy.key);
   token_ = std::to_string(request.token.value);
   words_.assign({by == By::kSha1 ? "EVALSHA" : "EVAL", by == By::kSha1 ? script.sha1 : script.text,
-                 "2", claim.key.value, record_, claim.holder.value});
+                 "2", candidacy.key.value, record_, candidacy.holder.value});
   if (request.kind == RequestKind::kRenew) {
     add({ttl_, token_});
     if (form == Form::kShort) return words_;
@@ -43,7 +44,7 @@ std::span<const std::string_view> ScriptCommand::words(const Claim& claim, const
          listening});
     return words_;
   }
-  channel_ = events_channel(claim.key);
+  channel_ = events_channel(candidacy.key);
   add({channel_});
   if (request.kind == RequestKind::kRelease) return words_;
   add({ttl_});

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "lease/answer.h"
-#include "lease/claim.h"
+#include "lease/candidacy.h"
 
 namespace cluster_leader {
 
@@ -24,12 +24,12 @@ class ScriptCommand {
   /// `candidate` must outlive this.
   explicit ScriptCommand(const Candidate& candidate);
 
-  /// The words of `request` for `claim`, valid until the next call and as long as `claim` is.
-  /// `listens` says whether the holder is subscribed to the channel of the key.
-  std::span<const std::string_view> words(const Claim& claim, const Request& request, By by,
+  /// The words of `request` for `candidacy`, valid until the next call and as long as `candidacy`
+  /// is. `listens` says whether the holder is subscribed to the channel of the key.
+  std::span<const std::string_view> words(const Candidacy& candidacy, const Request& request, By by,
                                           Form form, bool listens);
-  std::span<const std::string_view> words(const Claim&& claim, const Request& request, By by,
-                                          Form form, bool listens) = delete;
+  std::span<const std::string_view> words(const Candidacy&& candidacy, const Request& request,
+                                          By by, Form form, bool listens) = delete;
 
  private:
   void add(std::initializer_list<std::string_view> words);

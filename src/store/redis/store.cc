@@ -14,7 +14,7 @@ namespace cluster_leader {
 
 namespace {
 
-/// Between attempts to connect, if there are several claims.
+/// Between attempts to connect, if there are several candidacies.
 constexpr Duration kPauseBetweenConnects = std::chrono::milliseconds(100);
 
 /// How long all addresses of a name may take together: one attempt, which is at most a second and
@@ -27,7 +27,7 @@ Duration patience_of(const Candidate& candidate) {
 /// script, rather than having each of them refused because the server does not know it.
 constexpr std::size_t kManyRequests = 10;
 
-/// A release needs only the holder id, which is part of the claim.
+/// A release needs only the holder id, which is part of the candidacy.
 constexpr Request kReleaseRequest{.kind = RequestKind::kRelease, .token = {}};
 
 std::size_t hash_of(std::string_view holder) { return std::hash<std::string_view>()(holder); }
@@ -50,32 +50,32 @@ RedisStore::RedisStore(RedisLocation location, Candidate candidate)
     : candidate_(std::move(candidate)), line_(std::move(location)), command_(candidate_) {}
 
 std::size_t RedisStore::add(Key key) {
-  const std::size_t number = claims_.size();
-  Entry& entry = claims_.emplace_back();
-  entry.claim.key = std::move(key);
+  const std::size_t number = candidacies_.size();
+  Entry& entry = candidacies_.emplace_back();
+  entry.candidacy.key = std::move(key);
   if (candidate_.listens) {
-    claim_of_key_.emplace(entry.claim.key.value, static_cast<std::uint32_t>(number));
+    candidacy_of_key_.emplace(entry.candidacy.key.value, static_cast<std::uint32_t>(number));
   }
   return number;
 }
 
-void RedisStore::set_holder(std::size_t claim, HolderId holder) {
-  Entry& entry = claims_[claim];
-  entry.former_holder = hash_of(entry.claim.holder.value);
+void RedisStore::set_holder(std::size_t candidacy, HolderId holder) {
+  Entry& entry = candidacies_[candidacy];
+  entry.former_holder = hash_of(entry.candidacy.holder.value);
   if (std::exchange(entry.id_spent, false)) {
-    entry.unreleased = std::make_unique<const HolderId>(std::move(entry.claim.holder));
+    entry.unreleased = std::make_unique<const HolderId>(std::move(entry.candidacy.holder));
   }
-  entry.claim.holder = std::move(holder);
+  entry.candidacy.holder = std::move(holder);
 }
 
-void RedisStore::send(std::size_t claim, const Request& request, Time now) {
+void RedisStore::send(std::size_t candidacy, const Request& request, Time now) {
   now_ = now;
-  Entry& entry = claims_[claim];
+  Entry& entry = candidacies_[candidacy];
   entry.request = request;
   entry.in_flight = true;
   if (!entry.used) ++used_;
   entry.used = true;
-  const auto number = static_cast<std::uint32_t>(claim);
+  const auto number = static_cast<std::uint32_t>(candidacy);
   if (request.kind == RequestKind::kAcquire && entry.id_spent) {
     finish(number, Failed{.trouble = Trouble::kUnreachable,
                           .text = "an earlier attempt is still being released",
@@ -87,8 +87,8 @@ void RedisStore::send(std::size_t claim, const Request& request, Time now) {
   }
 }
 
-void RedisStore::cancel(std::size_t claim) {
-  Entry& entry = claims_[claim];
+void RedisStore::cancel(std::size_t candidacy) {
+  Entry& entry = candidacies_[candidacy];
   const bool waited = entry.in_flight;
   forget_request(entry);
   // A lookup goes on, for the others and for the next request.
@@ -99,14 +99,14 @@ void RedisStore::cancel(std::size_t claim) {
          .unknown = true});
 }
 
-void RedisStore::abandon(std::size_t claim) {
-  Entry& entry = claims_[claim];
+void RedisStore::abandon(std::size_t candidacy) {
+  Entry& entry = candidacies_[candidacy];
   if (!entry.used) return;
   entry.used = false;
   --used_;
   if (line_.is_open()) {
     append_unreleased(entry);
-    append_release(static_cast<std::uint32_t>(claim));
+    append_release(static_cast<std::uint32_t>(candidacy));
     line_.flush();
   }
   // The next term has another id, and begins with nothing to release.
@@ -144,7 +144,7 @@ void RedisStore::advance(const Poller& poller, Time now) {
 
 std::optional<StoreEvent> RedisStore::next() { return reports_.next(); }
 
-std::string RedisStore::stage(std::size_t /*claim*/) const { return line_.describe_stage(); }
+std::string RedisStore::stage(std::size_t /*candidacy*/) const { return line_.describe_stage(); }
 
 /// Queues everything that has waited for the connection; it is written as one packet with the
 /// login.
@@ -152,30 +152,30 @@ void RedisStore::append_waiting() {
   const std::vector<Waiting> waiting = std::exchange(waiting_, {});
   const bool teaches = waiting.size() >= kManyRequests;
   for (const Waiting& request : waiting) {
-    if (!is_in_flight(request.claim, request.attempt)) continue;
-    const std::size_t kind = static_cast<std::size_t>(claims_[request.claim].request.kind);
-    append_request(request.claim, teaches && taught_at_[kind] == 0 ? By::kText : By::kSha1);
+    if (!is_in_flight(request.candidacy, request.attempt)) continue;
+    const std::size_t kind = static_cast<std::size_t>(candidacies_[request.candidacy].request.kind);
+    append_request(request.candidacy, teaches && taught_at_[kind] == 0 ? By::kText : By::kSha1);
   }
 }
 
-void RedisStore::append_request(std::uint32_t claim, By by) {
-  Entry& entry = claims_[claim];
+void RedisStore::append_request(std::uint32_t candidacy, By by) {
+  Entry& entry = candidacies_[candidacy];
   // A RESP2 connection that is subscribed can do nothing else; there only the timer wakes.
   if (listens() && entry.listening_on != connection_number_) {
     const bool is_queued =
-        line_.append(Purpose::kSubscribe, {"SUBSCRIBE", events_channel(entry.claim.key)});
+        line_.append(Purpose::kSubscribe, {"SUBSCRIBE", events_channel(entry.candidacy.key)});
     if (is_queued) entry.listening_on = connection_number_;
   }
   // Otherwise the candidate would wait for what it has acquired itself.
   if (entry.request.kind == RequestKind::kAcquire) append_unreleased(entry);
-  append_script(claim, entry.request, by, Form::kShort, Purpose::kRequest);
+  append_script(candidacy, entry.request, by, Form::kShort, Purpose::kRequest);
 }
 
 /// Releases once more what an acquire may have left behind. Its reply is ignored: the reply to the
-/// claim's next request comes after it.
+/// candidacy's next request comes after it.
 void RedisStore::append_unreleased(const Entry& entry) {
   if (!entry.unreleased) return;
-  const Claim former{entry.claim.key, *entry.unreleased};
+  const Candidacy former{entry.candidacy.key, *entry.unreleased};
   const auto words =
       command_.words(former, kReleaseRequest, By::kText, Form::kFull, /*listens=*/false);
   // If memory is refused, it ends with its ttl.
@@ -185,29 +185,29 @@ void RedisStore::append_unreleased(const Entry& entry) {
 /// Sends a request again that the server has not executed because it did not know the script, or
 /// because the script needs more arguments. Nothing was done, so that it is safe.
 void RedisStore::append_again(const Received& refused) {
-  const Request& request = claims_[refused.claim].request;
+  const Request& request = candidacies_[refused.candidacy].request;
   // Of many requests that find the server without their script, one teaches it.
   const bool is_known = is_incomplete(*refused.reply) ||
                         refused.begin < taught_at_[static_cast<std::size_t>(request.kind)];
-  append_script(refused.claim, request, is_known ? By::kSha1 : By::kText, Form::kFull,
+  append_script(refused.candidacy, request, is_known ? By::kSha1 : By::kText, Form::kFull,
                 Purpose::kRequest);
 }
 
 /// By its text, since nobody may be there to send it again.
-void RedisStore::append_release(std::uint32_t claim) {
-  claims_[claim].id_spent = true;
-  append_script(claim, kReleaseRequest, By::kText, Form::kFull, Purpose::kUndo);
+void RedisStore::append_release(std::uint32_t candidacy) {
+  candidacies_[candidacy].id_spent = true;
+  append_script(candidacy, kReleaseRequest, By::kText, Form::kFull, Purpose::kUndo);
 }
 
-void RedisStore::append_script(std::uint32_t claim, const Request& request, By by, Form form,
+void RedisStore::append_script(std::uint32_t candidacy, const Request& request, By by, Form form,
                                Purpose purpose) {
-  const Entry& entry = claims_[claim];
-  const auto words = command_.words(entry.claim, request, by, form, listens());
+  const Entry& entry = candidacies_[candidacy];
+  const auto words = command_.words(entry.candidacy, request, by, form, listens());
   const std::uint64_t begin = line_.queued();
-  if (!line_.append(purpose, words, claim, entry.request.attempt)) {
+  if (!line_.append(purpose, words, candidacy, entry.request.attempt)) {
     Failed failure = refused_memory();
     failure.unknown = failure.id_spent = purpose == Purpose::kUndo;
-    return finish(claim, std::move(failure));
+    return finish(candidacy, std::move(failure));
   }
   if (by == By::kText) taught_at_[static_cast<std::size_t>(request.kind)] = begin;
 }
@@ -228,8 +228,8 @@ void RedisStore::handle_events() {
 
 /// If a request waits for the next connection, watch() opens it.
 void RedisStore::handle(const RedisLine::Ended& ended) {
-  // Each claim pauses on its own, and thousands of them together would not pause at all.
-  if (!line_.is_open() && claims_.size() > 1) open_at_ = now_ + kPauseBetweenConnects;
+  // Each candidacy pauses on its own, and thousands of them together would not pause at all.
+  if (!line_.is_open() && candidacies_.size() > 1) open_at_ = now_ + kPauseBetweenConnects;
   close(ended.failure.value_or(Failed{}));
 }
 
@@ -250,8 +250,8 @@ void RedisStore::handle(const Received& received) {
 }
 
 void RedisStore::handle_reply(const Received& received) {
-  if (!is_in_flight(received.claim, received.attempt)) return;
-  Entry& entry = claims_[received.claim];
+  if (!is_in_flight(received.candidacy, received.attempt)) return;
+  Entry& entry = candidacies_[received.candidacy];
   if (received.purpose == Purpose::kUndo) entry.id_spent = false;
   const RequestKind kind = entry.request.kind;
   const redisReply& reply = *received.reply;
@@ -262,8 +262,8 @@ void RedisStore::handle_reply(const Received& received) {
     const bool has_acquired =
         received.purpose == Purpose::kRequest && kind == RequestKind::kAcquire &&
         std::holds_alternative<Granted>(answer_of(kind, reply, candidate_.ttl));
-    return has_acquired ? append_release(received.claim)
-                        : handle_after_failed_login(received.claim);
+    return has_acquired ? append_release(received.candidacy)
+                        : handle_after_failed_login(received.candidacy);
   }
   const bool is_error = reply.type == REDIS_REPLY_ERROR;
   const std::string_view code = is_error ? error_code(text_of(reply)) : std::string_view();
@@ -273,67 +273,67 @@ void RedisStore::handle_reply(const Received& received) {
     entry.listening_on = 0;
   }
   if (!is_error) entry.unreleased.reset();
-  finish(received.claim, answer_of(kind, reply, candidate_.ttl));
+  finish(received.candidacy, answer_of(kind, reply, candidate_.ttl));
 }
 
 /// Ends a request on a connection whose login has failed, or keeps it for the next one.
-void RedisStore::handle_after_failed_login(std::uint32_t claim) {
-  Entry& entry = claims_[claim];
+void RedisStore::handle_after_failed_login(std::uint32_t candidacy) {
+  Entry& entry = candidacies_[candidacy];
   entry.listening_on = 0;
   if (line_.login().must_begin_again()) {
-    waiting_.push_back({claim, entry.request.attempt});
+    waiting_.push_back({candidacy, entry.request.attempt});
     return;
   }
   Failed failure = *line_.login().failure();
   failure.unknown = entry.request.kind == RequestKind::kRenew;
-  finish(claim, std::move(failure));
+  finish(candidacy, std::move(failure));
 }
 
 void RedisStore::handle_message(const redisReply& reply) {
   // ["message", channel, event]. The event is what happened, the holder id that it happened to,
   // which may contain blanks, and after "acquired" the token.
   if (reply.elements != 3 || text_of(*reply.element[0]) != "message") return;
-  const auto found = claim_of_key_.find(key_of_channel(text_of(*reply.element[1])));
-  if (found == claim_of_key_.end()) return;
-  const std::uint32_t claim = found->second;
+  const auto found = candidacy_of_key_.find(key_of_channel(text_of(*reply.element[1])));
+  if (found == candidacy_of_key_.end()) return;
+  const std::uint32_t candidacy = found->second;
   const std::string_view event = text_of(*reply.element[2]);
   const std::size_t space = std::min(event.find(' '), event.size());
   const std::string_view what = event.substr(0, space);
   std::string_view holder = event.substr(std::min(space + 1, event.size()));
   const Token token = what == "acquired" ? split_token(holder) : Token{};
-  if (what == "broken") return reports_.notice(claim, {Notice::Kind::kBroken});
-  // The server also reports what this claim has done itself.
-  if (is_own(claims_[claim], holder)) return;
+  if (what == "broken") return reports_.notice(candidacy, {Notice::Kind::kBroken});
+  // The server also reports what this candidacy has done itself.
+  if (is_own(candidacies_[candidacy], holder)) return;
   if (what == "released" || what == "parked") {
-    reports_.notice(claim, {Notice::Kind::kFree, {std::string(holder)}});
+    reports_.notice(candidacy, {Notice::Kind::kFree, {std::string(holder)}});
   }
   if (what == "acquired" && !holder.empty()) {
-    reports_.notice(claim, {Notice::Kind::kTaken, {std::string(holder)}, token});
+    reports_.notice(candidacy, {Notice::Kind::kTaken, {std::string(holder)}, token});
   }
 }
 
 /// Whether a request waits for a connection.
 bool RedisStore::has_waiting() {
-  while (!waiting_.empty() && !is_in_flight(waiting_.back().claim, waiting_.back().attempt)) {
+  while (!waiting_.empty() && !is_in_flight(waiting_.back().candidacy, waiting_.back().attempt)) {
     waiting_.pop_back();
   }
   return !waiting_.empty();
 }
 
 /// Whether the request with this number is still in flight.
-bool RedisStore::is_in_flight(std::uint32_t claim, std::uint64_t attempt) const {
-  const Entry& entry = claims_[claim];
+bool RedisStore::is_in_flight(std::uint32_t candidacy, std::uint64_t attempt) const {
+  const Entry& entry = candidacies_[candidacy];
   return entry.in_flight && entry.request.attempt == attempt;
 }
 
 bool RedisStore::is_own(const Entry& entry, std::string_view holder) const {
   if (holder.empty()) return false;
-  return holder == entry.claim.holder.value || hash_of(holder) == entry.former_holder;
+  return holder == entry.candidacy.holder.value || hash_of(holder) == entry.former_holder;
 }
 
-void RedisStore::finish(std::uint32_t claim, Answer answer) {
-  claims_[claim].in_flight = false;
-  reports_.answer(claim, claims_[claim].request.attempt, std::move(answer));
+void RedisStore::finish(std::uint32_t candidacy, Answer answer) {
+  candidacies_[candidacy].in_flight = false;
+  reports_.answer(candidacy, candidacies_[candidacy].request.attempt, std::move(answer));
 }
 
 /// Makes replies to it unreported from now on.
@@ -344,7 +344,7 @@ void RedisStore::forget_request(Entry& entry) {
 
 void RedisStore::fail_waiting(const Failed& failure) {
   for (const Waiting& waiting : std::exchange(waiting_, {})) {
-    if (is_in_flight(waiting.claim, waiting.attempt)) finish(waiting.claim, failure);
+    if (is_in_flight(waiting.candidacy, waiting.attempt)) finish(waiting.candidacy, failure);
   }
 }
 
@@ -359,21 +359,21 @@ void RedisStore::close(Failed failure) {
   }
   // The connection would have reported changes of these keys, so they must ask. Those with a
   // request in flight get an answer instead.
-  for (std::uint32_t claim = 0; claim < claims_.size(); ++claim) {
-    Entry& entry = claims_[claim];
+  for (std::uint32_t candidacy = 0; candidacy < candidacies_.size(); ++candidacy) {
+    Entry& entry = candidacies_[candidacy];
     if (entry.listening_on != connection_number_ || entry.in_flight) continue;
     entry.listening_on = 0;
-    reports_.notice(claim, {Notice::Kind::kFree});
+    reports_.notice(candidacy, {Notice::Kind::kFree});
   }
   for (const RedisLine::Unanswered& lost : unanswered) {
     const bool is_undo = lost.purpose == Purpose::kUndo;
     if (!is_undo && lost.purpose != Purpose::kRequest) continue;
-    if (!is_in_flight(lost.claim, lost.attempt)) continue;
+    if (!is_in_flight(lost.candidacy, lost.attempt)) continue;
     Failed lost_answer = failure;
     // What was to be undone has been executed.
     lost_answer.unknown = failure.unknown && (is_undo || lost.is_written);
-    lost_answer.id_spent = claims_[lost.claim].id_spent;
-    finish(lost.claim, std::move(lost_answer));
+    lost_answer.id_spent = candidacies_[lost.candidacy].id_spent;
+    finish(lost.candidacy, std::move(lost_answer));
   }
 }
 

@@ -10,7 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "lease/claim.h"
+#include "lease/candidacy.h"
 #include "store/location.h"
 #include "store/redis/line.h"
 #include "store/redis/script_command.h"
@@ -23,23 +23,23 @@ namespace cluster_leader {
 /// server does all of it at one moment or nothing. Requests on a new connection are written
 /// together with the login: an uncontended lease costs one round trip.
 ///
-/// The line carries the bytes; this class knows the claims, what each of them waits for, and when
-/// to connect again.
+/// The line carries the bytes; this class knows the candidacies, what each of them waits for, and
+/// when to connect again.
 class RedisStore final : public Store {
  public:
   /// Does no I/O yet.
   RedisStore(RedisLocation location, Candidate candidate);
 
   std::size_t add(Key key) override;
-  void set_holder(std::size_t claim, HolderId holder) override;
-  void send(std::size_t claim, const Request& request, Time now) override;
-  void cancel(std::size_t claim) override;
-  void abandon(std::size_t claim) override;
+  void set_holder(std::size_t candidacy, HolderId holder) override;
+  void send(std::size_t candidacy, const Request& request, Time now) override;
+  void cancel(std::size_t candidacy) override;
+  void abandon(std::size_t candidacy) override;
   void watch(Poller& poller) override;
   Time wake_at() const override;
   void advance(const Poller& poller, Time now) override;
   std::optional<StoreEvent> next() override;
-  std::string stage(std::size_t claim) const override;
+  std::string stage(std::size_t candidacy) const override;
 
  private:
   using Purpose = RedisLine::Purpose;
@@ -47,9 +47,9 @@ class RedisStore final : public Store {
   using By = ScriptCommand::By;
   using Form = ScriptCommand::Form;
 
-  /// A claim. There may be ten thousand of them.
+  /// A candidacy. There may be ten thousand of them.
   struct Entry {
-    Claim claim;
+    Candidacy candidacy;
     Request request;                 ///< the last one
     std::size_t former_holder = 0;   ///< hash of the holder id of its last term
     std::uint32_t listening_on = 0;  ///< number of the connection that is subscribed to it; or 0
@@ -63,15 +63,15 @@ class RedisStore final : public Store {
 
   /// A request that waits for a connection.
   struct Waiting {
-    std::uint32_t claim = 0;
+    std::uint32_t candidacy = 0;
     std::uint64_t attempt = 0;
   };
 
   void append_waiting();
-  void append_request(std::uint32_t claim, By by);
+  void append_request(std::uint32_t candidacy, By by);
   void append_again(const Received& refused);
-  void append_release(std::uint32_t claim);
-  void append_script(std::uint32_t claim, const Request& request, By by, Form form,
+  void append_release(std::uint32_t candidacy);
+  void append_script(std::uint32_t candidacy, const Request& request, By by, Form form,
                      Purpose purpose);
   void append_unreleased(const Entry& entry);
 
@@ -80,24 +80,24 @@ class RedisStore final : public Store {
   void handle(const Received& received);
   void handle_reply(const Received& received);
   void handle_message(const redisReply& reply);
-  void handle_after_failed_login(std::uint32_t claim);
+  void handle_after_failed_login(std::uint32_t candidacy);
 
   bool accepts_requests() const { return line_.is_open() && !line_.is_ending(); }
   bool listens() const { return candidate_.listens && !line_.login().speaks_resp2(); }
   bool has_waiting();
-  bool is_in_flight(std::uint32_t claim, std::uint64_t attempt) const;
+  bool is_in_flight(std::uint32_t candidacy, std::uint64_t attempt) const;
   bool is_own(const Entry& entry, std::string_view holder) const;
-  void finish(std::uint32_t claim, Answer answer);
+  void finish(std::uint32_t candidacy, Answer answer);
   void forget_request(Entry& entry);
   void fail_waiting(const Failed& failure);
   void close(Failed failure);
 
   const Candidate candidate_;
 
-  std::deque<Entry> claims_;  ///< keep their addresses
-  /// Of the claims whose key may be subscribed to.
-  std::unordered_map<std::string_view, std::uint32_t> claim_of_key_;
-  std::size_t used_ = 0;  ///< the number of claims that are
+  std::deque<Entry> candidacies_;  ///< keep their addresses
+  /// Of the candidacies whose key may be subscribed to.
+  std::unordered_map<std::string_view, std::uint32_t> candidacy_of_key_;
+  std::size_t used_ = 0;  ///< the number of candidacies that are
   std::vector<Waiting> waiting_;
   Reports reports_;
   Time now_;  ///< of the last call that named it

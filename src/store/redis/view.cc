@@ -136,8 +136,8 @@ void describe_value(LeaseView& view, const std::string& holder, std::int64_t res
                     const Times& times) {
   const std::string& value = view.holder.value;
   // A label may begin like the value of a parked or held key.
-  const bool is_settled_key = value != holder && is_settled({value});
-  const bool is_parked = is_settled_key && value.starts_with(kParked);
+  const bool is_reserved_key = value != holder && is_reserved({value});
+  const bool is_parked = is_reserved_key && value.starts_with(kParked);
   const std::string owner = is_parked ? value.substr(kParked.size()) : "";
   const bool is_of_record = is_parked ? view.identity.empty() || view.identity == owner
                                       : value == holder || value == held_after({holder}).value;
@@ -145,7 +145,7 @@ void describe_value(LeaseView& view, const std::string& holder, std::int64_t res
   if (is_parked) view.identity = owner;
   if (is_parked || view.node.empty()) view.node = node_of(value);
   if (rest_ms >= 0) view.remaining = rest_of(rest_ms);
-  view.state = is_parked ? State::kParked : is_settled_key ? State::kCoolingDown : State::kHeld;
+  view.state = is_parked ? State::kParked : is_reserved_key ? State::kCoolingDown : State::kHeld;
   if (is_parked && times.hold_until > times.now) {
     view.state = State::kCoolingDown;
     view.remaining = rest_of(times.hold_until - times.now);

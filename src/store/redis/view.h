@@ -4,7 +4,7 @@
 #include <variant>
 
 #include "lease/answer.h"
-#include "lease/claim.h"
+#include "lease/candidacy.h"
 #include "store/registry.h"
 
 struct redisReply;

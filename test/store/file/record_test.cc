@@ -23,12 +23,12 @@ Moment at(Duration since_boot, std::string boot = "boot-1", std::int64_t booted_
 
 struct Contender {
   Candidate candidate;
-  Claim claim;
+  Candidacy candidacy;
 };
 
 Contender contender(const std::string& node, Duration ttl = 10s) {
   Contender contender;
-  contender.claim = {{"nodered:leader"}, {node + "/0123456789abcdef"}};
+  contender.candidacy = {{"nodered:leader"}, {node + "/0123456789abcdef"}};
   contender.candidate.ttl = ttl;
   contender.candidate.node = node;
   contender.candidate.host = "host-of-" + node;
@@ -40,7 +40,7 @@ Contender contender(const std::string& node, Duration ttl = 10s) {
 
 Decision decide(const Request& request, const Contender& contender, const FoundRecord& found,
                 const Moment& moment) {
-  return decide(request, contender.candidate, contender.claim, found, moment);
+  return decide(request, contender.candidate, contender.candidacy, found, moment);
 }
 
 FileRecord held_by(const Contender& contender, const Moment& moment) {
@@ -78,7 +78,7 @@ TEST(FileRecordTest, AnothersLeaseIsBusyForTheHoldersTtl) {
   const FileRecord record = held_by(contender("a", 30s), at(60s));
   const Decision decision =
       decide(request(RequestKind::kAcquire, {}), contender("b", 5s), record, at(70s));
-  EXPECT_EQ(answer<Busy>(decision).holder, contender("a").claim.holder);
+  EXPECT_EQ(answer<Busy>(decision).holder, contender("a").candidacy.holder);
   EXPECT_EQ(answer<Busy>(decision).retry_after, 20s + 2ms + 50ms);
   EXPECT_FALSE(decision.write);
 }
@@ -99,7 +99,7 @@ TEST(FileRecordTest, ALeaseEndsWithItsTtlAndNotBefore) {
   EXPECT_EQ(answer<Busy>(
                 decide(request(RequestKind::kAcquire, {}), contender("b"), record, at(70s - 1ns)))
                 .holder,
-            contender("a").claim.holder);
+            contender("a").candidacy.holder);
   answer<Granted>(decide(request(RequestKind::kAcquire, {}), contender("b"), record, at(70s)));
 }
 
@@ -133,7 +133,7 @@ TEST(FileRecordTest, RenewingAnothersLeaseIsLost) {
   const FileRecord record = held_by(contender("b"), at(60s));
   const Decision decision = decide(request(RequestKind::kRenew, {record.fence.value + 5}),
                                    contender("a"), record, at(61s));
-  EXPECT_EQ(answer<Lost>(decision).holder, contender("b").claim.holder);
+  EXPECT_EQ(answer<Lost>(decision).holder, contender("b").candidacy.holder);
   EXPECT_FALSE(decision.write);
 }
 
@@ -143,7 +143,7 @@ TEST(FileRecordTest, ARenewalRebuildsADeletedOrDamagedRecord) {
         decide(request(RequestKind::kRenew, {42}), contender("a"), found, at(60s));
     answer<Renewed>(decision);
     EXPECT_EQ(decision.write->fence.value, 42);
-    EXPECT_EQ(decision.write->holder, contender("a").claim.holder);
+    EXPECT_EQ(decision.write->holder, contender("a").candidacy.holder);
     EXPECT_EQ(decision.write->until, Time(70s));
   }
 }
@@ -191,7 +191,7 @@ TEST(FileRecordTest, ContainersWithBootIdsOfTheirOwnShareOneKernel) {
   const Moment beside = at(61s, "boot-of-a-container", kBootedMs + 1);
   EXPECT_EQ(answer<Busy>(decide(request(RequestKind::kAcquire, {}), contender("b"), record, beside))
                 .holder,
-            contender("a").claim.holder);
+            contender("a").candidacy.holder);
   // A machine without a hardware clock may begin each boot with the same time. Then the remaining
   // time of a lease proves nothing, unless it is longer than its ttl.
   answer<Granted>(
@@ -227,7 +227,7 @@ TEST(FileRecordTest, EveryByteOfANameComesBack) {
   std::string every;
   for (int c = 1; c < 256; ++c) every += static_cast<char>(c);
   Contender strange = contender("a");
-  strange.claim = {{every}, {every + "/1"}};
+  strange.candidacy = {{every}, {every + "/1"}};
   Candidate& candidate = strange.candidate;
   candidate.node = candidate.host = candidate.command = candidate.identity = every;
   const FileRecord record = held_by(strange, at(60s));
@@ -237,7 +237,7 @@ TEST(FileRecordTest, EveryByteOfANameComesBack) {
   const auto read = parse_record(text);
   ASSERT_TRUE(read);
   EXPECT_EQ(read->key.value, every);
-  EXPECT_EQ(read->holder, strange.claim.holder);
+  EXPECT_EQ(read->holder, strange.candidacy.holder);
   EXPECT_EQ(read->node, every);
   EXPECT_EQ(read->host, every);
   EXPECT_EQ(read->command, every);
@@ -283,7 +283,7 @@ TEST(FileRecordTest, ARecordWithoutAnIdentityIsARecord) {
   const auto read = parse_record(text);
   ASSERT_TRUE(read);
   EXPECT_EQ(read->identity, "");
-  EXPECT_EQ(read->holder, nameless.claim.holder);
+  EXPECT_EQ(read->holder, nameless.candidacy.holder);
 }
 
 TEST(FileRecordTest, OtherTextsAreNotRecords) {

@@ -102,7 +102,7 @@ class Rival : public LoopedStore {
         bool (*is_shared)(int) = is_shared_file_system)
       : LoopedStore(std::make_unique<FileStore>(
             FileLocation{directory}, listening_as(contender.candidate, listening), is_shared)) {
-    add(contender.claim);
+    add(contender.candidacy);
   }
   Rival(const Folder& folder, const std::string& node, bool listening = false)
       : Rival(folder.path(), contender_for(kKey, node), listening) {}
@@ -610,7 +610,7 @@ TEST_F(FileStoreTest, NoDescriptorIsLeftOrGivenToAJob) {
   EXPECT_EQ(descriptors().size(), before.size() + 1);
 }
 
-TEST_F(FileStoreTest, AReleaseWakesEveryClaimThatListens) {
+TEST_F(FileStoreTest, AReleaseWakesEveryCandidacyThatListens) {
   Rival a(folder_, "a");
   const std::int64_t token = a.acquire();
   Rival b(folder_, "b", true);
@@ -650,7 +650,7 @@ TEST_F(FileStoreTest, AReleaseBesideTheRequestIsNotMissed) {
   }
 }
 
-TEST_F(FileStoreTest, AClaimThatListensIsNotifiedAfterTheLockFileWasDeleted) {
+TEST_F(FileStoreTest, ACandidacyThatListensIsNotifiedAfterTheLockFileWasDeleted) {
   Rival a(folder_, "a");
   a.acquire();
   Rival b(folder_, "b", true);
@@ -688,21 +688,21 @@ TEST_F(FileStoreTest, AHolderIsNotifiedWhenItsLeaseIsReleasedByHand) {
   EXPECT_EQ(next->kind, Notice::Kind::kFree);
 }
 
-TEST_F(FileStoreTest, AfterAnOverflowOfEventsEveryClaimAsksAgain) {
+TEST_F(FileStoreTest, AfterAnOverflowOfEventsEveryCandidacyAsksAgain) {
   Rival a(folder_, "a");
   Rival b(folder_, "b", true);
   std::vector<std::string> locks = {lock_};
   for (const std::string key : {"second", "third"}) {
-    const std::size_t claim = a.add({{key}, fresh_holder("a")});
+    const std::size_t candidacy = a.add({{key}, fresh_holder("a")});
     b.add({{key}, fresh_holder("b")});
-    expect_for<Granted>(a, claim, RequestKind::kAcquire);
-    expect_for<Busy>(b, claim, RequestKind::kAcquire);
+    expect_for<Granted>(a, candidacy, RequestKind::kAcquire);
+    expect_for<Busy>(b, candidacy, RequestKind::kAcquire);
     locks.push_back(folder_ / (key + ".lock"));
   }
   a.acquire();
   b.expect<Busy>(RequestKind::kAcquire);
-  const auto touch = [&](std::size_t claim) {
-    ASSERT_EQ(::utimensat(AT_FDCWD, locks[claim].c_str(), nullptr, 0), 0);
+  const auto touch = [&](std::size_t candidacy) {
+    ASSERT_EQ(::utimensat(AT_FDCWD, locks[candidacy].c_str(), nullptr, 0), 0);
   };
   std::size_t room = 0;
   std::ifstream("/proc/sys/fs/inotify/max_queued_events") >> room;

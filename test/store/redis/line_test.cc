@@ -112,7 +112,7 @@ TEST_F(RedisLineTest, SaysOfEachCommandWithoutAReplyWhetherItWasWritten) {
   ASSERT_THAT(unanswered, SizeIs(2));
   EXPECT_EQ(unanswered[0].purpose, Purpose::kHello);
   EXPECT_TRUE(unanswered[0].is_written);
-  EXPECT_EQ(unanswered[1].claim, 7U);
+  EXPECT_EQ(unanswered[1].candidacy, 7U);
   EXPECT_EQ(unanswered[1].attempt, 8U);
   EXPECT_FALSE(unanswered[1].is_written);
   EXPECT_EQ(line.stage(), Stage::kClosed);

@@ -46,7 +46,7 @@ FakeServer::Play grants_before_the_login(bool closes, std::atomic<bool>& release
     const std::string_view request(buffer, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
     const bool has_hello = request.find("HELLO") < 20;
     std::string reply = has_hello ? "-ERR unknown command 'HELLO'\r\n" : "";
-    if (!has_hello && request.find(kContender.claim.holder.value) != request.npos) {
+    if (!has_hello && request.find(kContender.candidacy.holder.value) != request.npos) {
       released_again = true;
       reply = "*1\r\n$8\r\nreleased\r\n";
     }

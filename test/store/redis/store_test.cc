@@ -95,12 +95,12 @@ TYPED_TEST(RedisStoreTest, ThePlainKeyHoldsThePlainIdAndTheRecordSaysTheRest) {
   const Contender contender = make_contender(this->key_, "a");
   auto a = open_at(this->server().tcp(), contender);
   const Token token = expect_granted(*a).token;
-  EXPECT_EQ(this->get(), contender.claim.holder.value);
+  EXPECT_EQ(this->get(), contender.candidacy.holder.value);
   const auto field = [&](const std::string& name) {
     return this->server().text({"HGET", record_name(this->key_), name});
   };
   EXPECT_EQ(field("fence"), std::to_string(token.value));
-  EXPECT_EQ(field("holder"), contender.claim.holder.value);
+  EXPECT_EQ(field("holder"), contender.candidacy.holder.value);
   EXPECT_EQ(field("ttl"), "1000");
   EXPECT_EQ(field("node"), "a");
   EXPECT_EQ(field("host"), "host-of-a");
@@ -293,7 +293,7 @@ TYPED_TEST(RedisStoreTest, ACandidateOnAYoungServerIsNotifiedOfTheHolderThatCome
   const auto notice = b->await_notice();
   ASSERT_TRUE(notice);
   EXPECT_EQ(notice->kind, Notice::Kind::kTaken);
-  EXPECT_EQ(notice->holder, a.claim.holder);
+  EXPECT_EQ(notice->holder, a.candidacy.holder);
   EXPECT_EQ(notice->token, token);
   // A renewal that finds its lease is no news.
   expect_renewed(*holder, token);
@@ -314,7 +314,7 @@ TYPED_TEST(RedisStoreTest, NoRenewalEndsALease) {
   const Token token = expect_granted(*open_at(this->server().tcp(), contender)).token;
   contender.candidate.ttl = Duration::zero();
   expect_failed(*open_at(this->server().tcp(), contender), RequestKind::kRenew, token);
-  EXPECT_EQ(this->get(), contender.claim.holder.value);
+  EXPECT_EQ(this->get(), contender.candidacy.holder.value);
 }
 
 TYPED_TEST(RedisStoreTest, ALeaseSurvivesTheRestartOfAServerWithoutPersistence) {
@@ -427,7 +427,7 @@ TYPED_TEST(RedisStoreTest, AFailedLoginDoesNotUndoARenewal) {
   const Failed failed = expect_failed(*open_at(location, contender), RequestKind::kRenew, token);
   EXPECT_EQ(failed.trouble, Trouble::kDenied);
   EXPECT_TRUE(failed.unknown);
-  EXPECT_EQ(this->get(), contender.claim.holder.value);
+  EXPECT_EQ(this->get(), contender.candidacy.holder.value);
 }
 
 TYPED_TEST(RedisStoreTest, DatabasesAreKeptApart) {

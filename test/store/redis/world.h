@@ -47,7 +47,7 @@ inline std::unique_ptr<LoopedStore> open_at(const RedisLocation& location, Conte
   contender.candidate.listens = listening;
   auto store =
       std::make_unique<LoopedStore>(std::make_unique<RedisStore>(location, contender.candidate));
-  store->add(contender.claim);
+  store->add(contender.candidacy);
   return store;
 }
 

@@ -1,10 +1,10 @@
-#include "lease/claim.h"
+#include "lease/candidacy.h"
 
 namespace cluster_leader {
 
 namespace {
 
-// Known to store/redis/scripts/acquire.lua and settle.lua as well.
+// Known to store/redis/scripts/acquire.lua and finish.lua as well.
 constexpr const char* kParked = "parked:";
 constexpr const char* kHeld = "held:";
 
@@ -16,7 +16,7 @@ HolderId held_after(const HolderId& holder) { return {kHeld + holder.value}; }
 
 bool is_parked(const HolderId& holder) { return holder.value.starts_with(kParked); }
 
-bool is_settled(const HolderId& holder) {
+bool is_reserved(const HolderId& holder) {
   return is_parked(holder) || holder.value.starts_with(kHeld);
 }
 

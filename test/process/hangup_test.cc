@@ -1,4 +1,4 @@
-#include "process/hang_up.h"
+#include "process/hangup.h"
 
 #include <sys/socket.h>
 #include <termios.h>
@@ -11,7 +11,7 @@ namespace {
 /// Whether the next wait, which does not block, finds it hung up.
 bool is_hung_up_now(int fd) {
   Poller poller;
-  watch_hang_up(fd, poller);
+  watch_hangup(fd, poller);
   poller.wait(BootClock::now());
   return is_hung_up(fd, poller);
 }
@@ -19,12 +19,12 @@ bool is_hung_up_now(int fd) {
 /// Waits for the hang-up.
 bool gets_hung_up(int fd) {
   Poller poller;
-  watch_hang_up(fd, poller);
+  watch_hangup(fd, poller);
   poller.wait(BootClock::now() + kPatience);
   return is_hung_up(fd, poller);
 }
 
-TEST(HangUpTest, OfAPipeIsTheEndOfItsLastWriter) {
+TEST(HangupTest, OfAPipeIsTheEndOfItsLastWriter) {
   Pipe pipe;
   EXPECT_FALSE(is_hung_up_now(pipe.read.get()));
   ASSERT_EQ(::write(pipe.write.get(), "unread", 6), 6);
@@ -39,7 +39,7 @@ TEST(HangUpTest, OfAPipeIsTheEndOfItsLastWriter) {
   EXPECT_TRUE(is_hung_up_now(pipe.read.get()));
 }
 
-TEST(HangUpTest, OfASocketIsTheEndOrShutdownOfItsPeer) {
+TEST(HangupTest, OfASocketIsTheEndOrShutdownOfItsPeer) {
   for (const bool only_half : {false, true}) {
     std::array<int, 2> ends{};
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
@@ -56,7 +56,7 @@ TEST(HangUpTest, OfASocketIsTheEndOrShutdownOfItsPeer) {
   }
 }
 
-TEST(HangUpTest, OfATerminalIsItsClosing) {
+TEST(HangupTest, OfATerminalIsItsClosing) {
   int master = -1;
   int slave = -1;
   ASSERT_EQ(::openpty(&master, &slave, nullptr, nullptr, nullptr), 0);
@@ -68,7 +68,7 @@ TEST(HangUpTest, OfATerminalIsItsClosing) {
   EXPECT_TRUE(gets_hung_up(terminal.get()));
 }
 
-TEST(HangUpTest, IsNotTheEndOfAFile) {
+TEST(HangupTest, IsNotTheEndOfAFile) {
   const Folder folder;
   for (const std::string& path : {folder.file("empty", "", 0644), std::string("/dev/null")}) {
     const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -76,7 +76,7 @@ TEST(HangUpTest, IsNotTheEndOfAFile) {
   }
 }
 
-TEST(HangUpTest, IsReportedOnlyForAWatchedDescriptor) {
+TEST(HangupTest, IsReportedOnlyForAWatchedDescriptor) {
   Pipe pipe;
   pipe.write.reset();
   Poller poller;

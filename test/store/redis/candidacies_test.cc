@@ -18,7 +18,7 @@
 #include "store/store_contract.h"
 #include "support/fake_server.h"
 
-// Many claims on one connection to one server.
+// Many candidacies on one connection to one server.
 
 namespace cluster_leader {
 
@@ -29,23 +29,24 @@ namespace {
 /// As main() does.
 const auto kIgnoreSigpipe = std::signal(SIGPIPE, SIG_IGN);
 
-/// A store with claims to keys of their own.
+/// A store with candidacies for keys of their own.
 struct Crowd {
   Crowd(const RedisLocation& location, const Candidate& candidate, std::size_t size)
       : store(std::make_unique<RedisStore>(location, candidate)) {
-    for (std::size_t claim = 0; claim < size; ++claim) {
-      claims.push_back({fresh_key(), fresh_holder(candidate.node)});
-      store.add(claims.back());
+    for (std::size_t candidacy = 0; candidacy < size; ++candidacy) {
+      candidacies.push_back({fresh_key(), fresh_holder(candidate.node)});
+      store.add(candidacies.back());
     }
   }
 
   void send_all(RequestKind kind) {
-    for (std::size_t claim = 0; claim < claims.size(); ++claim) store.send(kind, token, claim);
+    for (std::size_t candidacy = 0; candidacy < candidacies.size(); ++candidacy)
+      store.send(kind, token, candidacy);
   }
   template <typename T>
   void expect_all() {
-    for (std::size_t claim = 0; claim < claims.size(); ++claim) {
-      expect<T>(store.await_answer(5s, claim));
+    for (std::size_t candidacy = 0; candidacy < candidacies.size(); ++candidacy) {
+      expect<T>(store.await_answer(5s, candidacy));
     }
   }
   /// A lease comes by its renewal on a server that is too young to grant one.
@@ -54,7 +55,7 @@ struct Crowd {
     expect_all<Renewed>();
   }
 
-  std::vector<Claim> claims;
+  std::vector<Candidacy> candidacies;
   LoopedStore store;
   Token token{wall_clock_ms()};  ///< of renewals
 };
@@ -68,7 +69,7 @@ Candidate listener(const std::string& node = "a") {
 }  // namespace
 
 template <typename World>
-class RedisClaimsTest : public testing::Test {
+class RedisCandidaciesTest : public testing::Test {
  protected:
   static void SetUpTestSuite() { world_ = std::make_unique<World>(); }
   static void TearDownTestSuite() { world_.reset(); }
@@ -108,9 +109,9 @@ struct NameOfWorld {
     return World::kName;
   }
 };
-TYPED_TEST_SUITE(RedisClaimsTest, Worlds, NameOfWorld);
+TYPED_TEST_SUITE(RedisCandidaciesTest, Worlds, NameOfWorld);
 
-TYPED_TEST(RedisClaimsTest, AThousandClaimsAreAskedForInFewPacketsOverOneConnection) {
+TYPED_TEST(RedisCandidaciesTest, AThousandCandidaciesAreAskedForInFewPacketsOverOneConnection) {
   ASSERT_TRUE(this->connections_become(0));
   this->server().command({"SCRIPT", "FLUSH"});
   Crowd crowd(this->server().tcp(), listener(), 1000);
@@ -132,7 +133,7 @@ TYPED_TEST(RedisClaimsTest, AThousandClaimsAreAskedForInFewPacketsOverOneConnect
   EXPECT_EQ(this->connections(), 1);
 }
 
-TYPED_TEST(RedisClaimsTest, OfManyRequestsOneSendsTheMissingScript) {
+TYPED_TEST(RedisCandidaciesTest, OfManyRequestsOneSendsTheMissingScript) {
   Crowd crowd(this->server().tcp(), make_candidate("a"), 50);
   crowd.acquire_all();
   for (int round = 0; round < 3; ++round) {
@@ -143,7 +144,7 @@ TYPED_TEST(RedisClaimsTest, OfManyRequestsOneSendsTheMissingScript) {
   }
 }
 
-TYPED_TEST(RedisClaimsTest, ARenewalIsShort) {
+TYPED_TEST(RedisCandidaciesTest, ARenewalIsShort) {
   Candidate candidate = make_candidate("a");
   candidate.command = std::string(100'000, 'x');
   Crowd crowd(this->server().tcp(), candidate, 1);
@@ -152,16 +153,16 @@ TYPED_TEST(RedisClaimsTest, ARenewalIsShort) {
   const long long before = bytes();
   expect_renewed(crowd.store, token);
   // A lock that was evicted is set again; the record is there.
-  this->server().command({"DEL", crowd.claims[0].key.value});
+  this->server().command({"DEL", crowd.candidacies[0].key.value});
   expect_renewed(crowd.store, token);
   EXPECT_LT(bytes() - before, 3000);
 }
 
-TYPED_TEST(RedisClaimsTest, ARenewalThatMustRewriteTheRecordSendsAllFields) {
+TYPED_TEST(RedisCandidaciesTest, ARenewalThatMustRewriteTheRecordSendsAllFields) {
   Candidate candidate = listener();
   candidate.identity = "a/boot:1";
   Crowd crowd(this->server().tcp(), candidate, 1);
-  const Key& key = crowd.claims[0].key;
+  const Key& key = crowd.candidacies[0].key;
   const auto record = [&] {
     std::string text;
     for (const char* name :
@@ -180,33 +181,33 @@ TYPED_TEST(RedisClaimsTest, ARenewalThatMustRewriteTheRecordSendsAllFields) {
   this->server().command({"DEL", record_name(key)});
   expect_renewed(crowd.store, token);
   EXPECT_EQ(record(), granted);
-  EXPECT_EQ(this->server().text({"GET", key.value}), crowd.claims[0].holder.value);
+  EXPECT_EQ(this->server().text({"GET", key.value}), crowd.candidacies[0].holder.value);
 }
 
-TYPED_TEST(RedisClaimsTest, ACandidateThatDoesNotListenSaysSo) {
+TYPED_TEST(RedisCandidaciesTest, ACandidateThatDoesNotListenSaysSo) {
   Crowd crowd(this->server().tcp(), make_candidate("a"), 1);
   expect_granted(crowd.store);
-  const std::string record = record_name(crowd.claims[0].key);
+  const std::string record = record_name(crowd.candidacies[0].key);
   EXPECT_EQ(this->server().text({"HGET", record, "listens"}), "");
   EXPECT_EQ(this->server().text({"HGET", record, "identity"}), "");
 }
 
-TYPED_TEST(RedisClaimsTest, CancellingOneFailsAllThatWaitAndWakesAllThatListen) {
+TYPED_TEST(RedisCandidaciesTest, CancellingOneFailsAllThatWaitAndWakesAllThatListen) {
   Server server(TypeParam::program());
   Crowd crowd(server.tcp(), listener(), 4);
   crowd.acquire_all();
   server.pause();
-  for (const std::size_t claim : {0, 1, 2}) {
-    crowd.store.send(RequestKind::kRenew, crowd.token, claim);
+  for (const std::size_t candidacy : {0, 1, 2}) {
+    crowd.store.send(RequestKind::kRenew, crowd.token, candidacy);
   }
   EXPECT_FALSE(crowd.store.await_answer(50ms));
   crowd.store.cancel(0);
-  for (const std::size_t claim : {1, 2}) {
-    const auto failed = expect<Failed>(crowd.store.await_answer(0s, claim));
+  for (const std::size_t candidacy : {1, 2}) {
+    const auto failed = expect<Failed>(crowd.store.await_answer(0s, candidacy));
     EXPECT_EQ(failed.trouble, Trouble::kUnreachable);
     EXPECT_TRUE(failed.unknown);
     EXPECT_THAT(failed.text, HasSubstr("did not answer in time"));
-    EXPECT_FALSE(crowd.store.take_notice(claim)) << "a failure has its own pause";
+    EXPECT_FALSE(crowd.store.take_notice(candidacy)) << "a failure has its own pause";
   }
   const auto notice = crowd.store.await_notice(0s, 3);
   ASSERT_TRUE(notice);
@@ -217,18 +218,18 @@ TYPED_TEST(RedisClaimsTest, CancellingOneFailsAllThatWaitAndWakesAllThatListen) 
   crowd.acquire_all();
   EXPECT_FALSE(crowd.store.take_notice(0));
   // All of them listen again.
-  for (std::size_t claim = 0; claim < 4; ++claim) {
-    server.command({"PUBLISH", events_channel(crowd.claims[claim].key), "released"});
-    EXPECT_TRUE(crowd.store.await_notice(2s, claim)) << claim;
+  for (std::size_t candidacy = 0; candidacy < 4; ++candidacy) {
+    server.command({"PUBLISH", events_channel(crowd.candidacies[candidacy].key), "released"});
+    EXPECT_TRUE(crowd.store.await_notice(2s, candidacy)) << candidacy;
   }
 }
 
-TYPED_TEST(RedisClaimsTest, AnAnswerThatIsTakenTooLateNamesItsOwnRequest) {
+TYPED_TEST(RedisCandidaciesTest, AnAnswerThatIsTakenTooLateNamesItsOwnRequest) {
   RedisStore store(this->server().tcp(), make_candidate("a"));
-  for (const std::size_t claim : {0, 1}) {
-    EXPECT_EQ(store.add(fresh_key()), claim);
-    store.set_holder(claim, fresh_holder("a"));
-    store.send(claim, {RequestKind::kAcquire, 1, {}, {}, {}}, BootClock::now());
+  for (const std::size_t candidacy : {0, 1}) {
+    EXPECT_EQ(store.add(fresh_key()), candidacy);
+    store.set_holder(candidacy, fresh_holder("a"));
+    store.send(candidacy, {RequestKind::kAcquire, 1, {}, {}, {}}, BootClock::now());
   }
   Poller poller;
   // Something was received, and nothing else is pending.
@@ -239,16 +240,16 @@ TYPED_TEST(RedisClaimsTest, AnAnswerThatIsTakenTooLateNamesItsOwnRequest) {
   store.abandon(0);
   store.set_holder(0, fresh_holder("a"));
   store.send(0, {RequestKind::kAcquire, 2, {}, {}, {}}, BootClock::now());
-  for (const std::size_t claim : {0, 1}) {
+  for (const std::size_t candidacy : {0, 1}) {
     const auto event = store.next();
     ASSERT_TRUE(event);
-    EXPECT_EQ(event->claim, claim);
+    EXPECT_EQ(event->candidacy, candidacy);
     EXPECT_EQ(std::get<Answered>(event->what).attempt, 1U);
   }
   EXPECT_FALSE(store.next());
 }
 
-TYPED_TEST(RedisClaimsTest, ARequestThatWasNotWrittenIsNotUnknown) {
+TYPED_TEST(RedisCandidaciesTest, ARequestThatWasNotWrittenIsNotUnknown) {
   Server server(TypeParam::program());
   Candidate candidate = make_candidate("a");
   candidate.command = std::string(20 << 20, 'x');
@@ -260,14 +261,14 @@ TYPED_TEST(RedisClaimsTest, ARequestThatWasNotWrittenIsNotUnknown) {
   crowd.store.send(RequestKind::kRelease, {}, 2);
   EXPECT_FALSE(crowd.store.await_answer(50ms));
   server.kill();
-  for (const std::size_t claim : {0, 1, 2}) {
-    const auto failed = expect<Failed>(crowd.store.await_answer(5s, claim));
+  for (const std::size_t candidacy : {0, 1, 2}) {
+    const auto failed = expect<Failed>(crowd.store.await_answer(5s, candidacy));
     EXPECT_EQ(failed.trouble, Trouble::kUnreachable);
-    EXPECT_EQ(failed.unknown, claim != 2) << claim;
+    EXPECT_EQ(failed.unknown, candidacy != 2) << candidacy;
   }
 }
 
-TYPED_TEST(RedisClaimsTest, ABrokenConnectionIsReportedToEveryClaim) {
+TYPED_TEST(RedisCandidaciesTest, ABrokenConnectionIsReportedToEveryCandidacy) {
   Server server(TypeParam::program());
   Crowd crowd(server.tcp(), listener(), 3);
   crowd.acquire_all();
@@ -276,8 +277,8 @@ TYPED_TEST(RedisClaimsTest, ABrokenConnectionIsReportedToEveryClaim) {
   EXPECT_FALSE(crowd.store.await_answer(50ms, 1));
   server.kill();
   EXPECT_TRUE(expect<Failed>(crowd.store.await_answer(5s, 1)).unknown);
-  for (const std::size_t claim : {0, 2}) {
-    const auto notice = crowd.store.await_notice(2s, claim);
+  for (const std::size_t candidacy : {0, 2}) {
+    const auto notice = crowd.store.await_notice(2s, candidacy);
     ASSERT_TRUE(notice);
     EXPECT_EQ(notice->kind, Notice::Kind::kFree);
   }
@@ -286,7 +287,7 @@ TYPED_TEST(RedisClaimsTest, ABrokenConnectionIsReportedToEveryClaim) {
   EXPECT_FALSE(crowd.store.await_notice(20ms, 0));
 }
 
-TYPED_TEST(RedisClaimsTest, AFailedLoginLeavesNothingOfAnyClaimBehind) {
+TYPED_TEST(RedisCandidaciesTest, AFailedLoginLeavesNothingOfAnyCandidacyBehind) {
   RedisLocation location = this->server().tcp();
   location.credentials.user = "nobody";
   location.credentials.password = "s3cret";
@@ -296,18 +297,18 @@ TYPED_TEST(RedisClaimsTest, AFailedLoginLeavesNothingOfAnyClaimBehind) {
     Crowd crowd(location, candidate, 20);
     for (int round = 0; round < 2; ++round) {
       crowd.send_all(RequestKind::kAcquire);
-      for (std::size_t claim = 0; claim < crowd.claims.size(); ++claim) {
-        const auto failed = expect<Failed>(crowd.store.await_answer(5s, claim));
+      for (std::size_t candidacy = 0; candidacy < crowd.candidacies.size(); ++candidacy) {
+        const auto failed = expect<Failed>(crowd.store.await_answer(5s, candidacy));
         EXPECT_EQ(failed.trouble, Trouble::kDenied);
         EXPECT_FALSE(failed.unknown);
-        EXPECT_FALSE(this->exists(crowd.claims[claim].key));
-        EXPECT_FALSE(crowd.store.take_notice(claim)) << "it would ask again at once";
+        EXPECT_FALSE(this->exists(crowd.candidacies[candidacy].key));
+        EXPECT_FALSE(crowd.store.take_notice(candidacy)) << "it would ask again at once";
       }
     }
   }
 }
 
-TYPED_TEST(RedisClaimsTest, AFailedLoginLeavesNothingOfAClaimThatWasAbandonedBehind) {
+TYPED_TEST(RedisCandidaciesTest, AFailedLoginLeavesNothingOfACandidacyThatWasAbandonedBehind) {
   RedisLocation location = this->server().tcp();
   location.credentials.user = "nobody";
   Crowd crowd(location, make_candidate("a"), 3);
@@ -318,22 +319,22 @@ TYPED_TEST(RedisClaimsTest, AFailedLoginLeavesNothingOfAClaimThatWasAbandonedBeh
   expect<Failed>(crowd.store.await_answer(5s, 0));
   expect<Failed>(crowd.store.await_answer(5s, 2));
   EXPECT_FALSE(crowd.store.await_answer(20ms, 1));
-  for (const Claim& claim : crowd.claims) EXPECT_FALSE(this->exists(claim.key));
+  for (const Candidacy& candidacy : crowd.candidacies) EXPECT_FALSE(this->exists(candidacy.key));
 }
 
-TYPED_TEST(RedisClaimsTest, AServerThatBecameAReplicaTellsEveryClaim) {
+TYPED_TEST(RedisCandidaciesTest, AServerThatBecameAReplicaTellsEveryCandidacy) {
   Server server(TypeParam::program());
   Crowd crowd(server.tcp(), listener(), 4);
   crowd.acquire_all();
   server.command({"REPLICAOF", "127.0.0.1", "1"});
-  for (const std::size_t claim : {0, 1, 2}) {
-    crowd.store.send(RequestKind::kRenew, crowd.token, claim);
+  for (const std::size_t candidacy : {0, 1, 2}) {
+    crowd.store.send(RequestKind::kRenew, crowd.token, candidacy);
   }
-  for (const std::size_t claim : {0, 1, 2}) {
-    const auto failed = expect<Failed>(crowd.store.await_answer(5s, claim));
-    EXPECT_EQ(failed.trouble, Trouble::kNotServing) << claim;
-    EXPECT_FALSE(failed.unknown) << claim;
-    EXPECT_FALSE(crowd.store.take_notice(claim)) << "it would ask again at once";
+  for (const std::size_t candidacy : {0, 1, 2}) {
+    const auto failed = expect<Failed>(crowd.store.await_answer(5s, candidacy));
+    EXPECT_EQ(failed.trouble, Trouble::kNotServing) << candidacy;
+    EXPECT_FALSE(failed.unknown) << candidacy;
+    EXPECT_FALSE(crowd.store.take_notice(candidacy)) << "it would ask again at once";
   }
   // The connection was closed, with the events that it would have delivered.
   ASSERT_TRUE(crowd.store.await_notice(2s, 3));
@@ -341,7 +342,7 @@ TYPED_TEST(RedisClaimsTest, AServerThatBecameAReplicaTellsEveryClaim) {
   crowd.acquire_all();
 }
 
-TYPED_TEST(RedisClaimsTest, AForbiddenKeyDoesNotDisturbOthers) {
+TYPED_TEST(RedisCandidaciesTest, AForbiddenKeyDoesNotDisturbOthers) {
   RedisLocation location = this->server().tcp();
   location.credentials.user = "narrow";
   location.credentials.password = "p";
@@ -358,7 +359,7 @@ TYPED_TEST(RedisClaimsTest, AForbiddenKeyDoesNotDisturbOthers) {
   this->server().command({"ACL", "DELUSER", "narrow"});
 }
 
-TYPED_TEST(RedisClaimsTest, Resp2SupportsManyClaims) {
+TYPED_TEST(RedisCandidaciesTest, Resp2SupportsManyCandidacies) {
   Server server(TypeParam::program(), {"--rename-command", "HELLO", ""});
   server.grow_up(1s);
   for (const bool listens : {false, true}) {
@@ -367,41 +368,42 @@ TYPED_TEST(RedisClaimsTest, Resp2SupportsManyClaims) {
     Crowd crowd(server.tcp(), candidate, 20);
     crowd.send_all(RequestKind::kAcquire);
     crowd.template expect_all<Granted>();
-    EXPECT_EQ(server.text({"HGET", record_name(crowd.claims[7].key), "listens"}), "")
+    EXPECT_EQ(server.text({"HGET", record_name(crowd.candidacies[7].key), "listens"}), "")
         << "there the timer alone wakes";
     crowd.send_all(RequestKind::kRelease);
     crowd.template expect_all<Released>();
-    EXPECT_EQ(server.integer({"EXISTS", crowd.claims[7].key.value}), 0);
+    EXPECT_EQ(server.integer({"EXISTS", crowd.candidacies[7].key.value}), 0);
   }
 }
 
-TYPED_TEST(RedisClaimsTest, AbandoningOneLeavesTheOthersTheirConnectionAndTheLastClosesIt) {
+TYPED_TEST(RedisCandidaciesTest, AbandoningOneLeavesTheOthersTheirConnectionAndTheLastClosesIt) {
   ASSERT_TRUE(this->connections_become(0));
   Crowd crowd(this->server().tcp(), listener(), 3);
   crowd.send_all(RequestKind::kAcquire);
   crowd.template expect_all<Granted>();
   crowd.store.abandon(1);
   EXPECT_EQ(this->connections(), 1);
-  this->publish(crowd.claims[0].key, "broken");
+  this->publish(crowd.candidacies[0].key, "broken");
   EXPECT_TRUE(crowd.store.await_notice());
-  EXPECT_TRUE(this->exists(crowd.claims[0].key));
-  EXPECT_FALSE(this->exists(crowd.claims[1].key));
+  EXPECT_TRUE(this->exists(crowd.candidacies[0].key));
+  EXPECT_FALSE(this->exists(crowd.candidacies[1].key));
   crowd.store.abandon(0);
   crowd.store.abandon(2);
   EXPECT_TRUE(this->connections_become(0));
-  EXPECT_FALSE(this->exists(crowd.claims[2].key));
+  EXPECT_FALSE(this->exists(crowd.candidacies[2].key));
   EXPECT_FALSE(crowd.store.await_notice(0s, 2));
   // One that has nothing standing costs nobody a connection.
   crowd.store.abandon(2);
-  for (const std::size_t claim : {0, 1, 2}) crowd.store.set_holder(fresh_holder("a"), claim);
+  for (const std::size_t candidacy : {0, 1, 2})
+    crowd.store.set_holder(fresh_holder("a"), candidacy);
   crowd.send_all(RequestKind::kAcquire);
   crowd.template expect_all<Granted>();
 }
 
-TYPED_TEST(RedisClaimsTest, EventsOfTheChannelAreNoticesOfTheirKind) {
+TYPED_TEST(RedisCandidaciesTest, EventsOfTheChannelAreNoticesOfTheirKind) {
   Crowd crowd(this->server().tcp(), listener(), 2);
   crowd.acquire_all();
-  const Key& key = crowd.claims[1].key;
+  const Key& key = crowd.candidacies[1].key;
   const auto notice = [&]() -> std::optional<Notice> { return crowd.store.await_notice(2s, 1); };
   // Without an id, as earlier versions say it.
   for (const char* event : {"released", "parked", "released b/1", "parked b/1"}) {
@@ -418,7 +420,7 @@ TYPED_TEST(RedisClaimsTest, EventsOfTheChannelAreNoticesOfTheirKind) {
   EXPECT_EQ(taken->token.value, 2);
   this->publish(key, "broken");
   EXPECT_EQ(notice()->kind, Notice::Kind::kBroken);
-  const std::string own = crowd.claims[1].holder.value;
+  const std::string own = crowd.candidacies[1].holder.value;
   for (const std::string& event : {std::string(), std::string("acquired"), std::string("gone b/1"),
                                    "released " + own, "parked " + own, "acquired " + own}) {
     this->publish(key, event);
@@ -429,7 +431,7 @@ TYPED_TEST(RedisClaimsTest, EventsOfTheChannelAreNoticesOfTheirKind) {
 
 // Without a server.
 
-TEST(RedisClaimsFaultTest, ADelayedEventOfAnEarlierTermIsIgnored) {
+TEST(RedisCandidaciesFaultTest, ADelayedEventOfAnEarlierTermIsIgnored) {
   const Key key{"k"};
   const HolderId first = fresh_holder("a");
   const std::string channel = "$25\r\ncluster-leader:events:{k}\r\n";
@@ -465,7 +467,7 @@ TEST(RedisClaimsFaultTest, ADelayedEventOfAnEarlierTermIsIgnored) {
   EXPECT_FALSE(store.take_notice());
 }
 
-TEST(RedisClaimsFaultTest, ALookupContinuesForClaimsThatStillWait) {
+TEST(RedisCandidaciesFaultTest, ALookupContinuesForCandidaciesThatStillWait) {
   RedisLocation location;
   location.host = "no-such-name.invalid";
   Crowd crowd(location, make_candidate("a"), 2);
@@ -503,7 +505,7 @@ class FullPort {
   std::vector<UniqueFd> waiting_;
 };
 
-TEST(RedisClaimsFaultTest, CancellingWhileConnectingFailsAllThatWaitAndNothingWasExecuted) {
+TEST(RedisCandidaciesFaultTest, CancellingWhileConnectingFailsAllThatWaitAndNothingWasExecuted) {
   const FullPort full;
   RedisLocation location;
   location.host = "127.0.0.1";
@@ -521,32 +523,33 @@ TEST(RedisClaimsFaultTest, CancellingWhileConnectingFailsAllThatWaitAndNothingWa
   EXPECT_FALSE(crowd.store.take_notice(2));
 }
 
-TEST(RedisClaimsFaultTest, AnImmediateFailureIsReportedToAllThatWait) {
+TEST(RedisCandidaciesFaultTest, AnImmediateFailureIsReportedToAllThatWait) {
   RedisLocation location;
   location.socket_path = "/nowhere/at/all";
   Crowd crowd(location, make_candidate("a"), 100);
   crowd.send_all(RequestKind::kAcquire);
   crowd.store.cancel(5);
-  for (std::size_t claim = 0; claim < 100; ++claim) {
-    if (claim == 5) continue;
-    EXPECT_EQ(expect<Failed>(crowd.store.await_answer(0s, claim)).trouble, Trouble::kUnreachable);
+  for (std::size_t candidacy = 0; candidacy < 100; ++candidacy) {
+    if (candidacy == 5) continue;
+    EXPECT_EQ(expect<Failed>(crowd.store.await_answer(0s, candidacy)).trouble,
+              Trouble::kUnreachable);
   }
   EXPECT_FALSE(crowd.store.await_answer(0s, 5));
 }
 
-TEST(RedisClaimsFaultTest, WhileNobodyAnswersClaimsDoNotConnectSeparately) {
+TEST(RedisCandidaciesFaultTest, WhileNobodyAnswersCandidaciesDoNotConnectSeparately) {
   RedisLocation location;
   location.socket_path = "/nowhere/at/all";
   Crowd crowd(location, make_candidate("a"), 3);
   const Time begin = BootClock::now();
-  for (std::size_t claim = 0; claim < 3; ++claim) {
-    crowd.store.send(RequestKind::kAcquire, {}, claim);
-    expect<Failed>(crowd.store.await_answer(5s, claim));
+  for (std::size_t candidacy = 0; candidacy < 3; ++candidacy) {
+    crowd.store.send(RequestKind::kAcquire, {}, candidacy);
+    expect<Failed>(crowd.store.await_answer(5s, candidacy));
   }
   EXPECT_GE(BootClock::now() - begin, 200ms);
 }
 
-TEST(RedisClaimsFaultTest, WithoutDescriptorsAllLearnThatTheMachineIsExhausted) {
+TEST(RedisCandidaciesFaultTest, WithoutDescriptorsAllLearnThatTheMachineIsExhausted) {
   RedisLocation location;
   location.host = "127.0.0.1";
   Crowd crowd(location, make_candidate("a"), 3);
@@ -560,8 +563,8 @@ TEST(RedisClaimsFaultTest, WithoutDescriptorsAllLearnThatTheMachineIsExhausted) 
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &full), 0);
   crowd.store.turn(BootClock::now());
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &old), 0);
-  for (std::size_t claim = 0; claim < 3; ++claim) {
-    const auto failed = expect<Failed>(crowd.store.await_answer(0s, claim));
+  for (std::size_t candidacy = 0; candidacy < 3; ++candidacy) {
+    const auto failed = expect<Failed>(crowd.store.await_answer(0s, candidacy));
     EXPECT_EQ(failed.trouble, Trouble::kExhausted);
     EXPECT_EQ(failed.text, "cannot connect: Too many open files");
     EXPECT_FALSE(failed.unknown);

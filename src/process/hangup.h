@@ -7,7 +7,7 @@ namespace cluster_leader {
 /// Watches `fd` for a hang-up: nobody is left who could write to it, because the other end of a
 /// pipe or socket is closed or a terminal was closed. It is noticed even if earlier data is unread.
 /// The end of a regular file, /dev/null and a terminal's ^D do not count. Nothing is read.
-void watch_hang_up(int fd, Poller& poller);
+void watch_hangup(int fd, Poller& poller);
 
 /// True if the last wait of `poller` found `fd` hung up. That does not change again, so stop
 /// watching it afterwards.

@@ -60,7 +60,7 @@ struct Candidate {
 };
 
 /// One term's candidacy: the key, and the holder id under which it would be held.
-struct Claim {
+struct Candidacy {
   Key key;
   HolderId holder;
 };
@@ -75,7 +75,7 @@ HolderId held_after(const HolderId& holder);
 bool is_parked(const HolderId& holder);
 
 /// Whether a key with this value is parked or held, so that no job runs under it.
-bool is_settled(const HolderId& holder);
+bool is_reserved(const HolderId& holder);
 
 /// The node label of the holder, or last holder, of a key with this value: all before the last
 /// slash, or the whole value if there is none, as in keys that the Node-RED node wrote.
