@@ -1,11 +1,15 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
 #include "base/clock.h"
 
 namespace cluster_leader {
+
+/// The longest key that a store takes, in bytes, prefix included.
+inline constexpr std::size_t kMaxKeyLength = 512;
 
 /// The name that replicas compete for, prefix included: any bytes without NUL, 1 to 512 of them.
 struct Key {
