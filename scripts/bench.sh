@@ -192,7 +192,7 @@ EOT
   local flock=1 redis_cli=9 run='`cluster-leader run … -- true`'
   compare '`flock FILE true`' $flock "" 0 flock "$dir/flock" true
   compare '`true` alone' $flock "" 0 true
-  compare "$run, Redis by TCP" $flock 1.3 0 "$binary" run --server "$tcp" --key job -- true
+  compare "$run, Redis by TCP" $flock 1.35 0 "$binary" run --server "$tcp" --key job -- true
   compare "$run, Redis by Unix socket" $flock 1.3 0 \
     "$binary" run --server "$unix" --key job -- true
   compare "$run, a directory" $flock "" 0 "$binary" run --server "$file" --key job -- true

@@ -28,7 +28,7 @@ declare -A may_include=(
 # Who may include the headers of a library; an extended regular expression on the path between < and
 # >, or quotes.
 declare -A library_belongs_to=(
-  ['^getopt\.h']="options/command_line.cc"
+  ['^CLI/']="options"
   ['^(hiredis/|hiredis(_ssl)?\.h)']="store/redis"
   ['^(ares|openssl/)']="store/net"
   ['^spdlog/']="report main.cc"
@@ -183,10 +183,10 @@ self_test() {
   expect 0 supervise/keeper.cc '#include "store/store.h"'
   expect 1 supervise/keeper.cc '#include "options/options.h"'
   expect 1 supervise/keeper.cc '#include "store/redis/store.h"'
-  expect 1 commands/run.cc '#include <getopt.h>'
+  expect 1 commands/run.cc '#include <CLI/CLI.hpp>'
   expect 1 commands/run.cc '#include <ares_dns.h>'
-  expect 0 options/command_line.cc '#include <getopt.h>'
-  expect 1 options/options.h '#include <getopt.h>'
+  expect 0 options/parser.h '#include <CLI/CLI.hpp>'
+  expect 1 main.cc '#include <CLI/CLI.hpp>'
   expect 1 options/options.cc '#include "store/location.h"'
   expect 0 main.cc '#include "commands/run.h"'
   expect 0 main.cc '#include <spdlog/spdlog.h>'

@@ -12,7 +12,7 @@ hiredis_suite=trixie
 
 build_packages=(
   g++ cmake ninja-build pkg-config libc-ares-dev libspdlog-dev libfmt-dev
-  nlohmann-json3-dev libssl-dev
+  nlohmann-json3-dev libcli11-dev libssl-dev
 )
 
 hiredis_version_of_distribution() {

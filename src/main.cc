@@ -1,5 +1,5 @@
-// cluster-leader: flock for clusters. Reads the command line, runs the verb, turns what escapes
-// into a status. Every status is in base/exit_code.h.
+// cluster-leader: flock for clusters. Reads the command line, runs the verb, and turns exceptions
+// into statuses. Every status is in base/exit_code.h.
 #include <exception>
 #include <string>
 #include <system_error>
@@ -20,7 +20,7 @@
 namespace cluster_leader {
 namespace {
 
-/// Says what parse_options found, on the stream that it belongs to.
+/// Prints what parse_options returned instead of options: to stdout, or to stderr if it is wrong.
 int say(const NothingToRun& nothing) {
   Reporter reporter({.json = nothing.log_format == Options::LogFormat::kJson});
   if (nothing.status == kExitOk) return print(nothing.text, reporter) ? kExitOk : kExitOs;

@@ -11,6 +11,7 @@ endif()
 pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET "hiredis>=1.1")
 pkg_check_modules(CARES REQUIRED IMPORTED_TARGET libcares)
 
+find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(spdlog REQUIRED)
 

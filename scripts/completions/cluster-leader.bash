@@ -2,18 +2,18 @@
 # Completion of cluster-leader for bash.
 # @origin@
 
-# Completes with the words of $1 that begin with what has been typed.
+# Completes with the words of $1 that begin with what was typed.
 _cluster_leader_words() {
   mapfile -t COMPREPLY < <(compgen -W "$1" -- "$word")
 }
 
-# Completes what compgen finds with these options; there may be blanks in it.
+# Completes with what compgen finds, which may contain blanks.
 _cluster_leader_found() {
   compopt -o filenames 2>/dev/null
   mapfile -t COMPREPLY < <(compgen "$@" -- "$word")
 }
 
-# Completes the value of option $2 of verb $1; fails if that is no option that has one.
+# Completes the value of option $2 of verb $1; fails if that option has none.
 _cluster_leader_value() {
   case "$1 $2" in
     # @values@
@@ -28,7 +28,7 @@ _cluster_leader_option() {
   esac
 }
 
-# Completes the command that begins at word $1 as it would be completed without us.
+# Completes the command that begins at word $1 as if it were alone.
 _cluster_leader_command() {
   if declare -F _comp_command_offset >/dev/null; then
     _comp_command_offset "$1"

@@ -15,7 +15,7 @@ function __cluster_leader_in_command
     contains -- -- (commandline -opc)
 end
 
-# Completes the command as it would be completed without us.
+# Completes the command as if it were alone.
 function __cluster_leader_command
     set -l words (commandline -opc)
     set -l begin (math (contains -i -- -- $words) + 1)
@@ -25,6 +25,6 @@ end
 
 complete -c cluster-leader -f
 complete -c cluster-leader -n __cluster_leader_in_command -a '(__cluster_leader_command)'
-complete -c cluster-leader -n __cluster_leader_has_no_verb -s h -l help -d 'show what there is'
+complete -c cluster-leader -n __cluster_leader_has_no_verb -s h -l help -d 'show the verbs'
 complete -c cluster-leader -n __cluster_leader_has_no_verb -l version -d 'show the version'
 # @rules@

@@ -1,6 +1,6 @@
-// Writes the completion for a shell: a template, with what follows from the table of the program's
-// options in its places, so that no option can be missing or differ. A place is "@NAME@" in a line,
-// or a comment "# @NAME@" that has a line of its own.
+// Writes the completion for a shell: a template whose places are filled with what the program's own
+// parser knows, so that no option can be missing or differ. A place is "@NAME@" in a line, or a
+// comment "# @NAME@" on a line of its own.
 //
 // usage: generate-completion bash|zsh|fish TEMPLATE COMPLETION
 #include <signal.h>
@@ -17,14 +17,14 @@
 #include <vector>
 
 #include "base/signal_names.h"
-#include "options/option_table.h"
+#include "options/parser.h"
 
 namespace cluster_leader {
 namespace {
 
 using Words = std::vector<std::string>;
 
-/// The lines that belong in each place of a template.
+/// The lines for each place of a template.
 using Places = std::map<std::string, Words>;
 
 std::string joined(const Words& words, const std::string& between = " ") {
@@ -43,23 +43,35 @@ std::string escaped(std::string_view text, std::string_view special) {
   return out;
 }
 
-Words names_of(const OptionRow& row) {
-  const auto names = row.names();
-  return {names.begin(), names.end()};
+/// The verbs, with all of their options.
+std::vector<const CLI::App*> verbs() {
+  static Options unused;
+  static const std::unique_ptr<CLI::App> parser = make_parser(unused);
+  return std::as_const(*parser).get_subcommands(nullptr);
 }
 
-Words verbs_of(const OptionRow& row) {
-  Words verbs;
-  for (const VerbRow& verb : verb_rows()) {
-    if (row.is_of(verb.verb)) verbs.emplace_back(verb.name);
-  }
-  return verbs;
+Words names_of(const CLI::Option& option) {
+  Words names;
+  for (const std::string& name : option.get_snames()) names.push_back('-' + name);
+  for (const std::string& name : option.get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+bool is_flag(const CLI::Option& option) {
+  return option.get_expected_max() == 0 && option.get_default_str().empty();
+}
+
+/// Whether the next word is the value of the option.
+bool takes_word(const CLI::Option& option) { return option.get_expected_max() > 0; }
+
+bool is_list(const CLI::Option& option) {
+  return option.get_multi_option_policy() == CLI::MultiOptionPolicy::TakeAll;
 }
 
 Words signals() {
   Words names;
   for (int signo = 1; signo < SIGRTMIN; ++signo) {
-    // The C library keeps some for itself, which have no names.
+    // The C library reserves some for itself, which have no names.
     if (::sigabbrev_np(signo) != nullptr) names.push_back(signal_name(signo));
   }
   return names;
@@ -75,7 +87,7 @@ Words choices(std::string_view text) {
   return words;
 }
 
-/// How the URLs begin that a help text shows.
+/// How the URLs in a help text begin.
 Words schemes(std::string_view help) {
   Words found;
   for (std::size_t at = 0; (at = help.find("://", at)) != help.npos;) {
@@ -86,21 +98,21 @@ Words schemes(std::string_view help) {
   return found;
 }
 
-/// What may be the value of an option: one of `words`, or something that the shell knows.
+/// What the value of an option may be: one of `words`, or something that the shell knows.
 struct Value {
   enum class Kind { kAnything, kWords, kUrl, kFile, kHost, kCommand };
   Kind kind = Kind::kAnything;
   Words words;
 };
 
-/// By what stands for it in the help.
-Value value_of(const OptionRow& row) {
+/// Goes by the value's placeholder in the help.
+Value value_of(const CLI::Option& option) {
   using Kind = Value::Kind;
-  const std::string_view value = row.value;
+  const std::string value = option.get_type_name();
   if (value == "PATH") return {Kind::kFile, {}};
   if (value == "HOST") return {Kind::kHost, {}};
   if (value == "CMD") return {Kind::kCommand, {}};
-  if (value == "URL") return {Kind::kUrl, schemes(row.help)};
+  if (value == "URL") return {Kind::kUrl, schemes(option.get_description())};
   if (value == "SIG") return {Kind::kWords, signals()};
   if (value.find('|') != value.npos) return {Kind::kWords, choices(value)};
   return {};
@@ -128,27 +140,22 @@ std::string bash_action(const Value& value) {
 /// A branch of a case for each verb, and one for each option that has a value.
 Places for_bash() {
   Places places;
-  for (const VerbRow& verb : verb_rows()) {
-    Words options;
-    for (const OptionRow& row : option_rows()) {
-      if (!row.is_of(verb.verb)) continue;
-      const Words names = names_of(row);
-      options.insert(options.end(), names.begin(), names.end());
+  for (const CLI::App* verb : verbs()) {
+    const std::string& verb_name = verb->get_name();
+    Words words;
+    for (const CLI::Option* option : verb->get_options()) {
+      const Words names = names_of(*option);
+      words.insert(words.end(), names.begin(), names.end());
+      if (!takes_word(*option)) continue;
+      Words patterns;
+      for (const std::string& name : names)
+        patterns.push_back(joined({"'", verb_name, " ", name, "'"}, ""));
+      places["values"].push_back(joined(patterns, " | ") + ") " + bash_action(value_of(*option)) +
+                                 " ;;");
     }
-    if (verb.command != VerbRow::Command::kNone) options.emplace_back("--");
-    places["verbs"].emplace_back(verb.name);
-    places["options"].push_back(std::string(verb.name) + ") _cluster_leader_words '" +
-                                joined(options) + "' ;;");
-  }
-  for (const OptionRow& row : option_rows()) {
-    if (!row.wants_word()) continue;
-    Words patterns;
-    for (const std::string& verb : verbs_of(row)) {
-      for (const std::string& name : names_of(row)) {
-        patterns.push_back(joined({"'", verb, " ", name, "'"}, ""));
-      }
-    }
-    places["values"].push_back(joined(patterns, " | ") + ") " + bash_action(value_of(row)) + " ;;");
+    if (verb->get_prefix_command()) words.emplace_back("--");
+    places["verbs"].push_back(verb_name);
+    places["options"].push_back(verb_name + ") _cluster_leader_words '" + joined(words) + "' ;;");
   }
   return places;
 }
@@ -177,43 +184,38 @@ std::string zsh_action(const Value& value) {
   return {};
 }
 
-/// What _arguments wants to hear of one name of an option.
-std::string zsh_spec(const OptionRow& row, const std::string& name) {
-  const bool again = std::holds_alternative<std::vector<std::string> RawOptions::*>(row.target) &&
-                     std::any_of(verb_rows().begin(), verb_rows().end(), [&](const VerbRow& verb) {
-                       return row.is_of(verb.verb) && takes_many_keys(verb.verb);
-                     });
-  const bool is_long = name.starts_with("--");
-  std::string spec = again ? "*" : '(' + joined(names_of(row)) + ')';
+/// One name of an option as _arguments expects it.
+std::string zsh_spec(const CLI::Option& option, const std::string& name) {
+  std::string spec = is_list(option) ? "*" : '(' + joined(names_of(option)) + ')';
   spec += name;
-  if (row.wants_word()) spec += is_long ? "=" : "+";
-  if (row.bare != nullptr) spec += "=-";
-  spec += '[' + escaped(row.help, "[]\\") + ']';
-  if (row.is_flag()) return spec;
-  spec += row.bare == nullptr ? ":" : "::";
-  return spec + escaped(row.value, ":\\") + ':' + zsh_action(value_of(row));
+  if (takes_word(option)) {
+    spec += name.starts_with("--") ? "=" : "+";
+  } else if (!is_flag(option)) {
+    spec += "=-";
+  }
+  spec += '[' + escaped(option.get_description(), "[]\\") + ']';
+  if (is_flag(option)) return spec;
+  spec += takes_word(option) ? ":" : "::";
+  return spec + escaped(option.get_type_name(), ":\\") + ':' + zsh_action(value_of(option));
 }
 
 Places for_zsh() {
   Places places;
-  for (const VerbRow& verb : verb_rows()) {
-    places["verbs"].push_back(zsh_quoted(std::string(verb.name) + ':' + verb.summary));
-    Words& options = places["options"];
-    options.push_back(std::string(verb.name) + ")");
-    options.emplace_back("  options=(");
-    for (const OptionRow& row : option_rows()) {
-      if (!row.is_of(verb.verb)) continue;
-      for (const std::string& name : names_of(row)) {
-        options.push_back("    " + zsh_quoted(zsh_spec(row, name)));
+  for (const CLI::App* verb : verbs()) {
+    places["verbs"].push_back(zsh_quoted(verb->get_name() + ':' + verb->get_description()));
+    Words& lines = places["options"];
+    lines.push_back(verb->get_name() + ")");
+    lines.emplace_back("  options=(");
+    for (const CLI::Option* option : verb->get_options()) {
+      for (const std::string& name : names_of(*option)) {
+        lines.push_back("    " + zsh_quoted(zsh_spec(*option, name)));
       }
-      const Value value = value_of(row);
+      const Value value = value_of(*option);
       if (value.kind == Value::Kind::kUrl) places["schemes"] = value.words;
     }
-    if (verb.command != VerbRow::Command::kNone) {
-      options.emplace_back("    '*:end of the options:(--)'");
-    }
-    options.emplace_back("  )");
-    options.emplace_back("  ;;");
+    if (verb->get_prefix_command()) lines.emplace_back("    '*:end of the options:(--)'");
+    lines.emplace_back("  )");
+    lines.emplace_back("  ;;");
   }
   return places;
 }
@@ -242,26 +244,24 @@ Places for_fish() {
   Places places;
   Words& rules = places["rules"];
   const std::string begin = "complete -c cluster-leader -n ";
-  Words with_command;
-  for (const VerbRow& verb : verb_rows()) {
-    rules.push_back(begin + "__cluster_leader_has_no_verb -a " + verb.name + " -d " +
-                    fish_quoted(verb.summary));
-    if (verb.command != VerbRow::Command::kNone) with_command.emplace_back(verb.name);
-  }
-  for (const OptionRow& row : option_rows()) {
-    std::string rule = begin + fish_quoted("__cluster_leader_at " + joined(verbs_of(row)));
-    for (const std::string& name : names_of(row)) {
-      rule += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
+  for (const CLI::App* verb : verbs()) {
+    const std::string at = begin + fish_quoted("__cluster_leader_at " + verb->get_name());
+    rules.push_back(begin + "__cluster_leader_has_no_verb -a " + verb->get_name() + " -d " +
+                    fish_quoted(verb->get_description()));
+    for (const CLI::Option* option : verb->get_options()) {
+      std::string rule = at;
+      for (const std::string& name : names_of(*option)) {
+        rule += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
+      }
+      if (takes_word(*option)) rule += ' ' + fish_action(value_of(*option));
+      rules.push_back(rule + " -d " + fish_quoted(option->get_description()));
     }
-    if (row.wants_word()) rule += ' ' + fish_action(value_of(row));
-    rules.push_back(rule + " -d " + fish_quoted(row.help));
+    if (verb->get_prefix_command()) rules.push_back(at + " -a -- -d 'the command follows'");
   }
-  rules.push_back(begin + fish_quoted("__cluster_leader_at " + joined(with_command)) +
-                  " -a -- -d 'the command follows'");
   return places;
 }
 
-/// A line of a template with what belongs there.
+/// A line of a template, with its places filled.
 std::string filled(const std::string& line, const Places& places) {
   for (const auto& [name, lines] : places) {
     const std::string mark = '@' + name + '@';
@@ -282,19 +282,18 @@ Places places_of(const std::string& shell) {
   if (shell == "bash") return for_bash();
   if (shell == "zsh") return for_zsh();
   if (shell == "fish") return for_fish();
-  throw std::runtime_error("no shell that is known: " + shell);
+  throw std::runtime_error("unknown shell: " + shell);
 }
 
 void generate(const std::string& shell, const std::string& from, const std::string& to) {
   Places places = places_of(shell);
-  places["origin"] = {"# Made from the options of cluster-leader " CLUSTER_LEADER_VERSION
-                      " when it was built."};
+  places["origin"] = {"# Generated from the options of cluster-leader " CLUSTER_LEADER_VERSION "."};
   std::ifstream in(from);
   std::ofstream out(to);
   std::string line;
   while (std::getline(in, line)) out << filled(line, places);
   out.close();
-  if (!in.eof() || !out) throw std::runtime_error("cannot make " + to + " of " + from);
+  if (!in.eof() || !out) throw std::runtime_error("cannot write " + to + " from " + from);
 }
 
 }  // namespace

@@ -1,138 +1,154 @@
 #include "options/command_line.h"
 
-#include <getopt.h>
-
 #include <algorithm>
-#include <optional>
-#include <string_view>
-#include <variant>
-#include <vector>
+#include <iterator>
+#include <utility>
 
-#include "options/mistakes.h"
-#include "options/usage_error.h"
+#include "options/parser.h"
+#include "options/values.h"
 
 namespace cluster_leader {
 
 namespace {
 
-// What getopt_long(3) returns where it found no letter.
-constexpr int kEnd = -1;
-constexpr int kNoOption = 1;
-constexpr int kLong = 256;
-constexpr int kNoValue = ':';
-constexpr int kWrong = '?';
+constexpr char kHide = '\0';
+constexpr const char* kExample = " --key job-a -- echo hello";
 
-/// The options of a verb as getopt_long(3) is told of them.
-class Known {
- public:
-  explicit Known(const VerbRow& verb) {
-    for (const OptionRow& row : option_rows()) {
-      if (row.is_of(verb.verb)) add(row);
+/// CLI11 takes "--ttl=" for an option whose value is the next word, "--json=true" and "--json={}"
+/// for
+/// "--json", "-5" for no option, the rest of "-n-q" for "--q", and "++" for the end of a
+/// subcommand.
+std::string encoded(std::string word) {
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  const auto hide = [&](std::size_t at) { word.insert(at, 1, kHide); };
+  if (word == "++") {
+    hide(0);
+  } else if (word.starts_with("--")) {
+    if (const std::size_t equals = word.find('='); equals != word.npos) hide(equals + 1);
+    if (word.size() > 2 && !is_letter(word[2])) hide(2);
+  } else if (word.starts_with('-')) {
+    for (std::size_t at = word.size(); --at > 0;) {
+      if (!is_letter(word[at])) hide(at);
     }
-    longs_.push_back({});
   }
+  return word;
+}
 
-  const char* letters() const { return letters_.c_str(); }
-  const option* longs() const { return longs_.data(); }
+/// The name of the option that an encoded word looks like.
+std::string name_in(const std::string& word) {
+  return word.starts_with("--") ? decoded(word.substr(0, word.find('=')))
+                                : decoded(word).substr(0, 2);
+}
 
- private:
-  void add(const OptionRow& row) {
-    const int argument = row.is_flag()      ? no_argument
-                         : row.wants_word() ? required_argument
-                                            : optional_argument;
-    for (const char* name : row.names()) {
-      if (name[1] == '-') {
-        longs_.push_back({name + 2, argument, nullptr, kLong});
-      } else {
-        letters_.append(1, name[1]).append(static_cast<std::size_t>(argument), ':');
+bool looks_like_option(const std::string& word) { return word.size() > 1 && word[0] == '-'; }
+
+std::string about_missing_verb(const CLI::App& parser, const std::vector<std::string>& words) {
+  if (words.empty()) {
+    return std::string("a verb is missing, as in cluster-leader run") + kExample;
+  }
+  const std::string& word = words.front();
+  if (looks_like_option(word)) {
+    return "'" + name_in(word) + "' must come after a verb, as in cluster-leader run" + kExample;
+  }
+  std::vector<std::string> verbs;
+  for (const CLI::App* verb : parser.get_subcommands({})) verbs.push_back(verb->get_name());
+  return "there is no verb '" + word + "'; the verbs are " + listed(verbs, "and");
+}
+
+/// What is wrong with an encoded word that is neither an option of the verb nor the value of one.
+std::string about_extra(const CLI::App& verb, const std::string& word) {
+  const std::string see = "; see cluster-leader " + verb.get_name() + " --help";
+  if (!looks_like_option(word)) {
+    const std::string what = "unexpected argument '" + decoded(word) + "'";
+    if (!verb.get_prefix_command()) return what + see;
+    return what + "; put the command after '--', as in cluster-leader " + verb.get_name() +
+           kExample;
+  }
+  const std::string name = name_in(word);
+  std::vector<std::string> others;
+  Options unused;
+  const auto parser = make_parser(unused);
+  for (const CLI::App* other : parser->get_subcommands({})) {
+    if (other->get_option_no_throw(name) != nullptr) others.push_back(other->get_name());
+  }
+  return verb.get_name() + " has no option '" + name + "'" +
+         (others.empty() ? see : "; it belongs to " + listed(others, "and"));
+}
+
+std::string about_excluded(const CLI::App& verb) {
+  for (const CLI::Option* one : verb.get_options()) {
+    for (const CLI::Option* other : one->get_excludes()) {
+      if (one->count() > 0 && other->count() > 0) {
+        return one->get_name() + " and " + other->get_name() + " cannot be combined";
       }
     }
   }
+  return {};
+}
 
-  /// The dash has words that are no options told in their turn, the colon a value that is missing,
-  /// and nothing printed.
-  std::string letters_ = "-:";
-  std::vector<option> longs_;
-};
+/// The option whose value should follow the last word.
+std::string about_missing_value(const std::string& last_word) {
+  const bool is_long = last_word.starts_with("--");
+  return (is_long ? last_word : std::string{'-', last_word.back()}) + " requires a value";
+}
 
-/// Puts an option where it belongs.
-struct Keep {
-  const OptionRow& row;
-  const char* value;  ///< nullptr if it has none
-  bool is_again;
-  RawOptions& raw;
-
-  void operator()(bool RawOptions::*flag) const { raw.*flag = true; }
-  void operator()(std::string RawOptions::*text) const {
-    if (is_again) throw UsageError{row.name() + " must not be given twice"};
-    raw.*text = value;
+/// Parses `rest`, whose first word is at its end. Returns the first mistake and leaves in `rest`
+/// what CLI11 has not read because of it.
+std::optional<std::string> parse_rest(CLI::App& parser, std::vector<std::string>& rest,
+                                      const std::string& last_word) {
+  std::optional<std::string> mistake;
+  std::vector<std::string> unread;
+  try {
+    parser.parse(rest);
+  } catch (const CLI::Success&) {
+    // Help or the version is asked for, which parse_words sees.
+  } catch (const CLI::ArgumentMismatch&) {
+    mistake = about_missing_value(last_word);
+  } catch (const CLI::ExtrasError&) {
+    mistake = about_extra(*parser.get_subcommands().front(), rest.back());
+  } catch (const CLI::ExcludesError&) {
+    mistake = about_excluded(*parser.get_subcommands().front());
+  } catch (const CLI::ParseError& error) {
+    mistake = error.what();
+    unread = std::move(rest);
   }
-  void operator()(std::vector<std::string> RawOptions::*texts) const {
-    (raw.*texts).emplace_back(value);
+  rest = std::move(unread);
+  for (const CLI::App* verb : parser.get_subcommands()) {
+    // These came before anything that was thrown.
+    if (const auto extras = verb->remaining(); !extras.empty()) {
+      mistake = about_extra(*verb, extras.front());
+    }
   }
-};
-
-class Reader {
- public:
-  explicit Reader(const VerbRow& verb) : verb_(verb) {}
-
-  const RawOptions& raw() const { return raw_; }
-
-  /// Takes what getopt_long(3) `found` in `word`.
-  void take(int found, std::string_view word) {
-    if (found == kNoOption) throw UsageError{about_extra(verb_, optarg)};
-    const std::string name = name_of(found, word);
-    // It takes an abbreviation for the whole. That would have another meaning, or none, as soon as
-    // there is a new option.
-    const OptionRow* const row = find_option(verb_.verb, name);
-    if (row == nullptr) throw UsageError{about_extra(verb_, name)};
-    if (found == kNoValue) throw UsageError{name + " lacks its value"};
-    if (found == kWrong) throw UsageError{name + " takes no value"};
-    const bool is_again = std::find(given_.begin(), given_.end(), row) != given_.end();
-    if (!is_again) given_.push_back(row);
-    std::visit(Keep{*row, optarg != nullptr ? optarg : row->bare, is_again, raw_}, row->target);
-  }
-
- private:
-  static std::string name_of(int found, std::string_view word) {
-    if (word.starts_with("--")) return std::string(word.substr(0, word.find('=')));
-    const bool is_letter = found != kNoValue && found != kWrong;
-    return {'-', static_cast<char>(is_letter ? found : optopt)};
-  }
-
-  const VerbRow& verb_;
-  RawOptions raw_;
-  std::vector<const OptionRow*> given_;
-};
+  return mistake;
+}
 
 }  // namespace
 
-RawOptions read_command_line(const VerbRow& verb, std::span<const char* const> words) {
-  const Known known(verb);
-  const auto count = static_cast<int>(words.size());
-  // It writes to none of them where it is not to put them into an order.
-  auto* const argv = const_cast<char* const*>(words.data());
-  Reader reader(verb);
-  std::optional<UsageError> mistake;
-  int mistaken = 0;
-  optind = 0;
-  for (;;) {
-    const int at = std::max(optind, 1);
-    const int found = ::getopt_long(count, argv, known.letters(), known.longs(), nullptr);
-    if (found == kEnd) break;
-    // It goes on behind a letter that it does not know, but that may be the value of this one.
-    if (at == mistaken) continue;
-    try {
-      reader.take(found, words[static_cast<std::size_t>(at)]);
-    } catch (const UsageError& error) {
-      if (!mistake) mistake = error;
-      mistaken = at;
-      // Behind a command that lacks its "--" stand the options of that command.
-      if (found == kNoOption) break;
-    }
-  }
-  if (mistake && !reader.raw().help) throw *mistake;
-  return reader.raw();
+std::optional<std::string> parse_words(CLI::App& parser, std::vector<std::string> words) {
+  const auto is_first = [&](const CLI::App* verb) { return verb->check_name(words.front()); };
+  const bool has_verb = !words.empty() && !std::as_const(parser).get_subcommands(is_first).empty();
+  // Without a verb, what follows may be the options of a command.
+  if (!has_verb) words.resize(std::min<std::size_t>(words.size(), 1));
+  std::vector<std::string> rest;
+  std::transform(words.rbegin(), words.rend(), std::back_inserter(rest), encoded);
+  std::optional<std::string> first_mistake;
+  do {
+    const auto mistake = parse_rest(parser, rest, words.empty() ? "" : words.back());
+    if (!first_mistake) first_mistake = mistake;
+    if (parser.get_option("--version")->get_callback_run()) return parser.version();
+    const CLI::App& app = has_verb ? *parser.get_subcommands().front() : parser;
+    if (app.get_help_ptr()->get_callback_run()) return parser.help();
+    if (!has_verb) throw CLI::ValidationError(about_missing_verb(parser, words));
+    // A mistake does not keep help from being asked for further on.
+    if (!rest.empty()) rest.push_back(words.front());
+  } while (!rest.empty());
+  if (first_mistake) throw CLI::ValidationError(*first_mistake);
+  return {};
+}
+
+std::string decoded(std::string text) {
+  std::erase(text, kHide);
+  return text;
 }
 
 }  // namespace cluster_leader

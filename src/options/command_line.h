@@ -1,17 +1,19 @@
 #pragma once
 
-#include <span>
+#include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
-
-#include "options/option_table.h"
-#include "options/raw_options.h"
+#include <vector>
 
 namespace cluster_leader {
 
-/// The options in `words`, which are the verb and what stands between it and "--", written as
-/// getopt_long(3) has them, but not abbreviated. Throws UsageError about the first word that cannot
-/// be read, unless help is asked for before any word that is no option: then that is all that
-/// counts. Not for two threads at a time.
-RawOptions read_command_line(const VerbRow& verb, std::span<const char* const> words);
+/// Has `parser` (make_parser) read the words before "--". Returns the text to show if they ask for
+/// help, whatever else is wrong with them, or for the version. Throws CLI::ParseError about the
+/// first mistake. No message has the value of an unknown option, which may be a password.
+std::optional<std::string> parse_words(CLI::App& parser, std::vector<std::string> words);
+
+/// A value as the user wrote it: what CLI11 would take for syntax is hidden from it by NUL bytes,
+/// which no word of a command line can have.
+std::string decoded(std::string text);
 
 }  // namespace cluster_leader

@@ -1,26 +1,114 @@
 #include "options/options.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
-#include <utility>
+#include <system_error>
+#include <unordered_set>
 
 #include "base/exit_code.h"
 #include "base/one_line.h"
 #include "options/command_line.h"
-#include "options/help.h"
-#include "options/mistakes.h"
-#include "options/option_table.h"
-#include "options/reading.h"
-#include "options/usage_error.h"
+#include "options/environment.h"
+#include "options/parser.h"
 
 namespace cluster_leader {
 
 namespace {
 
-using Words = std::span<const char* const>;
+using Verb = Options::Verb;
+using Words = std::vector<std::string>;
+
+[[noreturn]] void refuse(const std::string& text) { throw CLI::ValidationError(text); }
+
+/// The timeline of the verbs that hold a lease, or judge one. The others use only `connect`, which
+/// no ttl limits.
+void apply_timeline(const IsGiven& is_given, Options& options) {
+  const Timeline given = options.timeline;
+  Timeline& timeline = options.timeline;
+  timeline = Timeline::of(given.ttl);
+  if (is_given("--heartbeat")) timeline.heartbeat = given.heartbeat;
+  if (is_given("--kill-after")) timeline.kill_after = given.kill_after;
+  if (is_given("--connect-timeout")) timeline.connect = given.connect;
+  options.policy.kill_after_forwarded = is_given("--kill-after");
+  const bool has_ttl =
+      options.verb == Verb::kRun || options.verb == Verb::kElect || options.verb == Verb::kDoctor;
+  if (!has_ttl) return;
+  timeline.connect = std::min(timeline.connect, timeline.ttl / 3);
+  if (const auto fault = timeline.fault()) refuse(*fault);
+}
+
+/// How long to wait for the lease. With --join it is for ever unless told otherwise, because the
+/// result is the purpose.
+void apply_patience(const IsGiven& is_given, Options& options) {
+  Policy& policy = options.policy;
+  Duration& wait = policy.busy_patience;
+  if (!is_given("--wait") && (policy.join || options.verb == Verb::kElect)) wait = kForever;
+  const bool is_nonblock = is_given("--nonblock");
+  if (is_nonblock && is_given("--wait") && wait != Duration::zero()) {
+    refuse("--nonblock and --wait cannot be combined");
+  }
+  if (policy.join && (is_nonblock || wait == Duration::zero())) {
+    refuse("--join waits for the run that holds the key: it cannot be combined with --nonblock");
+  }
+  policy.patience = std::max(wait, options.timeline.connect);
+}
+
+/// The path from the root on, without "." and ".."; links are not followed.
+std::filesystem::path plain_path(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::absolute(path, error).lexically_normal();
+}
+
+void check_files(const Options& options) {
+  if (!options.result_file.empty() && !options.metrics_file.empty() &&
+      plain_path(options.result_file) == plain_path(options.metrics_file)) {
+    refuse("--result-file and --metrics-file name the same file: each would overwrite the other");
+  }
+}
+
+void refuse_long(const std::string& what, std::size_t size, std::size_t most) {
+  if (size <= most) return;
+  refuse(what + " has " + std::to_string(size) + " bytes; at most " + std::to_string(most) +
+         " are allowed");
+}
+
+void apply_names(Options& options) {
+  refuse_long("the prefix", options.prefix.size(), kMaxKeyLength - 1);
+  if (options.keys.empty() && options.verb != Verb::kStatus && options.verb != Verb::kDoctor) {
+    options.keys = {"nodered:leader"};
+  }
+  std::unordered_set<std::string> seen;
+  for (const std::string& key : options.keys) {
+    refuse_long("the key", options.prefix.size() + key.size(), kMaxKeyLength);
+    if (!seen.insert(key).second) refuse("--key: '" + key + "' is given twice");
+  }
+  refuse_long("the label of this node", options.node.size(), 255);
+}
+
+void apply_command(const IsGiven& is_given, const std::optional<Words>& command, Options& options) {
+  if (command) options.command = *command;
+  if (options.verb == Verb::kRun && options.command.empty()) {
+    refuse(
+        "a command is missing: put it after '--', as in "
+        "cluster-leader run --key job-a -- echo hello");
+  }
+  if (options.verb != Verb::kElect) return;
+  if (command && command->empty()) {
+    refuse("a command is missing after '--': write one, or remove the '--'");
+  }
+  for (const char* option : {"--on-exit", "--signal"}) {
+    if (!command && is_given(option))
+      refuse(std::string(option) + " requires a command after '--'");
+  }
+  if (command && options.keys.size() > 1) {
+    refuse("a command runs under one key: start one elect per key");
+  }
+  options.policy.restarts = options.on_exit == Options::OnExit::kRestart;
+}
 
 /// Of a URL that is quoted, all from "://" to the last "@" may be a password, wherever somebody has
 /// put it by mistake.
@@ -33,38 +121,54 @@ std::string without_password(std::string text) {
   return text;
 }
 
-/// Fills `raw` as soon as it is known.
-std::variant<Options, NothingToRun> parse(Words words, RawOptions& raw) {
-  const auto split = std::find(words.begin(), words.end(), std::string_view("--"));
-  const Words ours(words.begin(), split);
+/// Reads everything into `options`, unless it returns a text to show instead. Throws
+/// CLI::ParseError about what is wrong.
+std::optional<std::string> read(std::span<const char* const> argv, Options& options) {
+  const auto split = std::find(argv.begin(), argv.end(), std::string_view("--"));
+  Words words(argv.begin(), split);
   std::optional<Words> command;
-  if (split != words.end()) command = Words(split + 1, words.end());
-
-  const VerbRow* const verb = ours.empty() ? nullptr : find_verb(ours.front());
-  if (verb == nullptr) {
-    // Only in the first place: further on they may be those of a command that lacks its verb.
-    const std::string_view first = ours.empty() ? "" : ours.front();
-    if (first == "--help" || first == "-h") return NothingToRun{kExitOk, help()};
-    if (first == "--version") {
-      return NothingToRun{kExitOk, "cluster-leader " CLUSTER_LEADER_VERSION "\n"};
-    }
-    throw UsageError{about_missing_verb(ours)};
+  if (split != argv.end()) command.emplace(split + 1, argv.end());
+  // `help run` is `run --help`.
+  if (!words.empty() && words.front() == "help") {
+    words.erase(words.begin());
+    words.insert(words.empty() ? words.end() : words.begin() + 1, "--help");
   }
-  raw = read_command_line(*verb, ours);
-  if (raw.help) return NothingToRun{kExitOk, help_of(*verb)};
-  return read_options(*verb, raw, command);
+
+  const std::optional<std::string> fault = read_log_variable(options);
+  const auto parser = make_parser(options, words.empty() ? "" : words.front());
+  if (const auto shown = parse_words(*parser, words)) return shown;
+  if (fault) throw CLI::ValidationError(*fault);
+  const CLI::App& verb = *parser->get_subcommands().front();
+  if (command && !verb.get_prefix_command()) {
+    throw CLI::ValidationError(verb.get_name() +
+                               " runs no command: remove '--' and what follows it");
+  }
+  const IsGiven is_given = [&](const char* name) {
+    const CLI::Option* const option = verb.get_option_no_throw(name);
+    return option != nullptr && option->count() > 0;
+  };
+  read_environment(is_given, options);
+  apply_timeline(is_given, options);
+  apply_patience(is_given, options);
+  check_files(options);
+  apply_names(options);
+  apply_command(is_given, command, options);
+  return {};
 }
 
 }  // namespace
 
 std::variant<Options, NothingToRun> parse_options(int argc, const char* const* argv) {
-  RawOptions raw;
+  Options options;
+  const std::span<const char* const> all(argv, static_cast<std::size_t>(argc));
   try {
-    const auto count = static_cast<std::size_t>(argc);
-    return parse(Words(argv, count).subspan(std::min<std::size_t>(count, 1)), raw);
-  } catch (const UsageError& error) {
-    return NothingToRun{kExitUsage, one_line(without_password(error.text)), log_format_of(raw)};
+    if (auto shown = read(all.subspan(std::min<std::size_t>(all.size(), 1)), options)) {
+      return NothingToRun{kExitOk, *std::move(shown)};
+    }
+  } catch (const CLI::ParseError& error) {
+    return NothingToRun{kExitUsage, one_line(without_password(error.what())), options.log_format};
   }
+  return options;
 }
 
 }  // namespace cluster_leader

@@ -13,9 +13,8 @@
 
 namespace cluster_leader {
 
-/// What the user asked for: the command line, then the environment, then the defaults that stand
-/// here. An empty value counts as unset, since a blank property of a Node-RED flow arrives that
-/// way.
+/// What the user asked for: the command line, then the environment, then the defaults given here.
+/// An empty value counts as unset, because a blank property of a Node-RED flow arrives that way.
 struct Options {
   enum class Verb : std::uint8_t { kRun, kElect, kCheck, kStatus, kRelease, kDoctor };
   enum class IfUnavailable : std::uint8_t { kFail, kSkip, kRun };
@@ -27,14 +26,14 @@ struct Options {
   Verb verb = Verb::kRun;
 
   // Where the lease lives.
-  std::string server;  ///< a URL; empty: host, port and db count
+  std::string server;  ///< a URL; if empty, host, port and db count
   std::string host = "redis";
   std::uint16_t port = 6379;
   int db = 0;
   std::string user;           ///< an ACL user
-  std::string password;       ///< from the environment only: an option would stand in ps(1)
-  std::string password_file;  ///< wins over password; read anew for every connection
-  std::string prefix;         ///< put before the key, so that several clusters can share a server
+  std::string password;       ///< from the environment only: ps(1) shows options
+  std::string password_file;  ///< wins over password; read again for every connection
+  std::string prefix;  ///< prepended to every key, so that several clusters can share a server
 
   // The lease.
   /// Without the prefix; each 1 to 512 bytes with it, no two the same. `elect` takes any number,
@@ -58,31 +57,31 @@ struct Options {
   std::string metrics_file;  ///< for Prometheus' textfile collector; empty: none
 
   // elect
-  OnExit on_exit = OnExit::kResign;      ///< what follows a job that has ended by itself
-  Duration keepalive_timeout{};          ///< resign when no SIGUSR1 has come for so long; 0: never
-  std::vector<std::string> on_leader;    ///< a hook: program and arguments; empty: none
+  OnExit on_exit = OnExit::kResign;    ///< what follows a job that ended on its own
+  Duration keepalive_timeout{};        ///< resign when no SIGUSR1 has come for this long; 0: never
+  std::vector<std::string> on_leader;  ///< a hook: program and arguments; empty: none
   std::vector<std::string> on_follower;  ///< the same
 
   // status, release
-  std::optional<Duration> watch;  ///< draw again and again with this pause
+  std::optional<Duration> watch;  ///< redraw at this interval
   bool force = false;             ///< release a key whoever holds it
 
-  // What we say.
-  /// On stdout. elect: JSON unless told otherwise; status and doctor: text; check: nothing.
+  // Output.
+  /// To stdout. By default JSON for elect, text for status and doctor, and nothing for check.
   Output output = Output::kNothing;
   LogLevel log_level = LogLevel::kNormal;
   LogFormat log_format = LogFormat::kText;
 };
 
-/// A command line that runs nothing: help and version are asked for, or it is wrong.
+/// A command line that runs nothing: it asks for help or the version, or it is wrong.
 struct NothingToRun {
   int status = 0;
-  std::string text;  ///< for stdout if status is 0, else one line for stderr
-  Options::LogFormat log_format = Options::LogFormat::kText;  ///< of that line
+  std::string text;  ///< for stdout if status is 0, otherwise one line for stderr
+  Options::LogFormat log_format = Options::LogFormat::kText;  ///< how to write that line
 };
 
 /// Reads the command line and the environment. The command is split off at the first "--" before
-/// any option is looked at, so that nothing of it is ever taken for ours.
+/// any option is read, so that no part of it is ever taken for an option.
 std::variant<Options, NothingToRun> parse_options(int argc, const char* const* argv);
 
 }  // namespace cluster_leader

@@ -3,7 +3,7 @@
 #include <sstream>
 
 #include "support/cli_world.h"
-#include "support/manual.h"
+#include "support/parser.h"
 
 namespace cluster_leader {
 namespace {
@@ -16,7 +16,7 @@ using testing::IsSupersetOf;
 using testing::Not;
 using testing::UnorderedElementsAre;
 
-/// A shell: its name, how it runs a script, and the completion that is made for it.
+/// A shell: its name, how it runs a script, and its completion.
 struct Shell {
   std::string name;
   std::vector<std::string> program;
@@ -28,16 +28,6 @@ const Shell kShells[] = {
     {"zsh", {"zsh", "-f"}, "_cluster-leader"},
     {"fish", {"fish", "--no-config"}, "cluster-leader.fish"},
 };
-
-Names verbs() {
-  const std::string help = output_of("'" CLUSTER_LEADER_BINARY "' --help");
-  const std::size_t begin = help.find("\nVerbs:\n");
-  return all(help.substr(begin, help.find("\n\n", begin + 1) - begin), "\n  ([a-z]+) ");
-}
-
-std::string help_of(const std::string& verb) {
-  return output_of("'" CLUSTER_LEADER_BINARY "' " + verb + " --help");
-}
 
 class CompletionsTest : public CliTest, public testing::WithParamInterface<Shell> {
  protected:
@@ -82,20 +72,22 @@ TEST_P(CompletionsTest, OfferTheVerbs) {
   EXPECT_EQ(offered, verbs());
 }
 
-TEST_P(CompletionsTest, OfferTheOptionsOfTheHelpOfEachVerbAndNoOthers) {
+TEST_P(CompletionsTest, OfferTheOptionsOfEachVerbAndNoOthers) {
   Words lines;
-  for (const std::string& verb : verbs()) lines.push_back("cluster-leader " + verb + " -");
+  for (const CLI::App* verb : verbs_of_parser()) {
+    lines.push_back("cluster-leader " + verb->get_name() + " -");
+  }
   const std::vector<Names> offered = offers(lines);
   std::size_t at = 0;
-  for (const std::string& verb : verbs()) {
+  for (const CLI::App* verb : verbs_of_parser()) {
     Names options = offered[at++];
     options.erase("--");
     EXPECT_THAT(options, IsSupersetOf({"-h", "--server"}));
-    EXPECT_EQ(options, options_in(help_of(verb))) << verb;
+    EXPECT_EQ(options, options_of(*verb)) << verb->get_name();
   }
 }
 
-TEST_P(CompletionsTest, OfferTheEndOfTheOptionsWhereACommandFollows) {
+TEST_P(CompletionsTest, OfferTwoDashesBeforeACommand) {
   const auto offered =
       offers({"cluster-leader run ", "cluster-leader elect ", "cluster-leader check "});
   EXPECT_THAT(offered[0], Contains("--"));
@@ -103,16 +95,17 @@ TEST_P(CompletionsTest, OfferTheEndOfTheOptionsWhereACommandFollows) {
   EXPECT_THAT(offered[2], Not(Contains("--")));
 }
 
-TEST_P(CompletionsTest, OfferWhatTheHelpSaysIsToBeChosenFrom) {
+TEST_P(CompletionsTest, OfferTheWordsThatAnOptionAccepts) {
   Words lines;
   std::vector<Names> choices;
-  for (const std::string& verb : verbs()) {
-    // A name and its choices, as in "--output json|text|none".
-    for (const std::string& row : all(help_of(verb), "(--[a-z-]+ [a-z]+(?:\\|[a-z]+)+)")) {
-      const std::string name = row.substr(0, row.find(' '));
-      choices.push_back(all(row.substr(name.size()), "([a-z]+)"));
-      lines.push_back("cluster-leader " + verb + ' ' + name + ' ');
-      lines.push_back("cluster-leader " + verb + ' ' + name + '=' + *choices.back().begin());
+  for (const CLI::App* verb : verbs_of_parser()) {
+    for (const CLI::Option* option : verb->get_options()) {
+      // As in "--output json|text|none".
+      if (option->get_type_name().find('|') == std::string::npos) continue;
+      const std::string line = "cluster-leader " + verb->get_name() + ' ' + option->get_name();
+      choices.push_back(all(option->get_type_name(), "([a-z]+)"));
+      lines.push_back(line + ' ');
+      lines.push_back(line + '=' + *choices.back().begin());
     }
   }
   EXPECT_GT(choices.size(), 4U);
@@ -129,7 +122,7 @@ TEST_P(CompletionsTest, OfferSignals) {
   EXPECT_EQ(offered[1], offered[0]);
 }
 
-TEST_P(CompletionsTest, OfferWhatAnOptionsNameStandsFor) {
+TEST_P(CompletionsTest, OfferFilesProgramsAndSchemes) {
   folder_.write("result.json", "{}");
   folder_.write("marvellous-hook", "#!/bin/sh\n", 0755);
   const auto offered =
@@ -144,12 +137,12 @@ TEST_P(CompletionsTest, OfferWhatAnOptionsNameStandsFor) {
   EXPECT_THAT(offered[3], IsEmpty());
   EXPECT_THAT(offered[4], Contains("--sticky"));
   EXPECT_THAT(offered[5], IsEmpty());
-  // Only zsh keeps count of what is there.
+  // Only zsh remembers which options were given.
   EXPECT_EQ(offered[6].contains("--key"), GetParam().name != "zsh");
   EXPECT_THAT(offered[7], Contains("--key"));
 }
 
-TEST_P(CompletionsTest, CompleteTheCommandAsWithoutClusterLeader) {
+TEST_P(CompletionsTest, CompleteTheCommandAsIfItWereAlone) {
   folder_.write("marvellous-job", "#!/bin/sh\n", 0755);
   const auto offered = offers({"cluster-leader run --key a -- marvel",
                                "cluster-leader run --key a -- cat " + path("marvel"),
@@ -161,7 +154,7 @@ TEST_P(CompletionsTest, CompleteTheCommandAsWithoutClusterLeader) {
   EXPECT_THAT(offered[3], IsEmpty());
 }
 
-TEST_P(CompletionsTest, HaveNoPlaceThatIsNotFilled) {
+TEST_P(CompletionsTest, FillEveryPlaceOfTheTemplate) {
   const std::string text = content_of(completion());
   EXPECT_NE(text, "");
   EXPECT_THAT(all(text, "(@[a-z]+@)"), IsEmpty());
@@ -175,7 +168,7 @@ TEST_F(CliTest, CompletionsAreInstalledWhereTheShellsLookForThem) {
   const std::string share = path("usr/share/");
   EXPECT_EQ(content_of(share + "zsh/site-functions/_cluster-leader"),
             content_of(PROJECT_BINARY_DIR "/completions/_cluster-leader"));
-  // Each shell by itself, which knows nothing but the folder.
+  // Each shell finds it by itself, knowing only the folder.
   const auto finds = [&](const std::string& shell, const std::string& script) {
     const Ended ended = Command({shell, "-c", script})
                             .with("PATH", path("usr/bin") + ":/usr/bin:/bin")

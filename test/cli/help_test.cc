@@ -1,4 +1,4 @@
-// Holds the manual against the program: what the one says, the other must say as well.
+// Compares the manual with the program and its parser: none may say what the others do not.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -22,6 +22,7 @@
 #include "base/exit_code.h"
 #include "support/command.h"
 #include "support/manual.h"
+#include "support/parser.h"
 
 namespace cluster_leader {
 namespace {
@@ -34,11 +35,11 @@ using testing::UnorderedElementsAre;
 
 const std::string kBinary = "'" CLUSTER_LEADER_BINARY "'";
 
-/// What is shown for `--help` behind `verb`, or instead of one.
+/// The output of `--help` after `verb`, or without one if that is empty.
 std::string help_of(const std::string& verb) { return output_of(kBinary + ' ' + verb + " --help"); }
 
-/// The verbs, as the help without one lists them.
-Names verbs() {
+/// The verbs that the help lists.
+Names verbs_in_help() {
   const std::string help = help_of("");
   const std::size_t begin = help.find("\nVerbs:\n");
   return all(help.substr(begin, help.find("\n\n", begin + 1) - begin), "\n  ([a-z]+) ");
@@ -51,8 +52,8 @@ std::string section_of(std::string verb) {
   return section(verb);
 }
 
-/// What a subsection of OPTIONS is about: the verbs behind the colon of its title; none where there
-/// is no colon.
+/// The verbs that a subsection of OPTIONS is about, which follow the colon of its title; none if it
+/// has no colon.
 Names verbs_of(const Subsection& part) {
   const std::size_t colon = part.title.find(": ");
   if (colon == std::string::npos) return {};
@@ -71,7 +72,7 @@ Names options_in_manual(const std::string& verb) {
   return options;
 }
 
-/// The whole of all sources in a folder.
+/// The text of all sources in a folder.
 std::string sources(const std::string& folder) {
   std::string text;
   for (const auto& entry :
@@ -83,8 +84,8 @@ std::string sources(const std::string& folder) {
   return text;
 }
 
-/// The environment variables that `text` names: those with our or Redis' prefix, constants that
-/// look like one, and whatever is looked up.
+/// The environment variables that `text` names: those with our prefix or that of Redis, constants
+/// that look like one, and those that it reads.
 Names variables_in(const std::string& text) {
   Names variables = all(text, "\"((?:CLUSTER_LEADER|REDIS|REDISCLI)_[A-Z_]+)\"");
   variables.merge(all(text, "const char\\* k[A-Za-z]+ = \"([A-Z]+_[A-Z]+)\";"));
@@ -95,7 +96,7 @@ Names variables_in(const std::string& text) {
   return variables;
 }
 
-/// Every word that a function which names states may return.
+/// Every word that `function`, which names states, may return.
 Names words_of(const std::string& file, const std::string& function) {
   const std::string text = content_of(PROJECT_SOURCE_DIR "/src/" + file);
   const std::size_t begin = text.find("const char* " + function + "(");
@@ -111,32 +112,35 @@ TEST(ManualTest, HasNoErrorsOfMarkup) {
 TEST(ManualTest, IsAboutEveryVerbAndNoOthers) {
   EXPECT_THAT(verbs(),
               UnorderedElementsAre("run", "elect", "check", "status", "release", "doctor"));
+  EXPECT_EQ(verbs_in_help(), verbs());
   EXPECT_EQ(all(section("SYNOPSIS"), "cluster-leader ([a-z]+) "), verbs());
   for (const Subsection& part : subsections("OPTIONS")) {
     for (const std::string& verb : verbs_of(part)) EXPECT_THAT(verbs(), Contains(verb));
   }
 }
 
-TEST(ManualTest, HasTheOptionsOfTheHelpOfEachVerbAndNoOthers) {
-  for (const std::string& verb : verbs()) {
-    const Names in_help = options_in(help_of(verb));
-    EXPECT_THAT(in_help, Contains("--server"));
-    EXPECT_EQ(options_in_manual(verb), in_help) << verb;
+TEST(ManualTest, HasTheOptionsOfEachVerbAndNoOthers) {
+  for (const CLI::App* verb : verbs_of_parser()) {
+    const Names options = options_of(*verb);
+    EXPECT_THAT(options, Contains("--server"));
+    EXPECT_EQ(options_in_manual(verb->get_name()), options) << verb->get_name();
+    EXPECT_EQ(options_in(help_of(verb->get_name())), options) << verb->get_name();
   }
 }
 
-TEST(ManualTest, HasTheOptionsThatStandInsteadOfAVerb) {
+TEST(ManualTest, HasTheOptionsThatReplaceAVerb) {
   Names options = {"-h", "--help"};
   for (const Subsection& part : subsections("OPTIONS")) {
     if (part.title == "Instead of a verb") options.merge(options_in(part.text));
   }
-  EXPECT_EQ(options, options_in(help_of("")));
+  EXPECT_EQ(options, options_of(whole_parser()));
+  EXPECT_EQ(options_in(help_of("")), options);
 }
 
-TEST(ManualTest, SaysWhatEveryOptionWithAValueDefaultsTo) {
+TEST(ManualTest, GivesTheDefaultOfEveryOptionWithAValue) {
   std::string text = section("OPTIONS");
   for (const std::string& verb : verbs()) text += section_of(verb);
-  // An option stands at the beginning of its block, five blanks from the margin.
+  // An option is at the beginning of its block, five blanks from the margin.
   const std::regex begins("\n {5}(--?[a-zA-Z-]+)( [^ ,]|\\[=)?");
   int with_value = 0;
   for (std::sregex_iterator at(text.begin(), text.end(), begins), end; at != end; ++at) {
@@ -243,7 +247,7 @@ TEST(HelpTest, HasEveryExitStatusWithItsSentence) {
   EXPECT_EQ(all(helps, "\n  [0-9]+ +(.*)"), rows);
 }
 
-TEST(HelpTest, NamesEveryVariableThatStandsForAnOption) {
+TEST(HelpTest, NamesEveryVariableThatReplacesAnOption) {
   const Names variables = variables_in(sources("src/options"));
   EXPECT_THAT(variables, Contains("REDIS_URL"));
   for (const std::string& verb : verbs()) {

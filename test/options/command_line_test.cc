@@ -47,33 +47,33 @@ TEST_F(CommandLineTest, AnEmptyWordMayBeTheCommand) {
 
 TEST_F(CommandLineTest, AValueThatIsTwoDashesEndsTheOptions) {
   // The command is split off before anything is known about the options.
-  EXPECT_EQ(usage_error({"run", "--key", "--", "true"}), "--key lacks its value");
+  EXPECT_EQ(usage_error({"run", "--key", "--", "true"}), "--key requires a value");
 }
 
 TEST_F(CommandLineTest, ACommandThatIsMissingIsSaidSo) {
   for (const std::vector<std::string>& words :
        {std::vector<std::string>{"run"}, {"run", "--"}, {"run", "--key", "a"}}) {
-    EXPECT_THAT(usage_error(words), HasSubstr("no command: write it after '--'"));
+    EXPECT_THAT(usage_error(words), HasSubstr("a command is missing: put it after '--'"));
   }
 }
 
 TEST_F(CommandLineTest, ACommandWithoutTwoDashesIsSaidSo) {
   EXPECT_THAT(usage_error({"run", "--key", "a", "grep", "-r", "x"}),
-              testing::StartsWith("'grep' is no option; the command must stand after '--'"));
+              testing::StartsWith("unexpected argument 'grep'; put the command after '--'"));
   EXPECT_THAT(usage_error({"run", "run", "--", "true"}),
-              HasSubstr("the command must stand after '--'"));
+              HasSubstr("unexpected argument 'run'; put the command after '--'"));
   EXPECT_THAT(usage_error({"elect", "echo", "hello"}),
               HasSubstr("as in cluster-leader elect --key job-a -- echo hello"));
   for (const std::string word : {"++", "-", "", "%%", "/n"}) {
-    EXPECT_THAT(refusal({word, "--ttl", "5"}), HasSubstr("'" + word + "' is no option"));
+    EXPECT_THAT(refusal({word, "--ttl", "5"}), HasSubstr("unexpected argument '" + word + "'"));
   }
 }
 
 // Verbs, help and version.
 
 TEST_F(CommandLineTest, AVerbThatIsMissingOrUnknownIsSaidSo) {
-  EXPECT_THAT(usage_error({}), HasSubstr("there is no verb;"));
-  EXPECT_THAT(usage_error({"--", "true"}), HasSubstr("there is no verb;"));
+  EXPECT_THAT(usage_error({}), HasSubstr("a verb is missing"));
+  EXPECT_THAT(usage_error({"--", "true"}), HasSubstr("a verb is missing"));
   EXPECT_THAT(usage_error({"runs", "--", "true"}), HasSubstr("there is no verb 'runs'"));
   EXPECT_THAT(usage_error({"true", "run", "--", "true"}), HasSubstr("there is no verb 'true'"));
   EXPECT_THAT(usage_error({"", "run", "--", "true"}), HasSubstr("there is no verb ''"));
@@ -83,7 +83,7 @@ TEST_F(CommandLineTest, AVerbThatIsMissingOrUnknownIsSaidSo) {
 
 TEST_F(CommandLineTest, OptionsStandBehindTheVerb) {
   EXPECT_THAT(usage_error({"--key", "a", "run", "--", "true"}),
-              HasSubstr("'--key' stands before the verb"));
+              HasSubstr("'--key' must come after a verb"));
 }
 
 TEST_F(CommandLineTest, HelpAndVersionAreShown) {
@@ -106,12 +106,12 @@ TEST_F(CommandLineTest, OptionsOfACommandWithoutTwoDashesAreNotOurs) {
   // Whoever sees a status of 0 takes the backup for made.
   for (const std::string option : {"-h", "--help", "--version"}) {
     EXPECT_THAT(refusal({"--key", "a", "pg_dump", option, "db"}),
-                testing::StartsWith("'pg_dump' is no option; the command must stand after '--'"));
+                testing::StartsWith("unexpected argument 'pg_dump'; put the command after '--'"));
     EXPECT_THAT(usage_error({"check", "--key", "a", "x", option}),
-                testing::StartsWith("'x' is no option"));
+                testing::StartsWith("unexpected argument 'x'"));
     EXPECT_THAT(usage_error({"pg_dump", option, "db"}), HasSubstr("there is no verb 'pg_dump'"));
     EXPECT_THAT(usage_error({"--key", "run", "pg_dump", option}),
-                HasSubstr("'--key' stands before the verb"));
+                HasSubstr("'--key' must come after a verb"));
   }
 }
 
@@ -232,9 +232,9 @@ TEST_F(CommandLineTest, AnEmptyOptionLeavesTheVariableStanding) {
 }
 
 TEST_F(CommandLineTest, AValueThatIsMissingIsSaidSo) {
-  EXPECT_EQ(refusal({"--key"}), "--key lacks its value");
-  EXPECT_EQ(refusal({"--ttl", "5", "-k"}), "-k lacks its value");
-  EXPECT_EQ(refusal({"-nqk"}), "-k lacks its value");
+  EXPECT_EQ(refusal({"--key"}), "--key requires a value");
+  EXPECT_EQ(refusal({"--ttl", "5", "-k"}), "-k requires a value");
+  EXPECT_EQ(refusal({"-nqk"}), "-k requires a value");
 }
 
 TEST_F(CommandLineTest, OfTwoMistakesTheFirstIsNamed) {
@@ -244,11 +244,10 @@ TEST_F(CommandLineTest, OfTwoMistakesTheFirstIsNamed) {
 }
 
 TEST_F(CommandLineTest, NoOptionIsGivenTwice) {
-  EXPECT_EQ(refusal({"--key", "a", "--key", "b"}), "--key must not be given twice");
-  EXPECT_EQ(refusal({"--key", "a", "--key", "a"}), "--key must not be given twice");
-  EXPECT_EQ(refusal({"--server", "redis://a", "--server", "redis://b"}),
-            "--server must not be given twice");
-  EXPECT_EQ(refusal({"-w", "1", "--timeout", "2"}), "--wait must not be given twice");
+  EXPECT_EQ(refusal({"--key", "a", "--key", "b"}), "--key is given twice");
+  EXPECT_EQ(refusal({"--key", "a", "--key", "a"}), "--key is given twice");
+  EXPECT_EQ(refusal({"--server", "redis://a", "--server", "redis://b"}), "--server is given twice");
+  EXPECT_EQ(refusal({"-w", "1", "--timeout", "2"}), "--wait is given twice");
 }
 
 TEST_F(CommandLineTest, AFlagMayBeGivenTwice) {
@@ -289,7 +288,7 @@ TEST_F(CommandLineTest, AMessageThatQuotesMuchLosesItsMiddle) {
   EXPECT_LT(text.size(), 4000U);
   EXPECT_THAT(text, testing::StartsWith("--ttl: 'zzz"));
   EXPECT_THAT(text, HasSubstr("z [...] z"));
-  EXPECT_THAT(text, HasSubstr("z' is no duration; "));
+  EXPECT_THAT(text, HasSubstr("z' is not a valid duration ("));
 }
 
 TEST_F(CommandLineTest, OptionsAreNotAbbreviatedAndKnowTheirCase) {
@@ -297,6 +296,83 @@ TEST_F(CommandLineTest, OptionsAreNotAbbreviatedAndKnowTheirCase) {
        {"--serve", "--serve=x", "--kill-afte", "--KEY", "--t", "--quie", "--hel", "-K5", "-Q"}) {
     EXPECT_THAT(refusal({word}), testing::StartsWith("run has no option '" + word.substr(0, 2)));
   }
+}
+
+TEST_F(CommandLineTest, HelpMayBeAskedForAsAVerb) {
+  EXPECT_EQ(shown({"help"}), shown({"--help"}));
+  EXPECT_EQ(shown({"help", "elect"}), shown({"elect", "--help"}));
+  EXPECT_THAT(usage_error({"help", "runs"}), HasSubstr("there is no verb 'runs'"));
+  EXPECT_EQ(shown({"-V"}), shown({"--version"}));
+  EXPECT_THAT(usage_error({"--help=run"}), HasSubstr("'--help' must come after a verb"));
+}
+
+// Words that CLI11 would take for something else.
+
+TEST_F(CommandLineTest, TwoPlusesAreAWordLikeAnyOther) {
+  EXPECT_THAT(refusal({"++", "--ttl", "5"}), testing::StartsWith("unexpected argument '++'"));
+  EXPECT_THAT(usage_error({"check", "++"}), testing::StartsWith("unexpected argument '++'"));
+  EXPECT_THAT(run({"--key=++"}).keys, ElementsAre("++"));
+  EXPECT_EQ(run({"--node", "++", "--prefix", "p"}).node, "++");
+}
+
+TEST_F(CommandLineTest, NothingButAFlagBecomesOfAFlag) {
+  // CLI11 accepts "=true" and "={}" wherever it accepts the flag.
+  for (const std::string value : {"true", "{}", "false", "1", "", "\n"}) {
+    EXPECT_EQ(refusal({"--quiet=" + value}), "--quiet: this option takes no value");
+    EXPECT_EQ(refusal({"--help=" + value}), "--help: this option takes no value");
+  }
+}
+
+TEST_F(CommandLineTest, TheRestOfABundleIsNoLongOption) {
+  for (const std::string word : {"-n-", "-n--", "-n-quiet", "-n--quiet", "-n-hush"}) {
+    EXPECT_EQ(refusal({word}), "run has no option '--'; see cluster-leader run --help");
+  }
+  EXPECT_EQ(refusal({"-n5"}), "run has no option '-5'; see cluster-leader run --help");
+  EXPECT_EQ(refusal({"-n=5"}), "run has no option '-='; see cluster-leader run --help");
+}
+
+TEST_F(CommandLineTest, AValueMayBeginWithADash) {
+  EXPECT_THAT(refusal({"-w", "-5"}), HasSubstr("--wait: '-5' is not a valid duration"));
+  EXPECT_THAT(refusal({"-w-5"}), HasSubstr("--wait: '-5' is not a valid duration"));
+  EXPECT_THAT(refusal({"--wait=-5"}), HasSubstr("--wait: '-5' is not a valid duration"));
+  EXPECT_EQ(refusal({"--port", "-5"}), "--port: '-5' is not a number from 1 to 65535");
+  EXPECT_EQ(run({"--node", "-", "--user=-"}).node, "-");
+}
+
+TEST_F(CommandLineTest, ANumberIsDecimalWhateverItBeginsWith) {
+  EXPECT_EQ(run({"--port", "010"}).port, 10);
+  EXPECT_THAT(refusal({"--output", "0"}), HasSubstr("run has no option '--output'"));
+  EXPECT_EQ(usage_error({"check", "--output", "0"}), "--output: '0' is not json, text or none");
+}
+
+TEST_F(CommandLineTest, AnEmptyValueExcludesNothing) {
+  EXPECT_EQ(run({"--server", "redis://a", "--host", "", "--port="}).server, "redis://a");
+  EXPECT_EQ(run({"--server=", "--host", "b"}).host, "b");
+}
+
+TEST_F(CommandLineTest, NoFileIsReadForOptions) {
+  EXPECT_THAT(refusal({"@options"}), testing::StartsWith("unexpected argument '@options'"));
+  EXPECT_THAT(refusal({"--config=x"}), testing::StartsWith("run has no option '--config'"));
+}
+
+TEST_F(CommandLineTest, TheFirstMistakeFromTheLeftIsReported) {
+  EXPECT_THAT(refusal({"--ttl", "x", "--unknown"}), testing::StartsWith("--ttl: 'x'"));
+  EXPECT_THAT(refusal({"--unknown", "--ttl", "x"}), HasSubstr("'--unknown'"));
+  EXPECT_THAT(refusal({"--quiet=x", "extra"}), testing::StartsWith("--quiet: "));
+  EXPECT_THAT(refusal({"-w", "1", "-w", "2", "--port", "x"}), HasSubstr("--wait is given twice"));
+  EXPECT_THAT(refusal({"--port", "x", "-w"}), testing::StartsWith("--port: 'x'"));
+  EXPECT_THAT(refusal({"-x", "-w"}), HasSubstr("'-x'"));
+}
+
+TEST_F(CommandLineTest, AMistakeIsWrittenInTheFormatThatWasAskedFor) {
+  const auto format = [](const std::vector<std::string>& words, const Variables& variables) {
+    return std::get<NothingToRun>(parse(words, variables)).log_format;
+  };
+  using enum Options::LogFormat;
+  EXPECT_EQ(format({"run", "--unknown"}, {}), kText);
+  EXPECT_EQ(format({"run", "--unknown"}, {{"CLUSTER_LEADER_LOG", "json"}}), kJson);
+  EXPECT_EQ(format({"run", "--ttl", "x", "--log-format", "json"}, {}), kJson);
+  EXPECT_EQ(format({"run", "--log-format=text", "extra"}, {{"CLUSTER_LEADER_LOG", "json"}}), kText);
 }
 
 TEST_F(CommandLineTest, AMessageIsOneLineWhateverItQuotes) {

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "options/option_table.h"
-#include "options_fixture.h"
+#include "options/options_fixture.h"
+#include "support/parser.h"
 
 namespace cluster_leader {
 namespace {
@@ -67,7 +67,7 @@ std::vector<std::vector<std::string>> command_lines(std::string text) {
     if (std::string_view(text).substr(0, at).ends_with("sh 'exec " + kName)) {
       rest.erase(std::min(rest.find('\''), rest.size()));
     }
-    if (find_verb(rest.substr(0, rest.find_first_of(" \n`"))) == nullptr) continue;
+    if (!verbs().contains(rest.substr(0, rest.find_first_of(" \n`")))) continue;
     lines.push_back(words_in(rest.substr(0, end_of_command(rest))));
   }
   return lines;
@@ -114,12 +114,12 @@ TEST_F(DocumentsTest, TheManualsExamplesAreTaken) {
 }
 
 TEST_F(DocumentsTest, EachVerbIsShownAtWork) {
-  for (const VerbRow& verb : verb_rows()) {
+  for (const std::string& verb : verbs()) {
     for (const std::string& text : {readme(), examples_of_manual()}) {
       const auto lines = command_lines(text);
       EXPECT_TRUE(std::any_of(lines.begin(), lines.end(), [&](const auto& words) {
-        return words.front() == verb.name;
-      })) << verb.name;
+        return words.front() == verb;
+      })) << verb;
     }
   }
 }

@@ -28,6 +28,12 @@ TEST(DurationTest, IsANumberAndAUnit) {
                                                      {"0.5h", seconds(1800)},
                                                      {"007", seconds(7)},
                                                      {"1000d", seconds(86400000)},
+                                                     {"2min", seconds(120)},
+                                                     {"1w", seconds(604800)},
+                                                     {"1h30m", seconds(5400)},
+                                                     {"1h30min5s250ms", milliseconds(5405250)},
+                                                     {"1.5h30m", seconds(7200)},
+                                                     {"1w1d", seconds(691200)},
                                                      {"0.1ms", std::chrono::microseconds(100)}};
   for (const auto& [text, duration] : durations) {
     EXPECT_EQ(parse_duration(text), duration) << text;
@@ -36,10 +42,12 @@ TEST(DurationTest, IsANumberAndAUnit) {
 
 TEST(DurationTest, IsNothingElse) {
   for (const std::string text :
-       {"",       " ",     "s",     "ms",   ".",     "-1",       "-0",       "+1",    " 1",
-        "1 ",     "1 s",   "1S",    "1sec", "1M",    "1us",      "1w",       "1m30s", "1,5",
-        "1e3",    "1E3",   "1e-3",  "0x10", "inf",   "INF",      "infinity", "nan",   "-inf",
-        "nan(1)", "1.5.5", "1_000", "ten",  "1001d", "86400001", "1e400",    "--1",   "1\n"}) {
+       {"",         " ",     "s",     "ms",     ".",      "-1",    "-0",     "+1",
+        " 1",       "1 ",    "1 s",   "1S",     "1sec",   "1M",    "1us",    "1y",
+        "1mn",      "1,5",   "1e3",   "1E3",    "1e-3",   "0x10",  "inf",    "INF",
+        "infinity", "nan",   "-inf",  "nan(1)", "1.5.5",  "1_000", "ten",    "1001d",
+        "86400001", "1e400", "--1",   "1\n",    "1m1h",   "1h1h",  "1m1min", "1h30",
+        "1h 30m",   "1h-5m", "1h+5m", "1hm",    "10mins", "5000w"}) {
     EXPECT_EQ(parse_duration(text), std::nullopt) << text;
   }
 }

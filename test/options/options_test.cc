@@ -70,7 +70,7 @@ TEST_F(OptionsTest, AUrlAndPlainOptionsExcludeEachOther) {
        {std::vector<std::string>{"--host", "b"}, {"--port", "7"}, {"--db=1"}}) {
     std::vector<std::string> words = {"--server", "redis://a"};
     words.insert(words.end(), plain.begin(), plain.end());
-    EXPECT_THAT(refusal(words), HasSubstr("leave out --host, --port and --db"));
+    EXPECT_THAT(refusal(words), testing::AllOf(testing::StartsWith("--server and --"), testing::EndsWith(" cannot be combined")));
   }
 }
 
@@ -87,7 +87,7 @@ TEST_F(OptionsTest, APortIsANumberFrom1To65535) {
   EXPECT_EQ(run({"--port", "65535"}).port, 65535);
   for (const std::string text :
        {"0", "-1", "65536", "4294973675", "6379 ", "0x10", "+1", "redis"}) {
-    EXPECT_THAT(refusal({"--port", text}), HasSubstr("--port: '" + text + "' is no number"));
+    EXPECT_THAT(refusal({"--port", text}), HasSubstr("--port: '" + text + "' is not a number"));
     EXPECT_THAT(refusal({}, {{"REDIS_PORT", text}}), HasSubstr("REDIS_PORT: '" + text + "'"));
   }
 }
@@ -96,7 +96,7 @@ TEST_F(OptionsTest, ADatabaseIsANumberFrom0) {
   EXPECT_EQ(run({"--db", "0"}).db, 0);
   EXPECT_EQ(run({"--db", "2147483647"}).db, INT_MAX);
   for (const std::string text : {"-1", "2147483648", "1.5", "a"}) {
-    EXPECT_THAT(refusal({"--db", text}), HasSubstr("--db: '" + text + "' is no number"));
+    EXPECT_THAT(refusal({"--db", text}), HasSubstr("--db: '" + text + "' is not a number"));
     EXPECT_THAT(refusal({}, {{"REDIS_DB", text}}), HasSubstr("REDIS_DB: '" + text + "'"));
   }
 }
@@ -182,8 +182,8 @@ TEST_F(OptionsTest, ATtlIsASecondToADay) {
   for (const std::string text : {"0", "999ms", "86401", "2d"}) {
     EXPECT_THAT(refusal({"--ttl", text}), HasSubstr("the ttl must be between 1 s and 1 d"));
   }
-  for (const std::string text : {"-1", "10x", "ten", "inf", "10 s", "1m30s"}) {
-    EXPECT_THAT(refusal({"--ttl", text}), HasSubstr("--ttl: '" + text + "' is no duration"));
+  for (const std::string text : {"-1", "10x", "ten", "inf", "10 s", "10mins"}) {
+    EXPECT_THAT(refusal({"--ttl", text}), HasSubstr("--ttl: '" + text + "' is not a valid duration ("));
   }
 }
 
@@ -246,8 +246,8 @@ TEST_F(OptionsTest, WaitingIsBoundedOrForEver) {
 }
 
 TEST_F(OptionsTest, TryingOnceAndWaitingExcludeEachOther) {
-  EXPECT_THAT(refusal({"-n", "-w", "5"}), HasSubstr("exclude each other"));
-  EXPECT_THAT(refusal({"-w", "inf", "--nonblock"}), HasSubstr("exclude each other"));
+  EXPECT_THAT(refusal({"-n", "-w", "5"}), HasSubstr("cannot be combined"));
+  EXPECT_THAT(refusal({"-w", "inf", "--nonblock"}), HasSubstr("cannot be combined"));
 }
 
 // The job.
@@ -258,7 +258,7 @@ TEST_F(OptionsTest, TheStopSignalIsANameOrANumber) {
   EXPECT_EQ(run({"-s", "SIGUSR1"}).stop_signal, 10);
   EXPECT_EQ(run({"-s9"}).stop_signal, 9);
   for (const std::string text : {"FOO", "0", "-1", "65", "SIG", "SIGSIGTERM", "TERM "}) {
-    EXPECT_EQ(refusal({"--signal", text}), "--signal: there is no signal '" + text + "'");
+    EXPECT_EQ(refusal({"--signal", text}), "--signal: '" + text + "' is not a signal");
   }
 }
 
@@ -268,7 +268,7 @@ TEST_F(OptionsTest, AFollowersStatusIsANumberFrom0To255) {
   EXPECT_EQ(run({"--follower-code=1"}).follower_status, 1);
   for (const std::string text : {"600", "256", "-1", "abc", "1.0", "75x", " 75"}) {
     EXPECT_EQ(refusal({"-E", text}),
-              "--conflict-exit-code: '" + text + "' is no number from 0 to 255");
+              "--conflict-exit-code: '" + text + "' is not a number from 0 to 255");
   }
 }
 
@@ -302,7 +302,7 @@ TEST_F(OptionsTest, WhatIsSaidOnTheCommandLineGoesBeforeTheLogVariable) {
 }
 
 TEST_F(OptionsTest, QuietAndVerboseExcludeEachOther) {
-  EXPECT_THAT(refusal({"-q", "-v"}), HasSubstr("exclude each other"));
+  EXPECT_THAT(refusal({"-q", "-v"}), HasSubstr("cannot be combined"));
   EXPECT_THAT(refusal({"--log-format", "xml"}), HasSubstr("'xml' is not text or json"));
   EXPECT_THAT(refusal({}, {{"CLUSTER_LEADER_LOG", "loud"}}), HasSubstr("'loud'"));
 }

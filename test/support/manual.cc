@@ -21,7 +21,7 @@ namespace cluster_leader {
 namespace {
 
 std::map<std::string, std::string> sections_of_manual() {
-  // A terminal's bold and underlined letters are a letter, a backspace and a letter.
+  // On a terminal, a bold or underlined letter is a letter, a backspace and a letter.
   const std::string text = std::regex_replace(
       output_of("mandoc -T ascii -O width=1000 '" + kManual + "'"), std::regex("[^\n]\b"), "");
   std::map<std::string, std::string> sections;
@@ -68,7 +68,7 @@ std::vector<Subsection> subsections(const std::string& section_name) {
   std::vector<Subsection> parts;
   std::istringstream lines(section(section_name));
   for (std::string line; std::getline(lines, line);) {
-    // A title stands three blanks from the margin, and the text five.
+    // Titles are indented by three blanks, and text by five.
     if (line.size() > 3 && line.find_first_not_of(' ') == 3) {
       parts.push_back({line.substr(3), "\n"});
     } else if (!parts.empty()) {
@@ -93,7 +93,7 @@ Names options_in(const std::string& text) {
   for (std::string line; std::getline(lines, line);) {
     const std::size_t begin = line.find_first_not_of(' ');
     if (begin == std::string::npos || line[begin] != '-') continue;
-    // The text about an option is two blanks or more behind its names.
+    // Two blanks or more separate an option's names from its text.
     const std::string names = line.substr(begin, line.find("  ", begin) - begin);
     options.merge(all(names, "(?:^|[ ,])(--?[a-zA-Z][a-z-]*)"));
   }

@@ -6,30 +6,30 @@
 
 namespace cluster_leader {
 
-/// The page that cluster-leader comes with.
+/// The manual page.
 inline const std::string kManual = PROJECT_SOURCE_DIR "/man/cluster-leader.1";
 
 using Names = std::set<std::string>;
 
-/// All that a shell command writes, stderr included. A command that fails fails the test: a program
-/// that is missing must not look like one that has nothing to say.
+/// Everything that a shell command writes, stderr included. A command that fails fails the test, so
+/// that a missing program does not look like a silent one.
 std::string output_of(const std::string& command);
 
-/// A section of the manual as a reader sees it: plain text, each paragraph one line. One that does
-/// not exist fails the test.
+/// A section of the manual as a reader sees it: plain text, one line per paragraph. A missing
+/// section fails the test.
 std::string section(const std::string& name);
 
-/// A part of a section that has a title of its own.
+/// A titled part of a section.
 struct Subsection {
   std::string title;
   std::string text;
 };
 std::vector<Subsection> subsections(const std::string& section_name);
 
-/// Every part of `text` that the first group of `pattern` matches.
+/// Whatever the first group of `pattern` matches in `text`.
 Names all(const std::string& text, const std::string& pattern);
 
-/// The options in the lines of `text` that begin with one, as a list of options does.
+/// The options that lines of `text` begin with, as in a list of options.
 Names options_in(const std::string& text);
 
 }  // namespace cluster_leader
