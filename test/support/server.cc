@@ -124,7 +124,7 @@ void Server::start() {
   throw std::runtime_error(program_ + " does not start");
 }
 
-ReplyPtr Server::command(std::initializer_list<std::string> words) const {
+ServerReply Server::command(std::initializer_list<std::string> words) const {
   const ContextPtr context(redisConnectUnixWithTimeout(socket_path().c_str(), {5, 0}));
   if (!context || context->err != 0) throw std::runtime_error("cannot connect to " + socket_path());
   redisSetTimeout(context.get(), {5, 0});
@@ -134,14 +134,14 @@ ReplyPtr Server::command(std::initializer_list<std::string> words) const {
     begins.push_back(word.data());
     lengths.push_back(word.size());
   }
-  ReplyPtr reply(static_cast<redisReply*>(redisCommandArgv(
+  ServerReply reply(static_cast<redisReply*>(redisCommandArgv(
       context.get(), static_cast<int>(begins.size()), begins.data(), lengths.data())));
   if (!reply) throw std::runtime_error(std::string("no reply: ") + context->errstr);
   return reply;
 }
 
 std::string Server::text(std::initializer_list<std::string> words) const {
-  const ReplyPtr reply = command(words);
+  const ServerReply reply = command(words);
   if (reply->type == REDIS_REPLY_NIL) return "(nil)";
   if (reply->type == REDIS_REPLY_INTEGER) return std::to_string(reply->integer);
   return reply->str != nullptr ? std::string(reply->str, reply->len) : std::string();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <hiredis/hiredis.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -9,9 +10,13 @@
 #include <vector>
 
 #include "store/location.h"
-#include "store/redis/replies.h"
 
 namespace cluster_leader {
+
+struct FreeServerReply {
+  void operator()(redisReply* reply) const { freeReplyObject(reply); }
+};
+using ServerReply = std::unique_ptr<redisReply, FreeServerReply>;
 
 /// A real redis-server or valkey-server in its own folder, on a free port and a Unix socket.
 /// Stopped, with its folder, by the destructor.
@@ -35,7 +40,7 @@ class Server {
 
   /// Runs one command over a new connection as the default user, and returns its reply.
   /// Throws std::runtime_error without an answer.
-  ReplyPtr command(std::initializer_list<std::string> words) const;
+  ServerReply command(std::initializer_list<std::string> words) const;
   /// The reply as text: strings as they are, integers in decimal, nil as "(nil)".
   std::string text(std::initializer_list<std::string> words) const;
   long long integer(std::initializer_list<std::string> words) const;

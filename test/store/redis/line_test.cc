@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "store/redis/replies.h"
 #include "support/fake_server.h"
 #include "support/server.h"
 

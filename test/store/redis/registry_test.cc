@@ -14,6 +14,7 @@
 
 #include "store/net/dialer.h"
 #include "store/redis/names.h"
+#include "store/redis/replies.h"
 #include "store/redis/scripts.h"
 #include "store/redis/world.h"
 #include "support/command.h"
@@ -115,7 +116,7 @@ class RedisRegistryTest : public testing::Test {
 
   /// The answer to its holder's next renewal.
   std::string renew(const std::string& token = "1764") {
-    const ReplyPtr reply =
+    const ServerReply reply =
         server().command({"EVAL", std::string(kRenewScript.text), "2", key_.value,
                           record_name(key_), kId, "10000", token, "web-1", "host-1", "4711", "x"});
     return reply->elements == 0 ? std::string(text_of(*reply))
@@ -506,7 +507,7 @@ TYPED_TEST(RedisRegistryTest, AnEvictedHolderDoesNotComeBackThoughItsRecordWasLo
 TYPED_TEST(RedisRegistryTest, OnlyTheInspectedLeaseIsReleased) {
   this->hold();
   const auto evict = [&](const std::string& value, const std::string& fence) {
-    const ReplyPtr reply =
+    const ServerReply reply =
         this->server().command({"EVAL", std::string(kEvictScript.text), "2", this->key_.value,
                                 record_name(this->key_), value, fence, events_channel(this->key_)});
     return reply->elements == 0 ? std::string(text_of(*reply))
