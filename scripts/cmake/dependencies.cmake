@@ -12,6 +12,9 @@ pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET "hiredis>=1.1")
 pkg_check_modules(CARES REQUIRED IMPORTED_TARGET libcares)
 
 find_package(CLI11 REQUIRED)
+set(OPENSSL_USE_STATIC_LIBS ${CLUSTER_LEADER_STATIC})
+find_package(OpenSSL 3.0 REQUIRED)
+
 find_package(nlohmann_json REQUIRED)
 find_package(spdlog REQUIRED)
 

@@ -89,6 +89,29 @@ Finding name_of(const RedisMeasurements& measured, const RedisLocation& location
                  "check the name servers in /etc/resolv.conf, or add the name to /etc/hosts");
 }
 
+Finding tls_of(const RedisMeasurements& measured, const RedisLocation& location) {
+  if (!location.socket_path.empty()) {
+    return ok("tls", "not used: a Unix socket does not leave this machine");
+  }
+  if (!location.tls) return ok("tls", "not used: the password crosses the network in clear text");
+  if (!measured.tls) {
+    return failed("tls", *measured.failure, advice_for_connecting(*measured.failure));
+  }
+  const TlsFacts& tls = *measured.tls;
+  std::string names;
+  for (const std::string& name : tls.names) names += (names.empty() ? "" : ", ") + name;
+  const std::string detail = tls.version + "; certificate for " +
+                             (names.empty() ? "no name" : names) + ", expires in " +
+                             std::to_string(tls.days_left) + " days";
+  if (!tls.is_verified) {
+    return warning("tls", detail + ", not verified (--tls-insecure)",
+                   "use --tls-ca instead of --tls-insecure");
+  }
+  constexpr std::int64_t kSoon = 7;
+  if (tls.days_left < kSoon) return warning("tls", detail, "renew the certificate");
+  return ok("tls", detail);
+}
+
 Finding login_of(const RedisMeasurements& measured, const RedisLocation& location) {
   if (!measured.times.login) {
     return failed("login", *measured.failure, advice_for_connecting(*measured.failure));
@@ -334,9 +357,8 @@ std::vector<Finding> diagnose(const RedisMeasurements& measured, const RedisLoca
     return findings;
   }
   findings.push_back(ok("connect", in_ms(*measured.times.connect)));
-  findings.push_back(ok("tls", location.socket_path.empty()
-                                   ? "not used: the password crosses the network in clear text"
-                                   : "not used: a Unix socket does not leave this machine"));
+  findings.push_back(tls_of(measured, location));
+  if (findings.back().result == Result::kFailed) return findings;
   findings.push_back(login_of(measured, location));
   if (measured.failure) {
     if (measured.times.login) {

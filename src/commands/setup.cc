@@ -50,6 +50,10 @@ std::optional<Location> make_location(const Options& options, std::string& fault
       credentials.password = given.password;
       credentials.password_file = given.password_file;
     }
+    if (redis->tls) {
+      *redis->tls = {options.tls_ca, options.tls_certificate, options.tls_key,
+                     options.tls_server_name, options.tls_insecure};
+    }
   }
   return location;
 }

@@ -6,6 +6,7 @@
 #include <climits>
 #include <cstdlib>
 #include <initializer_list>
+#include <utility>
 
 #include "options/values.h"
 
@@ -52,6 +53,19 @@ void read_server(const IsGiven& is_given, Options& options) {
   if (options.server.empty()) read_plain_server(is_given, options);
   if (options.user.empty()) options.user = from_environment({"REDIS_USERNAME"});
   options.password = from_environment({"REDIS_PASSWORD", "REDISCLI_AUTH"});
+  const std::pair<std::string*, const char*> tls[] = {
+      {&options.tls_ca, "CLUSTER_LEADER_TLS_CA"},
+      {&options.tls_certificate, "CLUSTER_LEADER_TLS_CERT"},
+      {&options.tls_key, "CLUSTER_LEADER_TLS_KEY"},
+      {&options.tls_server_name, "CLUSTER_LEADER_TLS_SERVER_NAME"}};
+  for (const auto& [target, name] : tls) {
+    if (target->empty()) *target = from_environment({name});
+  }
+  constexpr const char* kInsecure = "CLUSTER_LEADER_TLS_INSECURE";
+  if (const std::string text = from_environment({kInsecure});
+      !options.tls_insecure && !text.empty()) {
+    options.tls_insecure = word<bool>({{"0", false}, {"1", true}}).value(kInsecure, text);
+  }
   if (options.prefix.empty()) options.prefix = from_environment({"CLUSTER_LEADER_PREFIX"});
 }
 

@@ -70,6 +70,30 @@ void check_files(const Options& options) {
   }
 }
 
+/// TLS options that had no effect would let somebody believe that the connection is encrypted.
+void check_tls(const Options& options) {
+  const std::pair<bool, const char*> given[] = {
+      {!options.tls_ca.empty(), "--tls-ca"},
+      {!options.tls_certificate.empty(), "--tls-cert"},
+      {!options.tls_key.empty(), "--tls-key"},
+      {!options.tls_server_name.empty(), "--tls-server-name"},
+      {options.tls_insecure, "--tls-insecure"}};
+  const auto* const first = std::find_if(std::begin(given), std::end(given),
+                                         [](const auto& option) { return option.first; });
+  if (first == std::end(given)) return;
+  std::string scheme = options.server.substr(0, options.server.find(':'));
+  for (char& c : scheme) c = static_cast<char>(c | 0x20);
+  if (scheme != "rediss" && scheme != "valkeys") {
+    refuse(std::string(first->second) + " requires TLS: use --server rediss://...");
+  }
+  if (!options.tls_key.empty() && options.tls_certificate.empty()) {
+    refuse("--tls-key requires --tls-cert");
+  }
+  if (options.tls_insecure && !options.tls_ca.empty()) {
+    refuse("--tls-insecure and --tls-ca cannot be combined");
+  }
+}
+
 void refuse_long(const std::string& what, std::size_t size, std::size_t most) {
   if (size <= most) return;
   refuse(what + " has " + std::to_string(size) + " bytes; at most " + std::to_string(most) +
@@ -150,6 +174,7 @@ std::optional<std::string> read(std::span<const char* const> argv, Options& opti
   read_environment(is_given, options);
   apply_timeline(is_given, options);
   apply_patience(is_given, options);
+  check_tls(options);
   check_files(options);
   apply_names(options);
   apply_command(is_given, command, options);

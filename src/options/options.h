@@ -30,9 +30,14 @@ struct Options {
   std::string host = "redis";
   std::uint16_t port = 6379;
   int db = 0;
-  std::string user;           ///< an ACL user
-  std::string password;       ///< from the environment only: ps(1) shows options
-  std::string password_file;  ///< wins over password; read again for every connection
+  std::string user;             ///< an ACL user
+  std::string password;         ///< from the environment only: ps(1) shows options
+  std::string password_file;    ///< wins over password; read again for every connection
+  std::string tls_ca;           ///< CAs to trust; empty: the system's
+  std::string tls_certificate;  ///< our own, for servers that ask for one
+  std::string tls_key;          ///< of our certificate; empty: in the same file
+  std::string tls_server_name;  ///< that the server's certificate must be for; empty: the host
+  bool tls_insecure = false;    ///< accept every certificate
   std::string prefix;  ///< prepended to every key, so that several clusters can share a server
 
   // The lease.

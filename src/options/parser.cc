@@ -222,8 +222,8 @@ void define_common(Definition& verb, Options& options) {
   verb.heading("Where the lease lives");
   CLI::Option* const server = verb.value(
       "--server", options.server, any_text("URL"),
-      "redis://[user[:password]@]host[:port][/db], unix:///path[?db=N] or file:///directory "
-      "(CLUSTER_LEADER_SERVER, REDIS_URL)");
+      "redis://[user[:password]@]host[:port][/db], rediss:// (TLS), unix:///path[?db=N] or "
+      "file:///directory (CLUSTER_LEADER_SERVER, REDIS_URL)");
   verb.value("--host", options.host, any_text("HOST"),
              "plain form of --server; default redis (REDIS_HOST)")
       ->excludes(server);
@@ -234,8 +234,19 @@ void define_common(Definition& verb, Options& options) {
              "ACL user (REDIS_USERNAME; the password: REDIS_PASSWORD, REDISCLI_AUTH)");
   verb.value("--password-file", options.password_file, any_text("PATH"),
              "file that holds the password");
+  verb.value("--tls-ca", options.tls_ca, any_text("PATH"),
+             "CAs to trust, a file or a directory; default: the system's (CLUSTER_LEADER_TLS_CA)");
+  verb.value("--tls-cert", options.tls_certificate, any_text("PATH"),
+             "our own certificate, if the server requires one (CLUSTER_LEADER_TLS_CERT)");
+  verb.value("--tls-key", options.tls_key, any_text("PATH"),
+             "its key; default: in the same file (CLUSTER_LEADER_TLS_KEY)");
+  verb.value(
+      "--tls-server-name", options.tls_server_name, any_text("NAME"),
+      "name in the server's certificate; default: the host (CLUSTER_LEADER_TLS_SERVER_NAME)");
+  verb.flag("--tls-insecure", options.tls_insecure,
+            "accept any certificate (CLUSTER_LEADER_TLS_INSECURE=1)");
   verb.value("--connect-timeout", options.timeline.connect, any_duration(),
-             "resolving, connecting and AUTH together; default 2 s; at most a third of a ttl")
+             "resolving, connecting, TLS and AUTH together; default 2 s; at most a third of a ttl")
       ->check([](const std::string& text) {
         return parse_duration(text) == Duration() ? "must be more than 0" : "";
       });

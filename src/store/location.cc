@@ -112,9 +112,9 @@ bool read_db(std::string_view text, int& db, std::string& fault) {
 bool names_several(std::string_view text) {
   for (std::size_t at = 0; (at = text.find_first_of(", ", at)) != text.npos;) {
     const std::string_view rest = text.substr(++at);
-    if (rest.starts_with("redis://") || rest.starts_with("rediss://") ||
-        rest.starts_with("unix://")) {
-      return true;
+    for (const std::string_view scheme :
+         {"redis://", "rediss://", "valkey://", "valkeys://", "unix://"}) {
+      if (rest.starts_with(scheme)) return true;
     }
   }
   return false;
@@ -222,7 +222,8 @@ std::optional<Location> parse_location(const std::string& url, std::string& faul
   if (!split(url, parts, fault)) return std::nullopt;
   const std::string scheme = lower(parts.scheme);
   RedisLocation redis;
-  if (scheme == "redis") {
+  if (scheme == "redis" || scheme == "valkey" || scheme == "rediss" || scheme == "valkeys") {
+    if (scheme.ends_with("s")) redis.tls.emplace();
     if (!read_redis(parts, redis, fault)) return std::nullopt;
     return redis;
   }
@@ -235,14 +236,14 @@ std::optional<Location> parse_location(const std::string& url, std::string& faul
     if (!read_file(parts, file, fault)) return std::nullopt;
     return file;
   }
-  for (const std::string_view later : {"rediss", "redis+sentinel", "redis+cluster"}) {
+  for (const std::string_view later : {"redis+sentinel", "redis+cluster"}) {
     if (scheme != later) continue;
     refuse(fault, "begins with " + scheme +
-                      "://, which this version does not support yet; it supports redis://, unix:// "
-                      "and file://");
+                      "://, which this version does not support yet; it supports redis://, "
+                      "rediss://, unix:// and file://");
     return std::nullopt;
   }
-  refuse(fault, "is of an unknown kind; use redis://, unix:// or file://");
+  refuse(fault, "is of an unknown kind; use redis://, rediss://, unix:// or file://");
   return std::nullopt;
 }
 
@@ -264,7 +265,7 @@ std::string describe(const Location& location) {
   }
   const bool is_ipv6 = redis.host.find(':') != std::string::npos;
   const std::string host = is_ipv6 ? "[" + redis.host + "]" : redis.host;
-  return "redis://" + user + host + ":" + std::to_string(redis.port) +
+  return (redis.tls ? "rediss://" : "redis://") + user + host + ":" + std::to_string(redis.port) +
          (redis.db == 0 ? "" : "/" + db);
 }
 

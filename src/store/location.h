@@ -22,6 +22,15 @@ struct Credentials {
   std::string password_file;
 };
 
+/// How to connect by TLS. All paths are of files in PEM format.
+struct TlsSettings {
+  std::string ca{};           ///< CAs to trust, a file or a hashed directory; empty: the system's
+  std::string certificate{};  ///< our own, for servers that ask for one; empty: none
+  std::string key{};          ///< of our certificate; empty: it is in the same file
+  std::string server_name{};  ///< that the certificate must be for; empty: the host's name
+  bool is_insecure = false;   ///< accept every certificate
+};
+
 /// A Redis or Valkey server on TCP or a Unix socket.
 struct RedisLocation {
   std::string host = "redis";
@@ -29,6 +38,7 @@ struct RedisLocation {
   std::string socket_path;  ///< of a Unix socket; takes precedence over host and port
   int db = 0;               ///< 0 or more
   Credentials credentials;
+  std::optional<TlsSettings> tls{};  ///< nothing: without TLS
 };
 
 /// A directory on one machine (flock(2) and one record per key); no server.
@@ -38,10 +48,11 @@ struct FileLocation {
 
 using Location = std::variant<RedisLocation, FileLocation>;
 
-/// Reads `redis://[user[:password]@]host[:port][/db]`, `unix:///path[?db=N]` (also
-/// `unix://[user[:password]@]/path`) or `file:///directory`. User and password are percent-decoded;
-/// a host may be an IPv6 address in brackets. On failure returns nothing and sets `fault` to one
-/// line for people that does not contain the password.
+/// Reads `redis://[user[:password]@]host[:port][/db]` (`rediss://`: TLS; `valkey://` and
+/// `valkeys://` mean the same), `unix:///path[?db=N]` (also `unix://[user[:password]@]/path`) or
+/// `file:///directory`. User and password are percent-decoded; a host may be an IPv6 address in
+/// brackets. On failure returns nothing and sets `fault` to one line for people that does not
+/// contain the password.
 std::optional<Location> parse_location(const std::string& url, std::string& fault);
 
 /// Whether `host` can be a host: letters, digits and . - _ as in a URL, or an IPv6 address.

@@ -12,6 +12,7 @@
 #include "store/connect_times.h"
 #include "store/lease_probe.h"
 #include "store/location.h"
+#include "store/tls_facts.h"
 
 namespace cluster_leader {
 
@@ -43,6 +44,7 @@ struct RedisMeasurements {
   bool is_address = false;        ///< the host is an address, so that there is no name to look up
   ConnectTimes times;             ///< of the steps that succeeded
   std::optional<Failed> failure;  ///< of the step that did not; nothing after it was measured
+  std::optional<TlsFacts> tls;    ///< nothing without TLS, or if the handshake failed
   bool speaks_resp2 = false;
   std::string version;  ///< from its greeting; may be empty
   std::optional<Failed> wrong_role;

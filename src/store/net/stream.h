@@ -9,6 +9,7 @@
 
 #include "base/unique_fd.h"
 #include "lease/answer.h"
+#include "store/tls_facts.h"
 
 namespace cluster_leader {
 
@@ -37,6 +38,9 @@ class Stream {
   virtual short events() const = 0;
   /// Whether the TLS handshake is done, or there is none.
   virtual bool is_established() const { return true; }
+  virtual bool is_tls() const { return false; }
+  /// Nothing without TLS, or before the handshake is done.
+  virtual std::optional<TlsFacts> tls_facts() const { return std::nullopt; }
 
   int fd() const { return fd_.get(); }
   /// Nothing as long as the stream is open.

@@ -37,6 +37,7 @@ std::optional<Failed> RedisCaller::connect(Time deadline) {
   if (line_.is_open()) drop_messages();
   while (line_.stage() != RedisLine::Stage::kOpen) {
     times_ = {};
+    tls_.reset();
     began_ = BootClock::now();
     // The first of several addresses must not use up the time of all.
     line_.open((deadline - began_) / 2, began_);
@@ -97,6 +98,7 @@ Failed RedisCaller::give_up(std::optional<RedisLine::Event> event) {
 /// Records how long the steps of connecting took.
 void RedisCaller::measure(const std::optional<RedisLine::Event>& event) {
   if (times_.login) return;
+  if (!tls_) tls_ = line_.tls_facts();
   const Duration elapsed = BootClock::now() - began_;
   const auto stage = line_.stage();
   if (!times_.lookup && stage >= RedisLine::Stage::kConnecting) times_.lookup = elapsed;

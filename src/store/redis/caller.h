@@ -44,6 +44,8 @@ class RedisCaller {
 
   /// What the server has said about itself.
   const RedisLogin& login() const { return line_.login(); }
+  /// Of the last connection; nothing without TLS, or if its handshake failed.
+  const std::optional<TlsFacts>& tls() const { return tls_; }
 
  private:
   std::optional<RedisLine::Event> wait(Time deadline);
@@ -55,6 +57,7 @@ class RedisCaller {
   RedisLine line_;
   Time began_;  ///< to connect
   ConnectTimes times_;
+  std::optional<TlsFacts> tls_;
 };
 
 }  // namespace cluster_leader

@@ -106,6 +106,8 @@ class RedisConnection {
   std::optional<Failed> tls_failure() const;
   /// Whether the TLS handshake, if there is one, is done.
   bool is_established() const { return stream_->is_established(); }
+  bool is_tls() const { return stream_->is_tls(); }
+  std::optional<TlsFacts> tls_facts() const { return stream_->tls_facts(); }
 
   /// Whether anything was ever received.
   bool has_received() const { return has_received_; }

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "store/net/tls_stream.h"
+
 namespace cluster_leader {
 
 namespace {
@@ -15,7 +17,9 @@ bool belongs_to_login(Purpose purpose) {
 }  // namespace
 
 RedisLine::RedisLine(RedisLocation location, Role role)
-    : location_(std::move(location)), login_(location_, role) {}
+    : location_(std::move(location)),
+      tls_(location_.tls ? std::make_unique<TlsContext>(*location_.tls) : nullptr),
+      login_(location_, role) {}
 
 void RedisLine::open(Duration patience, Time now) {
   is_wanted_ = true;
@@ -72,8 +76,23 @@ void RedisLine::connect(const Poller* poller, Time now) {
     failure_ = std::move(*failed);
     return;
   }
-  connection_ = RedisConnection::open(PlainStream::open(std::get<UniqueFd>(std::move(*result))));
+  open_connection(std::get<UniqueFd>(std::move(*result)));
   dialer_.reset();
+}
+
+void RedisLine::open_connection(UniqueFd socket) {
+  std::unique_ptr<Stream> stream;
+  if (tls_) {
+    auto opened = TlsStream::open(std::move(socket), *tls_, location_.host);
+    if (auto* failed = std::get_if<Failed>(&opened)) {
+      failure_ = std::move(*failed);
+      return;
+    }
+    stream = std::get<std::unique_ptr<Stream>>(std::move(opened));
+  } else {
+    stream = PlainStream::open(std::move(socket));
+  }
+  connection_ = RedisConnection::open(std::move(stream));
   failure_ = connection_ ? login_.begin(*connection_) : refused_memory();
   if (failure_) connection_.reset();
 }
@@ -120,8 +139,13 @@ std::string RedisLine::describe_stage() const {
       return "looking up " + location_.host;
     case Stage::kConnecting:
       return "connecting";
-    case Stage::kClosed:
     case Stage::kOpen:
+      // A server without TLS waits for the end of a line that never comes.
+      if (!connection_->is_established()) {
+        return "TLS handshake; a server without TLS stays silent: redis:// instead of rediss://?";
+      }
+      break;
+    case Stage::kClosed:
       break;
   }
   return "waiting for an answer";

@@ -15,6 +15,7 @@
 #include "lease/answer.h"
 #include "store/location.h"
 #include "store/net/dialer.h"
+#include "store/net/tls_context.h"
 #include "store/redis/connection.h"
 #include "store/redis/login.h"
 
@@ -92,6 +93,10 @@ class RedisLine {
   std::string describe_stage() const;
   /// What the server has said about itself.
   const RedisLogin& login() const { return login_; }
+  /// Of the present connection; nothing without TLS, or before the handshake is done.
+  std::optional<TlsFacts> tls_facts() const {
+    return connection_ ? connection_->tls_facts() : std::nullopt;
+  }
 
   /// Queues a command; `candidacy` and `attempt` come back with its reply. False if memory is
   /// refused: then it is not queued, and nothing else has changed. REQUIRES: is_open().
@@ -115,9 +120,11 @@ class RedisLine {
   enum class Reported : std::uint8_t { kNothing, kConnected, kLoggedIn };
 
   void connect(const Poller* poller, Time now);
+  void open_connection(UniqueFd socket);
   Failed failure() const;
 
   const RedisLocation location_;
+  std::unique_ptr<TlsContext> tls_;  ///< null: without TLS
   RedisLogin login_;
   bool is_wanted_ = false;          ///< open() was called, and stop_connecting() was not
   std::unique_ptr<Dialer> dialer_;  ///< while there is no connection yet

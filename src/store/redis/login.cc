@@ -143,15 +143,20 @@ void RedisLogin::handle(Purpose purpose, const redisReply& reply) {
 Failed failure_of_fault(const RedisConnection& connection) {
   if (connection.fault() == RedisConnection::Fault::kExhausted) return refused_memory();
   if (connection.fault() == RedisConnection::Fault::kNotRedis) {
-    return {Trouble::kMisconfigured, "this is not a Redis or Valkey server, or it requires TLS"};
+    return {Trouble::kMisconfigured,
+            "this is not a Redis or Valkey server, or it requires TLS (rediss://)"};
   }
   if (auto failure = connection.tls_failure()) return *failure;
   const std::string text = connection.fault_text();
   Failed failure;
   if (!text.empty()) {
     failure.text = "the connection broke: " + text;
+    // A server that wants TLS resets a connection that begins with anything else.
+    if (!connection.has_received() && !connection.is_tls()) {
+      failure.text += "; does it require TLS? Use rediss://";
+    }
   } else if (!connection.has_received()) {
-    failure.text = "the server closed the connection at once: does it require TLS?";
+    failure.text = "the server closed the connection at once: does it require TLS? Use rediss://";
   } else {
     failure.text = "the server closed the connection";
   }

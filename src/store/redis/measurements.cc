@@ -77,6 +77,7 @@ class Measurement {
   RedisMeasurements operator()() {
     result_.failure = caller_.connect(BootClock::now() + patience_);
     result_.times = caller_.times();
+    result_.tls = caller_.tls();
     result_.is_address = numeric_address(location_.host, location_.port).has_value();
     if (result_.failure) return std::move(result_);
     result_.speaks_resp2 = caller_.login().speaks_resp2();
