@@ -174,8 +174,16 @@ TEST(LocationTest, ADirectoryIsAbsolute) {
   }
 }
 
+TEST(LocationTest, RedissIsTlsAndValkeyMeansTheSame) {
+  EXPECT_FALSE(redis("redis://h").tls);
+  EXPECT_FALSE(redis("valkey://h").tls);
+  EXPECT_TRUE(redis("rediss://h").tls);
+  EXPECT_TRUE(redis("VALKEYS://h:1/2").tls);
+  EXPECT_EQ(describe(*parsed("valkeys://app:hush@h/2")), "rediss://app:***@h:6379/2");
+}
+
 TEST(LocationTest, KindsThatComeLaterAreNamed) {
-  for (const char* scheme : {"rediss", "redis+sentinel", "redis+cluster"}) {
+  for (const char* scheme : {"redis+sentinel", "redis+cluster"}) {
     const std::string fault = fault_of(std::string(scheme) + "://user:hush@h/name");
     EXPECT_NE(fault.find(std::string(scheme) + "://"), std::string::npos) << fault;
     EXPECT_NE(fault.find("yet"), std::string::npos) << fault;
@@ -185,7 +193,7 @@ TEST(LocationTest, KindsThatComeLaterAreNamed) {
 
 TEST(LocationTest, AnUnknownKindNamesTheKnownOnes) {
   const std::string fault = fault_of("http://user:hush@h");
-  for (const char* known : {"redis://", "unix://", "file://"}) {
+  for (const char* known : {"redis://", "rediss://", "unix://", "file://"}) {
     EXPECT_NE(fault.find(known), std::string::npos) << fault;
   }
 }
