@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "commands/lease_findings.h"
 #include "commands/lease_text.h"
 
 namespace cluster_leader {
@@ -16,52 +17,8 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-Finding ok(const char* check, std::string detail) {
-  return {check, Result::kOk, std::move(detail), "", {}};
-}
-Finding warning(const char* check, std::string detail, std::string advice) {
-  return {check, Result::kWarning, std::move(detail), std::move(advice), {}};
-}
-Finding failed(const char* check, const Failed& failure, std::string advice) {
-  return {check, Result::kFailed, failure.text, std::move(advice), failure.trouble};
-}
 Finding unknown(const char* check) {
   return warning(check, "not known: INFO is refused", "ACL SETUSER: +info");
-}
-
-/// "0.012 ms", "3.4 ms", "1250 ms"
-std::string in_ms(Duration duration) {
-  const auto us = std::chrono::duration_cast<microseconds>(duration).count();
-  std::string text = std::to_string(us / 1000);
-  if (us < 100'000) text += '.' + std::to_string(1000 + us % 1000).substr(1, us < 1000 ? 3 : 1);
-  return text + " ms";
-}
-
-std::string in_s(Duration duration) {
-  const auto ms = ceil_ms(duration);
-  std::string text = std::to_string(ms / 1000);
-  if (ms % 1000 != 0) {
-    text += '.' + std::to_string(1000 + ms % 1000).substr(1);
-    text.erase(text.find_last_not_of('0') + 1);
-  }
-  return text + " s";
-}
-
-/// What to do about a failure whose text does not say it.
-std::string advice_for(const Failed& failure) {
-  switch (failure.trouble) {
-    case Trouble::kUnreachable:
-      return "check --server, or --host and --port, and the network";
-    case Trouble::kNotServing:
-      return "see the server's log, and try again";
-    case Trouble::kExhausted:
-      return "close other files and connections, or raise the limit (ulimit -n)";
-    case Trouble::kDenied:
-      return "check --user and --password-file, and ACL LIST on the server";
-    case Trouble::kMisconfigured:
-      break;
-  }
-  return "check --server";
 }
 
 /// The same for a failure to connect in time.
@@ -290,61 +247,6 @@ Finding clock_of(const RedisMeasurements& measured) {
                  "use NTP on both: --once, --min-hold and --sticky use the server's clock");
 }
 
-// The lease.
-
-Finding lease_of(const LeaseProbe& lease, bool is_young) {
-  if (lease.not_kept) return failed("lease", *lease.not_kept, advice_for(*lease.not_kept));
-  if (!lease.not_granted) return ok("lease", "granted, renewed and released");
-  if (is_young) return ok("lease", "renewed and released; none is granted yet");
-  return failed("lease", *lease.not_granted, advice_for(*lease.not_granted));
-}
-
-/// REQUIRES: `times` is not empty.
-Duration median_of(std::vector<Duration> times) {
-  const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
-  std::nth_element(times.begin(), middle, times.end());
-  return *middle;
-}
-Duration worst_of(const std::vector<Duration>& times) {
-  return *std::max_element(times.begin(), times.end());
-}
-
-Finding latency_of(const std::vector<Duration>& times) {
-  return ok("latency", "median " + in_ms(median_of(times)) + ", worst " + in_ms(worst_of(times)) +
-                           " of " + std::to_string(times.size()) + " renewals");
-}
-
-/// Whether several attempts to renew fit into the rest of the ttl after a heartbeat.
-Finding timing_of(const std::vector<Duration>& times, const Timeline& timeline) {
-  const Duration worst = worst_of(times);
-  const std::string detail = "ttl " + in_s(timeline.ttl) + ", heartbeat " +
-                             in_s(timeline.heartbeat) + ": an attempt may take " +
-                             in_s(timeline.attempt);
-  // Four times the slowest answer must fit; an attempt is a sixth of the ttl, at most 1 s.
-  const Duration wanted = 4 * worst;
-  if (wanted <= timeline.attempt) return ok("timing", detail);
-  const Duration ttl = std::chrono::ceil<seconds>(6 * wanted);
-  const std::string advice =
-      wanted <= seconds(1)
-          ? "--ttl " + in_s(ttl) + " or more"
-          : "find out why the server or the network is so slow: an attempt never gets "
-            "more than 1 s";
-  if (worst <= timeline.attempt) {
-    return warning("timing", detail + ", less than 4 times the slowest answer", advice);
-  }
-  return {"timing", Result::kFailed, detail + ", less than the slowest answer took", advice,
-          Trouble::kMisconfigured};
-}
-
-void add_lease(std::vector<Finding>& findings, const std::optional<LeaseProbe>& lease,
-               bool is_young, const Timeline& timeline) {
-  if (!lease) return;
-  findings.push_back(lease_of(*lease, is_young));
-  if (lease->round_trips.empty()) return;
-  findings.push_back(latency_of(lease->round_trips));
-  findings.push_back(timing_of(lease->round_trips, timeline));
-}
-
 }  // namespace
 
 std::vector<Finding> diagnose(const RedisMeasurements& measured, const RedisLocation& location,
@@ -374,7 +276,7 @@ std::vector<Finding> diagnose(const RedisMeasurements& measured, const RedisLoca
   findings.push_back(eviction_of(measured));
   findings.push_back(replicas_of(measured));
   findings.push_back(clock_of(measured));
-  add_lease(findings, measured.lease, is_young(measured, timeline), timeline);
+  add_lease_findings(findings, measured.lease, is_young(measured, timeline), timeline);
   return findings;
 }
 
@@ -404,7 +306,7 @@ std::vector<Finding> diagnose(const FileMeasurements& measured, const Timeline& 
                     *measured.no_watch + ": a waiting candidate is not woken by a release",
                     "raise fs.inotify.max_user_instances and max_user_watches")
           : ok("inotify", "a release wakes a waiting candidate"));
-  add_lease(findings, measured.lease, false, timeline);
+  add_lease_findings(findings, measured.lease, false, timeline);
   return findings;
 }
 

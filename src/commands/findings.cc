@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/exit_code.h"
 #include "commands/setup.h"
@@ -12,6 +13,7 @@ namespace cluster_leader {
 namespace {
 
 using Result = Finding::Result;
+using std::chrono::microseconds;
 
 const char* name_of(Result result) {
   switch (result) {
@@ -31,6 +33,48 @@ Paint paint_of(Result result) {
 }
 
 }  // namespace
+
+Finding ok(const char* check, std::string detail) {
+  return {check, Result::kOk, std::move(detail), "", {}};
+}
+Finding warning(const char* check, std::string detail, std::string advice) {
+  return {check, Result::kWarning, std::move(detail), std::move(advice), {}};
+}
+Finding failed(const char* check, const Failed& failure, std::string advice) {
+  return {check, Result::kFailed, failure.text, std::move(advice), failure.trouble};
+}
+std::string advice_for(const Failed& failure) {
+  switch (failure.trouble) {
+    case Trouble::kUnreachable:
+      return "check --server, or --host and --port, and the network";
+    case Trouble::kNotServing:
+      return "see the server's log, and try again";
+    case Trouble::kExhausted:
+      return "close other files and connections, or raise the limit (ulimit -n)";
+    case Trouble::kDenied:
+      return "check --user and --password-file, and ACL LIST on the server";
+    case Trouble::kMisconfigured:
+      break;
+  }
+  return "check --server";
+}
+
+std::string in_ms(Duration duration) {
+  const auto us = std::chrono::duration_cast<microseconds>(duration).count();
+  std::string text = std::to_string(us / 1000);
+  if (us < 100'000) text += '.' + std::to_string(1000 + us % 1000).substr(1, us < 1000 ? 3 : 1);
+  return text + " ms";
+}
+
+std::string in_s(Duration duration) {
+  const auto ms = ceil_ms(duration);
+  std::string text = std::to_string(ms / 1000);
+  if (ms % 1000 != 0) {
+    text += '.' + std::to_string(1000 + ms % 1000).substr(1);
+    text.erase(text.find_last_not_of('0') + 1);
+  }
+  return text + " s";
+}
 
 std::string report_of(const std::vector<Finding>& findings, bool coloured) {
   std::vector<std::vector<Cell>> rows;

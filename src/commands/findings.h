@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "lease/answer.h"
 
 namespace cluster_leader {
@@ -21,6 +22,19 @@ struct Finding {
   std::string advice;                         ///< what to change; empty if it is ok
   Trouble trouble = Trouble::kMisconfigured;  ///< of a failure
 };
+
+/// The three kinds of findings. `detail` is what was found, `advice` what to change.
+Finding ok(const char* check, std::string detail);
+Finding warning(const char* check, std::string detail, std::string advice);
+Finding failed(const char* check, const Failed& failure, std::string advice);
+
+/// What to do about a failure whose text does not say it.
+std::string advice_for(const Failed& failure);
+
+/// "0.012 ms", "3.4 ms", "1250 ms"
+std::string in_ms(Duration duration);
+/// "0.2 s", "10 s"
+std::string in_s(Duration duration);
 
 /// One line for each finding, for people.
 std::string report_of(const std::vector<Finding>& findings, bool coloured);
