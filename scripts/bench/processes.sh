@@ -1,6 +1,7 @@
 # The processes that a benchmark starts, for scripts to source. REQUIRES: $dir, a folder of the
 # benchmark's own, and common.sh.
 # shellcheck shell=bash
+: "${dir:?}" "${scratch:?}"
 
 started=()
 clean_up() {
