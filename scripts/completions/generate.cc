@@ -46,8 +46,8 @@ std::string escaped(std::string_view text, std::string_view special) {
 /// The verbs, with all of their options.
 std::vector<const CLI::App*> verbs() {
   static Options unused;
-  static const std::unique_ptr<CLI::App> parser = make_parser(unused);
-  return std::as_const(*parser).get_subcommands(nullptr);
+  static const std::unique_ptr<CLI::App> kParser = make_parser(unused);
+  return std::as_const(*kParser).get_subcommands(nullptr);
 }
 
 Words names_of(const CLI::Option& option) {

@@ -15,8 +15,7 @@ constexpr char kHide = '\0';
 constexpr const char* kExample = " --key job-a -- echo hello";
 
 /// CLI11 takes "--ttl=" for an option whose value is the next word, "--json=true" and "--json={}"
-/// for
-/// "--json", "-5" for no option, the rest of "-n-q" for "--q", and "++" for the end of a
+/// for "--json", "-5" for an argument, the rest of "-n-q" for "--q", and "++" for the end of a
 /// subcommand.
 std::string encoded(std::string word) {
   const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
@@ -53,6 +52,12 @@ std::string about_missing_verb(const CLI::App& parser, const std::vector<std::st
   std::vector<std::string> verbs;
   for (const CLI::App* verb : parser.get_subcommands({})) verbs.push_back(verb->get_name());
   return "there is no verb '" + word + "'; the verbs are " + listed(verbs, "and");
+}
+
+/// Whether a flag that may be undefined is given.
+bool is_asked(const CLI::App& app, const char* flag) {
+  const CLI::Option* const option = app.get_option_no_throw(flag);
+  return option != nullptr && option->get_callback_run();
 }
 
 /// What is wrong with an encoded word that is neither an option of the verb nor the value of one.
@@ -135,9 +140,9 @@ std::optional<std::string> parse_words(CLI::App& parser, std::vector<std::string
   do {
     const auto mistake = parse_rest(parser, rest, words.empty() ? "" : words.back());
     if (!first_mistake) first_mistake = mistake;
-    if (parser.get_option("--version")->get_callback_run()) return parser.version();
     const CLI::App& app = has_verb ? *parser.get_subcommands().front() : parser;
-    if (app.get_help_ptr()->get_callback_run()) return parser.help();
+    if (is_asked(app, "--version")) return parser.version();
+    if (is_asked(app, "--help")) return parser.help();
     if (!has_verb) throw CLI::ValidationError(about_missing_verb(parser, words));
     // A mistake does not keep help from being asked for further on.
     if (!rest.empty()) rest.push_back(words.front());

@@ -159,8 +159,8 @@ std::optional<std::string> read(std::span<const char* const> argv, Options& opti
   }
 
   const std::optional<std::string> fault = read_log_variable(options);
-  const auto parser = make_parser(options, words.empty() ? "" : words.front());
-  if (const auto shown = parse_words(*parser, words)) return shown;
+  const auto parser = make_parser(options, &words);
+  if (auto shown = parse_words(*parser, words)) return shown;
   if (fault) throw CLI::ValidationError(*fault);
   const CLI::App& verb = *parser->get_subcommands().front();
   if (command && !verb.get_prefix_command()) {

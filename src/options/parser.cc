@@ -1,7 +1,10 @@
 #include "options/parser.h"
 
+#include <algorithm>
 #include <climits>
 #include <functional>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "options/command_line.h"
@@ -13,50 +16,83 @@ namespace cluster_leader {
 namespace {
 
 using Verb = Options::Verb;
-using Output = Options::Output;
+
+using Words = std::vector<std::string>;
+
+/// Whether one of `words` may be an option with one of these names. Others need no definition, and
+/// CLI11 takes longer to define all options of `run` than a run takes otherwise to start.
+bool may_mean(const Words& words, std::string_view names) {
+  return std::any_of(words.begin(), words.end(), [&](const std::string& word) {
+    if (!word.starts_with('-')) return false;
+    for (std::size_t at = 0, end = 0; end != names.npos; at = end + 1) {
+      end = names.find(',', at);
+      const std::string_view name = names.substr(at, end - at);
+      const bool is_long = name.starts_with("--");
+      if (is_long ? word.starts_with(name) : word.find(name[1]) != word.npos) return true;
+    }
+    return false;
+  });
+}
 
 /// Adds options to a verb, each of which is checked and stored as soon as it is read. A value is
-/// decoded first; an empty one leaves its option as if it were not given.
+/// decoded first; an empty one leaves its option as if it were not given. What `words` cannot mean
+/// is left out, and nullptr is returned for it; nothing is left out without `words`.
 class Definition {
  public:
-  explicit Definition(CLI::App& verb) : verb_(verb) {}
+  Definition(CLI::App& verb, const Words* words)
+      : verb_(verb), words_(words != nullptr && may_mean(*words, "-h,--help") ? nullptr : words) {}
 
   /// What is added from now on has this heading in the help.
   void heading(const char* text) { verb_.option_defaults()->group(text); }
 
   CLI::Option* flag(const char* names, bool& target, const char* help) {
-    return without_value(verb_.add_flag(names, target, help));
+    return is_wanted(names) ? without_value(verb_.add_flag(names, target, help)) : nullptr;
   }
   template <typename T>
   CLI::Option* flag(const char* names, T& target, T meaning, const char* help) {
+    if (!is_wanted(names)) return nullptr;
     return without_value(verb_.add_flag_callback(
         names, [&target, meaning] { target = meaning; }, help));
   }
   /// A flag that only has to be given.
   CLI::Option* flag(const char* names, const std::string& help) {
-    return without_value(verb_.add_flag(names, help));
+    return is_wanted(names) ? without_value(verb_.add_flag(names, help)) : nullptr;
   }
   void version_flag(const std::string& version) {
     without_value(verb_.set_version_flag("-V,--version", version, "show the version and exit"));
   }
-  void help_flag() { without_value(verb_.set_help_flag("-h,--help", "show this and exit")); }
+  void help_flag() {
+    if (is_wanted("-h,--help"))
+      without_value(verb_.set_help_flag("-h,--help", "show this and exit"));
+  }
+  /// Has the parser refuse two options together.
+  void exclude(const char* one, const char* other) {
+    CLI::Option* const option = verb_.get_option_no_throw(one);
+    CLI::Option* const excluded = verb_.get_option_no_throw(other);
+    if (option != nullptr && excluded != nullptr) option->excludes(excluded);
+  }
 
   template <typename Target, typename T>
-  CLI::Option* value(const char* names, Target& target, const Kind<T>& kind, const char* help) {
+  CLI::Option* value(const char* names, Target& target, const Kind<T>& kind, const char* help,
+                     const std::function<std::string(std::type_identity_t<T>)>& fault = {}) {
+    if (!is_wanted(names)) return nullptr;
     const auto option = std::make_shared<CLI::Option*>();
     *option = verb_.add_option(
         names,
-        [option, &target, kind, is_given = false](const CLI::results_t& results) mutable {
+        [option, &target, kind, fault, is_given = false](const CLI::results_t& results) mutable {
           const bool is_list =
               (*option)->get_multi_option_policy() == CLI::MultiOptionPolicy::TakeAll;
           if (std::exchange(is_given, true) && !is_list) {
             throw CLI::ValidationError((*option)->get_name() + " is given twice");
           }
-          const std::string text = results.front();
+          const std::string& text = results.front();
           if (text.empty()) {
             (*option)->clear();
           } else {
-            store(kind.value((*option)->get_name(), text), target);
+            const T value = kind.value((*option)->get_name(), text);
+            const std::string wrong = fault ? fault(value) : "";
+            if (!wrong.empty()) throw CLI::ValidationError((*option)->get_name(), wrong);
+            store(value, target);
           }
           return true;
         },
@@ -65,6 +101,8 @@ class Definition {
   }
 
  private:
+  bool is_wanted(const char* names) const { return words_ == nullptr || may_mean(*words_, names); }
+
   template <typename T, typename Target>
   static void store(const T& value, Target& target) {
     if constexpr (requires { target.push_back(value); }) {
@@ -80,18 +118,17 @@ class Definition {
   }
 
   CLI::App& verb_;
+  const Words* words_;
 };
 
-CLI::Option* define_key(Definition& verb, Options& options, const char* help) {
+void define_key(Definition& verb, Options& options, const char* help, bool is_list = false) {
+  CLI::Option* const key = verb.value("--key", options.keys, any_text("KEY"), help);
+  if (key == nullptr) return;
+  if (is_list) key->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   // Unlike other options, this one must not be empty: replicas whose key was left blank by mistake
   // must not meet at a default.
-  return verb.value("--key", options.keys, any_text("KEY"), help)
-      ->check(
-          [](const std::string& text) { return text.empty() ? "the key must not be empty" : ""; });
-}
-
-void define_keys(Definition& verb, Options& options, const char* help) {
-  define_key(verb, options, help)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  key->check(
+      [](const std::string& text) { return text.empty() ? "the key must not be empty" : ""; });
 }
 
 /// How long a lease lasts.
@@ -118,13 +155,13 @@ void define_follower_status(Definition& verb, Options& options) {
 }
 
 void define_output(Definition& verb, Options& options, const char* help) {
-  using enum Output;
+  using enum Options::Output;
   verb.value("--output", options.output,
-             word<Output>({{"json", kJson}, {"text", kText}, {"none", kNothing}}), help);
+             word<Options::Output>({{"json", kJson}, {"text", kText}, {"none", kNothing}}), help);
 }
 
 void define_json(Definition& verb, Options& options) {
-  verb.flag("--json", options.output, Output::kJson, "JSON instead of text");
+  verb.flag("--json", options.output, Options::Output::kJson, "JSON instead of text");
 }
 
 void define_run(Definition& verb, Options& options) {
@@ -141,19 +178,19 @@ void define_run(Definition& verb, Options& options) {
              "wait up to D to become leader; inf: for ever");
   define_follower_status(verb, options);
   verb.value("--min-hold", options.aftermath.hold, any_duration(),
-             "keep the key for at least D from acquisition, whatever the job's result")
-      ->check([](const std::string& text) {
-        const bool fits = parse_duration(text).value_or(Duration()) <= std::chrono::days(30);
-        return fits ? "" : "at most 30d are allowed; use --once for a job that must not run again";
-      });
-  CLI::Option* const sticky =
-      verb.flag("--sticky", options.aftermath.park,
-                "after the job, only this node may take the key again for one ttl");
+             "keep the key for at least D from acquisition, whatever the job's result",
+             [](Duration hold) {
+               return hold <= std::chrono::days(30)
+                          ? ""
+                          : "at most 30d are allowed; use --once for a job that must not run again";
+             });
+  verb.flag("--sticky", options.aftermath.park,
+            "after the job, only this node may take the key again for one ttl");
   verb.value("--once", options.aftermath.once, any_duration(),
              "after a successful run, nobody runs the key again for D");
   verb.flag("--join", options.policy.join,
-            "wait for the run that holds the key and exit with its status")
-      ->excludes(sticky);
+            "wait for the run that holds the key and exit with its status");
+  verb.exclude("--join", "--sticky");
   using enum Options::IfUnavailable;
   verb.value("--if-unavailable", options.if_unavailable,
              word<Options::IfUnavailable>({{"fail", kFail}, {"skip", kSkip}, {"run", kRun}}),
@@ -165,8 +202,9 @@ void define_run(Definition& verb, Options& options) {
 }
 
 void define_elect(Definition& verb, Options& options) {
-  define_keys(verb, options,
-              "the name that replicas compete for; repeat it for more; default nodered:leader");
+  define_key(verb, options,
+             "the name that replicas compete for; repeat it for more; default nodered:leader",
+             true);
   define_lease(verb, options);
   define_job(verb, options);
   using enum Options::OnExit;
@@ -190,19 +228,14 @@ void define_check(Definition& verb, Options& options) {
 }
 
 void define_status(Definition& verb, Options& options) {
-  define_keys(verb, options, "a key to show; repeat it for more; default: every key in use");
+  define_key(verb, options, "a key to show; repeat it for more; default: every key in use", true);
   define_json(verb, options);
+  CLI::Option* const watch = verb.value(
+      "--watch", options.watch, any_duration(), "redraw every D; default 2 s", [](Duration pause) {
+        return pause < std::chrono::milliseconds(100) ? "the pause must be at least 100ms" : "";
+      });
   // Only "--watch=D" has a value, so that the next word is not taken for one.
-  verb.value("--watch", options.watch, any_duration(), "redraw every D; default 2 s")
-      ->check([](const std::string& text) {
-        const auto pause = parse_duration(text);
-        return !pause || *pause >= std::chrono::milliseconds(100)
-                   ? ""
-                   : "the pause must be at least 100ms";
-      })
-      ->type_name("[=D]")
-      ->default_str("2s")
-      ->expected(0, 0);
+  if (watch != nullptr) watch->type_name("[=D]")->default_str("2s")->expected(0, 0);
 }
 
 void define_release(Definition& verb, Options& options) {
@@ -220,16 +253,14 @@ void define_doctor(Definition& verb, Options& options) {
 void define_common(Definition& verb, Options& options) {
   verb.help_flag();
   verb.heading("Where the lease lives");
-  CLI::Option* const server = verb.value(
-      "--server", options.server, any_text("URL"),
-      "redis://[user[:password]@]host[:port][/db], rediss:// (TLS), unix:///path[?db=N] or "
-      "file:///directory (CLUSTER_LEADER_SERVER, REDIS_URL)");
+  verb.value("--server", options.server, any_text("URL"),
+             "redis://[user[:password]@]host[:port][/db], rediss:// (TLS), unix:///path[?db=N] or "
+             "file:///directory (CLUSTER_LEADER_SERVER, REDIS_URL)");
   verb.value("--host", options.host, any_text("HOST"),
-             "plain form of --server; default redis (REDIS_HOST)")
-      ->excludes(server);
-  verb.value("--port", options.port, number("PORT", 1, 65535), "default 6379 (REDIS_PORT)")
-      ->excludes(server);
-  verb.value("--db", options.db, number("N", 0, INT_MAX), "default 0 (REDIS_DB)")->excludes(server);
+             "plain form of --server; default redis (REDIS_HOST)");
+  verb.value("--port", options.port, number("PORT", 1, 65535), "default 6379 (REDIS_PORT)");
+  verb.value("--db", options.db, number("N", 0, INT_MAX), "default 0 (REDIS_DB)");
+  for (const char* plain : {"--host", "--port", "--db"}) verb.exclude(plain, "--server");
   verb.value("--user", options.user, any_text("NAME"),
              "ACL user (REDIS_USERNAME; the password: REDIS_PASSWORD, REDISCLI_AUTH)");
   verb.value("--password-file", options.password_file, any_text("PATH"),
@@ -246,10 +277,8 @@ void define_common(Definition& verb, Options& options) {
   verb.flag("--tls-insecure", options.tls_insecure,
             "accept any certificate (CLUSTER_LEADER_TLS_INSECURE=1)");
   verb.value("--connect-timeout", options.timeline.connect, any_duration(),
-             "resolving, connecting, TLS and AUTH together; default 2 s; at most a third of a ttl")
-      ->check([](const std::string& text) {
-        return parse_duration(text) == Duration() ? "must be more than 0" : "";
-      });
+             "resolving, connecting, TLS and AUTH together; default 2 s; at most a third of a ttl",
+             [](Duration timeout) { return timeout == Duration() ? "must be more than 0" : ""; });
   verb.value("--prefix", options.prefix, any_text("P"),
              "prepended to every key (CLUSTER_LEADER_PREFIX)");
   verb.value("--node", options.node, any_text("NAME"),
@@ -258,8 +287,9 @@ void define_common(Definition& verb, Options& options) {
   verb.heading("Messages on stderr (CLUSTER_LEADER_LOG)");
   using enum Options::LogLevel;
   using enum Options::LogFormat;
-  CLI::Option* const quiet = verb.flag("-q,--quiet", options.log_level, kQuiet, "errors only");
-  verb.flag("-v,--verbose", options.log_level, kVerbose, "also what goes well")->excludes(quiet);
+  verb.flag("-q,--quiet", options.log_level, kQuiet, "errors only");
+  verb.flag("-v,--verbose", options.log_level, kVerbose, "also what goes well");
+  verb.exclude("--quiet", "--verbose");
   verb.value("--log-format", options.log_format,
              word<Options::LogFormat>({{"text", kText}, {"json", kJson}}), "default text");
 }
@@ -277,28 +307,28 @@ struct VerbRow {
 constexpr VerbRow kVerbs[] = {
     {Verb::kRun, "run", "[OPTION]... --key KEY -- COMMAND [ARG]...",
      "Takes the lease, runs COMMAND while holding it, and releases it.", "the job's own, or",
-     Output::kNothing, define_run},
+     Options::Output::kNothing, define_run},
     {Verb::kElect, "elect", "[OPTION]... --key KEY [--key KEY]... [-- COMMAND [ARG]...]",
      "Campaigns continuously and reports who leads; runs COMMAND while leading.",
-     "0 when it was told to stop, the job's own with --on-exit exit, or", Output::kJson,
+     "0 when it was told to stop, the job's own with --on-exit exit, or", Options::Output::kJson,
      define_elect},
     {Verb::kCheck, "check", "[OPTION]... --key KEY", "Checks whether this node holds the key.",
-     "0 if this node holds the key, 75 if not, or", Output::kNothing, define_check},
+     "0 if this node holds the key, 75 if not, or", Options::Output::kNothing, define_check},
     {Verb::kStatus, "status", "[OPTION]... [--key KEY]...", "Shows who holds which key.",
-     "0 if all keys were read, or", Output::kText, define_status},
+     "0 if all keys were read, or", Options::Output::kText, define_status},
     {Verb::kRelease, "release", "[OPTION]... --key KEY",
      "Releases a key that this node holds or has parked.",
-     "0 if it was released or is nobody's, 75 if it is another node's, or", Output::kNothing,
-     define_release},
+     "0 if it was released or is nobody's, 75 if it is another node's, or",
+     Options::Output::kNothing, define_release},
     {Verb::kDoctor, "doctor", "[OPTION]...",
      "Checks whether a server suits leases, and what to change.", "0 if nothing failed, or",
-     Output::kText, define_doctor},
+     Options::Output::kText, define_doctor},
 };
 
-void add_verb(CLI::App& app, const VerbRow& row, Options& options, bool is_defined) {
+CLI::App& add_verb(CLI::App& app, const VerbRow& row, Options& options) {
   CLI::App& verb = *app.add_subcommand(row.name, row.summary);
   const bool runs_command = row.verb == Verb::kRun || row.verb == Verb::kElect;
-  // Behind the first word that is no option, none is ours: a status of 0 for the help of a command
+  // After the first word that is no option, none is ours: a status of 0 for the help of a command
   // that lacks its "--" would be taken for that command's success.
   verb.prefix_command(runs_command)->positionals_at_end(!runs_command);
   verb.formatter(std::make_shared<HelpFormatter>(row.arguments));
@@ -307,27 +337,42 @@ void add_verb(CLI::App& app, const VerbRow& row, Options& options, bool is_defin
     options.verb = row.verb;
     options.output = row.output;
   });
-  if (!is_defined) return;
-  Definition definition(verb);
+  return verb;
+}
+
+void define(CLI::App& verb, const VerbRow& row, Options& options, const Words* words) {
+  Definition definition(verb, words);
   row.define(definition, options);
   define_common(definition, options);
 }
 
-}  // namespace
-
-std::unique_ptr<CLI::App> make_parser(Options& options, const std::string& verb) {
+std::unique_ptr<CLI::App> empty_parser() {
   auto app = std::make_unique<CLI::App>(
       "Runs a job only while it is certain to hold a lease: flock for clusters.", "cluster-leader");
-  app->formatter(std::make_shared<HelpFormatter>("VERB [OPTION]... [-- COMMAND [ARG]...]"));
+  app->set_help_flag();
   // No subcommand falls through to the options of another, and there is one at most. What is not
   // expected is collected, for parse_words to say which word came first.
-  app->fallthrough(false)->require_subcommand(0, 1)->allow_extras()->prefix_command();
-  Definition definition(*app);
+  app->fallthrough(false)->require_subcommand(0, 1)->allow_extras();
+  return app;
+}
+
+}  // namespace
+
+std::unique_ptr<CLI::App> make_parser(Options& options, const Words* words) {
+  auto app = empty_parser();
+  for (const VerbRow& row : kVerbs) {
+    if (words == nullptr || words->empty() || words->front() != row.name) continue;
+    define(add_verb(*app, row, options), row, options, words);
+    return app;
+  }
+  for (const VerbRow& row : kVerbs) {
+    CLI::App& verb = add_verb(*app, row, options);
+    if (words == nullptr) define(verb, row, options, nullptr);
+  }
+  app->formatter(std::make_shared<HelpFormatter>("VERB [OPTION]... [-- COMMAND [ARG]...]"));
+  Definition definition(*app, nullptr);
   definition.help_flag();
   definition.version_flag("cluster-leader " CLUSTER_LEADER_VERSION "\n");
-  for (const VerbRow& row : kVerbs) {
-    add_verb(*app, row, options, verb == "*" || verb == row.name);
-  }
   return app;
 }
 

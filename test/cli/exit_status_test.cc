@@ -106,8 +106,8 @@ TEST_F(ExitStatusTest, VerboseFollowerNamesTheLeader) {
 
 TEST_F(ExitStatusTest, UsageIs64) {
   const std::pair<Words, std::string> lines[] = {
-      {{"run", "--key", "k", "--"}, "no command"},
-      {{"run", "--key", "k"}, "no command"},
+      {{"run", "--key", "k", "--"}, "a command is missing"},
+      {{"run", "--key", "k"}, "a command is missing"},
       {{"run", "--key", "k", "echo", "hello"}, "'--'"},
       {{"run", "--key", "", "--", "true"}, "empty"},
       {{"run", "--no-such-option", "--", "true"}, "no-such-option"},

@@ -13,8 +13,8 @@ namespace cluster_leader {
 /// The parser with every option of every verb.
 inline const CLI::App& whole_parser() {
   static Options unused;
-  static const std::unique_ptr<CLI::App> parser = make_parser(unused);
-  return *parser;
+  static const std::unique_ptr<CLI::App> kParser = make_parser(unused);
+  return *kParser;
 }
 
 /// Its verbs, in the order of the help.
