@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <memory>
 #include <stdexcept>
+#include <utility>
 
 namespace cluster_leader {
 
@@ -41,8 +42,9 @@ void add_extension(X509* certificate, X509* issuer, int what, const std::string&
 
 }  // namespace
 
-Certificates::Certificates() {
-  ca_ = make({.common_name = "CA of a test", .names = {}}, nullptr, /*is_ca=*/true);
+Certificates::Certificates(std::string name) : name_(std::move(name)) {
+  if (name_.empty()) name_ = "CA " + folder_.path().substr(folder_.path().rfind('/') + 1);
+  ca_ = make({.common_name = name_, .names = {}}, nullptr, /*is_ca=*/true);
 }
 
 Certificates::Files Certificates::sign(const CertificateRequest& request) {

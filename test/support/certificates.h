@@ -21,7 +21,8 @@ struct CertificateRequest {
 /// removed with it. Keys are on P-256, which takes about a millisecond each.
 class Certificates {
  public:
-  Certificates();
+  /// `name` of the CA; empty: one that no other CA has.
+  explicit Certificates(std::string name = "");
 
   struct Files {
     std::string certificate;
@@ -29,6 +30,7 @@ class Certificates {
   };
 
   const std::string& ca() const { return ca_.certificate; }
+  const std::string& name() const { return name_; }
   /// A certificate that the CA has signed.
   Files sign(const CertificateRequest& request);
   /// One that has signed itself.
@@ -42,6 +44,7 @@ class Certificates {
   Files make(const CertificateRequest& request, const Files* issuer, bool is_ca);
 
   TempFolder folder_;
+  std::string name_;
   int made_ = 0;
   Files ca_;
 };

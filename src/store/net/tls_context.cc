@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <sys/stat.h>
 
@@ -112,6 +111,12 @@ std::optional<Failed> load_cas_of_system(SSL_CTX* context) {
       "this machine has no CA certificates: install ca-certificates, or use --tls-ca");
 }
 
+/// Without this, OpenSSL asks for a passphrase on the terminal, and waits.
+int no_passphrase(char*, int, int, void* was_asked) {
+  *static_cast<bool*>(was_asked) = true;
+  return 0;
+}
+
 std::optional<Failed> load_client_certificate(SSL_CTX* context, const TlsSettings& settings) {
   const std::string& key = settings.key.empty() ? settings.certificate : settings.key;
   const char* const key_option = settings.key.empty() ? "--tls-cert" : "--tls-key";
@@ -122,22 +127,20 @@ std::optional<Failed> load_client_certificate(SSL_CTX* context, const TlsSetting
                          " is not a certificate in PEM format");
   }
   ERR_clear_error();
+  bool has_passphrase = false;
+  SSL_CTX_set_default_passwd_cb(context, no_passphrase);
+  SSL_CTX_set_default_passwd_cb_userdata(context, &has_passphrase);
   if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) == 1) return std::nullopt;
   const unsigned long error = ERR_peek_last_error();
   const std::string file = std::string(key_option) + ' ' + key;
   if (ERR_GET_LIB(error) == ERR_LIB_X509 && ERR_GET_REASON(error) == X509_R_KEY_VALUES_MISMATCH) {
     return misconfigured(file + " is not the key of --tls-cert " + settings.certificate);
   }
-  const bool is_encrypted = ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_PEM &&
-                            ERR_GET_REASON(ERR_peek_error()) == PEM_R_BAD_PASSWORD_READ;
-  if (is_encrypted) {
+  if (has_passphrase) {
     return misconfigured(file + " has a passphrase, which nobody is there to type: remove it");
   }
   return misconfigured(file + " has no private key in PEM format");
 }
-
-/// Without this, OpenSSL asks for a passphrase on the terminal, and waits.
-int no_passphrase(char*, int, int, void*) { return 0; }
 
 std::optional<Failed> configure(SSL_CTX* context, const TlsSettings& settings) {
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
@@ -145,7 +148,6 @@ std::optional<Failed> configure(SSL_CTX* context, const TlsSettings& settings) {
   // it known which requests may have been executed.
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_default_passwd_cb(context, no_passphrase);
   if (!settings.is_insecure) {
     auto failed =
         settings.ca.empty() ? load_cas_of_system(context) : load_named_cas(context, settings.ca);

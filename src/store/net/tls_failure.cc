@@ -68,6 +68,7 @@ Failed refused_certificate(const TlsAttempt& attempt) {
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE:  // another CA of the same name
       return misconfigured(
           "the server's certificate is signed by an unknown CA: name that CA with --tls-ca");
     default:
@@ -94,6 +95,7 @@ std::optional<Failed> refused_by_server(const TlsAttempt& attempt, int reason) {
       return denied("the server rejects our client certificate: it has expired");
     case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
       return denied("the server rejects our client certificate: it was revoked");
+    case SSL_R_TLSV1_ALERT_DECRYPT_ERROR:  // its CA has the name of one that the server knows
     case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
     case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
     case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
@@ -117,8 +119,8 @@ void TlsAttempt::record(X509_STORE_CTX* verification) {
 std::optional<Failed> tls_failure(const TlsAttempt& attempt, unsigned long error, int number) {
   const int reason = ERR_GET_REASON(error);
   const bool is_of_tls = error != 0 && ERR_GET_LIB(error) == ERR_LIB_SSL;
+  if (attempt.verify_error != X509_V_OK) return refused_certificate(attempt);
   if (is_of_tls) {
-    if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED) return refused_certificate(attempt);
     if (auto failed = refused_by_server(attempt, reason)) return failed;
     if (reason == SSL_R_TLSV1_ALERT_PROTOCOL_VERSION || reason == SSL_R_UNSUPPORTED_PROTOCOL) {
       return misconfigured("the server supports only TLS older than 1.2");

@@ -111,12 +111,12 @@ TEST_P(TlsTest, TheNameMayBeGivenApart) {
 }
 
 TEST_P(TlsTest, AWildcardIsForOneLabelAndACommonNameForNothing) {
-  const TlsRedis wild(program(), certificates_.sign({.names = {"DNS:*.example"}}));
+  const TlsRedis wild(program(), certificates_.sign({.names = {"DNS:*.redis.example"}}));
   TlsSettings settings = trusting();
-  settings.server_name = "redis.example";
-  expect_ok(wild.location(settings));
   settings.server_name = "a.redis.example";
-  expect_fault(wild.location(settings), Trouble::kMisconfigured, "not for a.redis.example");
+  expect_ok(wild.location(settings));
+  settings.server_name = "b.a.redis.example";
+  expect_fault(wild.location(settings), Trouble::kMisconfigured, "not for b.a.redis.example");
   const TlsRedis common(program(),
                         certificates_.sign({.common_name = "redis.example", .names = {}}));
   settings.server_name = "redis.example";
@@ -140,6 +140,12 @@ TEST_P(TlsTest, AnUnknownCaIsRefusedUnlessInsecure) {
   expect_ok(foreign.location({.is_insecure = true}));
   // The system's CAs have not signed it either.
   expect_fault(foreign.location({}), Trouble::kMisconfigured, "--tls-ca");
+}
+
+TEST_P(TlsTest, AnotherCaOfTheSameNameIsUnknownToo) {
+  Certificates others(certificates_.name());
+  const TlsRedis foreign(program(), others.sign({}));
+  expect_fault(foreign.location(trusting()), Trouble::kMisconfigured, "unknown CA");
 }
 
 TEST_P(TlsTest, AServerMayRequireAClientCertificate) {
@@ -267,7 +273,6 @@ TEST_F(TlsFaultTest, ACertificateThatIsRenewedIsReadForTheNextConnection) {
   EXPECT_THAT(next->text, AllOf(HasSubstr("closed"), testing::Not(HasSubstr("CA"))));
 }
 
-/// How many bytes a server has read before it closed the connection.
 TEST_F(TlsFaultTest, NoCommandThatTheServerHasReadCountsAsUnwritten) {
   constexpr std::size_t kCommands = 6000;
   for (const std::size_t limit : {std::size_t{50'000}, std::size_t{1'000'000}}) {
