@@ -52,7 +52,10 @@ Finding tls_of(const RedisMeasurements& measured, const RedisLocation& location)
   }
   if (!location.tls) return ok("tls", "not used: the password crosses the network in clear text");
   if (!measured.tls) {
-    return failed("tls", *measured.failure, advice_for_connecting(*measured.failure));
+    // Where a certificate is wrong, the text says what to do.
+    const bool is_silent = measured.failure->trouble == Trouble::kUnreachable;
+    return failed("tls", *measured.failure,
+                  is_silent ? advice_for_connecting(*measured.failure) : "");
   }
   const TlsFacts& tls = *measured.tls;
   std::string names;

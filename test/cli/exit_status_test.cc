@@ -175,7 +175,7 @@ TEST_F(ExitStatusTest, HelpThatCannotBeWrittenIs71) {
   for (const std::string words : {"--help", "run --help", "--version"}) {
     const Ended ended =
         Command({"/bin/sh", "-c", "'" CLUSTER_LEADER_BINARY "' " + words + " >/dev/full"}).run();
-    expect_failure(ended, 71, {"stdout", "No space left"});
+    expect_failure(ended, 71, {"standard output", "No space left"});
   }
 }
 

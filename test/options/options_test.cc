@@ -70,7 +70,8 @@ TEST_F(OptionsTest, AUrlAndPlainOptionsExcludeEachOther) {
        {std::vector<std::string>{"--host", "b"}, {"--port", "7"}, {"--db=1"}}) {
     std::vector<std::string> words = {"--server", "redis://a"};
     words.insert(words.end(), plain.begin(), plain.end());
-    EXPECT_THAT(refusal(words), testing::AllOf(testing::StartsWith("--server and --"), testing::EndsWith(" cannot be combined")));
+    EXPECT_THAT(refusal(words), testing::AllOf(testing::StartsWith("--server and --"),
+                                               testing::EndsWith(" cannot be combined")));
   }
 }
 
@@ -118,6 +119,42 @@ TEST_F(OptionsTest, ThePasswordComesFromTheEnvironmentAlone) {
 TEST_F(OptionsTest, TheUserIsAnOptionOrAVariable) {
   EXPECT_EQ(run({}, {{"REDIS_USERNAME", "job"}}).user, "job");
   EXPECT_EQ(run({"--user", "option"}, {{"REDIS_USERNAME", "job"}}).user, "option");
+}
+
+TEST_F(OptionsTest, TlsIsConfiguredByOptionsOrVariables) {
+  const Options given = run({"--server", "rediss://a", "--tls-ca", "/ca", "--tls-cert", "/cert",
+                             "--tls-key", "/key", "--tls-server-name", "redis.example"});
+  EXPECT_EQ(given.tls_ca, "/ca");
+  EXPECT_EQ(given.tls_certificate, "/cert");
+  EXPECT_EQ(given.tls_key, "/key");
+  EXPECT_EQ(given.tls_server_name, "redis.example");
+  EXPECT_FALSE(given.tls_insecure);
+  const Variables variables = {{"CLUSTER_LEADER_TLS_CA", "/ca"},
+                               {"CLUSTER_LEADER_TLS_CERT", "/cert"},
+                               {"CLUSTER_LEADER_TLS_KEY", "/key"},
+                               {"CLUSTER_LEADER_TLS_SERVER_NAME", "name"},
+                               {"REDIS_URL", "VALKEYS://a"}};
+  EXPECT_EQ(run({}, variables).tls_ca, "/ca");
+  EXPECT_EQ(run({}, variables).tls_key, "/key");
+  EXPECT_EQ(run({"--tls-ca", "/other"}, variables).tls_ca, "/other");
+  EXPECT_TRUE(
+      run({}, {{"CLUSTER_LEADER_TLS_INSECURE", "1"}, {"REDIS_URL", "rediss://a"}}).tls_insecure);
+  EXPECT_THAT(refusal({}, {{"CLUSTER_LEADER_TLS_INSECURE", "yes"}}),
+              HasSubstr("CLUSTER_LEADER_TLS_INSECURE"));
+}
+
+TEST_F(OptionsTest, TlsOptionsRequireTls) {
+  for (const char* option : {"--tls-ca", "--tls-cert", "--tls-key", "--tls-server-name"}) {
+    for (const char* server : {"redis://a", "unix:///a", "file:///a"}) {
+      EXPECT_EQ(refusal({"--server", server, option, "x"}),
+                std::string(option) + " requires TLS: use --server rediss://...");
+    }
+  }
+  EXPECT_THAT(refusal({"--tls-insecure"}), HasSubstr("--tls-insecure requires TLS"));
+  EXPECT_THAT(refusal({"--server", "rediss://a", "--tls-key", "x"}),
+              HasSubstr("--tls-key requires --tls-cert"));
+  EXPECT_THAT(refusal({"--server", "rediss://a", "--tls-insecure", "--tls-ca", "x"}),
+              HasSubstr("cannot be combined"));
 }
 
 // The key and the node.
@@ -183,7 +220,8 @@ TEST_F(OptionsTest, ATtlIsASecondToADay) {
     EXPECT_THAT(refusal({"--ttl", text}), HasSubstr("the ttl must be between 1 s and 1 d"));
   }
   for (const std::string text : {"-1", "10x", "ten", "inf", "10 s", "10mins"}) {
-    EXPECT_THAT(refusal({"--ttl", text}), HasSubstr("--ttl: '" + text + "' is not a valid duration ("));
+    EXPECT_THAT(refusal({"--ttl", text}),
+                HasSubstr("--ttl: '" + text + "' is not a valid duration ("));
   }
 }
 

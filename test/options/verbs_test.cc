@@ -31,6 +31,11 @@ const std::map<std::string, Words> kSamples = {
     {"--db", {"1"}},
     {"--user", {"a"}},
     {"--password-file", {"/a"}},
+    {"--tls-ca", {"/a", "--server", "rediss://a"}},
+    {"--tls-cert", {"/a", "--server", "rediss://a"}},
+    {"--tls-key", {"/a", "--tls-cert", "/b", "--server", "rediss://a"}},
+    {"--tls-server-name", {"a", "--server", "rediss://a"}},
+    {"--tls-insecure", {"--server", "rediss://a"}},
     {"--connect-timeout", {"1"}},
     {"--prefix", {"p:"}},
     {"--node", {"a"}},
@@ -73,8 +78,25 @@ const std::map<std::string, Words> kSamples = {
 };
 
 const std::set<std::string> kOfAll = {
-    "--server", "--host",  "--port",    "--db", "--user", "--password-file", "--connect-timeout",
-    "--prefix", "--quiet", "--verbose", "-v",   "--node", "--log-format",    "-q",
+    "--server",
+    "--host",
+    "--port",
+    "--db",
+    "--user",
+    "--password-file",
+    "--connect-timeout",
+    "--tls-ca",
+    "--tls-cert",
+    "--tls-key",
+    "--tls-server-name",
+    "--tls-insecure",
+    "--prefix",
+    "--quiet",
+    "--verbose",
+    "-v",
+    "--node",
+    "--log-format",
+    "-q",
 };
 
 /// Besides those of all.
@@ -184,8 +206,7 @@ TEST_F(VerbsTest, WithoutACommandRefuseOne) {
     for (const Words& command : {Words{"--", "true"}, {"--"}}) {
       Words words = {verb};
       words.insert(words.end(), command.begin(), command.end());
-      EXPECT_EQ(usage_error(words),
-                verb + " runs no command: remove '--' and what follows it");
+      EXPECT_EQ(usage_error(words), verb + " runs no command: remove '--' and what follows it");
     }
     EXPECT_EQ(usage_error({verb, "job-a"}),
               "unexpected argument 'job-a'; see cluster-leader " + verb + " --help");
@@ -208,8 +229,7 @@ TEST_F(VerbsTest, ForOneKeyTakeOne) {
   for (const std::string verb : {"run", "check", "release"}) {
     EXPECT_THAT(accepted(line(verb, {})).keys, ElementsAre("nodered:leader"));
     EXPECT_THAT(accepted(line(verb, {"--key", "a"})).keys, ElementsAre("a"));
-    EXPECT_EQ(usage_error(line(verb, {"--key", "a", "--key", "b"})),
-              "--key is given twice");
+    EXPECT_EQ(usage_error(line(verb, {"--key", "a", "--key", "b"})), "--key is given twice");
   }
 }
 
@@ -361,10 +381,8 @@ TEST_F(ElectOptionsTest, SaysWhatFollowsAJobThatEnds) {
 }
 
 TEST_F(ElectOptionsTest, WithoutACommandTakesNoOptionAboutOne) {
-  EXPECT_EQ(usage_error({"elect", "--on-exit", "exit"}),
-            "--on-exit requires a command after '--'");
-  EXPECT_EQ(usage_error({"elect", "-s", "INT"}),
-            "--signal requires a command after '--'");
+  EXPECT_EQ(usage_error({"elect", "--on-exit", "exit"}), "--on-exit requires a command after '--'");
+  EXPECT_EQ(usage_error({"elect", "-s", "INT"}), "--signal requires a command after '--'");
   // A blank property of a flow.
   EXPECT_EQ(elect({"--on-exit", "", "--signal="}).on_exit, Options::OnExit::kResign);
 }
@@ -435,8 +453,7 @@ TEST_F(OtherVerbsTest, StatusWatchesEveryTwoSecondsOrAsOftenAsItIsTold) {
   EXPECT_EQ(accepted({"status", "--watch=5"}).watch, seconds(5));
   EXPECT_EQ(accepted({"status", "--watch=100ms"}).watch, milliseconds(100));
   EXPECT_EQ(accepted({"status", "--watch="}).watch, std::nullopt);
-  EXPECT_EQ(usage_error({"status", "--watch=99ms"}),
-            "--watch: the pause must be at least 100ms");
+  EXPECT_EQ(usage_error({"status", "--watch=99ms"}), "--watch: the pause must be at least 100ms");
   EXPECT_THAT(usage_error({"status", "--watch=0"}), HasSubstr("at least 100ms"));
   EXPECT_THAT(usage_error({"status", "--watch=true"}), HasSubstr("'true' is not a valid duration"));
   EXPECT_EQ(usage_error({"status", "--watch", "--watch=5"}), "--watch is given twice");

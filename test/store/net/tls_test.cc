@@ -15,6 +15,7 @@
 #include "support/certificates.h"
 #include "support/fake_server.h"
 #include "support/server.h"
+#include "support/tls_redis.h"
 #include "support/tls_server.h"
 
 namespace cluster_leader {
@@ -48,37 +49,6 @@ void expect_fault(const RedisLocation& location, Trouble trouble, const std::str
   EXPECT_THAT(fault->text, HasSubstr(text));
   EXPECT_EQ(fault->text.find('\n'), std::string::npos);
 }
-
-/// A real server that speaks only TLS on its port.
-class TlsRedis {
- public:
-  TlsRedis(const std::string& program, const Certificates::Files& files,
-           std::vector<std::string> more = {"--tls-auth-clients", "no"})
-      : port_(free_port()), server_(program, arguments(files, std::move(more))) {}
-
-  RedisLocation location(const TlsSettings& settings) const {
-    RedisLocation location;
-    location.host = "127.0.0.1";
-    location.port = port_;
-    location.tls = settings;
-    return location;
-  }
-  const Server& server() const { return server_; }
-
- private:
-  std::vector<std::string> arguments(const Certificates::Files& files,
-                                     std::vector<std::string> more) const {
-    std::vector<std::string> words = {"--port",          "0",
-                                      "--tls-port",      std::to_string(port_),
-                                      "--tls-cert-file", files.certificate,
-                                      "--tls-key-file",  files.key};
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
-  }
-
-  std::uint16_t port_;
-  Server server_;
-};
 
 class TlsTest : public testing::TestWithParam<std::string> {
  protected:
