@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <sstream>
 
+#include "base/list.h"
 #include "process/proc.h"
 
 namespace cluster_leader {
@@ -94,16 +95,12 @@ std::vector<Survivor> survivors(const std::vector<pid_t>& pids, const KernelFile
 }
 
 std::string list_of(const std::vector<Survivor>& survivors, std::size_t most) {
-  std::string list;
-  const std::size_t named = std::min(survivors.size(), most);
-  for (std::size_t i = 0; i < named; ++i) {
-    list += (i == 0 ? "" : ", ") + std::to_string(survivors[i].pid) + " (" +
-            text_of(survivors[i].obstacle) + ')';
+  std::vector<std::string> items;
+  items.reserve(survivors.size());
+  for (const Survivor& survivor : survivors) {
+    items.push_back(std::to_string(survivor.pid) + " (" + text_of(survivor.obstacle) + ')');
   }
-  if (named < survivors.size()) {
-    list += " and " + std::to_string(survivors.size() - named) + " more";
-  }
-  return list;
+  return list_of(items, most);
 }
 
 }  // namespace cluster_leader

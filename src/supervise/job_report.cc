@@ -1,5 +1,6 @@
 #include "supervise/job_report.h"
 
+#include "base/list.h"
 #include "process/proc.h"
 #include "process/survivor.h"
 #include "report/wording.h"
@@ -13,13 +14,11 @@ constexpr std::size_t kMostNamed = 20;
 
 /// "12 sleep, 13 sh and 4 more"
 std::string named(const std::vector<pid_t>& pids) {
-  std::string list;
-  std::size_t count = 0;
+  std::vector<std::string> alive;
   for (const pid_t pid : pids) {
-    if (!is_alive(pid) || ++count > kMostNamed) continue;
-    list += (count == 1 ? "" : ", ") + std::to_string(pid) + ' ' + command_of(pid).value_or("?");
+    if (is_alive(pid)) alive.push_back(std::to_string(pid) + ' ' + command_of(pid).value_or("?"));
   }
-  return count > kMostNamed ? list + " and " + std::to_string(count - kMostNamed) + " more" : list;
+  return list_of(alive, kMostNamed);
 }
 
 }  // namespace

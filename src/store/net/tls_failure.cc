@@ -10,9 +10,14 @@
 #include <ctime>
 #include <memory>
 
+#include "base/list.h"
+
 namespace cluster_leader {
 
 namespace {
+
+/// A certificate may be for hundreds of names.
+constexpr std::size_t kMostNamed = 5;
 
 Failed denied(std::string text) { return {.trouble = Trouble::kDenied, .text = std::move(text)}; }
 Failed misconfigured(std::string text) {
@@ -37,15 +42,6 @@ std::string address_of(const ASN1_OCTET_STRING* bytes) {
   return ::inet_ntop(family, data, text.data(), text.size()) != nullptr ? text.data() : "";
 }
 
-std::string list_of(const std::vector<std::string>& names) {
-  constexpr std::size_t kMost = 5;
-  std::string list;
-  for (std::size_t i = 0; i < names.size() && i < kMost; ++i) {
-    list += (i == 0 ? "" : ", ") + names[i];
-  }
-  return names.size() > kMost ? list + ", ..." : list;
-}
-
 /// We have refused the server's certificate.
 Failed refused_certificate(const TlsAttempt& attempt) {
   switch (attempt.verify_error) {
@@ -59,7 +55,7 @@ Failed refused_certificate(const TlsAttempt& attempt) {
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
       return misconfigured("the server's certificate is " +
                            (attempt.names.empty() ? "for no name or address (a CN does not count)"
-                                                  : "for " + list_of(attempt.names)) +
+                                                  : "for " + list_of(attempt.names, kMostNamed)) +
                            ", not for " + attempt.name +
                            ": correct --server, or use --tls-server-name");
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
