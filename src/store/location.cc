@@ -223,7 +223,7 @@ std::optional<Location> parse_location(const std::string& url, std::string& faul
   const std::string scheme = lower(parts.scheme);
   RedisLocation redis;
   if (scheme == "redis" || scheme == "valkey" || scheme == "rediss" || scheme == "valkeys") {
-    if (scheme == "rediss" || scheme == "valkeys") redis.tls.emplace();
+    if (scheme == "rediss" || scheme == "valkeys") redis.tls = TlsSettings();
     if (!read_redis(parts, redis, fault)) return std::nullopt;
     return redis;
   }
