@@ -89,6 +89,12 @@ void check_tls(const Options& options) {
   if (!options.tls_key.empty() && options.tls_certificate.empty()) {
     refuse("--tls-key requires --tls-cert");
   }
+  // OpenSSL would take ".example" for any name below it.
+  const std::string& name = options.tls_server_name;
+  constexpr std::size_t kLongestName = 253;
+  if (!name.empty() && (name.front() == '.' || name.size() > kLongestName)) {
+    refuse("--tls-server-name requires a host name or an address");
+  }
   if (options.tls_insecure && !options.tls_ca.empty()) {
     refuse("--tls-insecure and --tls-ca cannot be combined");
   }

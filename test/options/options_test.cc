@@ -153,6 +153,11 @@ TEST_F(OptionsTest, TlsOptionsRequireTls) {
   EXPECT_THAT(refusal({"--tls-insecure"}), HasSubstr("--tls-insecure requires TLS"));
   EXPECT_THAT(refusal({"--server", "rediss://a", "--tls-key", "x"}),
               HasSubstr("--tls-key requires --tls-cert"));
+  for (const std::string name :
+       {std::string("."), std::string(".example"), std::string(254, 'a')}) {
+    EXPECT_THAT(refusal({"--server", "rediss://a", "--tls-server-name", name}),
+                HasSubstr("requires a host name"));
+  }
   EXPECT_THAT(refusal({"--server", "rediss://a", "--tls-insecure", "--tls-ca", "x"}),
               HasSubstr("cannot be combined"));
 }

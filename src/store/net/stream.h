@@ -31,8 +31,8 @@ class Stream {
   /// server. What it does not take must come again, in front of what follows. An end of the stream
   /// shows in read(), after what the server has sent before it.
   virtual std::size_t write(std::string_view bytes) = 0;
-  /// Reads what has arrived into `room`, and returns how much; less than `room` holds if there is
-  /// no more for now, or the stream has ended.
+  /// Reads the next part of what has arrived into `room`, which holds a TLS record (16 KiB), and
+  /// returns how much; 0 if there is no more for now, or the stream has ended.
   virtual std::size_t read(std::span<char> room) = 0;
   /// The events for poll(2) after which a call may get further.
   virtual short events() const = 0;

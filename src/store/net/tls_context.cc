@@ -39,20 +39,26 @@ Failed out_of_memory() {
   return {.trouble = Trouble::kExhausted, .text = "no memory for a TLS connection"};
 }
 
-/// Why a file that the user named cannot be read; nothing if it can.
-std::optional<Failed> unreadable(const char* option, const std::string& path) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (fd) return std::nullopt;
-  return misconfigured(std::string("cannot read ") + option + ' ' + path + ": " +
-                       std::strerror(errno));
-}
-
 bool is_directory(const std::string& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-bool is_file(const char* path) { return ::access(path, R_OK) == 0 && !is_directory(path); }
+/// Why a file that the user named cannot be read; nothing if it can. OpenSSL would wait for a pipe
+/// or a terminal, and with it the whole process.
+std::optional<Failed> unreadable(const char* name, const std::string& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat info {};
+  std::string why;
+  if (!fd || ::fstat(fd.get(), &info) != 0) {
+    why = std::strerror(errno);
+  } else if (!S_ISREG(info.st_mode)) {
+    why = "it is not a regular file";
+  } else {
+    return std::nullopt;
+  }
+  return misconfigured(std::string("cannot read ") + name + ' ' + path + ": " + why);
+}
 
 /// "5ed36f99.0", as `openssl rehash` names the CAs of a directory.
 bool is_hashed_name(std::string_view name) {
@@ -77,7 +83,6 @@ std::string environment(const char* name) {
 }
 
 std::optional<Failed> load_named_cas(SSL_CTX* context, const std::string& path) {
-  if (auto failed = unreadable("--tls-ca", path)) return failed;
   if (is_directory(path)) {
     if (!has_hashed_names(path)) {
       return misconfigured(
@@ -85,8 +90,9 @@ std::optional<Failed> load_named_cas(SSL_CTX* context, const std::string& path) 
           " has no hashed certificates; run 'openssl rehash' on it, or name a file");
     }
     if (SSL_CTX_load_verify_dir(context, path.c_str()) == 1) return std::nullopt;
-  } else if (SSL_CTX_load_verify_file(context, path.c_str()) == 1) {
-    return std::nullopt;
+  } else {
+    if (auto failed = unreadable("--tls-ca", path)) return failed;
+    if (SSL_CTX_load_verify_file(context, path.c_str()) == 1) return std::nullopt;
   }
   return misconfigured("--tls-ca " + path + " has no certificate in PEM format");
 }
@@ -95,6 +101,9 @@ std::optional<Failed> load_cas_of_system(SSL_CTX* context) {
   const std::string file = environment("SSL_CERT_FILE");
   const std::string directory = environment("SSL_CERT_DIR");
   if (!file.empty() || !directory.empty()) {
+    if (!file.empty()) {
+      if (auto failed = unreadable("SSL_CERT_FILE", file)) return failed;
+    }
     const bool ok = (file.empty() || SSL_CTX_load_verify_file(context, file.c_str()) == 1) &&
                     (directory.empty() || SSL_CTX_load_verify_dir(context, directory.c_str()) == 1);
     if (ok) return std::nullopt;
@@ -105,7 +114,7 @@ std::optional<Failed> load_cas_of_system(SSL_CTX* context) {
     if (has_hashed_names(path) && SSL_CTX_load_verify_dir(context, path) == 1) return std::nullopt;
   }
   for (const char* path : kBundles) {
-    if (is_file(path) && SSL_CTX_load_verify_file(context, path) == 1) return std::nullopt;
+    if (!unreadable("", path) && SSL_CTX_load_verify_file(context, path) == 1) return std::nullopt;
   }
   return misconfigured(
       "this machine has no CA certificates: install ca-certificates, or use --tls-ca");

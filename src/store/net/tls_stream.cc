@@ -74,8 +74,7 @@ TlsStream::TlsStream(UniqueFd socket, Ssl ssl, TlsAttempt attempt)
 std::size_t TlsStream::write(std::string_view bytes) {
   write_is_full_ = false;
   std::size_t taken = 0;
-  while (!end_ && !cannot_write_ && taken < bytes.size()) {
-    peek_at_first_byte();
+  while (shake_hands() && !cannot_write_ && taken < bytes.size()) {
     ERR_clear_error();
     std::size_t part = 0;
     // One record at a time. After WANT_READ or WANT_WRITE, the next call must begin with the same
@@ -83,7 +82,7 @@ std::size_t TlsStream::write(std::string_view bytes) {
     const int result = SSL_write_ex(ssl_.get(), bytes.data() + taken, bytes.size() - taken, &part);
     if (result == 1) {
       taken += part;
-    } else if (!handle_error(result, /*is_writing=*/true)) {
+    } else if (!handle_error(result, Call::kWrite)) {
       break;
     }
   }
@@ -92,36 +91,46 @@ std::size_t TlsStream::write(std::string_view bytes) {
 
 std::size_t TlsStream::read(std::span<char> room) {
   read_is_full_ = false;
-  std::size_t got = 0;
-  while (!end_ && got < room.size()) {
+  while (shake_hands()) {
+    ERR_clear_error();
+    std::size_t got = 0;
+    const int result = SSL_read_ex(ssl_.get(), room.data(), room.size(), &got);
+    if (result == 1) return got;
+    if (!handle_error(result, Call::kRead)) break;
+  }
+  return 0;
+}
+
+/// Goes on with the handshake; true once it is done, and the stream has not ended. It is never left
+/// to SSL_read and SSL_write: a handshake that waits for room must go on with the same call.
+bool TlsStream::shake_hands() {
+  while (!end_ && !is_established()) {
+    handshake_is_full_ = false;
     peek_at_first_byte();
     ERR_clear_error();
-    std::size_t part = 0;
-    const int result = SSL_read_ex(ssl_.get(), room.data() + got, room.size() - got, &part);
-    if (result == 1) {
-      got += part;
-    } else if (!handle_error(result, /*is_writing=*/false)) {
-      break;
-    }
+    const int result = SSL_do_handshake(ssl_.get());
+    if (result != 1 && !handle_error(result, Call::kHandshake)) return false;
   }
-  return got;
+  return !end_;
 }
 
 /// Records why a call of OpenSSL has failed. True if it should be called again at once.
-bool TlsStream::handle_error(int result, bool is_writing) {
+bool TlsStream::handle_error(int result, Call call) {
   const int error = errno;
   switch (SSL_get_error(ssl_.get(), result)) {
     case SSL_ERROR_WANT_READ:
       return false;
     case SSL_ERROR_WANT_WRITE:
-      (is_writing ? write_is_full_ : read_is_full_) = true;
+      (call == Call::kWrite  ? write_is_full_
+       : call == Call::kRead ? read_is_full_
+                             : handshake_is_full_) = true;
       return false;
     case SSL_ERROR_ZERO_RETURN:
       end_ = End{};
       return false;
     case SSL_ERROR_SYSCALL:
       if (error == EINTR) return true;
-      if (is_writing) {
+      if (call == Call::kWrite) {
         // The server may have said why before it closed: reading finds that.
         cannot_write_ = true;
         return false;
@@ -159,7 +168,8 @@ std::optional<TlsFacts> TlsStream::tls_facts() const {
 }
 
 short TlsStream::events() const {
-  return static_cast<short>(write_is_full_ || read_is_full_ ? POLLIN | POLLOUT : POLLIN);
+  const bool is_full = handshake_is_full_ || read_is_full_ || write_is_full_;
+  return static_cast<short>(is_full && !end_ ? POLLIN | POLLOUT : POLLIN);
 }
 
 }  // namespace cluster_leader

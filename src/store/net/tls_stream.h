@@ -39,14 +39,19 @@ class TlsStream : public Stream {
   using Ssl = std::unique_ptr<ssl_st, void (*)(ssl_st*)>;
 
   TlsStream(UniqueFd socket, Ssl ssl, TlsAttempt attempt);
+  enum class Call : std::uint8_t { kHandshake, kRead, kWrite };
+
+  bool shake_hands();
   void peek_at_first_byte();
-  bool handle_error(int result, bool is_writing);
+  bool handle_error(int result, Call call);
 
   Ssl ssl_;
   TlsAttempt attempt_;
-  bool write_is_full_ = false;  ///< the kernel had no room for the last write
-  bool read_is_full_ = false;   ///< nor for what the last read had to write
-  bool cannot_write_ = false;
+  /// The kernel had no room for what the last call of each kind had to write.
+  bool handshake_is_full_ = false;
+  bool read_is_full_ = false;
+  bool write_is_full_ = false;
+  bool cannot_write_ = false;  ///< the connection has ended; reading finds out how
 };
 
 }  // namespace cluster_leader

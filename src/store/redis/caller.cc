@@ -98,12 +98,20 @@ Failed RedisCaller::give_up(std::optional<RedisLine::Event> event) {
 /// Records how long the steps of connecting took.
 void RedisCaller::measure(const std::optional<RedisLine::Event>& event) {
   if (times_.login) return;
-  if (!tls_) tls_ = line_.tls_facts();
+  // With TLS 1.3, a server refuses a client's certificate when the handshake is done for the
+  // client.
+  if (line_.has_tls_failed()) {
+    tls_.reset();
+  } else if (!tls_) {
+    tls_ = line_.tls_facts();
+  }
   const Duration elapsed = BootClock::now() - began_;
   const auto stage = line_.stage();
-  if (!times_.lookup && stage >= RedisLine::Stage::kConnecting) times_.lookup = elapsed;
-  if (!times_.connect && stage == RedisLine::Stage::kOpen)
-    times_.connect = elapsed - *times_.lookup;
+  const bool has_connected = line_.has_connected();
+  if (!times_.lookup && (has_connected || stage >= RedisLine::Stage::kConnecting)) {
+    times_.lookup = elapsed;
+  }
+  if (!times_.connect && has_connected) times_.connect = elapsed - *times_.lookup;
   if (event && std::holds_alternative<RedisLine::LoggedIn>(*event)) {
     times_.login = elapsed - *times_.lookup - *times_.connect;
   }

@@ -12,8 +12,8 @@ namespace cluster_leader {
 
 namespace {
 
-/// How much unread data is allowed: far more than the longest reply to any of our commands. A peer
-/// that sends more is not a server, and must not use up our memory or time.
+/// How much of one reply may be unread: far more than the longest reply to any of our commands. A
+/// peer that sends more is not a server, and must not use up our memory or time.
 constexpr std::size_t kLongestUnread = 16 << 20;
 
 /// How many elements an array may have, for the same reason: hiredis allocates all of them as soon
@@ -22,6 +22,10 @@ constexpr long long kMostElements = 1 << 16;
 
 /// How much is read at once, and kept for writing: what a TLS record holds.
 constexpr std::size_t kRoom = 16 << 10;
+
+/// How much is read before replies are parsed again: messages that wait for that are no reason to
+/// take the peer for something else.
+constexpr std::size_t kMostAtOnce = 1 << 20;
 
 /// How deep arrays may be nested: hiredis frees them recursively.
 constexpr int kDeepest = 32;
@@ -84,7 +88,11 @@ bool RedisConnection::append(Purpose purpose, std::span<const std::string_view> 
 void RedisConnection::flush() {
   if (fault_ != Fault::kNone || unwritten() == 0) return;
   taken_ += stream_->write(std::string_view(output_).substr(taken_));
-  if (unwritten() > 0) return;
+  if (unwritten() > 0) {
+    // TLS may find out by writing that the connection has failed.
+    if (stream_->end()) fault_ = Fault::kClosed;
+    return;
+  }
   taken_ = 0;
   output_.clear();
   // The renewals of thousands of leases need much room at once, and seldom.
@@ -102,21 +110,19 @@ void RedisConnection::watch(Poller& poller) {
 
 void RedisConnection::advance(const Poller& poller) {
   if (!watched_) return;
-  const short ready = poller.ready(stream_->fd());
-  if ((ready & (POLLIN | POLLHUP | POLLERR)) != 0) read();
-  // Under TLS, what has arrived may be what a write was waiting for.
-  if (ready != 0) flush();
+  if (poller.ready(stream_->fd()) == 0) return;
+  // Under TLS, each may be what the other was waiting for.
+  read();
+  flush();
 }
 
 void RedisConnection::read() {
   std::array<char, kRoom> room;
-  std::size_t got = room.size();
-  while (fault_ == Fault::kNone && got == room.size()) {
+  std::size_t got = 1;
+  for (std::size_t all = 0; fault_ == Fault::kNone && got > 0 && all < kMostAtOnce; all += got) {
     got = stream_->read(room);
     if (got > 0 && redisReaderFeed(reader_.get(), room.data(), got) != REDIS_OK) {
       fault_ = Fault::kExhausted;
-    } else if (reader_->len > kLongestUnread) {
-      fault_ = Fault::kNotRedis;
     }
   }
   if (fault_ == Fault::kNone && stream_->end()) fault_ = Fault::kClosed;
@@ -127,7 +133,7 @@ void RedisConnection::drain() {
   do {
     before = reader_->len;
     read();
-  } while (reader_->len > before);
+  } while (reader_->len > before && reader_->len < kLongestUnread);
 }
 
 std::optional<RedisConnection::Received> RedisConnection::receive() {
@@ -139,7 +145,8 @@ std::optional<RedisConnection::Received> RedisConnection::receive() {
     return std::nullopt;
   }
   if (raw == nullptr) {
-    if (announces_too_much()) fault_ = Fault::kNotRedis;
+    const std::size_t unread = reader_->len - reader_->pos;
+    if (announces_too_much() || unread > kLongestUnread) fault_ = Fault::kNotRedis;
     return std::nullopt;
   }
   Received received{{Purpose::kMessage}, ReplyPtr(static_cast<redisReply*>(raw))};

@@ -23,6 +23,7 @@ RedisLine::RedisLine(RedisLocation location, Role role)
 
 void RedisLine::open(Duration patience, Time now) {
   is_wanted_ = true;
+  has_connected_ = false;
   if (!dialer_) dialer_ = std::make_unique<Dialer>(location_, patience, now);
   connect(nullptr, now);
 }
@@ -76,6 +77,7 @@ void RedisLine::connect(const Poller* poller, Time now) {
     failure_ = std::move(*failed);
     return;
   }
+  has_connected_ = true;
   open_connection(std::get<UniqueFd>(std::move(*result)));
   dialer_.reset();
 }

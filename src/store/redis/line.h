@@ -86,6 +86,10 @@ class RedisLine {
 
   Stage stage() const;
   bool is_open() const { return connection_ != nullptr; }
+  /// Whether the server has accepted the connection since open(), whatever came after.
+  bool has_connected() const { return has_connected_; }
+  /// Whether the open line has ended because TLS failed.
+  bool has_tls_failed() const { return connection_ && connection_->tls_failure(); }
   /// Whether the open line ends when what was queued has been answered. New requests then belong on
   /// the next line.
   bool is_ending() const { return is_retired_ || login_.failure() || login_.must_begin_again(); }
@@ -131,6 +135,7 @@ class RedisLine {
   std::optional<Failed> failure_;   ///< why there will be none
   std::unique_ptr<RedisConnection> connection_;
   bool is_retired_ = false;
+  bool has_connected_ = false;
   Reported reported_ = Reported::kNothing;  ///< by next(), of this connection
 };
 

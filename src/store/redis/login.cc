@@ -155,7 +155,7 @@ Failed failure_of_fault(const RedisConnection& connection) {
     if (!connection.has_received() && !connection.is_tls()) {
       failure.text += "; does it require TLS? Use rediss://";
     }
-  } else if (!connection.has_received()) {
+  } else if (!connection.has_received() && !connection.is_tls()) {
     failure.text = "the server closed the connection at once: does it require TLS? Use rediss://";
   } else {
     failure.text = "the server closed the connection";

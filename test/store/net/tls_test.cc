@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -212,7 +213,16 @@ TEST_F(TlsFaultTest, FilesThatCannotBeUsedAreNamed) {
         .key = certificates_.encrypted(ours.key)},
        "has a passphrase"},
   };
+  const std::string pipe = certificates_.path("pipe");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
   const FakeServer server(FakeServer::answers(""));
+  for (const TlsSettings& settings :
+       {TlsSettings{.ca = pipe}, TlsSettings{.ca = certificates_.ca(), .certificate = pipe},
+        TlsSettings{.ca = certificates_.ca(), .certificate = ours.certificate, .key = pipe}}) {
+    RedisLocation location = server.location();
+    location.tls = settings;
+    expect_fault(location, Trouble::kMisconfigured, "it is not a regular file");
+  }
   for (const auto& [settings, wanted] : cases) {
     RedisLocation location = server.location();
     location.tls = settings;
@@ -240,7 +250,8 @@ TEST_F(TlsFaultTest, ACertificateThatIsRenewedIsReadForTheNextConnection) {
   std::filesystem::copy_file(certificates_.ca(), ca);
   const auto next = caller.connect(BootClock::now() + 5s);
   ASSERT_TRUE(next);
-  EXPECT_THAT(next->text, AllOf(HasSubstr("closed"), testing::Not(HasSubstr("CA"))));
+  EXPECT_THAT(next->text, AllOf(HasSubstr("closed"), testing::Not(HasSubstr("CA")),
+                                testing::Not(HasSubstr("rediss"))));
 }
 
 TEST_F(TlsFaultTest, NoCommandThatTheServerHasReadCountsAsUnwritten) {

@@ -52,6 +52,27 @@ TEST(RedisConnectionTest, AReplyThatNoServerSendsIsRejectedAsSoonAsItBegins) {
   }
 }
 
+TEST(RedisConnectionTest, MessagesThatWaitedAreNoReasonToRejectTheServer) {
+  const std::string message =
+      ">3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$100000\r\n" + std::string(100'000, 'x') + "\r\n";
+  const Connected peer;
+  std::size_t sent = 0;
+  std::size_t received = 0;
+  // More than may be unread of one reply, all of it before the first is looked at.
+  while (sent < 200 * message.size()) {
+    const std::size_t at = sent % message.size();
+    const ssize_t part = ::send(peer.server.get(), message.data() + at, message.size() - at, 0);
+    if (part > 0) sent += static_cast<std::size_t>(part);
+    peer.connection->read();
+  }
+  for (int i = 0; i < 300; ++i) {
+    while (peer.connection->receive()) ++received;
+    peer.connection->read();
+  }
+  EXPECT_EQ(peer.connection->fault(), Fault::kNone);
+  EXPECT_EQ(received, 200U);
+}
+
 TEST(RedisConnectionTest, EndlesslyNestedArraysAreRejected) {
   std::string nested;
   for (int i = 0; i < 5000; ++i) nested += "*1\r\n";
