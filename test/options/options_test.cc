@@ -153,7 +153,7 @@ TEST_F(OptionsTest, TlsOptionsRequireTls) {
   EXPECT_THAT(refusal({"--tls-insecure"}), HasSubstr("--tls-insecure requires TLS"));
   EXPECT_THAT(refusal({"--server", "rediss://a", "--tls-key", "x"}),
               HasSubstr("--tls-key requires --tls-cert"));
-  for (const std::string name :
+  for (const std::string& name :
        {std::string("."), std::string(".example"), std::string(254, 'a')}) {
     EXPECT_THAT(refusal({"--server", "rediss://a", "--tls-server-name", name}),
                 HasSubstr("requires a host name"));
