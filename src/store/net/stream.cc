@@ -9,7 +9,11 @@
 namespace cluster_leader {
 
 std::unique_ptr<Stream> PlainStream::open(UniqueFd socket) {
-  return std::unique_ptr<Stream>(new (std::nothrow) PlainStream(std::move(socket)));
+  try {
+    return std::unique_ptr<Stream>(new PlainStream(std::move(socket)));
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
 }
 
 std::size_t PlainStream::write(std::string_view bytes) {
