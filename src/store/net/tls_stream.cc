@@ -5,7 +5,6 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
-#include <sys/socket.h>
 
 #include <cerrno>
 #include <utility>
@@ -43,6 +42,15 @@ int record_refused_certificate(int is_ok, X509_STORE_CTX* verification) {
   return 0;
 }
 
+/// Called by OpenSSL with the header of each record, right or wrong. The first byte from the server
+/// tells a plain Redis, or something else, from TLS.
+void record_header(int is_written, int /*version*/, int type, const void* bytes, std::size_t size,
+                   SSL* /*ssl*/, void* attempt) {
+  auto& first_byte = static_cast<TlsAttempt*>(attempt)->first_byte;
+  if (is_written != 0 || type != SSL3_RT_HEADER || size == 0 || first_byte) return;
+  first_byte = *static_cast<const unsigned char*>(bytes);
+}
+
 }  // namespace
 
 std::variant<std::unique_ptr<Stream>, Failed> TlsStream::open(UniqueFd socket, TlsContext& context,
@@ -69,6 +77,8 @@ std::variant<std::unique_ptr<Stream>, Failed> TlsStream::open(UniqueFd socket, T
 TlsStream::TlsStream(UniqueFd socket, Ssl ssl, TlsAttempt attempt)
     : Stream(std::move(socket)), ssl_(std::move(ssl)), attempt_(std::move(attempt)) {
   SSL_set_app_data(ssl_.get(), &attempt_);
+  SSL_set_msg_callback(ssl_.get(), record_header);
+  SSL_set_msg_callback_arg(ssl_.get(), &attempt_);
 }
 
 std::size_t TlsStream::write(std::string_view bytes) {
@@ -106,7 +116,6 @@ std::size_t TlsStream::read(std::span<char> room) {
 bool TlsStream::shake_hands() {
   while (!end_ && !is_established()) {
     handshake_is_full_ = false;
-    peek_at_first_byte();
     ERR_clear_error();
     const int result = SSL_do_handshake(ssl_.get());
     if (result != 1 && !handle_error(result, Call::kHandshake)) return false;
@@ -144,13 +153,6 @@ bool TlsStream::handle_error(int result, Call call) {
   if (!end_->failure && ERR_peek_error() != 0) end_->error = 0;
   ERR_clear_error();
   return false;
-}
-
-/// The first byte from the server tells a plain Redis, or something else, from TLS.
-void TlsStream::peek_at_first_byte() {
-  if (attempt_.first_byte) return;
-  unsigned char byte = 0;
-  if (::recv(fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1) attempt_.first_byte = byte;
 }
 
 bool TlsStream::is_established() const { return SSL_is_init_finished(ssl_.get()) == 1; }

@@ -42,7 +42,6 @@ class TlsStream : public Stream {
   enum class Call : std::uint8_t { kHandshake, kRead, kWrite };
 
   bool shake_hands();
-  void peek_at_first_byte();
   bool handle_error(int result, Call call);
 
   Ssl ssl_;
