@@ -7,7 +7,6 @@
 
 #include "base/exit_code.h"
 #include "commands/diagnosis.h"
-#include "commands/lease_text.h"
 #include "commands/setup.h"
 #include "report/reporter.h"
 #include "report/standard_output.h"

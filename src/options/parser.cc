@@ -328,8 +328,8 @@ constexpr VerbRow kVerbs[] = {
 CLI::App& add_verb(CLI::App& app, const VerbRow& row, Options& options) {
   CLI::App& verb = *app.add_subcommand(row.name, row.summary);
   const bool runs_command = row.verb == Verb::kRun || row.verb == Verb::kElect;
-  // After the first word that is no option, none is ours: a status of 0 for the help of a command
-  // that lacks its "--" would be taken for that command's success.
+  // Options after the first argument are not ours. Otherwise `run echo --help`, without its "--",
+  // would show our help and exit 0, which looks like the command's success.
   verb.prefix_command(runs_command)->positionals_at_end(!runs_command);
   verb.formatter(std::make_shared<HelpFormatter>(row.arguments));
   verb.footer([&row] { return exit_statuses(row.verb, row.exit_status); });

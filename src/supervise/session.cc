@@ -10,7 +10,7 @@ namespace cluster_leader {
 
 namespace {
 
-/// Why `answer` does not tell who has the lease, for people; empty if it does.
+/// Why `answer` does not say who has the lease, as a message; empty if it does.
 std::string failure_in(const Answer& answer) {
   if (const auto* young = std::get_if<Young>(&answer)) return describe(*young);
   const auto* failed = std::get_if<Failed>(&answer);

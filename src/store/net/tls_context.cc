@@ -6,7 +6,6 @@
 #include <openssl/ssl.h>
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -15,6 +14,7 @@
 #include <string_view>
 
 #include "base/unique_fd.h"
+#include "store/net/tls_failure.h"
 
 namespace cluster_leader {
 
@@ -33,10 +33,6 @@ constexpr std::array kBundles = {
 
 Failed misconfigured(std::string text) {
   return {.trouble = Trouble::kMisconfigured, .text = std::move(text)};
-}
-
-Failed out_of_memory() {
-  return {.trouble = Trouble::kExhausted, .text = "no memory for a TLS connection"};
 }
 
 bool is_directory(const std::string& path) {
@@ -179,7 +175,7 @@ std::variant<ssl_ctx_st*, Failed> TlsContext::get() {
   // A configuration file of the system could make a working server unusable, and load code.
   OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
   context_.reset(SSL_CTX_new(TLS_client_method()));
-  if (!context_) return out_of_memory();
+  if (!context_) return tls_out_of_memory();
   auto failed = configure(context_.get(), settings_);
   ERR_clear_error();
   if (failed) {

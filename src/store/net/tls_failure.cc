@@ -137,10 +137,14 @@ std::optional<Failed> tls_failure(const TlsAttempt& attempt, unsigned long error
         "does it speak TLS on this port, or has it too many clients?");
   }
   if (error != 0 && ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE) {
-    return Failed{.trouble = Trouble::kExhausted, .text = "no memory for a TLS connection"};
+    return tls_out_of_memory();
   }
   const char* why = ERR_reason_error_string(error);
   return unreachable(std::string("TLS failed: ") + (why != nullptr ? why : "unknown error"));
+}
+
+Failed tls_out_of_memory() {
+  return {.trouble = Trouble::kExhausted, .text = "no memory for a TLS connection"};
 }
 
 std::vector<std::string> names_of(const X509* certificate) {

@@ -32,6 +32,9 @@ struct TlsAttempt {
 /// as one line that says what to do. Nothing if the connection just ended, as it does without TLS.
 std::optional<Failed> tls_failure(const TlsAttempt& attempt, unsigned long error, int number);
 
+/// The failure if there is no memory for a connection.
+Failed tls_out_of_memory();
+
 /// The DNS names and IP addresses of a certificate.
 std::vector<std::string> names_of(const x509_st* certificate);
 

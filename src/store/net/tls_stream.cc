@@ -57,9 +57,8 @@ std::variant<std::unique_ptr<Stream>, Failed> TlsStream::open(UniqueFd socket, T
                                                               const std::string& host) {
   auto made = context.get();
   if (auto* failed = std::get_if<Failed>(&made)) return std::move(*failed);
-  const Failed no_memory{.trouble = Trouble::kExhausted, .text = "no memory for a TLS connection"};
   Ssl ssl(SSL_new(std::get<SSL_CTX*>(made)), SSL_free);
-  if (!ssl || SSL_set_fd(ssl.get(), socket.get()) != 1) return no_memory;
+  if (!ssl || SSL_set_fd(ssl.get(), socket.get()) != 1) return tls_out_of_memory();
   const TlsSettings& settings = context.settings();
   TlsAttempt attempt;
   attempt.name = settings.server_name.empty() ? host : settings.server_name;
@@ -68,7 +67,7 @@ std::variant<std::unique_ptr<Stream>, Failed> TlsStream::open(UniqueFd socket, T
   attempt.has_client_certificate = !settings.certificate.empty();
   SSL_set_verify(ssl.get(), settings.is_insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER,
                  settings.is_insecure ? nullptr : record_refused_certificate);
-  if (!set_name(ssl.get(), attempt.name, settings.is_insecure)) return no_memory;
+  if (!set_name(ssl.get(), attempt.name, settings.is_insecure)) return tls_out_of_memory();
   SSL_set_connect_state(ssl.get());
   return std::unique_ptr<Stream>(
       new TlsStream(std::move(socket), std::move(ssl), std::move(attempt)));
