@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "commands/lease_findings.h"
 #include "commands/lease_text.h"
@@ -17,7 +18,12 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-Finding unknown(const char* check) {
+/// What INFO would have told.
+Finding unknown(const char* check, const RedisMeasurements& measured) {
+  const auto& refusals = measured.refusals;
+  const bool is_missing = std::find(refusals.begin(), refusals.end(),
+                                    Refusal{"info", Refusal::Cause::kMissing}) != refusals.end();
+  if (is_missing) return warning(check, "not known: the server has no INFO (renamed?)", "");
   return warning(check, "not known: INFO is refused", "ACL SETUSER: +info");
 }
 
@@ -84,64 +90,109 @@ Finding login_of(const RedisMeasurements& measured, const RedisLocation& locatio
   } else {
     detail += has_password ? ", with a password" : ", without a password";
   }
-  if (measured.speaks_resp2) detail += ", with RESP2";
+  if (measured.speaks_resp2) {
+    detail += ", with RESP2: each candidate that waits needs a second connection for events";
+  }
   return ok("login", detail);
 }
 
 // What the server allows and is.
 
 bool is_needed(const std::string& right) {
-  return right != "publish" && right != "subscribe" && right != "scan" && right != "pubsub|numsub";
+  return right != "publish" && right != "subscribe" && right != "scan" &&
+         right != "pubsub|numsub" && right != "info";
 }
 
 std::string what_is_missed_without(const std::string& right) {
   if (right == "scan") return "status shows only the keys that it is given";
   if (right == "pubsub|numsub") return "status does not know who waits";
+  if (right == "info") {
+    return "the server's age is not known, so a candidate watches it for a ttl before it gets a "
+           "key";
+  }
   return "a waiting candidate is not woken by a release";
 }
 
-Finding rights_of(const RedisMeasurements& measured, const RedisLocation& location) {
-  if (measured.refusals.empty()) return ok("rights", "sufficient");
-  const std::string& user = location.credentials.user;
-  Finding finding = warning("rights", "", "ACL SETUSER " + (user.empty() ? "default" : user));
-  bool wants_keys = false;
-  bool wants_channels = false;
-  const auto add = [&](const std::string& text) {
-    finding.detail += (finding.detail.empty() ? "" : "; ") + text;
-  };
-  for (const Refusal& refusal : measured.refusals) {
+/// What the refusals of the server come to.
+class Rights {
+ public:
+  explicit Rights(const std::string& user)
+      : advice_("ACL SETUSER " + (user.empty() ? "default" : user)) {}
+
+  void add(const Refusal& refusal) {
+    const std::string& right = refusal.right;
+    const bool is_asked_outside = right == "info" && refusal.cause == Refusal::Cause::kScript;
+    if (is_asked_outside) return;
+    bool is_fatal = is_needed(right);
+    Trouble trouble = Trouble::kDenied;
     switch (refusal.cause) {
       case Refusal::Cause::kCommand:
-        if (is_needed(refusal.right)) finding.result = Result::kFailed;
-        add("no " + refusal.right);
-        if (!is_needed(refusal.right)) add(what_is_missed_without(refusal.right));
-        finding.advice += " +" + refusal.right;
+        add_text("no " + right);
+        commands_ += " +" + right;
+        break;
+      case Refusal::Cause::kMissing:
+        add_text("the server has no " + right + " (renamed?)");
+        trouble = Trouble::kMisconfigured;
+        break;
+      case Refusal::Cause::kScript:
+        add_text("the server refuses " + right + " inside scripts");
+        trouble = Trouble::kMisconfigured;
         break;
       case Refusal::Cause::kKey:
-        if (!wants_keys) add("no right to the keys");
-        wants_keys = true;
+        is_fatal = true;
+        if (std::exchange(wants_keys_, true)) break;
+        add_text("no right to the keys");
         break;
       case Refusal::Cause::kChannel:
-        if (!wants_channels) add("no right to the channels");
-        wants_channels = true;
+        is_fatal = false;
+        if (std::exchange(wants_channels_, true)) break;
+        add_text("no right to the channels");
         break;
     }
+    const bool is_about_keys =
+        refusal.cause == Refusal::Cause::kKey || refusal.cause == Refusal::Cause::kChannel;
+    if (!is_fatal && !is_about_keys) add_text(what_is_missed_without(right));
+    if (is_fatal && finding_.result != Result::kFailed) {
+      finding_.result = Result::kFailed;
+      finding_.trouble = trouble;
+    }
   }
-  if (wants_keys) {
-    finding.result = Result::kFailed;
-    finding.advice +=
-        " ~KEY ~cluster-leader:record:{KEY, or use --prefix with the pattern that it may use";
+
+  Finding finding() {
+    if (finding_.detail.empty()) return ok("rights", "sufficient");
+    std::string missing = commands_;
+    if (wants_keys_) {
+      missing +=
+          " ~KEY ~cluster-leader:record:{KEY, or use --prefix with the pattern that it may use";
+    }
+    if (wants_channels_) missing += " &cluster-leader:events:{KEY";
+    if (!missing.empty()) finding_.advice = advice_ + missing;
+    return finding_;
   }
-  if (wants_channels) finding.advice += " &cluster-leader:events:{KEY";
-  finding.trouble = Trouble::kDenied;
-  return finding;
+
+ private:
+  void add_text(const std::string& text) {
+    finding_.detail += (finding_.detail.empty() ? "" : "; ") + text;
+  }
+
+  const std::string advice_;
+  Finding finding_ = warning("rights", "", "");
+  std::string commands_;
+  bool wants_keys_ = false;
+  bool wants_channels_ = false;
+};
+
+Finding rights_of(const RedisMeasurements& measured, const RedisLocation& location) {
+  Rights rights(location.credentials.user);
+  for (const Refusal& refusal : measured.refusals) rights.add(refusal);
+  return rights.finding();
 }
 
 Finding version_of(const RedisMeasurements& measured) {
   const std::string version = measured.facts && !measured.facts->version.empty()
                                   ? measured.facts->version
                                   : measured.version;
-  if (version.empty()) return unknown("version");
+  if (version.empty()) return unknown("version", measured);
   constexpr int kOldest = 6;
   if (std::atoi(version.c_str()) >= kOldest) return ok("version", version);
   return {"version", Result::kFailed, version + " is too old", "use Redis 6 or later, or Valkey",
@@ -157,7 +208,7 @@ Finding role_of(const RedisMeasurements& measured) {
             "use the primary's address (--server or --host)", Trouble::kNotServing};
   }
   // With RESP3, a server names its role in the reply to HELLO.
-  if (!measured.facts && measured.speaks_resp2) return unknown("role");
+  if (!measured.facts && measured.speaks_resp2) return unknown("role", measured);
   return ok("role", "primary");
 }
 
@@ -172,7 +223,7 @@ bool is_young(const RedisMeasurements& measured, const Timeline& timeline) {
 }
 
 Finding uptime_of(const RedisMeasurements& measured, const Timeline& timeline) {
-  if (!measured.facts || !measured.facts->uptime_s) return unknown("uptime");
+  if (!measured.facts || !measured.facts->uptime_s) return unknown("uptime", measured);
   const std::int64_t uptime = *measured.facts->uptime_s;
   const std::string age = short_duration(seconds(std::min(uptime, std::int64_t{1} << 32U)));
   if (!is_young(measured, timeline)) return ok("uptime", age);
@@ -184,7 +235,7 @@ Finding uptime_of(const RedisMeasurements& measured, const Timeline& timeline) {
 }
 
 Finding persistence_of(const RedisMeasurements& measured) {
-  if (!measured.facts || !measured.facts->has_append_file) return unknown("persistence");
+  if (!measured.facts || !measured.facts->has_append_file) return unknown("persistence", measured);
   if (*measured.facts->has_append_file) {
     return ok("persistence",
               "append-only file" +
@@ -207,7 +258,7 @@ Finding persistence_of(const RedisMeasurements& measured) {
 
 Finding eviction_of(const RedisMeasurements& measured) {
   if (!measured.facts || measured.facts->eviction.empty() || !measured.facts->max_memory) {
-    return unknown("eviction");
+    return unknown("eviction", measured);
   }
   const std::string& policy = measured.facts->eviction;
   const std::int64_t limit = *measured.facts->max_memory;
@@ -220,7 +271,7 @@ Finding eviction_of(const RedisMeasurements& measured) {
 }
 
 Finding replicas_of(const RedisMeasurements& measured) {
-  if (!measured.facts || !measured.facts->replicas) return unknown("replicas");
+  if (!measured.facts || !measured.facts->replicas) return unknown("replicas", measured);
   const std::int64_t replicas = *measured.facts->replicas;
   const auto& good = measured.facts->good_replicas;
   if (good) {

@@ -86,6 +86,9 @@ struct Released {};
 struct Young {
   Duration age{};   ///< how long it has been up, in whole seconds
   Duration rest{};  ///< until it grants leases with the candidate's ttl; more than zero
+  /// Why it does not say how long it has been up, so that `age` is how long it has been watched;
+  /// empty if it does.
+  std::string hidden_because{};
 };
 
 /// Why there is no answer about the lease. Each is one exit status.

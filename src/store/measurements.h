@@ -34,7 +34,13 @@ ServerFacts facts_in(std::string_view info);
 
 /// A command that the server does not let us use.
 struct Refusal {
-  enum class Cause : std::uint8_t { kCommand, kKey, kChannel };
+  enum class Cause : std::uint8_t {
+    kCommand,  ///< the user has no right to it
+    kKey,      ///< the user has no right to the key
+    kChannel,  ///< the user has no right to the channel
+    kMissing,  ///< the server does not know it: renamed or disabled
+    kScript,   ///< it is refused inside scripts only
+  };
   std::string right;  ///< as in ACL SETUSER, without the plus
   Cause cause = Cause::kCommand;
   bool operator==(const Refusal&) const = default;
@@ -49,7 +55,7 @@ struct RedisMeasurements {
   std::string version;  ///< from its greeting; may be empty
   std::optional<Failed> wrong_role;
   std::vector<Refusal> refusals;
-  std::optional<ServerFacts> facts;  ///< nothing: INFO is refused
+  std::optional<ServerFacts> facts;  ///< nothing: INFO is among the refusals
   /// From its configuration, if we may read it: when the append-only file is written if there is
   /// one, else when snapshots are taken ("": never).
   std::optional<std::string> append_fsync;

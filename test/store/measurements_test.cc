@@ -205,9 +205,9 @@ TYPED_TEST(MeasurementsTest, MissingRightsToKeysAndChannelsAreReported) {
   this->server().command({"ACL", "DELUSER", "least"});
 }
 
-TYPED_TEST(MeasurementsTest, AMissingCommandIsAMissingRight) {
+TYPED_TEST(MeasurementsTest, AMissingCommandIsNoMatterOfRights) {
   Server server(TypeParam::program(), {"--rename-command", "SCAN", ""});
-  EXPECT_THAT(measure_at(server.tcp()).refusals, ElementsAre(Refusal{"scan", Cause::kCommand}));
+  EXPECT_THAT(measure_at(server.tcp()).refusals, ElementsAre(Refusal{"scan", Cause::kMissing}));
 }
 
 TYPED_TEST(MeasurementsTest, AYoungServerGrantsNothingYet) {

@@ -153,11 +153,11 @@ std::optional<RedisConnection::Received> RedisConnection::receive() {
   has_received_ = true;
   // A server that closes a connection may send the reason unasked.
   if (expected_.empty()) return received;
-  const bool is_subscribing = expected_.front().purpose == Purpose::kSubscribe;
-  if (received.reply->type == REDIS_REPLY_PUSH &&
-      !(is_subscribing && is_confirmation(*received.reply))) {
-    return received;
-  }
+  const int type = received.reply->type;
+  const bool is_message = expected_.front().purpose == Purpose::kSubscribe
+                              ? type != REDIS_REPLY_ERROR && !is_confirmation(*received.reply)
+                              : type == REDIS_REPLY_PUSH;
+  if (is_message) return received;
   static_cast<Expected&>(received) = expected_.front();
   expected_.pop_front();
   return received;

@@ -29,8 +29,10 @@ class RedisConnection {
   enum class Purpose : std::uint8_t {
     kHello,
     kLogin,
+    kRole,
     kSelect,
     kSubscribe,
+    kAge,
     kRequest,
     kUndo,
     kMessage

@@ -11,7 +11,8 @@ namespace {
 using Purpose = RedisConnection::Purpose;
 
 bool belongs_to_login(Purpose purpose) {
-  return purpose == Purpose::kHello || purpose == Purpose::kLogin || purpose == Purpose::kSelect;
+  return purpose == Purpose::kHello || purpose == Purpose::kLogin || purpose == Purpose::kRole ||
+         purpose == Purpose::kSelect;
 }
 
 }  // namespace

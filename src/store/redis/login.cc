@@ -65,19 +65,18 @@ std::variant<std::string, Failed> read_secret(const std::string& path) {
   return text;
 }
 
-bool means_no_hello(std::string_view error) {
-  // Redis before 6 does not know the command, and has no error code for that; a server that knows
-  // it may not know RESP3.
-  const std::string_view code = error_code(error);
-  return (code == "ERR" && !is_refusal_to_accept(error)) || code == "NOPROTO";
+/// The value of field `name` in the reply to HELLO; null if there is none.
+const redisReply* field_of(const redisReply& hello, std::string_view name) {
+  for (std::size_t i = 0; i + 1 < hello.elements; i += 2) {
+    if (text_of(*hello.element[i]) == name) return hello.element[i + 1];
+  }
+  return nullptr;
 }
 
-/// The text of field `name` in the reply to HELLO.
-std::string_view field_of(const redisReply& hello, std::string_view name) {
-  for (std::size_t i = 0; i + 1 < hello.elements; i += 2) {
-    if (text_of(*hello.element[i]) == name) return text_of(*hello.element[i + 1]);
-  }
-  return {};
+/// Whether a password was sent to a server that needs none: from Redis 6 on, and before.
+bool means_no_password(std::string_view error) {
+  return error.find("without any password configured") != error.npos ||
+         error.find("no password is set") != error.npos;
 }
 
 }  // namespace
@@ -97,18 +96,18 @@ std::optional<Failed> RedisLogin::begin(RedisConnection& connection) {
     if (!line.empty()) secret = std::move(line);
   }
   const std::string& user = credentials.user;
-  const bool has_login = !user.empty() || !secret.empty();
+  has_credentials_ = !user.empty() || !secret.empty();
   bool is_queued = true;
   const auto queue = [&](Purpose purpose, std::initializer_list<std::string_view> words) {
     is_queued = is_queued && connection.append(purpose, words);
     ++awaited_;
   };
+  if (has_credentials_ && user.empty()) queue(Purpose::kLogin, {"AUTH", secret});
+  if (!user.empty()) queue(Purpose::kLogin, {"AUTH", user, secret});
   if (speaks_resp2_) {
-    if (has_login && user.empty()) queue(Purpose::kLogin, {"AUTH", secret});
-    if (has_login && !user.empty()) queue(Purpose::kLogin, {"AUTH", user, secret});
-  } else if (has_login) {
-    queue(Purpose::kHello, {"HELLO", "3", "AUTH", user.empty() ? "default" : std::string_view(user),
-                            secret, "SETNAME", "cluster-leader"});
+    // One of them is enough, and either may be forbidden.
+    queue(Purpose::kRole, {"ROLE"});
+    queue(Purpose::kRole, {"INFO", "replication"});
   } else {
     queue(Purpose::kHello, {"HELLO", "3", "SETNAME", "cluster-leader"});
   }
@@ -121,22 +120,57 @@ std::optional<Failed> RedisLogin::begin(RedisConnection& connection) {
 
 void RedisLogin::handle(Purpose purpose, const redisReply& reply) {
   --awaited_;
-  const bool is_error = reply.type == REDIS_REPLY_ERROR;
-  if (purpose == Purpose::kSelect) {
-    if (!is_error || refusal_ || must_begin_again_) return;
-    refusal_ = failure_of_select(text_of(reply), location_.db);
-    refusal_->unknown = true;
-  } else if (!is_error) {
-    version_ = field_of(reply, "version");
-    Failed failure;
-    if (!is_wrong_role(reply, failure)) return;
-    failure.unknown = true;
-    wrong_role_ = std::move(failure);
-  } else if (!speaks_resp2_ && means_no_hello(text_of(reply))) {
-    must_begin_again_ = speaks_resp2_ = true;
+  const std::string_view error =
+      reply.type == REDIS_REPLY_ERROR ? text_of(reply) : std::string_view();
+  // The first refusal is the reason for those after it.
+  if (refusal_ || must_begin_again_) return;
+  if (is_refusal_to_accept(error)) {
+    refusal_ = failure_of_login(error);
+  } else if (purpose == Purpose::kHello) {
+    error.empty() ? handle_hello(reply) : handle_hello_error(error);
+  } else if (purpose == Purpose::kRole) {
+    handle_role(reply);
+  } else if (error.empty() || means_no_password(error)) {
+    return;
   } else {
+    refusal_ = purpose == Purpose::kSelect ? failure_of_select(error, location_.db)
+                                           : failure_of_login(error);
+    refusal_->unknown = true;
+  }
+}
+
+void RedisLogin::handle_hello(const redisReply& reply) {
+  const redisReply* const version = field_of(reply, "version");
+  if (version != nullptr) version_ = text_of(*version);
+  // Some proxies answer to HELLO 3 and go on in RESP2.
+  const redisReply* const protocol = field_of(reply, "proto");
+  if (protocol != nullptr && protocol->type == REDIS_REPLY_INTEGER && protocol->integer < 3) {
+    must_begin_again_ = speaks_resp2_ = true;
+    return;
+  }
+  wrong_role_ = failure_of_role(reply);
+}
+
+void RedisLogin::handle_hello_error(std::string_view error) {
+  const std::string_view code = error_code(error);
+  const bool lacks_password = code == "NOAUTH" && !has_credentials_;
+  if (lacks_password || is_about_server(code)) {
+    refusal_ = failure_of_login(error);
+    refusal_->unknown = true;
+  } else {
+    // Older servers and proxies do not know the command, each in its own words. Others forbid it.
+    must_begin_again_ = speaks_resp2_ = true;
+  }
+}
+
+/// Handles a reply to ROLE or INFO. A server that refuses both is taken for a primary: some proxies
+/// know neither.
+void RedisLogin::handle_role(const redisReply& reply) {
+  if (reply.type == REDIS_REPLY_ERROR && error_code(text_of(reply)) == "NOAUTH") {
     refusal_ = failure_of_login(text_of(reply));
-    refusal_->unknown = !is_refusal_to_accept(text_of(reply));
+    refusal_->unknown = true;
+  } else if (!wrong_role_) {
+    wrong_role_ = failure_of_role(reply);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "lease/answer.h"
@@ -11,9 +12,11 @@
 
 namespace cluster_leader {
 
-/// The first commands on every connection: they log in and select the database. It speaks RESP3,
-/// and RESP2 once the server has turned out not to know RESP3. The server executes what is written
-/// behind them in one packet, whatever it answers to them.
+/// The first commands on every connection: AUTH, HELLO 3 and SELECT. AUTH is a command of its own,
+/// since Redis 6.0 refuses HELLO to a client that has not logged in yet if its default user is off,
+/// and proxies know AUTH but not HELLO. Once a server has refused RESP3, it is RESP2, where ROLE or
+/// INFO says what HELLO does not. The server executes what is written behind them in one packet,
+/// whatever it answers to them.
 class RedisLogin {
  public:
   /// Which servers are accepted: only those that keep leases, or replicas and Sentinels as well.
@@ -26,13 +29,14 @@ class RedisLogin {
   /// that cannot be read, or memory is refused.
   std::optional<Failed> begin(RedisConnection& connection);
 
-  /// Handles the reply to one of them: kHello, kLogin, kSelect.
+  /// Handles the reply to one of them: kLogin, kHello, kRole, kSelect.
   void handle(RedisConnection::Purpose purpose, const redisReply& reply);
 
   /// Whether all of them have been answered.
   bool is_done() const { return awaited_ == 0; }
 
-  /// The server has not understood HELLO: connect again, and begin() uses RESP2.
+  /// The server does not speak RESP3: connect again, and begin() uses RESP2. What was written
+  /// behind HELLO may have subscribed the connection to events, so that it can do nothing else.
   bool must_begin_again() const { return must_begin_again_; }
 
   /// Why this connection must not be used for requests, or nothing.
@@ -47,11 +51,16 @@ class RedisLogin {
   const std::string& version() const { return version_; }
 
  private:
+  void handle_hello(const redisReply& reply);
+  void handle_hello_error(std::string_view error);
+  void handle_role(const redisReply& reply);
+
   const RedisLocation location_;
   const Role role_;
-  bool speaks_resp2_ = false;  ///< the server is known not to understand HELLO
+  bool speaks_resp2_ = false;  ///< the server is known not to speak RESP3
   // About this connection.
   int awaited_ = 0;
+  bool has_credentials_ = false;
   bool must_begin_again_ = false;
   std::optional<Failed> refusal_;
   std::optional<Failed> wrong_role_;

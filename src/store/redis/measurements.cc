@@ -51,17 +51,39 @@ std::string text_in(std::string_view info, std::string_view name) {
 }
 
 /// Whether the server refuses the command itself; other errors are not about rights.
-std::optional<Refusal> refusal_in(const redisReply& reply, std::string_view right) {
-  if (reply.type != REDIS_REPLY_ERROR) return std::nullopt;
-  const std::string_view error = text_of(reply);
+std::optional<Refusal> refusal_in(std::string_view error, const std::string& right) {
   const auto says = [&](std::string_view words) { return error.find(words) != error.npos; };
-  const std::string name(right);
-  // Some servers have commands renamed or removed instead.
-  if (says("unknown command")) return Refusal{name, Refusal::Cause::kCommand};
-  if (!error.starts_with("NOPERM")) return std::nullopt;
-  if (says("to run the")) return Refusal{name, Refusal::Cause::kCommand};
-  return Refusal{name, says("channel") ? Refusal::Cause::kChannel : Refusal::Cause::kKey};
+  switch (refusal_of_command(error)) {
+    case CommandRefusal::kNone:
+      return std::nullopt;
+    case CommandRefusal::kMissing:
+      return Refusal{right, Refusal::Cause::kMissing};
+    case CommandRefusal::kScript:
+      return Refusal{right, Refusal::Cause::kScript};
+    case CommandRefusal::kRight:
+      break;
+  }
+  if (says("channel")) return Refusal{right, Refusal::Cause::kChannel};
+  const bool is_key = says("access a key") || says("of the keys") || says("to access key");
+  return Refusal{right, is_key ? Refusal::Cause::kKey : Refusal::Cause::kCommand};
 }
+
+/// Tries each command of our scripts inside a script, and returns an error or '' for each.
+/// KEYS: lock, record.  ARGV: events channel.
+constexpr const char* kProbeScript = R"(
+local function try(...)
+  local reply = redis.pcall(...)
+  return type(reply) == 'table' and reply.err or ''
+end
+local lock, record = KEYS[1], KEYS[2]
+return {
+  try('SET', lock, 'x', 'PX', 1000), try('GET', lock), try('PTTL', lock), try('PEXPIRE', lock, 1000),
+  try('HSET', record, 'doctor', 'x'), try('PEXPIRE', record, 1000), try('HMGET', record, 'doctor'),
+  try('HDEL', record, 'doctor'), try('DEL', lock), try('TIME'), try('INFO', 'server'),
+  try('PUBLISH', ARGV[1], 'doctor')}
+)";
+constexpr const char* kProbedInScript[] = {"set",   "get",  "pttl", "pexpire", "hset", "pexpire",
+                                           "hmget", "hdel", "del",  "time",    "info", "publish"};
 
 class Measurement {
  public:
@@ -113,7 +135,13 @@ class Measurement {
 
   void read_facts() {
     const Replies replies = call({{"INFO"}});
-    if (replies.empty() || replies[0]->type == REDIS_REPLY_ERROR) return;
+    if (replies.empty()) return;
+    if (replies[0]->type == REDIS_REPLY_ERROR) {
+      const std::string_view error = text_of(*replies[0]);
+      // A server that is busy with a script refuses everything, which is not about rights.
+      if (is_about_server(error_code(error))) result_.failure = failure_of_request(error);
+      return;
+    }
     result_.facts = facts_in(text_of(*replies[0]));
     if (!result_.facts->has_append_file) return;
     const bool appends = *result_.facts->has_append_file;
@@ -173,21 +201,43 @@ class Measurement {
         {"publish", {"PUBLISH", channel, "doctor"}},
         {"scan", {"SCAN", "0", "MATCH", record_, "COUNT", "1"}},
         {"pubsub|numsub", {"PUBSUB", "NUMSUB", channel}},
-        {"subscribe", {"SUBSCRIBE", channel}},
     };
-    // After SUBSCRIBE, a RESP2 connection can be used for nothing else.
     std::vector<Command> commands;
     commands.reserve(probes.size());
     for (const auto& probe : probes) commands.push_back(probe.second);
-    if (result_.speaks_resp2) commands.pop_back();
+    commands.push_back({"EVAL", kProbeScript, "2", key_.value, record_, channel});
+    // After SUBSCRIBE, a RESP2 connection can be used for nothing else.
+    commands.push_back({"SUBSCRIBE", channel});
     const Replies replies = call(commands);
-    for (std::size_t i = 0; i < replies.size(); ++i) {
-      auto refusal = refusal_in(*replies[i], probes[i].first);
-      auto& known = result_.refusals;
-      if (refusal && std::find(known.begin(), known.end(), *refusal) == known.end()) {
-        known.push_back(std::move(*refusal));
-      }
+    if (replies.empty()) return;
+    for (std::size_t i = 0; i < probes.size(); ++i) add_refusal(*replies[i], probes[i].first);
+    add_refusal(*replies.back(), "subscribe");
+    const redisReply& in_script = *replies[probes.size()];
+    for (std::size_t i = 0; i < in_script.elements && i < std::size(kProbedInScript); ++i) {
+      add_refusal_in_script(text_of(*in_script.element[i]), kProbedInScript[i]);
     }
+  }
+
+  void add_refusal(const redisReply& reply, const std::string& right) {
+    if (reply.type != REDIS_REPLY_ERROR) return;
+    const auto refusal = refusal_in(text_of(reply), right);
+    if (refusal && !is_refused(*refusal)) result_.refusals.push_back(*refusal);
+  }
+
+  /// Adds what is refused inside scripts, unless it is refused outside as well.
+  void add_refusal_in_script(std::string_view error, const std::string& right) {
+    auto refusal = refusal_in(error, right);
+    if (!refusal) return;
+    const auto& known = result_.refusals;
+    const auto is_same = [&](const Refusal& one) { return one.right == right; };
+    if (std::any_of(known.begin(), known.end(), is_same)) return;
+    refusal->cause = Refusal::Cause::kScript;
+    result_.refusals.push_back(*refusal);
+  }
+
+  bool is_refused(const Refusal& refusal) const {
+    const auto& known = result_.refusals;
+    return std::find(known.begin(), known.end(), refusal) != known.end();
   }
 
   const RedisLocation& location_;

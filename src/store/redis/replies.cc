@@ -3,6 +3,7 @@
 #include <hiredis/hiredis.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <string>
 
@@ -88,9 +89,14 @@ std::string_view without_frame(std::string_view error) {
   return has_location ? error.substr(0, behind) : error;
 }
 
-/// `text` as part of one line of a message, in ASCII, whatever bytes a server sent.
+bool says(std::string_view error, std::string_view words) {
+  return error.find(words) != std::string_view::npos;
+}
+
+/// `text` as part of one line of a message, in ASCII, whatever bytes a server sent. Without the
+/// arguments of a command, which may be the text of a script or a password.
 std::string quoted(std::string_view text) {
-  std::string line(text.substr(0, 200));
+  std::string line(text.substr(0, std::min<std::size_t>(text.find(", with args"), 200)));
   // A char may be signed; then the bytes from 0x80 on are below 0x20.
   for (char& c : line) {
     if (c < 0x20 || c >= 0x7f) c = ' ';
@@ -98,11 +104,30 @@ std::string quoted(std::string_view text) {
   return line;
 }
 
-/// That a script may not run a command is visible only in the text of the error. Redis 7.0 does not
-/// name the command.
 bool is_missing_right(std::string_view error) {
-  return error.find("ACL failure in script") != error.npos ||
-         error.find("user executing the script can't") != error.npos || error.starts_with("NOPERM");
+  return refusal_of_command(error) == CommandRefusal::kRight;
+}
+
+/// The command that an error calls unknown; empty if it does not say.
+std::string unknown_command(std::string_view error) {
+  constexpr std::string_view kBefore = "unknown command ";
+  const std::size_t at = error.find(kBefore);
+  if (at == error.npos) return {};
+  error.remove_prefix(at + kBefore.size());
+  // Redis 6 quotes with a backtick.
+  if (!error.empty()) error.remove_prefix(1);
+  std::string name(error.substr(0, error.find_first_of("'`,")));
+  constexpr std::size_t kLongest = 40;
+  for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return name.size() > kLongest ? "" : quoted(name);
+}
+
+Failed missing_command(std::string_view error) {
+  const std::string name = unknown_command(error);
+  return {Trouble::kMisconfigured, "the server has no " + (name.empty() ? "command" : name) +
+                                       (name.empty() ? " that leases need" : "") +
+                                       " (renamed or disabled?)" +
+                                       (name.empty() ? ": `cluster-leader doctor` names it" : "")};
 }
 
 /// "No permissions to access a key", "... one of the keys used as arguments".
@@ -178,13 +203,39 @@ std::string_view text_of(const redisReply& reply) {
   }
 }
 
+CommandRefusal refusal_of_command(std::string_view error) {
+  // That a script may not run a command is visible only in the text of the error. Redis 7.0 does
+  // not name the command.
+  if (error_code(error) == "NOPERM" || says(error, "ACL failure in script") ||
+      says(error, "user executing the script can't")) {
+    return CommandRefusal::kRight;
+  }
+  if (says(error, "unknown command") || says(error, "Unknown Redis command") ||
+      says(error, "Unknown Valkey command")) {
+    return CommandRefusal::kMissing;
+  }
+  if (says(error, "not allowed from script") || says(error, "not supported for scripts") ||
+      says(error, "NOSCRIPTCMD")) {
+    return CommandRefusal::kScript;
+  }
+  return CommandRefusal::kNone;
+}
+
 std::string_view error_code(std::string_view error) {
   error = without_frame(error);
   return error.substr(0, error.find(' '));
 }
 
 Failed failure_of_request(std::string_view error) {
+  // Our scripts mark the command that they cannot do without.
+  constexpr std::string_view kNoTime = "NOTIME ";
+  if (without_frame(error).starts_with(kNoTime)) {
+    if (is_missing_right(error)) return missing_right(without_frame(error).substr(kNoTime.size()));
+    return {Trouble::kMisconfigured,
+            "the server refuses TIME in scripts, which leases need: use another server"};
+  }
   if (is_missing_right(error)) return missing_right(without_frame(error));
+  if (refusal_of_command(error) == CommandRefusal::kMissing) return missing_command(error);
   if (is_refusal_to_accept(error)) return failure_of_login(error);
   if (const ErrorMeaning* meaning = meaning_of(error_code(error))) {
     Failed failed{meaning->trouble, meaning->text};
@@ -224,21 +275,30 @@ Failed failure_of_select(std::string_view error, int db) {
                                        ": choose a lower --db, or raise its `databases`"};
 }
 
-bool is_wrong_role(const redisReply& hello, Failed& failure) {
-  for (std::size_t i = 0; i + 1 < hello.elements; i += 2) {
-    const std::string_view name = text_at(hello, i);
-    const std::string_view value = text_at(hello, i + 1);
-    if (name == "mode" && value == "sentinel") {
-      failure = {Trouble::kMisconfigured, "this is a Sentinel: name a server that it monitors"};
-      return true;
-    }
-    // "master" is what every version says; a later one may say "primary".
-    if (name == "role" && (value == "replica" || value == "slave")) {
-      failure = failure_of_request("READONLY");
-      return true;
-    }
+std::optional<Failed> failure_of_role(const redisReply& reply) {
+  // ROLE's first element is the role. HELLO and INFO name what they say, as fields and as lines.
+  std::string_view role = text_at(reply, 0);
+  std::string_view mode = role;
+  for (std::size_t i = 0; i + 1 < reply.elements; i += 2) {
+    if (text_at(reply, i) == "role") role = text_at(reply, i + 1);
+    if (text_at(reply, i) == "mode") mode = text_at(reply, i + 1);
   }
-  return false;
+  const bool is_replica_by_info = text_of(reply).find("\nrole:slave\r") != std::string_view::npos;
+  std::optional<Failed> failure;
+  // "slave" is what every version says; a later one may say "replica".
+  if (role == "replica" || role == "slave" || is_replica_by_info) {
+    failure = failure_of_request("READONLY");
+  }
+  if (mode == "sentinel") {
+    failure = {Trouble::kMisconfigured, "this is a Sentinel: name a server that it monitors"};
+  }
+  if (failure) failure->unknown = true;
+  return failure;
+}
+
+bool is_about_server(std::string_view code) {
+  const ErrorMeaning* meaning = meaning_of(code);
+  return meaning != nullptr && meaning->trouble == Trouble::kNotServing;
 }
 
 bool spoils_connection(std::string_view error) {
@@ -254,6 +314,8 @@ bool is_refusal_to_accept(std::string_view error) {
 }
 
 bool is_incomplete(const redisReply& reply) { return text_at(reply, 0) == "incomplete"; }
+
+bool is_ageless(const redisReply& reply) { return text_at(reply, 0) == "ageless"; }
 
 Answer answer_of(RequestKind kind, const redisReply& reply, Duration ttl) {
   if (reply.type == REDIS_REPLY_ERROR) return failure_of_request(text_of(reply));

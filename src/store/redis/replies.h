@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "lease/answer.h"
@@ -21,6 +23,15 @@ std::string_view text_of(const redisReply& reply);
 /// that error, if the server passes it on.
 std::string_view error_code(std::string_view error);
 
+/// Why a server refuses a command, whatever its arguments.
+enum class CommandRefusal : std::uint8_t {
+  kNone,     ///< it does not, or the error is about something else
+  kRight,    ///< the user may not run it, or not on these keys or channels
+  kMissing,  ///< it is unknown: renamed, disabled, or too new
+  kScript,   ///< it may not be run inside a script
+};
+CommandRefusal refusal_of_command(std::string_view error);
+
 /// What an error in reply to a script means.
 Failed failure_of_request(std::string_view error);
 
@@ -34,8 +45,13 @@ Failed failure_of_login(std::string_view error);
 /// What an error in reply to SELECT means.
 Failed failure_of_select(std::string_view error, int db);
 
-/// Whether HELLO's reply comes from a replica or a Sentinel, which keep no leases; sets `failure`.
-bool is_wrong_role(const redisReply& hello, Failed& failure);
+/// Why the server that sent this reply to HELLO, ROLE or INFO keeps no leases, since it is a
+/// replica or a Sentinel; nothing if the reply does not say so. `unknown` is set, since what was
+/// sent with the command was executed.
+std::optional<Failed> failure_of_role(const redisReply& reply);
+
+/// Whether errors with this code are about the state of the server, not about one command.
+bool is_about_server(std::string_view code);
 
 /// Whether `error` means that the connection must not be used again: another server must be found,
 /// or the password read again.
@@ -47,6 +63,10 @@ bool is_refusal_to_accept(std::string_view error);
 /// Whether the script of a renewal requires all fields of the record, since it must write the
 /// record again. It has changed nothing.
 bool is_incomplete(const redisReply& reply);
+
+/// Whether the script of an acquire could not find out how long the server has been up. It has
+/// changed nothing.
+bool is_ageless(const redisReply& reply);
 
 /// The answer in the reply of a script; `ttl` is that of the candidate.
 Answer answer_of(RequestKind kind, const redisReply& reply, Duration ttl);

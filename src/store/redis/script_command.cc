@@ -30,7 +30,8 @@ ScriptCommand::ScriptCommand(const Candidate& candidate)
 
 std::span<const std::string_view> ScriptCommand::words(const Candidacy& candidacy,
                                                        const Request& request, By by, Form form,
-                                                       bool listens) {
+                                                       bool listens,
+                                                       std::optional<std::int64_t> age_s) {
   const Script& script = script_for(request.kind);
   const std::string_view listening = listens ? "1" : "";
   record_ = record_name(candidacy.key);
@@ -52,6 +53,8 @@ std::span<const std::string_view> ScriptCommand::words(const Candidacy& candidac
     awaited_ = candidate_.joins ? std::to_string(request.awaited.value) : "";
     add({candidate_.node, candidate_.host, pid_, candidate_.command, candidate_.identity, awaited_,
          listening});
+    age_ = age_s ? std::to_string(*age_s) : "";
+    if (age_s) add({age_});
     return words_;
   }
   const RunResult result = request.result.value_or(RunResult{});

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,11 +26,14 @@ class ScriptCommand {
   explicit ScriptCommand(const Candidate& candidate);
 
   /// The words of `request` for `candidacy`, valid until the next call and as long as `candidacy`
-  /// is. `listens` says whether the holder is subscribed to the channel of the key.
+  /// is. `listens` says whether the holder is subscribed to the channel of the key; `age_s` for how
+  /// many seconds at least the server has been up, if an acquire must say so.
   std::span<const std::string_view> words(const Candidacy& candidacy, const Request& request, By by,
-                                          Form form, bool listens);
+                                          Form form, bool listens,
+                                          std::optional<std::int64_t> age_s = {});
   std::span<const std::string_view> words(const Candidacy&& candidacy, const Request& request,
-                                          By by, Form form, bool listens) = delete;
+                                          By by, Form form, bool listens,
+                                          std::optional<std::int64_t> age_s = {}) = delete;
 
  private:
   void add(std::initializer_list<std::string_view> words);
@@ -38,7 +42,7 @@ class ScriptCommand {
   const std::string ttl_;
   const std::string pid_;
   std::string record_, channel_;
-  std::string token_, awaited_, hold_, once_, status_, started_, finished_;
+  std::string token_, awaited_, age_, hold_, once_, status_, started_, finished_;
   std::vector<std::string_view> words_;
 };
 

@@ -3,7 +3,6 @@
 #include <hiredis/hiredis.h>
 
 #include <algorithm>
-#include <charconv>
 #include <functional>
 #include <utility>
 
@@ -32,22 +31,13 @@ constexpr Request kReleaseRequest{.kind = RequestKind::kRelease, .token = {}};
 
 std::size_t hash_of(std::string_view holder) { return std::hash<std::string_view>()(holder); }
 
-/// Removes the number at the end of "HOLDER TOKEN" and returns it; 0 if there is none.
-Token split_token(std::string_view& holder) {
-  const std::size_t space = holder.rfind(' ');
-  if (space == holder.npos) return {};
-  Token token;
-  const char* const end = holder.data() + holder.size();
-  const auto [rest, error] = std::from_chars(holder.data() + space + 1, end, token.value);
-  if (error != std::errc() || rest != end) return {};
-  holder.remove_suffix(holder.size() - space);
-  return token;
-}
-
 }  // namespace
 
 RedisStore::RedisStore(RedisLocation location, Candidate candidate)
-    : candidate_(std::move(candidate)), line_(std::move(location)), command_(candidate_) {}
+    : location_(std::move(location)),
+      candidate_(std::move(candidate)),
+      line_(location_),
+      command_(candidate_) {}
 
 std::size_t RedisStore::add(Key key) {
   const std::size_t number = candidacies_.size();
@@ -115,6 +105,7 @@ void RedisStore::abandon(std::size_t candidacy) {
   forget_request(entry);
   if (!has_waiting()) line_.stop_connecting();
   if (used_ > 0) return;
+  events_.reset();
   line_.drain();
   close({});
 }
@@ -126,13 +117,15 @@ void RedisStore::watch(Poller& poller) {
     handle_events();
   }
   line_.watch(poller);
+  if (events_) events_->watch(poller, now_);
 }
 
 Time RedisStore::wake_at() const {
   // There are events that needed no waiting; and watch() has work to do.
   if (!reports_.empty()) return Time::min();
-  if (line_.stage() != RedisLine::Stage::kClosed) return line_.wake_at();
-  return waiting_.empty() ? kNever : open_at_;
+  const Time events_at = events_ ? events_->wake_at() : kNever;
+  if (line_.stage() != RedisLine::Stage::kClosed) return std::min(line_.wake_at(), events_at);
+  return waiting_.empty() ? events_at : std::min(open_at_, events_at);
 }
 
 void RedisStore::advance(const Poller& poller, Time now) {
@@ -140,6 +133,9 @@ void RedisStore::advance(const Poller& poller, Time now) {
   if (!has_waiting()) line_.stop_connecting();
   line_.advance(poller, now);
   handle_events();
+  if (!events_) return;
+  events_->advance(poller, now);
+  handle_events_of_keys();
 }
 
 std::optional<StoreEvent> RedisStore::next() { return reports_.next(); }
@@ -160,15 +156,23 @@ void RedisStore::append_waiting() {
 
 void RedisStore::append_request(std::uint32_t candidacy, By by) {
   Entry& entry = candidacies_[candidacy];
-  // A RESP2 connection that is subscribed can do nothing else; there only the timer wakes.
-  if (listens() && entry.listening_on != connection_number_) {
+  if (candidate_.listens) listen(candidacy);
+  // Otherwise the candidate would wait for what it has acquired itself.
+  if (entry.request.kind == RequestKind::kAcquire) append_unreleased(entry);
+  append_script(candidacy, entry.request, by, Form::kShort, Purpose::kRequest);
+}
+
+/// Subscribes to the events of the key, unless that was done.
+void RedisStore::listen(std::uint32_t candidacy) {
+  Entry& entry = candidacies_[candidacy];
+  if (line_.login().speaks_resp2()) {
+    if (!events_) events_ = std::make_unique<RedisEvents>(location_);
+    events_->subscribe(candidacy, entry.candidacy.key);
+  } else if (entry.listening_on != connection_number_) {
     const bool is_queued =
         line_.append(Purpose::kSubscribe, {"SUBSCRIBE", events_channel(entry.candidacy.key)});
     if (is_queued) entry.listening_on = connection_number_;
   }
-  // Otherwise the candidate would wait for what it has acquired itself.
-  if (entry.request.kind == RequestKind::kAcquire) append_unreleased(entry);
-  append_script(candidacy, entry.request, by, Form::kShort, Purpose::kRequest);
 }
 
 /// Releases once more what an acquire may have left behind. Its reply is ignored: the reply to the
@@ -202,7 +206,9 @@ void RedisStore::append_release(std::uint32_t candidacy) {
 void RedisStore::append_script(std::uint32_t candidacy, const Request& request, By by, Form form,
                                Purpose purpose) {
   const Entry& entry = candidacies_[candidacy];
-  const auto words = command_.words(entry.candidacy, request, by, form, listens());
+  std::optional<std::int64_t> age_s;
+  if (age_ && age_->is_known()) age_s = age_->seconds_at(now_);
+  const auto words = command_.words(entry.candidacy, request, by, form, candidate_.listens, age_s);
   const std::uint64_t begin = line_.queued();
   if (!line_.append(purpose, words, candidacy, entry.request.attempt)) {
     Failed failure = refused_memory();
@@ -217,6 +223,7 @@ void RedisStore::handle_events() {
     if (std::holds_alternative<RedisLine::Connected>(*event)) {
       ++connection_number_;
       taught_at_ = {};
+      age_.emplace(now_);
       append_waiting();
     } else if (const auto* received = std::get_if<Received>(&*event)) {
       handle(*received);
@@ -226,90 +233,21 @@ void RedisStore::handle_events() {
   }
 }
 
+void RedisStore::handle_events_of_keys() {
+  while (const auto event = events_->next()) {
+    if (const auto* subscribed = std::get_if<RedisEvents::Subscribed>(&*event)) {
+      reports_.notice(subscribed->candidacy, {Notice::Kind::kFree});
+    } else {
+      handle_message(*std::get<ReplyPtr>(*event));
+    }
+  }
+}
+
 /// If a request waits for the next connection, watch() opens it.
 void RedisStore::handle(const RedisLine::Ended& ended) {
   // Each candidacy pauses on its own, and thousands of them together would not pause at all.
   if (!line_.is_open() && candidacies_.size() > 1) open_at_ = now_ + kPauseBetweenConnects;
   close(ended.failure.value_or(Failed{}));
-}
-
-void RedisStore::handle(const Received& received) {
-  switch (received.purpose) {
-    case Purpose::kRequest:
-    case Purpose::kUndo:
-      return handle_reply(received);
-    case Purpose::kMessage:
-      return handle_message(*received.reply);
-    case Purpose::kSubscribe:
-      // Without the right to subscribe only the timer wakes, which is slower and no less safe.
-    case Purpose::kHello:
-    case Purpose::kLogin:
-    case Purpose::kSelect:
-      break;
-  }
-}
-
-void RedisStore::handle_reply(const Received& received) {
-  if (!is_in_flight(received.candidacy, received.attempt)) return;
-  Entry& entry = candidacies_[received.candidacy];
-  if (received.purpose == Purpose::kUndo) entry.id_spent = false;
-  const RequestKind kind = entry.request.kind;
-  const redisReply& reply = *received.reply;
-  if (line_.login().failure() || line_.login().must_begin_again()) {
-    // The request was executed all the same, but as another user or in another database. What it
-    // acquired there must not stay. No job runs under it yet. A renewal is not undone: it may have
-    // renewed the real lease of a running job.
-    const bool has_acquired =
-        received.purpose == Purpose::kRequest && kind == RequestKind::kAcquire &&
-        std::holds_alternative<Granted>(answer_of(kind, reply, candidate_.ttl));
-    return has_acquired ? append_release(received.candidacy)
-                        : handle_after_failed_login(received.candidacy);
-  }
-  const bool is_error = reply.type == REDIS_REPLY_ERROR;
-  const std::string_view code = is_error ? error_code(text_of(reply)) : std::string_view();
-  if (code == "NOSCRIPT" || is_incomplete(reply)) return append_again(received);
-  if (is_error && spoils_connection(text_of(reply))) {
-    line_.retire();
-    entry.listening_on = 0;
-  }
-  if (!is_error) entry.unreleased.reset();
-  finish(received.candidacy, answer_of(kind, reply, candidate_.ttl));
-}
-
-/// Ends a request on a connection whose login has failed, or keeps it for the next one.
-void RedisStore::handle_after_failed_login(std::uint32_t candidacy) {
-  Entry& entry = candidacies_[candidacy];
-  entry.listening_on = 0;
-  if (line_.login().must_begin_again()) {
-    waiting_.push_back({candidacy, entry.request.attempt});
-    return;
-  }
-  Failed failure = *line_.login().failure();
-  failure.unknown = entry.request.kind == RequestKind::kRenew;
-  finish(candidacy, std::move(failure));
-}
-
-void RedisStore::handle_message(const redisReply& reply) {
-  // ["message", channel, event]. The event is what happened, the holder id that it happened to,
-  // which may contain blanks, and after "acquired" the token.
-  if (reply.elements != 3 || text_of(*reply.element[0]) != "message") return;
-  const auto found = candidacy_of_key_.find(key_of_channel(text_of(*reply.element[1])));
-  if (found == candidacy_of_key_.end()) return;
-  const std::uint32_t candidacy = found->second;
-  const std::string_view event = text_of(*reply.element[2]);
-  const std::size_t space = std::min(event.find(' '), event.size());
-  const std::string_view what = event.substr(0, space);
-  std::string_view holder = event.substr(std::min(space + 1, event.size()));
-  const Token token = what == "acquired" ? split_token(holder) : Token{};
-  if (what == "broken") return reports_.notice(candidacy, {Notice::Kind::kBroken});
-  // The server also reports what this candidacy has done itself.
-  if (is_own(candidacies_[candidacy], holder)) return;
-  if (what == "released" || what == "parked") {
-    reports_.notice(candidacy, {Notice::Kind::kFree, {std::string(holder)}});
-  }
-  if (what == "acquired" && !holder.empty()) {
-    reports_.notice(candidacy, {Notice::Kind::kTaken, {std::string(holder)}, token});
-  }
 }
 
 /// Whether a request waits for a connection.
@@ -342,8 +280,10 @@ void RedisStore::forget_request(Entry& entry) {
   entry.listening_on = 0;
 }
 
-void RedisStore::fail_waiting(const Failed& failure) {
-  for (const Waiting& waiting : std::exchange(waiting_, {})) {
+/// Ends the requests of which nothing was executed.
+void RedisStore::fail_waiting(std::vector<Waiting>& requests, Failed failure) {
+  failure.unknown = false;
+  for (const Waiting& waiting : std::exchange(requests, {})) {
     if (is_in_flight(waiting.candidacy, waiting.attempt)) finish(waiting.candidacy, failure);
   }
 }
@@ -353,10 +293,7 @@ void RedisStore::fail_waiting(const Failed& failure) {
 void RedisStore::close(Failed failure) {
   const bool was_open = line_.is_open();
   const std::vector<RedisLine::Unanswered> unanswered = line_.close();
-  if (!was_open) {
-    failure.unknown = false;
-    return fail_waiting(failure);
-  }
+  if (!was_open) return fail_waiting(waiting_, failure);
   // The connection would have reported changes of these keys, so they must ask. Those with a
   // request in flight get an answer instead.
   for (std::uint32_t candidacy = 0; candidacy < candidacies_.size(); ++candidacy) {
@@ -375,6 +312,7 @@ void RedisStore::close(Failed failure) {
     lost_answer.id_spent = candidacies_[lost.candidacy].id_spent;
     finish(lost.candidacy, std::move(lost_answer));
   }
+  fail_waiting(ageless_, failure);
 }
 
 }  // namespace cluster_leader

@@ -12,8 +12,10 @@
 
 #include "lease/candidacy.h"
 #include "store/location.h"
+#include "store/redis/events.h"
 #include "store/redis/line.h"
 #include "store/redis/script_command.h"
+#include "store/redis/server_age.h"
 #include "store/reports.h"
 #include "store/store.h"
 
@@ -74,24 +76,29 @@ class RedisStore final : public Store {
   void append_script(std::uint32_t candidacy, const Request& request, By by, Form form,
                      Purpose purpose);
   void append_unreleased(const Entry& entry);
+  void append_ageless();
 
   void handle_events();
+  void handle_events_of_keys();
   void handle(const RedisLine::Ended& ended);
   void handle(const Received& received);
   void handle_reply(const Received& received);
+  void handle_ageless(const Received& received);
+  void handle_age(const redisReply& reply);
   void handle_message(const redisReply& reply);
   void handle_after_failed_login(std::uint32_t candidacy);
 
   bool accepts_requests() const { return line_.is_open() && !line_.is_ending(); }
-  bool listens() const { return candidate_.listens && !line_.login().speaks_resp2(); }
+  void listen(std::uint32_t candidacy);
   bool has_waiting();
   bool is_in_flight(std::uint32_t candidacy, std::uint64_t attempt) const;
   bool is_own(const Entry& entry, std::string_view holder) const;
   void finish(std::uint32_t candidacy, Answer answer);
   void forget_request(Entry& entry);
-  void fail_waiting(const Failed& failure);
+  void fail_waiting(std::vector<Waiting>& requests, Failed failure);
   void close(Failed failure);
 
+  const RedisLocation location_;
   const Candidate candidate_;
 
   std::deque<Entry> candidacies_;  ///< keep their addresses
@@ -103,8 +110,11 @@ class RedisStore final : public Store {
   Time now_;  ///< of the last call that named it
 
   RedisLine line_;
-  Time open_at_ = Time::min();  ///< the line is not opened before then
+  std::unique_ptr<RedisEvents> events_;  ///< only with RESP2
+  Time open_at_ = Time::min();           ///< the line is not opened before then
   ScriptCommand command_;
+  std::optional<ServerAge> age_;  ///< of the server at the end of this connection
+  std::vector<Waiting> ageless_;  ///< requests that must be sent again with that age
   std::uint32_t connection_number_ = 0;
   /// By kind of request: where on this connection the text of its script was last sent; 0: nowhere.
   std::array<std::uint64_t, 4> taught_at_{};

@@ -121,7 +121,8 @@ TEST_F(RedisLineTest, SaysOfEachCommandWithoutAReplyWhetherItWasWritten) {
 }
 
 TEST_F(RedisLineTest, EndsWithoutAFailureIfTheServerDoesNotKnowHelloAndThenUsesResp2) {
-  PacketServer server({"-ERR unknown command 'HELLO'\r\n"});
+  // It knows neither ROLE nor INFO.
+  PacketServer server({"-ERR unknown command 'HELLO'\r\n-ERR unknown command 'INFO'\r\n"});
   RedisLine line(server.location());
   connect(line);
   EXPECT_FALSE(next<RedisLine::Ended>(line).failure);
@@ -132,8 +133,12 @@ TEST_F(RedisLineTest, EndsWithoutAFailureIfTheServerDoesNotKnowHelloAndThenUsesR
 }
 
 TEST_F(RedisLineTest, EndsWithTheRefusalOfTheLoginWhenAllCommandsAreAnswered) {
-  PacketServer server({"-WRONGPASS invalid username-password pair\r\n+PONG\r\n"});
-  RedisLine line(server.location());
+  PacketServer server(
+      {"-WRONGPASS invalid username-password pair\r\n-NOAUTH Authentication required.\r\n"
+       "+PONG\r\n"});
+  RedisLocation location = server.location();
+  location.credentials.password = "wrong";
+  RedisLine line(location);
   connect(line);
   ASSERT_TRUE(line.append(Purpose::kRequest, {"PING"}));
   next<RedisLine::Received>(line);

@@ -32,7 +32,7 @@ class PasswordFileTest : public testing::Test {
     connection->flush();
     std::string sent(65536, '\0');
     sent.resize(static_cast<std::size_t>(::recv(ends[0], sent.data(), sent.size(), 0)));
-    const std::string before = "$7\r\ndefault\r\n$";
+    const std::string before = "$4\r\nAUTH\r\n$";
     const std::size_t size = sent.find(before) + before.size();
     return sent.substr(sent.find('\n', size) + 1, std::stoul(sent.substr(size)));
   }

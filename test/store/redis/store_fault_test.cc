@@ -45,10 +45,12 @@ FakeServer::Play grants_before_the_login(bool closes, std::atomic<bool>& release
     const ssize_t got = ::recv(fd, buffer, sizeof buffer, 0);
     const std::string_view request(buffer, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
     const bool has_hello = request.find("HELLO") < 20;
-    std::string reply = has_hello ? "-ERR unknown command 'HELLO'\r\n" : "";
+    // Nor does it know ROLE and INFO, which follow where HELLO is not known.
+    std::string reply =
+        has_hello ? "-ERR unknown command 'HELLO'\r\n" : "-ERR unknown\r\n-ERR unknown\r\n";
     if (!has_hello && request.find(kContender.candidacy.holder.value) != request.npos) {
       released_again = true;
-      reply = "*1\r\n$8\r\nreleased\r\n";
+      reply += "*1\r\n$8\r\nreleased\r\n";
     }
     reply += kGranted;
     ::send(fd, reply.data(), reply.size(), MSG_NOSIGNAL);

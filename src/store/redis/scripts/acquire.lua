@@ -2,18 +2,22 @@
 --
 -- KEYS: lock, record.  ARGV: holder id, events channel, ttl in ms, node, host, pid, command, identity,
 -- token of the run whose result is awaited ('0': of whatever run has the key; '': the candidate does
--- not join), '1' if the candidate is subscribed to the channel, else ''.
+-- not join), '1' if the candidate is subscribed to the channel, else '', seconds that the server has
+-- been up, at least, by what the candidate knows ('': nothing).
 -- Answers: {'granted', token}
 --          {'busy', holder id, rest in ms (-1: no expiry), ttl of that holder in ms (0: unknown), token
 --           of that lease (0: unknown)}
 --          {'done', status, token, node, started, finished}: a run has ended and must not be repeated
 --          {'young', seconds since the server started, rest in ms}
+--          {'ageless'}: nothing was done, since INFO does not say how long the server has been up, and the
+--           candidate has not said it either
 local lock, record = KEYS[1], KEYS[2]
 local id, channel, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local node, host, pid, command, identity = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-local awaited, listens = tonumber(ARGV[9]), ARGV[10]
+local awaited, listens, known_age = tonumber(ARGV[9]), ARGV[10], tonumber(ARGV[11])
 
-local now = server_ms()
+local now, refusal = server_ms()
+if refusal then return refusal end
 local value = redis.call('GET', lock)
 local fields = redis.call('HMGET', record, 'fence', 'until', 'ttl', 'holder', 'hold_until',
   'once_until', 'result_token', 'result_status', 'result_node', 'result_started', 'result_finished')
@@ -79,7 +83,12 @@ if not is_own then
   -- may have a longer ttl than ours. With `appendfsync always` nothing is forgotten, but to find out
   -- needs CONFIG, which is not among the rights that we ask for, so the rule applies to every server.
   -- Uptime is in whole seconds of the wall clock, hence one more.
-  local uptime = tonumber(string.match(redis.call('INFO', 'server'), 'uptime_in_seconds:(%d+)'))
+  local uptime = known_age
+  if not uptime then
+    local info = redis.pcall('INFO', 'server')
+    uptime = not is_refusal(info) and tonumber(string.match(info, 'uptime_in_seconds:(%d+)'))
+    if not uptime then return {'ageless'} end
+  end
   local needed = math.ceil(math.max(ttl, ends > 0 and holder_ttl or 0) / 1000) + 1
   if uptime < needed then
     return {'young', uptime, (needed - uptime) * 1000 - now % 1000}

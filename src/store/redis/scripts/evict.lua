@@ -20,7 +20,7 @@ if value and value ~= fields[2] and string.sub(value, 1, 5) ~= 'held:' and
    string.sub(value, 1, 7) ~= 'parked:' then
   -- The record does not describe this lease, so its holder would believe that the server has forgotten
   -- the lease, and set it again. No token is greater than both the server's time and the fence.
-  redis.pcall('HSET', record, 'fence', whole(math.max(tonumber(fence) or 0, server_ms())))
+  redis.pcall('HSET', record, 'fence', whole(math.max(tonumber(fence) or 0, (server_ms()) or 0)))
   redis.pcall('PEXPIRE', record, record_lifetime)
 end
 -- In pcall, because releasing must work without the right to publish.

@@ -10,7 +10,8 @@ local id, channel, ttl, token = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local hold, identity, once = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
 local status, started, finished, node = ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 
-local now = server_ms()
+local now, refusal = server_ms()
+if refusal then return refusal end
 local value = redis.call('GET', lock)
 local fields = redis.call('HMGET', record, 'holder', 'since')
 if value ~= id and (value or fields[1] ~= id) then return {'released'} end

@@ -14,7 +14,8 @@ local function is_other(reply)
   return is_refusal(reply) and string.find(reply.err, 'WRONGTYPE', 1, true)
 end
 
-local now = server_ms()
+local now, refusal = server_ms()
+if refusal then return refusal end
 local value = redis.pcall('GET', lock)
 if is_other(value) then return {'other', 'key'} end
 if is_refusal(value) then return value end

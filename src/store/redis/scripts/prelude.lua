@@ -9,9 +9,11 @@ local function whole(number) return string.format('%.0f', number) end
 -- Whether redis.pcall() has returned an error.
 local function is_refusal(reply) return type(reply) == 'table' and reply.err end
 
--- The server's clock in ms since 1970. It does not advance while a script runs.
+-- The server's clock in ms since 1970, which does not advance while a script runs; or nothing and the
+-- error to return, since some services refuse TIME inside scripts.
 local function server_ms()
-  local time = redis.call('TIME')
+  local time = redis.pcall('TIME')
+  if is_refusal(time) then return nil, redis.error_reply('NOTIME ' .. time.err) end
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 

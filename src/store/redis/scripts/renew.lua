@@ -12,7 +12,8 @@ local listens = ARGV[9]
 -- PEXPIRE with 0 deletes the lock and reports success.
 if not ttl or ttl < 1 then return redis.error_reply('ERR the ttl of a lease is at least 1 ms') end
 
-local now = server_ms()
+local now, refusal = server_ms()
+if refusal then return refusal end
 local value = redis.call('GET', lock)
 local fields = redis.call('HMGET', record, 'fence', 'until', 'holder')
 local fence = tonumber(fields[1] or 0) or 0

@@ -1,0 +1,81 @@
+#include "store/redis/events.h"
+
+#include <hiredis/hiredis.h>
+
+#include <string>
+#include <string_view>
+
+#include "store/redis/names.h"
+
+namespace cluster_leader {
+
+namespace {
+
+using std::chrono::seconds;
+
+/// For all addresses of the server together.
+constexpr Duration kPatience = seconds(1);
+
+/// After a connection that failed: an event that is missed costs less than a server that is asked
+/// all the time.
+constexpr Duration kPause = seconds(1);
+
+}  // namespace
+
+RedisEvents::RedisEvents(RedisLocation location)
+    : line_(std::move(location), RedisLine::Role::kAny) {}
+
+void RedisEvents::subscribe(std::uint32_t candidacy, const Key& key) {
+  if (candidacy >= is_known_.size()) is_known_.resize(candidacy + 1);
+  if (is_known_[candidacy]) return;
+  is_known_[candidacy] = true;
+  keys_.emplace_back(candidacy, &key);
+}
+
+void RedisEvents::watch(Poller& poller, Time now) {
+  now_ = now;
+  if (line_.stage() == RedisLine::Stage::kClosed && now >= open_at_) line_.open(kPatience, now);
+  append_subscriptions();
+  line_.watch(poller);
+}
+
+Time RedisEvents::wake_at() const {
+  return line_.stage() == RedisLine::Stage::kClosed ? open_at_ : line_.wake_at();
+}
+
+void RedisEvents::advance(const Poller& poller, Time now) {
+  now_ = now;
+  line_.advance(poller, now);
+}
+
+std::optional<RedisEvents::Event> RedisEvents::next() {
+  while (auto event = line_.next()) {
+    if (auto* received = std::get_if<RedisLine::Received>(&*event)) {
+      if (received->purpose == RedisLine::Purpose::kMessage) return std::move(received->reply);
+      // Without the right to subscribe only the timer wakes, which is slower and no less safe.
+      if (received->reply->type != REDIS_REPLY_ERROR) return Subscribed{received->candidacy};
+    } else if (const auto* ended = std::get_if<RedisLine::Ended>(&*event)) {
+      // Without a failure, the line has found out that the server speaks RESP2.
+      if (ended->failure) open_at_ = now_ + kPause;
+      is_logged_in_ = false;
+      line_.close();
+    } else if (std::holds_alternative<RedisLine::LoggedIn>(*event)) {
+      is_logged_in_ = true;
+      appended_ = 0;
+      append_subscriptions();
+    }
+  }
+  return std::nullopt;
+}
+
+void RedisEvents::append_subscriptions() {
+  for (; is_logged_in_ && appended_ < keys_.size(); ++appended_) {
+    const auto& [candidacy, key] = keys_[appended_];
+    const std::string channel = events_channel(*key);
+    const std::string_view words[] = {"SUBSCRIBE", channel};
+    // If memory is refused, the next turn tries again.
+    if (!line_.append(RedisLine::Purpose::kSubscribe, words, candidacy)) return;
+  }
+}
+
+}  // namespace cluster_leader

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/poller.h"
+#include "lease/candidacy.h"
+#include "store/location.h"
+#include "store/redis/line.h"
+#include "store/redis/replies.h"
+
+namespace cluster_leader {
+
+/// The events of keys over a connection of their own, for servers that speak only RESP2: there, a
+/// connection that is subscribed can do nothing else. It connects again whenever it breaks, with a
+/// pause, and never reports a failure: events are hints, and every wait has its own timer.
+///
+/// Each turn: watch(), a wait until wake_at() at the latest, advance(), and next() until it returns
+/// nothing.
+class RedisEvents {
+ public:
+  /// Events may have been missed before this moment, so that it is time to ask again.
+  struct Subscribed {
+    std::uint32_t candidacy;
+  };
+  using Event = std::variant<Subscribed, ReplyPtr>;
+
+  /// Does no I/O yet.
+  explicit RedisEvents(RedisLocation location);
+
+  /// Subscribes to the events of `key`, unless that was done. `key` must outlive this, and belongs
+  /// to `candidacy`: 0, 1, 2, ...
+  void subscribe(std::uint32_t candidacy, const Key& key);
+
+  void watch(Poller& poller, Time now);
+  Time wake_at() const;
+  void advance(const Poller& poller, Time now);
+  /// A message of the server, or Subscribed; nothing for now.
+  std::optional<Event> next();
+
+ private:
+  void append_subscriptions();
+
+  RedisLine line_;
+  std::vector<std::pair<std::uint32_t, const Key*>> keys_;
+  std::vector<bool> is_known_;  ///< by candidacy, whether its key is among keys_
+  bool is_logged_in_ = false;
+  std::size_t appended_ = 0;  ///< how many of keys_, on this connection
+  Time open_at_ = Time::min();
+  Time now_;  ///< of the last call that named it
+};
+
+}  // namespace cluster_leader

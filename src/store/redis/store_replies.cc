@@ -1,0 +1,140 @@
+// What a RedisStore does with each reply and message of the server.
+#include <hiredis/hiredis.h>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "store/redis/names.h"
+#include "store/redis/replies.h"
+#include "store/redis/store.h"
+
+namespace cluster_leader {
+
+namespace {
+
+/// Removes the number at the end of "HOLDER TOKEN" and returns it; 0 if there is none.
+Token split_token(std::string_view& holder) {
+  const std::size_t space = holder.rfind(' ');
+  if (space == holder.npos) return {};
+  Token token;
+  const char* const end = holder.data() + holder.size();
+  const auto [rest, error] = std::from_chars(holder.data() + space + 1, end, token.value);
+  if (error != std::errc() || rest != end) return {};
+  holder.remove_suffix(holder.size() - space);
+  return token;
+}
+
+}  // namespace
+
+void RedisStore::handle(const Received& received) {
+  switch (received.purpose) {
+    case Purpose::kRequest:
+    case Purpose::kUndo:
+      return handle_reply(received);
+    case Purpose::kAge:
+      return handle_age(*received.reply);
+    case Purpose::kMessage:
+      return handle_message(*received.reply);
+    case Purpose::kSubscribe:
+      // Without the right to subscribe only the timer wakes, which is slower and no less safe.
+    case Purpose::kHello:
+    case Purpose::kLogin:
+    case Purpose::kRole:
+    case Purpose::kSelect:
+      break;
+  }
+}
+
+void RedisStore::handle_reply(const Received& received) {
+  if (!is_in_flight(received.candidacy, received.attempt)) return;
+  Entry& entry = candidacies_[received.candidacy];
+  if (received.purpose == Purpose::kUndo) entry.id_spent = false;
+  const RequestKind kind = entry.request.kind;
+  const redisReply& reply = *received.reply;
+  if (line_.login().failure() || line_.login().must_begin_again()) {
+    // The request was executed all the same, but as another user or in another database. What it
+    // acquired there must not stay. No job runs under it yet. A renewal is not undone: it may have
+    // renewed the real lease of a running job.
+    const bool has_acquired =
+        received.purpose == Purpose::kRequest && kind == RequestKind::kAcquire &&
+        std::holds_alternative<Granted>(answer_of(kind, reply, candidate_.ttl));
+    return has_acquired ? append_release(received.candidacy)
+                        : handle_after_failed_login(received.candidacy);
+  }
+  const bool is_error = reply.type == REDIS_REPLY_ERROR;
+  const std::string_view code = is_error ? error_code(text_of(reply)) : std::string_view();
+  if (code == "NOSCRIPT" || is_incomplete(reply)) return append_again(received);
+  if (is_ageless(reply)) return handle_ageless(received);
+  if (is_error && spoils_connection(text_of(reply))) {
+    line_.retire();
+    entry.listening_on = 0;
+  }
+  if (!is_error) entry.unreleased.reset();
+  Answer answer = answer_of(kind, reply, candidate_.ttl);
+  if (auto* young = std::get_if<Young>(&answer)) young->hidden_because = age_->hidden_because();
+  finish(received.candidacy, std::move(answer));
+}
+
+/// Finds out how long the server has been up, which the script could not. Nothing was done.
+void RedisStore::handle_ageless(const Received& received) {
+  if (!age_->is_asked()) {
+    if (!line_.append(Purpose::kAge, {"INFO", "server"})) {
+      return finish(received.candidacy, refused_memory());
+    }
+    age_->set_asked();
+  }
+  ageless_.push_back({received.candidacy, received.attempt});
+  if (age_->is_known()) append_ageless();
+}
+
+void RedisStore::handle_age(const redisReply& reply) {
+  age_->handle(reply, now_);
+  append_ageless();
+}
+
+void RedisStore::append_ageless() {
+  for (const Waiting& waiting : std::exchange(ageless_, {})) {
+    if (!is_in_flight(waiting.candidacy, waiting.attempt)) continue;
+    append_script(waiting.candidacy, candidacies_[waiting.candidacy].request, By::kSha1,
+                  Form::kShort, Purpose::kRequest);
+  }
+}
+
+/// Ends a request on a connection whose login has failed, or keeps it for the next one.
+void RedisStore::handle_after_failed_login(std::uint32_t candidacy) {
+  Entry& entry = candidacies_[candidacy];
+  entry.listening_on = 0;
+  if (line_.login().must_begin_again()) {
+    waiting_.push_back({candidacy, entry.request.attempt});
+    return;
+  }
+  Failed failure = *line_.login().failure();
+  failure.unknown = entry.request.kind == RequestKind::kRenew;
+  finish(candidacy, std::move(failure));
+}
+
+void RedisStore::handle_message(const redisReply& reply) {
+  // ["message", channel, event]. The event is what happened, the holder id that it happened to,
+  // which may contain blanks, and after "acquired" the token.
+  if (reply.elements != 3 || text_of(*reply.element[0]) != "message") return;
+  const auto found = candidacy_of_key_.find(key_of_channel(text_of(*reply.element[1])));
+  if (found == candidacy_of_key_.end()) return;
+  const std::uint32_t candidacy = found->second;
+  const std::string_view event = text_of(*reply.element[2]);
+  const std::size_t space = std::min(event.find(' '), event.size());
+  const std::string_view what = event.substr(0, space);
+  std::string_view holder = event.substr(std::min(space + 1, event.size()));
+  const Token token = what == "acquired" ? split_token(holder) : Token{};
+  if (what == "broken") return reports_.notice(candidacy, {Notice::Kind::kBroken});
+  // The server also reports what this candidacy has done itself.
+  if (is_own(candidacies_[candidacy], holder)) return;
+  if (what == "released" || what == "parked") {
+    reports_.notice(candidacy, {Notice::Kind::kFree, {std::string(holder)}});
+  }
+  if (what == "acquired" && !holder.empty()) {
+    reports_.notice(candidacy, {Notice::Kind::kTaken, {std::string(holder)}, token});
+  }
+}
+
+}  // namespace cluster_leader

@@ -1,0 +1,278 @@
+// A RedisStore on proxies and hosted services, which answer as their users report.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "store/redis/store.h"
+#include "store/redis/world.h"
+#include "store/store_contract.h"
+#include "support/grown_server.h"
+#include "support/resp_proxy.h"
+
+namespace cluster_leader {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+using Words = RespProxy::Words;
+
+const auto kIgnoreSigpipe = std::signal(SIGPIPE, SIG_IGN);
+
+class RedisProxyTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { server_ = new GrownServer(); }
+  static void TearDownTestSuite() {
+    delete server_;
+    server_ = nullptr;
+  }
+
+  static Contender contender(const std::string& node) {
+    const auto* const test = testing::UnitTest::GetInstance()->current_test_info();
+    Contender contender = make_contender({test->name()}, node);
+    contender.candidate.ttl = 10s;
+    return contender;
+  }
+
+  /// A lease can be acquired, renewed and released at `location`.
+  static void expect_lease(const RedisLocation& location) {
+    for (const bool listening : {false, true}) {
+      auto store = open_at(location, contender("a"), listening);
+      expect_renewed(*store, expect_granted(*store).token);
+      expect_released(*store);
+    }
+  }
+
+  /// A waiting candidate learns of a release long before its timer says so.
+  static void expect_wake_up(const RedisLocation& location) {
+    auto holder = open_at(location, contender("a"));
+    auto waiter = open_at(location, contender("b"), true);
+    expect_granted(*holder);
+    expect<Busy>(ask(*waiter, RequestKind::kAcquire));
+    ASSERT_TRUE(waiter->await_notice(5s)) << "its events are subscribed to";
+    expect<Busy>(ask(*waiter, RequestKind::kAcquire));
+    expect_released(*holder);
+    const auto notice = waiter->await_notice(5s);
+    ASSERT_TRUE(notice);
+    EXPECT_EQ(notice->kind, Notice::Kind::kFree);
+    expect_granted(*waiter);
+    expect_released(*waiter);
+  }
+
+  static GrownServer* server_;
+};
+
+GrownServer* RedisProxyTest::server_ = nullptr;
+
+TEST_F(RedisProxyTest, AProxyThatDoesNotKnowHelloIsUsedInResp2) {
+  // Envoy
+  RespProxy proxy(server_->tcp(), [](int, const Words& words) -> std::optional<std::string> {
+    if (words[0] == "HELLO") return "-unsupported command 'HELLO'\r\n";
+    return std::nullopt;
+  });
+  expect_lease(proxy.location());
+  expect_wake_up(proxy.location());
+}
+
+TEST_F(RedisProxyTest, AProxyThatDemandsAuthBeforeAllElseGetsIt) {
+  // Envoy with a password of its own
+  bool is_in[16] = {};
+  RespProxy proxy(server_->tcp(),
+                  [&](int client, const Words& words) -> std::optional<std::string> {
+                    if (words[0] == "AUTH") {
+                      is_in[client % 16] = words[1] == "s3cret";
+                      return is_in[client % 16] ? "+OK\r\n" : "-ERR invalid password\r\n";
+                    }
+                    if (!is_in[client % 16] || words[0] == "HELLO")
+                      return "-NOAUTH Authentication required.\r\n";
+                    return std::nullopt;
+                  });
+  RedisLocation location = proxy.location();
+  EXPECT_EQ(expect_failed(*open_at(location, contender("a"))).trouble, Trouble::kDenied);
+  location.credentials.password = "wrong";
+  EXPECT_EQ(expect_failed(*open_at(location, contender("a"))).trouble, Trouble::kDenied);
+  location.credentials.password = "s3cret";
+  expect_lease(location);
+}
+
+TEST_F(RedisProxyTest, AProxyThatAnswersHelloInAnOlderProtocolIsUsedInResp2) {
+  RespProxy proxy(server_->tcp(), [](int, const Words& words) -> std::optional<std::string> {
+    if (words[0] != "HELLO") return std::nullopt;
+    return "*4\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:2\r\n";
+  });
+  expect_lease(proxy.location());
+  expect_wake_up(proxy.location());
+}
+
+TEST_F(RedisProxyTest, AWritableReplicaIsRefusedInResp2) {
+  for (const bool has_role : {true, false}) {
+    RespProxy proxy(server_->tcp(), [&](int, const Words& words) -> std::optional<std::string> {
+      if (words[0] == "HELLO") return "-ERR unknown command 'HELLO'\r\n";
+      if (words[0] == "ROLE" && has_role) return "*2\r\n$5\r\nslave\r\n$9\r\n127.0.0.1\r\n";
+      if (words[0] == "ROLE") return "-NOPERM this user has no permissions to run ROLE\r\n";
+      if (words[0] == "INFO") return "$28\r\n# Replication\r\nrole:slave\r\na\r\n";
+      return std::nullopt;
+    });
+    const Failed failed = expect_failed(*open_at(proxy.location(), contender("a")));
+    EXPECT_EQ(failed.trouble, Trouble::kNotServing);
+    EXPECT_THAT(failed.text, HasSubstr("replica"));
+    EXPECT_EQ(server_->text({"GET", contender("a").candidacy.key.value}), "(nil)");
+  }
+}
+
+TEST_F(RedisProxyTest, EventsConnectAgainWhenTheirConnectionBreaks) {
+  int events = 0;
+  RespProxy proxy(server_->tcp(), [&](int, const Words& words) -> std::optional<std::string> {
+    if (words[0] == "HELLO") return "-ERR unknown command 'HELLO'\r\n";
+    if (words[0] == "SUBSCRIBE" && ++events == 2) return RespProxy::kClose;
+    return std::nullopt;
+  });
+  expect_wake_up(proxy.location());
+  EXPECT_EQ(events, 3) << "one behind HELLO, and one that is closed";
+}
+
+TEST_F(RedisProxyTest, WithoutTheRightToSubscribeOnlyTheTimerWakes) {
+  RespProxy proxy(server_->tcp(), [](int, const Words& words) -> std::optional<std::string> {
+    if (words[0] == "HELLO") return "-ERR unknown command 'HELLO'\r\n";
+    if (words[0] == "SUBSCRIBE") return "-NOPERM no channels\r\n";
+    return std::nullopt;
+  });
+  expect_lease(proxy.location());
+}
+
+TEST_F(RedisProxyTest, APasswordForAServerWithoutOneIsNoMistake) {
+  RedisLocation location = server_->tcp();
+  location.credentials.password = "needless";
+  expect_lease(location);
+}
+
+TEST_F(RedisProxyTest, WithoutHelloAndWithoutAPasswordTheServerDemandsOne) {
+  // An early protocol error, since a client that has not logged in may only send little.
+  Server server(REDIS_SERVER, {"--rename-command", "HELLO", "", "--requirepass", "s3cret"});
+  const Failed failed = expect_failed(*open_at(server.tcp(), contender("a"), true));
+  EXPECT_EQ(failed.trouble, Trouble::kDenied);
+  EXPECT_THAT(failed.text, HasSubstr("password"));
+}
+
+/// Has scripts find `command` refused with `error`.
+RespProxy::Answer refuses_in_scripts(const std::string& command, const std::string& error) {
+  return [command, error](int, Words& words) -> std::optional<std::string> {
+    if (words[0] == "EVALSHA") return "-NOSCRIPT No matching script\r\n";
+    if (words[0] != "EVAL") return std::nullopt;
+    const std::string call = "redis.pcall('" + command + "'";
+    for (std::size_t at = 0; (at = words[1].find(call, at)) != std::string::npos;) {
+      const std::size_t end = words[1].find(')', at);
+      words[1].replace(at, end + 1 - at, "redis.error_reply('" + error + "')");
+    }
+    return std::nullopt;
+  };
+}
+
+TEST_F(RedisProxyTest, WhereScriptsMayNotRunInfoTheStoreDoes) {
+  // Redis Enterprise and Redis Cloud
+  RespProxy proxy(server_->tcp(),
+                  refuses_in_scripts("INFO", "ERR command is not supported for scripts"));
+  expect_lease(proxy.location());
+}
+
+TEST_F(RedisProxyTest, ManyCandidaciesAskOnceHowOldTheServerIs) {
+  int asked = 0;
+  const auto refuse = refuses_in_scripts("INFO", "ERR command is not supported for scripts");
+  RespProxy proxy(server_->tcp(), [&](int client, Words& words) {
+    if (words[0] == "INFO") ++asked;
+    return refuse(client, words);
+  });
+  LoopedStore looped(std::make_unique<RedisStore>(proxy.location(), contender("a").candidate));
+  for (std::size_t i = 0; i < 20; ++i) {
+    looped.add({{"many-" + std::to_string(i)}, fresh_holder("a")});
+    looped.send(RequestKind::kAcquire, {}, i);
+  }
+  for (std::size_t i = 0; i < 20; ++i) expect<Granted>(looped.await_answer(5s, i));
+  EXPECT_EQ(asked, 1);
+}
+
+TEST_F(RedisProxyTest, WhereScriptsMayNotRunInfoAYoungServerIsStillYoung) {
+  Server young(REDIS_SERVER);
+  RespProxy proxy(young.tcp(),
+                  refuses_in_scripts("INFO", "ERR command is not supported for scripts"));
+  const auto answer = ask(*open_at(proxy.location(), contender("a")), RequestKind::kAcquire);
+  EXPECT_THAT(expect<Young>(answer).hidden_because, testing::IsEmpty());
+}
+
+TEST_F(RedisProxyTest, AServerWithoutInfoIsWatchedForATtl) {
+  GrownServer server({"--rename-command", "INFO", ""});
+  Contender one = contender("a");
+  one.candidate.ttl = 1s;
+  auto store = open_at(server.tcp(), one);
+  const Young young = expect<Young>(ask(*store, RequestKind::kAcquire));
+  EXPECT_EQ(young.hidden_because, "the server has no INFO");
+  EXPECT_THAT(describe(young), AllOf(HasSubstr("not known"), HasSubstr("no INFO")));
+  EXPECT_GT(young.rest, 1s);
+  // Its connection stays open, and a restart would break it.
+  std::optional<Answer> answer;
+  for (int i = 0; i < 5 && (!answer || std::holds_alternative<Young>(*answer)); ++i) {
+    store->await_notice(1s);
+    answer = ask(*store, RequestKind::kAcquire);
+  }
+  expect<Granted>(answer);
+}
+
+TEST_F(RedisProxyTest, AUserWithoutInfoIsToldTheRight) {
+  RespProxy proxy(server_->tcp(), [](int client, Words& words) -> std::optional<std::string> {
+    if (words[0] == "INFO") return "-NOPERM this user has no permissions to run 'info'\r\n";
+    return refuses_in_scripts("INFO", "NOPERM no permissions to run info")(client, words);
+  });
+  const auto answer = ask(*open_at(proxy.location(), contender("a")), RequestKind::kAcquire);
+  EXPECT_THAT(describe(expect<Young>(answer)), HasSubstr("+info"));
+}
+
+TEST_F(RedisProxyTest, AnUptimeThatMakesNoSenseIsNotBelieved) {
+  RespProxy proxy(server_->tcp(), [](int client, Words& words) -> std::optional<std::string> {
+    if (words[0] == "INFO") return "$33\r\n# Server\r\nuptime_in_seconds:-3599\r\n";
+    return refuses_in_scripts("INFO", "ERR not supported for scripts")(client, words);
+  });
+  const auto answer = ask(*open_at(proxy.location(), contender("a")), RequestKind::kAcquire);
+  EXPECT_THAT(describe(expect<Young>(answer)), HasSubstr("clock"));
+}
+
+TEST_F(RedisProxyTest, AServiceThatRefusesTimeInScriptsIsNamed) {
+  // ElastiCache Serverless
+  RespProxy proxy(server_->tcp(),
+                  refuses_in_scripts("TIME", "ERR This Redis command is not allowed from script"));
+  for (const RequestKind kind : {RequestKind::kAcquire, RequestKind::kRenew}) {
+    const Failed failed = expect_failed(*open_at(proxy.location(), contender("a")), kind, {7});
+    EXPECT_EQ(failed.trouble, Trouble::kMisconfigured);
+    EXPECT_THAT(failed.text, HasSubstr("TIME in scripts"));
+  }
+}
+
+TEST_F(RedisProxyTest, AMissingCommandIsNamedAndTheScriptIsNotQuoted) {
+  Server server(REDIS_SERVER, {"--rename-command", "EVALSHA", ""});
+  Server no_eval(REDIS_SERVER, {"--rename-command", "EVAL", ""});
+  for (const auto& [location, name] :
+       {std::pair(server.tcp(), "no EVALSHA"), std::pair(no_eval.tcp(), "no EVAL ")}) {
+    const Failed failed = expect_failed(*open_at(location, contender("a")));
+    EXPECT_EQ(failed.trouble, Trouble::kMisconfigured);
+    EXPECT_THAT(failed.text, AllOf(HasSubstr(name), HasSubstr("renamed"), Not(HasSubstr("local")),
+                                   Not(HasSubstr("ACL")), Not(HasSubstr("rights"))));
+  }
+  Server no_hset(REDIS_SERVER, {"--rename-command", "HMGET", ""});
+  const Failed failed = expect_failed(*open_at(no_hset.tcp(), contender("a")));
+  EXPECT_EQ(failed.trouble, Trouble::kMisconfigured);
+  EXPECT_THAT(failed.text, AllOf(HasSubstr("doctor"), Not(HasSubstr("rights"))));
+}
+
+TEST_F(RedisProxyTest, ATlsPortResetsAPlainConnectionAndTheTextAsks) {
+  RespProxy proxy(server_->tcp(),
+                  [](int, Words&) -> std::optional<std::string> { return RespProxy::kClose; });
+  const Failed failed = expect_failed(*open_at(proxy.location(), contender("a")));
+  EXPECT_EQ(failed.trouble, Trouble::kUnreachable);
+  EXPECT_THAT(failed.text, HasSubstr("rediss://"));
+}
+
+}  // namespace
+}  // namespace cluster_leader

@@ -1,0 +1,189 @@
+#include "support/resp_proxy.h"
+
+#include <arpa/inet.h>
+#include <hiredis/hiredis.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "base/errors.h"
+
+namespace cluster_leader {
+
+namespace {
+
+struct FreeReader {
+  void operator()(redisReader* reader) const { redisReaderFree(reader); }
+};
+struct FreeReply {
+  void operator()(redisReply* reply) const { freeReplyObject(reply); }
+};
+
+/// One direction of a connection: bytes, and where its messages end.
+class Source {
+ public:
+  explicit Source(int fd) : fd_(fd), reader_(redisReaderCreate()) {}
+
+  /// Reads what there is, waiting for something; false at the end.
+  bool read() {
+    char buffer[65536];
+    const ssize_t got = ::recv(fd_, buffer, sizeof buffer, 0);
+    if (got <= 0) return false;
+    redisReaderFeed(reader_.get(), buffer, static_cast<std::size_t>(got));
+    fresh_.append(buffer, static_cast<std::size_t>(got));
+    return true;
+  }
+  /// The next whole message, or null.
+  std::unique_ptr<redisReply, FreeReply> next() {
+    void* reply = nullptr;
+    redisReaderGetReply(reader_.get(), &reply);
+    return std::unique_ptr<redisReply, FreeReply>(static_cast<redisReply*>(reply));
+  }
+  /// The bytes that were read since the last call.
+  std::string take() { return std::exchange(fresh_, {}); }
+
+ private:
+  const int fd_;
+  const std::unique_ptr<redisReader, FreeReader> reader_;
+  std::string fresh_;
+};
+
+void send_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent <= 0) return;
+    bytes.remove_prefix(static_cast<std::size_t>(sent));
+  }
+}
+
+std::string encoded(const RespProxy::Words& words) {
+  std::string bytes = "*" + std::to_string(words.size()) + "\r\n";
+  for (const std::string& word : words) {
+    bytes += "$" + std::to_string(word.size()) + "\r\n" + word + "\r\n";
+  }
+  return bytes;
+}
+
+/// Whether this is the answer to a command, not something that the server has pushed.
+bool is_reply(const redisReply& reply) {
+  const bool is_list = reply.type == REDIS_REPLY_PUSH || reply.type == REDIS_REPLY_ARRAY;
+  if (!is_list || reply.elements == 0) return true;
+  const redisReply& first = *reply.element[0];
+  const std::string_view what =
+      first.str != nullptr ? std::string_view(first.str, first.len) : std::string_view();
+  return reply.type == REDIS_REPLY_PUSH ? what == "subscribe" : what != "message";
+}
+
+UniqueFd new_socket() {
+  return UniqueFd(check_errno(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+}
+
+sockaddr_in loopback(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  return address;
+}
+
+}  // namespace
+
+const std::string RespProxy::kClose = "(close)";
+
+RespProxy::RespProxy(RedisLocation server, Answer answer)
+    : server_(std::move(server)), answer_(std::move(answer)), listener_(new_socket()) {
+  sockaddr_in address = loopback(0);
+  socklen_t size = sizeof address;
+  check_errno(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size), "bind");
+  check_errno(::listen(listener_.get(), 16), "listen");
+  check_errno(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size),
+              "getsockname");
+  port_ = ntohs(address.sin_port);
+  thread_ = std::thread([this] { accept_all(); });
+}
+
+RespProxy::~RespProxy() {
+  ::shutdown(listener_.get(), SHUT_RDWR);
+  thread_.join();
+  for (Client& client : clients_) {
+    ::shutdown(client.client.get(), SHUT_RDWR);
+    client.thread.join();
+  }
+}
+
+RedisLocation RespProxy::location() const {
+  RedisLocation location;
+  location.host = "127.0.0.1";
+  location.port = port_;
+  return location;
+}
+
+void RespProxy::accept_all() {
+  for (;;) {
+    UniqueFd accepted(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!accepted) return;
+    const int on = 1;
+    ::setsockopt(accepted.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    UniqueFd server = new_socket();
+    const sockaddr_in address = loopback(server_.port);
+    check_errno(
+        ::connect(server.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
+        "connect");
+    const int number = ++connections_;
+    Client& client = clients_.emplace_back(Client{std::move(accepted), std::move(server), {}});
+    client.thread = std::thread([this, &client, number] { serve(client, number); });
+  }
+}
+
+void RespProxy::serve(Client& connection, int number) {
+  Source client(connection.client.get());
+  Source server(connection.server.get());
+  for (;;) {
+    pollfd ready[] = {{connection.client.get(), POLLIN, 0}, {connection.server.get(), POLLIN, 0}};
+    ::poll(ready, 2, -1);
+    if (ready[1].revents != 0) {
+      if (!server.read()) break;
+      while (server.next()) {
+      }
+      send_all(connection.client.get(), server.take());
+    }
+    if (ready[0].revents == 0) continue;
+    if (!client.read()) break;
+    for (auto command = client.next(); command; command = client.next()) {
+      Words words;
+      for (std::size_t i = 0; i < command->elements; ++i) {
+        words.emplace_back(command->element[i]->str, command->element[i]->len);
+      }
+      std::optional<std::string> own;
+      {
+        const std::scoped_lock lock(mutex_);
+        own = answer_(number, words);
+      }
+      if (own == kClose) {
+        ::shutdown(connection.client.get(), SHUT_RDWR);
+        return;
+      }
+      if (own) {
+        send_all(connection.client.get(), *own);
+        continue;
+      }
+      send_all(connection.server.get(), encoded(words));
+      for (bool is_answered = false; !is_answered;) {
+        while (auto reply = server.next()) is_answered = is_answered || is_reply(*reply);
+        if (!is_answered && !server.read()) {
+          ::shutdown(connection.client.get(), SHUT_RDWR);
+          return;
+        }
+      }
+      send_all(connection.client.get(), server.take());
+    }
+  }
+  ::shutdown(connection.client.get(), SHUT_RDWR);
+}
+
+}  // namespace cluster_leader
