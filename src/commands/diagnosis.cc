@@ -18,12 +18,16 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+constexpr const char* kAdviceForMissing =
+    "see rename-command in the server's configuration, or use another server";
+
 /// What INFO would have told.
 Finding unknown(const char* check, const RedisMeasurements& measured) {
   const auto& refusals = measured.refusals;
   const bool is_missing = std::find(refusals.begin(), refusals.end(),
                                     Refusal{"info", Refusal::Cause::kMissing}) != refusals.end();
-  if (is_missing) return warning(check, "not known: the server has no INFO (renamed?)", "");
+  if (is_missing)
+    return warning(check, "not known: the server has no INFO (renamed?)", kAdviceForMissing);
   return warning(check, "not known: INFO is refused", "ACL SETUSER: +info");
 }
 
@@ -166,7 +170,7 @@ class Rights {
           " ~KEY ~cluster-leader:record:{KEY, or use --prefix with the pattern that it may use";
     }
     if (wants_channels_) missing += " &cluster-leader:events:{KEY";
-    if (!missing.empty()) finding_.advice = advice_ + missing;
+    finding_.advice = missing.empty() ? kAdviceForMissing : advice_ + missing;
     return finding_;
   }
 
@@ -217,16 +221,11 @@ std::int64_t needed_age_s(const Timeline& timeline) {
   return std::chrono::ceil<seconds>(timeline.ttl).count() + 1;
 }
 
-bool is_young(const RedisMeasurements& measured, const Timeline& timeline) {
-  return measured.facts && measured.facts->uptime_s &&
-         *measured.facts->uptime_s < needed_age_s(timeline);
-}
-
 Finding uptime_of(const RedisMeasurements& measured, const Timeline& timeline) {
   if (!measured.facts || !measured.facts->uptime_s) return unknown("uptime", measured);
   const std::int64_t uptime = *measured.facts->uptime_s;
   const std::string age = short_duration(seconds(std::min(uptime, std::int64_t{1} << 32U)));
-  if (!is_young(measured, timeline)) return ok("uptime", age);
+  if (uptime >= needed_age_s(timeline)) return ok("uptime", age);
   return warning(
       "uptime",
       age + ": grants no lease for another " + std::to_string(needed_age_s(timeline) - uptime) +
@@ -330,7 +329,7 @@ std::vector<Finding> diagnose(const RedisMeasurements& measured, const RedisLoca
   findings.push_back(eviction_of(measured));
   findings.push_back(replicas_of(measured));
   findings.push_back(clock_of(measured));
-  add_lease_findings(findings, measured.lease, is_young(measured, timeline), timeline);
+  add_lease_findings(findings, measured.lease, timeline);
   return findings;
 }
 
@@ -360,7 +359,7 @@ std::vector<Finding> diagnose(const FileMeasurements& measured, const Timeline& 
                     *measured.no_watch + ": a waiting candidate is not woken by a release",
                     "raise fs.inotify.max_user_instances and max_user_watches")
           : ok("inotify", "a release wakes a waiting candidate"));
-  add_lease_findings(findings, measured.lease, false, timeline);
+  add_lease_findings(findings, measured.lease, timeline);
   return findings;
 }
 

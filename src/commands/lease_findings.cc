@@ -9,10 +9,10 @@ namespace {
 using Result = Finding::Result;
 using std::chrono::seconds;
 
-Finding lease_of(const LeaseProbe& lease, bool is_young) {
+Finding lease_of(const LeaseProbe& lease) {
   if (lease.not_kept) return failed("lease", *lease.not_kept, advice_for(*lease.not_kept));
   if (!lease.not_granted) return ok("lease", "granted, renewed and released");
-  if (is_young) return ok("lease", "renewed and released; none is granted yet");
+  if (lease.is_young) return ok("lease", "renewed and released; none is granted yet");
   return failed("lease", *lease.not_granted, advice_for(*lease.not_granted));
 }
 
@@ -56,9 +56,9 @@ Finding timing_of(const std::vector<Duration>& times, const Timeline& timeline) 
 }  // namespace
 
 void add_lease_findings(std::vector<Finding>& findings, const std::optional<LeaseProbe>& lease,
-                        bool is_young, const Timeline& timeline) {
+                        const Timeline& timeline) {
   if (!lease) return;
-  findings.push_back(lease_of(*lease, is_young));
+  findings.push_back(lease_of(*lease));
   if (lease->round_trips.empty()) return;
   findings.push_back(latency_of(lease->round_trips));
   findings.push_back(timing_of(lease->round_trips, timeline));

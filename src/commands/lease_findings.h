@@ -10,9 +10,8 @@
 namespace cluster_leader {
 
 /// Adds what a lease that was taken for a try says about leases of that timeline: whether it was
-/// granted and kept, how long the answers took, and whether ttl and heartbeat suit that. `is_young`
-/// says that the server grants no leases yet.
+/// granted and kept, how long the answers took, and whether ttl and heartbeat suit that.
 void add_lease_findings(std::vector<Finding>& findings, const std::optional<LeaseProbe>& lease,
-                        bool is_young, const Timeline& timeline);
+                        const Timeline& timeline);
 
 }  // namespace cluster_leader

@@ -85,6 +85,7 @@ LeaseProbe probe_lease(Store& store, const Key& key, const std::string& node, Du
   Candidacyant candidacyant(store, key, node, patience);
   const Answer acquired = candidacyant.ask(RequestKind::kAcquire, {});
   result.not_granted = failure_in(acquired);
+  result.is_young = std::holds_alternative<Young>(acquired);
   // A server that does not answer is not asked again.
   if (is_silent(result.not_granted)) result.not_kept = result.not_granted;
   // If nothing is granted yet, a renewal sets the lease nevertheless, as for a holder that the

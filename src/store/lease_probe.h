@@ -13,9 +13,10 @@ namespace cluster_leader {
 
 /// What came of acquiring, renewing and releasing a lease as run and elect do it.
 struct LeaseProbe {
-  std::optional<Failed> not_granted;  ///< such as by a server that has just started
+  std::optional<Failed> not_granted;
   std::optional<Failed> not_kept;     ///< it could not be renewed, or not be released
   std::vector<Duration> round_trips;  ///< of renewals on an open connection
+  bool is_young = false;              ///< not granted because the server has just started
 };
 
 /// A key for probes, which no other candidate uses.

@@ -136,12 +136,37 @@ TEST_F(DiagnosisTest, EachMissingRightIsNamedWithHowToGiveIt) {
   expect("rights", Result::kFailed, "no hdel", "ACL SETUSER job +hdel");
   EXPECT_EQ(status(), 77);
   measured_.refusals = {{"subscribe", Refusal::Cause::kChannel},
-                       {"publish", Refusal::Cause::kChannel}};
+                        {"publish", Refusal::Cause::kChannel}};
   expect("rights", Result::kWarning, "no right to the channels", "&cluster-leader:events:");
   measured_.refusals = {{"set", Refusal::Cause::kKey}, {"get", Refusal::Cause::kKey}};
   location_.credentials.user = "";
   expect("rights", Result::kFailed, "no right to the keys", "ACL SETUSER default ~KEY");
   expect("rights", Result::kFailed, "", "--prefix");
+}
+
+TEST_F(DiagnosisTest, AMissingCommandAndABanInScriptsAreNoMatterOfRights) {
+  measured_.refusals = {{"hmget", Refusal::Cause::kMissing}};
+  expect("rights", Result::kFailed, "the server has no hmget (renamed?)", "rename-command");
+  EXPECT_EQ(status(), 78);
+  measured_.refusals = {{"time", Refusal::Cause::kScript}};
+  expect("rights", Result::kFailed, "the server refuses time inside scripts", "another server");
+  EXPECT_EQ(status(), 78);
+  // The store runs it outside.
+  measured_.refusals = {{"info", Refusal::Cause::kScript}};
+  expect("rights", Result::kOk, "sufficient");
+  measured_.refusals = {{"info", Refusal::Cause::kMissing}};
+  measured_.facts.reset();
+  expect("rights", Result::kWarning, "watches it for a ttl", "rename-command");
+  expect("uptime", Result::kWarning, "the server has no INFO (renamed?)", "rename-command");
+}
+
+TEST_F(DiagnosisTest, AServerWhoseAgeIsNotKnownGrantsNothingToANewCandidate) {
+  measured_.facts.reset();
+  measured_.refusals = {{"info", Refusal::Cause::kCommand}};
+  measured_.lease->not_granted = Failed{Trouble::kNotServing, "it is not known", false, 10s};
+  measured_.lease->is_young = true;
+  expect("rights", Result::kWarning, "no info", "+info");
+  EXPECT_EQ(status(), 0);
 }
 
 TEST_F(DiagnosisTest, AnOldServerIsTooOld) {
@@ -247,7 +272,8 @@ TEST_F(DiagnosisTest, WhatInfoDoesNotTellIsAWarning) {
 }
 
 TEST_F(DiagnosisTest, ALeaseThatCannotBeKeptFails) {
-  measured_.lease->not_kept = Failed{Trouble::kNotServing, "the server is out of memory", false, {}};
+  measured_.lease->not_kept =
+      Failed{Trouble::kNotServing, "the server is out of memory", false, {}};
   measured_.lease->round_trips.clear();
   expect("lease", Result::kFailed, "out of memory");
   EXPECT_EQ(checks().back(), "lease");

@@ -2,11 +2,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cctype>
 #include <csignal>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "store/measurements.h"
 #include "store/redis/store.h"
 #include "store/redis/world.h"
 #include "store/store_contract.h"
@@ -264,6 +266,44 @@ TEST_F(RedisProxyTest, AMissingCommandIsNamedAndTheScriptIsNotQuoted) {
   const Failed failed = expect_failed(*open_at(no_hset.tcp(), contender("a")));
   EXPECT_EQ(failed.trouble, Trouble::kMisconfigured);
   EXPECT_THAT(failed.text, AllOf(HasSubstr("doctor"), Not(HasSubstr("rights"))));
+}
+
+TEST_F(RedisProxyTest, DoctorTriesEachCommandInsideAScript) {
+  const auto measured_at = [](const RedisLocation& location) {
+    return measure(location, "", contender("doctor").candidate, 5s);
+  };
+  const auto refuse = [&](const std::string& command) {
+    return std::make_unique<RespProxy>(
+        server_->tcp(), [command](int, Words& words) -> std::optional<std::string> {
+          const std::string try_it = "try('" + command + "'";
+          const std::size_t at = words[0] == "EVAL" ? words[1].find(try_it) : std::string::npos;
+          if (at != std::string::npos) {
+            words[1].replace(at, words[1].find(')', at) + 1 - at,
+                             "'ERR not supported for scripts'");
+          }
+          return std::nullopt;
+        });
+  };
+  using Cause = Refusal::Cause;
+  for (const std::string command : {"TIME", "INFO", "PUBLISH", "HMGET"}) {
+    std::string right = command;
+    for (char& c : right) c = static_cast<char>(std::tolower(c));
+    EXPECT_THAT(measured_at(refuse(command)->location()).refusals,
+                testing::ElementsAre(Refusal{right, Cause::kScript}));
+  }
+}
+
+TEST_F(RedisProxyTest, DoctorSaysThatTheServerIsBusyAndDoesNotSpeakOfRights) {
+  RespProxy proxy(server_->tcp(), [](int, const Words& words) -> std::optional<std::string> {
+    if (words[0] == "HELLO") return std::nullopt;
+    return "-BUSY Redis is busy running a script. You can only call SCRIPT KILL\r\n";
+  });
+  const RedisMeasurements measured =
+      measure(proxy.location(), "", contender("doctor").candidate, 5s);
+  ASSERT_TRUE(measured.failure);
+  EXPECT_EQ(measured.failure->trouble, Trouble::kNotServing);
+  EXPECT_THAT(measured.failure->text, HasSubstr("busy with a long script"));
+  EXPECT_THAT(measured.refusals, testing::IsEmpty());
 }
 
 TEST_F(RedisProxyTest, ATlsPortResetsAPlainConnectionAndTheTextAsks) {

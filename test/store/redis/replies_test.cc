@@ -108,6 +108,33 @@ TEST(RedisRepliesTest, NoErrorMayQuoteThePassword) {
   EXPECT_THAT(failure_of_login(echo).text, Not(HasSubstr("s3cret")));
 }
 
+TEST(RedisRepliesTest, AMissingCommandIsNamedWithoutItsArguments) {
+  for (const std::string error :
+       {"ERR unknown command 'evalsha', with args beginning with: 'local lock' ",
+        "ERR unknown command `EVALSHA`, with args beginning with: `local lock`, "}) {
+    EXPECT_EQ(failure_of_request(error).text, "the server has no EVALSHA (renamed or disabled?)");
+  }
+  // A script does not learn which of its commands it was.
+  EXPECT_THAT(failure_of_request("ERR Unknown Redis command called from script script: 5e0, on "
+                                 "@user_script:12.")
+                  .text,
+              HasSubstr("`cluster-leader doctor`"));
+  EXPECT_THAT(failure_of_request("ERR refused, with args beginning with: 'local lock'").text,
+              Not(HasSubstr("lock")));
+}
+
+TEST(RedisRepliesTest, TimeThatScriptsMayNotReadIsNamed) {
+  for (const std::string error :
+       {"NOTIME ERR This Redis command is not allowed from script script: 5e0, on @user_script:1.",
+        "NOTIME ERR Unknown Redis command called from script script: 5e0, on @user_script:1."}) {
+    const Failed failed = failure_of_request(error);
+    EXPECT_EQ(failed.trouble, Trouble::kMisconfigured);
+    EXPECT_THAT(failed.text, HasSubstr("refuses TIME in scripts"));
+  }
+  EXPECT_EQ(trouble_of("NOTIME NOPERM User a has no permissions to run the 'time' command"),
+            Trouble::kDenied);
+}
+
 TEST(RedisRepliesTest, AMessageIsOneLineWhateverTheServerSends) {
   EXPECT_THAT(failure_of_request("ERR a\r\nb\tc\x1b[0m").text, Not(HasSubstr("\n")));
   EXPECT_THAT(failure_of_request("ERR a\x1b[0m").text, Not(HasSubstr("\x1b")));
