@@ -202,13 +202,14 @@ TEST_F(DiagnosisTest, AYoungServerGrantsNothingYet) {
   measured_.facts->uptime_s = 3;
   measured_.lease->not_granted =
       Failed{Trouble::kNotServing, "the server started 3 s ago", false, {}};
+  measured_.lease->is_young = true;
   expect("uptime", Result::kWarning, "no lease for another 8 s", "wait");
   expect("lease", Result::kOk, "none is granted yet");
   measured_.facts->uptime_s = 10;
   expect("uptime", Result::kWarning, "no lease for another 1 s");
   measured_.facts->uptime_s = 11;
   expect("uptime", Result::kOk, "11.0s");
-  // It is old enough, so that this is something else.
+  measured_.lease->is_young = false;
   expect("lease", Result::kFailed, "started 3 s ago");
   EXPECT_EQ(status(), 69);
 }
