@@ -1,13 +1,17 @@
 # add_mutation(NAME ORIGINAL REPLACEMENT FILTER) breaks one rule in the file ${mutated} of the
-# project and expects the lease tests that FILTER (of GoogleTest) selects to notice it. ORIGINAL must
-# occur exactly once in the file, or the build stops. The ctest mutation.NAME passes only if the
-# tests fail.
+# project and expects the tests of its layer that FILTER (of GoogleTest) selects to notice it; what
+# is not in src/ has the tests of lease/. ORIGINAL must occur exactly once in the file, or the build
+# stops. The ctest mutation.NAME passes only if the tests fail.
 #
-# The executable is the object files of lease_tests, linked with the mutated file in front of the
+# The executable is the object files of these tests, linked with the mutated file in front of the
 # library that it belongs to.
 function(add_mutation name original replacement filter)
   set(source ${PROJECT_SOURCE_DIR}/${mutated})
   cmake_path(GET mutated FILENAME file)
+  set(layer lease)
+  if(mutated MATCHES "^src/([^/]+)/")
+    set(layer ${CMAKE_MATCH_1})
+  endif()
   set(mutator ${PROJECT_SOURCE_DIR}/scripts/cmake/mutate.cmake)
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/mutants/${name})
   # The code is passed in files, since a command line would need the quoting of two languages.
@@ -19,8 +23,8 @@ function(add_mutation name original replacement filter)
     DEPENDS ${source} ${mutator} ${folder}/original.txt ${folder}/replacement.txt
     COMMENT "Mutating ${mutated}: ${name}"
     VERBATIM)
-  add_executable(mutant_${name} ${folder}/${file} $<TARGET_OBJECTS:lease_tests>)
-  target_link_libraries(mutant_${name} PRIVATE lease test_support GTest::gmock_main)
+  add_executable(mutant_${name} ${folder}/${file} $<TARGET_OBJECTS:${layer}_tests>)
+  target_link_libraries(mutant_${name} PRIVATE ${layer} test_support GTest::gmock_main)
   # A broken rule may leave something unused, which does not matter here.
   target_compile_options(mutant_${name} PRIVATE -w)
   add_test(NAME mutation.${name}
