@@ -245,7 +245,8 @@ class Run {
 
   std::string failure() const {
     const std::string& failure = session_->at(0).failure;
-    return where_ + ": " + (failure.empty() ? "no usable answer" : failure);
+    return where_ + ": " + (failure.empty() ? "no usable answer" : failure) +
+           (supervisor().is_server_young() ? "; --wait waits for that" : "");
   }
 
   KeeperPlan keeper_plan() const {

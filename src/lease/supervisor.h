@@ -92,7 +92,7 @@ struct Policy {
   /// kForever: no limit.
   Duration patience{};
   /// How long to campaign once the server has answered that the key is busy, if that is shorter;
-  /// 0: not at all. Both durations count from the beginning of the term.
+  /// 0: not at all. Both durations, and young_patience, count from the beginning of the term.
   Duration busy_patience{};
   /// Whether kill_after also applies after a signal that was only forwarded.
   bool kill_after_forwarded = false;
@@ -107,6 +107,9 @@ struct Policy {
   /// process that share a beat are renewed together; each at most a heartbeat after the last one.
   /// Nothing: each a heartbeat after the last one.
   std::optional<Duration> beat{};
+  /// How long to campaign on a server that is too young to grant anything, if that is longer than
+  /// `patience`. A candidate that would have to wait beyond that does not wait at all.
+  Duration young_patience{};
 
   bool waits_while_busy() const { return busy_patience > Duration::zero(); }
 };
@@ -162,6 +165,8 @@ class Supervisor {
   bool awaits(std::uint64_t attempt) const {
     return state_.in_flight && state_.in_flight->attempt == attempt;
   }
+  /// Whether the server is too young to grant anything, according to the last answer.
+  bool is_server_young() const { return state_.young; }
   /// Whether a request has been sent.
   bool has_asked() const { return state_.last_attempt > first_attempt_; }
   /// When the request in flight was sent; nothing if there is none.

@@ -55,6 +55,10 @@ void apply_patience(const IsGiven& is_given, Options& options) {
     refuse("--join waits for the run that holds the key: it cannot be combined with --nonblock");
   }
   policy.patience = std::max(wait, options.timeline.connect);
+  // A tick that coincides with a restart of the server should still run on one machine.
+  constexpr Duration kYoungPatience = std::chrono::minutes(2);
+  const bool is_patient = options.verb == Verb::kRun && !is_nonblock && !is_given("--wait");
+  if (is_patient) policy.young_patience = kYoungPatience;
 }
 
 /// The path from the root on, without "." and ".."; links are not followed.

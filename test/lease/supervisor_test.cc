@@ -339,6 +339,40 @@ TEST_F(WaitingSupervisorTest, OutlastsAYoungServer) {
   EXPECT_EQ(take_did(), "a");
 }
 
+TEST_F(SupervisorTest, WaitsForAYoungServerForAsLongAsItMayAndThenForNobody) {
+  policy.young_patience = seconds(120);
+  campaign();
+  answer(Young{seconds(2), seconds(119)});
+  EXPECT_EQ(supervisor->phase(), Phase::kCandidate);
+  take_did();
+  pass(seconds(118));
+  EXPECT_EQ(take_did(), "");
+  pass(seconds(1));
+  EXPECT_EQ(take_did(), "a");
+  answer(Busy{{"somebody"}, seconds(3), {}});
+  EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
+}
+
+TEST_F(SupervisorTest, AServerThatIsTooYoungForItsPatienceEndsTheTermAtOnce) {
+  policy.young_patience = seconds(120);
+  campaign();
+  answer(Young{seconds(2), seconds(120)});
+  EXPECT_EQ(supervisor->outcome(), Outcome::kFailed);
+  EXPECT_EQ(supervisor->trouble(), Trouble::kNotServing);
+  EXPECT_TRUE(supervisor->is_server_young());
+}
+
+TEST_F(SupervisorTest, AServerThatDiesWhileItIsYoungIsGivenUpOnceItHadTime) {
+  policy.young_patience = seconds(120);
+  campaign();
+  answer(Young{seconds(2), seconds(9)});
+  pass(seconds(9));
+  answer(Failed{Trouble::kUnreachable, "refused", false, {}});
+  pass(timeline.connect);
+  EXPECT_EQ(supervisor->outcome(), Outcome::kFailed);
+  EXPECT_EQ(supervisor->trouble(), Trouble::kUnreachable);
+}
+
 TEST_F(WaitingSupervisorTest, RetriesAYoungServerAtAHint) {
   campaign();
   answer(Young{seconds(2), seconds(9)});
