@@ -223,6 +223,9 @@ class Election {
       case 'none':
         this.show(GREY, 'no leader');
         break;
+      case 'starting':
+        this.show(GREY, `server just started, ready in ${Math.ceil(news.ready_in_ms / 1000)} s`);
+        break;
       case 'down':
         this.show(RED_RING, 'no server, retrying');
         break;

@@ -32,8 +32,9 @@ class AnswerView {
 
   // We hold the key, but the job has not started yet or is being stopped.
   Leadership operator()(const Renewed&) const {
-    return before_.state == ElectionState::kDown ? Leadership{ElectionState::kNone, {}, {}}
-                                                 : before_;
+    const bool could_not_tell =
+        before_.state == ElectionState::kDown || before_.state == ElectionState::kStarting;
+    return could_not_tell ? Leadership{ElectionState::kNone, {}, {}} : before_;
   }
 
   Leadership operator()(const Lost& answer) const { return view_of(answer.holder, {}); }
@@ -45,8 +46,11 @@ class AnswerView {
     return has_successor ? before_ : Leadership{ElectionState::kNone, {}, {}};
   }
 
-  // These are judged by Supervisor::contact().
-  Leadership operator()(const Young&) const { return before_; }
+  Leadership operator()(const Young& answer) const {
+    return {ElectionState::kStarting, {}, {}, answer.rest};
+  }
+
+  // Judged by Supervisor::contact().
   Leadership operator()(const Failed&) const { return before_; }
 
  private:
@@ -65,6 +69,7 @@ Leadership after_answer(const Leadership& before, const Supervisor& supervisor, 
 
 Leadership after_step(const Leadership& before, const Supervisor& supervisor, const HolderId& own) {
   if (supervisor.leads()) return {ElectionState::kLeader, own, supervisor.token()};
+  if (supervisor.is_server_young()) return {ElectionState::kStarting, {}, {}, before.ready_in};
   if (supervisor.contact() == Contact::kNone) return {ElectionState::kDown, {}, {}};
   if (before.state == ElectionState::kLeader) return {ElectionState::kNone, {}, {}};
   return before;

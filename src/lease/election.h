@@ -17,15 +17,28 @@ enum class ElectionState : std::uint8_t {
   kLeader,    ///< this candidate
   kFollower,  ///< another one
   kNone,      ///< nobody
-  kDown,      ///< no server can tell; one that has just started may have lost the leader's lease
+  kDown,      ///< no server can tell
+  kStarting,  ///< the server has just started, and may have lost the leader's lease
 };
+
+/// Whether the server can tell who leads.
+constexpr bool is_answer(ElectionState state) {
+  return state == ElectionState::kLeader || state == ElectionState::kFollower ||
+         state == ElectionState::kNone;
+}
 
 /// A candidate's view of one key.
 struct Leadership {
   ElectionState state = ElectionState::kUnknown;
   HolderId holder;  ///< who leads, for kLeader and kFollower
   Token token;      ///< of the leader's lease; 0: none, or not known
-  bool operator==(const Leadership&) const = default;
+  /// For kStarting: how long until the server grants leases, when it was asked.
+  Duration ready_in{};
+
+  /// That the server is ready sooner is no change.
+  bool operator==(const Leadership& other) const {
+    return state == other.state && holder == other.holder && token == other.token;
+  }
 };
 
 /// A candidate's view after its supervisor has handled an answer. Its own leadership wins over

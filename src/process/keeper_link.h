@@ -41,6 +41,7 @@ struct LinkMessage {
     std::uint32_t state = 0;
     std::int64_t token = 0;
     Time good_until;
+    Duration ready_in{};
   } election{};
   // Only the used part is sent.
   std::uint16_t text_size = 0;  ///< at most the size of `text`

@@ -31,6 +31,8 @@ const char* state_name(ElectionState state) {
       return "follower";
     case ElectionState::kDown:
       return "down";
+    case ElectionState::kStarting:
+      return "starting";
     case ElectionState::kNone:
     case ElectionState::kUnknown:
       break;
@@ -56,9 +58,14 @@ std::string StateLines::line(std::size_t index, const Leadership& leadership) co
   const std::string state = state_name(leadership.state);
   const std::string& key = keys_[index];
   const std::string leader = node_of(leadership.holder.value);
+  const bool is_starting = leadership.state == ElectionState::kStarting;
   if (format_ == Format::kText) {
-    const std::string who = leadership.state == ElectionState::kFollower ? " of " + leader : "";
-    return one_line(time + ' ' + key + ' ' + state + who) + '\n';
+    std::string more = leadership.state == ElectionState::kFollower ? " of " + leader : "";
+    if (is_starting)
+      more = " ready in " +
+             std::to_string(std::chrono::ceil<std::chrono::seconds>(leadership.ready_in).count()) +
+             " s";
+    return one_line(time + ' ' + key + ' ' + state + more) + '\n';
   }
   const Json object = {
       {"time", time},
@@ -68,6 +75,7 @@ std::string StateLines::line(std::size_t index, const Leadership& leadership) co
       {"holder", text_or_null(leadership.holder.value)},
       {"token", leadership.token == Token{} ? Json() : Json(leadership.token.value)},
       {"leader", text_or_null(leader)},
+      {"ready_in_ms", is_starting ? Json(ceil_ms(leadership.ready_in)) : Json()},
   };
   return object.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace) + '\n';
 }

@@ -48,7 +48,7 @@ class StateLines {
   bool reader_gone_ = false;
 };
 
-/// The word for a state: leader, follower, none, down.
+/// The word for a state: leader, follower, none, down, starting.
 const char* state_name(ElectionState state);
 
 }  // namespace cluster_leader

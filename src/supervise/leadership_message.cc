@@ -9,6 +9,7 @@ LinkMessage leadership_message(const LeadershipNews& news) {
   message.election.state = static_cast<std::uint32_t>(news.leadership.state);
   message.election.token = news.leadership.token.value;
   message.election.good_until = news.good_until;
+  message.election.ready_in = news.leadership.ready_in;
   message.set_words(news.leadership.holder.value);
   return message;
 }
@@ -17,7 +18,10 @@ LeadershipNews leadership_news(const LinkMessage& message) {
   const auto& fields = message.election;
   return {
       fields.candidacy,
-      {static_cast<ElectionState>(fields.state), {std::string(message.words())}, {fields.token}},
+      {static_cast<ElectionState>(fields.state),
+       {std::string(message.words())},
+       {fields.token},
+       fields.ready_in},
       fields.good_until};
 }
 

@@ -9,15 +9,6 @@
 
 namespace cluster_leader {
 
-namespace {
-
-/// Whether it comes from a server's answer.
-bool is_answer(ElectionState state) {
-  return state != ElectionState::kUnknown && state != ElectionState::kDown;
-}
-
-}  // namespace
-
 StandingTerms::StandingTerms(const TermPolicy& policy, const Timeline& timeline, Session& session,
                              KeeperLink& link, Reporter& reporter, Step step)
     : Terms(session, std::move(step)),
@@ -122,7 +113,8 @@ void StandingTerms::update(Time) {
 
 /// Reports an outage once, however many keys it concerns.
 void StandingTerms::report_outage(std::size_t campaign) {
-  const bool is_down = session_.at(campaign).leadership.state == ElectionState::kDown;
+  const ElectionState state = session_.at(campaign).leadership.state;
+  const bool is_down = state == ElectionState::kDown || state == ElectionState::kStarting;
   if (is_down == is_down_[campaign]) return;
   is_down_[campaign] = is_down;
   down_ += is_down ? 1 : -1;

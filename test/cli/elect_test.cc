@@ -79,10 +79,13 @@ TEST_F(ElectLinesTest, FirstLineSaysNoneWhereNobodyLeads) {
   EXPECT_TRUE(elector.says({"none"})) << elector.transcript();
 }
 
-TEST_F(ElectLinesTest, ServerThatHasJustStartedIsDownUntilItCanTell) {
+TEST_F(ElectLinesTest, ServerThatHasJustStartedIsStartingUntilItCanTell) {
   const Server young(REDIS_SERVER);
   Elector elector(on(young, {"--key", "job-a", "--ttl", "1"}));
-  EXPECT_TRUE(elector.says({"down", "leader"})) << elector.transcript();
+  EXPECT_TRUE(elector.says({"starting", "leader"})) << elector.transcript();
+  const std::string first = elector.lines().front().text;
+  EXPECT_THAT(first, testing::ContainsRegex("\"leader\":null,\"ready_in_ms\":[1-9][0-9]*}"));
+  EXPECT_THAT(elector.last().text, HasSubstr("\"ready_in_ms\":null}"));
 }
 
 TEST_F(ElectLinesTest, TimeIsThatOfTheChangeInUtc) {

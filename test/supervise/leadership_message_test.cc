@@ -25,6 +25,7 @@ TEST(LeadershipMessageTest, CarriesTheNews) {
       {2, {ElectionState::kFollower, {std::string("no\0label\xff\n", 10)}, {INT64_MAX}}, kNever},
       {3, {ElectionState::kNone, {}, {}}, kNever},
       {4, {ElectionState::kDown, {}, {}}, kNever},
+      {5, {ElectionState::kStarting, {}, {}, std::chrono::milliseconds(9100)}, kNever},
   };
   for (const LeadershipNews& sent : all) {
     const LinkMessage message = leadership_message(sent);

@@ -381,7 +381,8 @@ TEST_F(SessionTest, CandidateOfAYoungServerAsksAgainWhenSomebodyHasTheKey) {
   add(1);
   tick();
   receive(0, Young{seconds(1), seconds(10)});
-  EXPECT_EQ(view(0).state, ElectionState::kDown);
+  EXPECT_EQ(view(0).state, ElectionState::kStarting);
+  EXPECT_EQ(view(0).ready_in, seconds(10));
   EXPECT_EQ(session_->at(0).failure,
             "the server started 1 s ago, and an earlier holder may still be running its job; "
             "ready in 10 s");

@@ -43,7 +43,7 @@ StateLine StateLine::parse(const std::string& text) {
     line.holder = value_or<std::string>(object.at("holder"), "");
     line.token = value_or<std::int64_t>(object.at("token"), 0);
     line.leader = value_or<std::string>(object.at("leader"), "");
-    const std::set<std::string> states = {"leader", "follower", "none", "down"};
+    const std::set<std::string> states = {"leader", "follower", "none", "down", "starting"};
     if (!states.contains(line.state)) ADD_FAILURE() << "unknown state: " << text;
     const bool somebody_leads = line.state == "leader" || line.state == "follower";
     EXPECT_EQ(somebody_leads, !line.holder.empty()) << text;
