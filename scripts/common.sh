@@ -152,7 +152,7 @@ with_lock() {
 # the cache: hiredis, and the servers for the tests.
 configure() {
   local preset=$1 prefixes=$hiredis_prefix
-  prefixes+=:$servers_prefix/redis/usr:$servers_prefix/valkey/usr:$servers_prefix/redis-6.0
+  prefixes+=:$servers_prefix/redis/usr:$servers_prefix/valkey/usr:$servers_prefix/redis-6.0:$servers_prefix/stunnel/usr
   shift
   (cd "$root" && CMAKE_PREFIX_PATH="${CMAKE_PREFIX_PATH:+$CMAKE_PREFIX_PATH:}$prefixes" \
     cmake --preset "$preset" "$@" >/dev/null)

@@ -171,6 +171,9 @@ install_test() {
   # The oldest version that we support.
   with_lock unpack_old redis-6.0 bullseye redis-server redis-server-6.0 redis-server redis-tools \
     libssl1.1 libjemalloc2 liblua5.1-0 liblzf1 lua-bitop lua-cjson
+  # A TLS server that is not Redis' own, and what shows who writes to a connection.
+  apt_install libwrap0 strace
+  with_lock unpack stunnel "" stunnel4 stunnel4
   # For the tests of the examples: systemd-analyze (systemd itself is not started) and a YAML parser.
   apt_install systemd libyaml-cpp-dev
   # For the tests of the completions.
