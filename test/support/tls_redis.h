@@ -29,6 +29,7 @@ class TlsRedis {
   TlsRedis(TlsEnd end, const Certificates::Files& files, const TlsDemands& demands = {});
 
   RedisLocation location(const TlsSettings& settings) const;
+  std::uint16_t port() const { return port_; }
   std::string url() const { return "rediss://127.0.0.1:" + std::to_string(port_); }
   /// The server itself; if stunnel is in front of it, that is not paused or killed with it.
   Server& server() { return *server_; }
