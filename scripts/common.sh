@@ -118,8 +118,9 @@ debian_mirror() {
 }
 
 # private_apt SUITE COMMAND ARG... runs apt-get with a separate state that has only this suite of
-# Debian, so that the machine's configuration, lists and pins stay unchanged. Signatures are verified
-# as usual.
+# Debian, so that the machine's configuration, lists and pins stay unchanged. It knows no installed
+# packages either, which would be preferred to older ones of the suite. Signatures are verified as
+# usual.
 private_apt() {
   local suite=$1 state=$cache/apt/$1 mirror
   shift
@@ -135,7 +136,7 @@ private_apt() {
     deb "$keyring" "$mirror" "$suite" deb-src "$keyring" "$mirror" "$suite" >"$state/sources.list"
   apt-get -qq -o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=- \
     -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
-    -o Dir::State::lists="$state/lists" -o Dir::Cache="$state/cache" \
+    -o Dir::State::lists="$state/lists" -o Dir::State::status=/dev/null -o Dir::Cache="$state/cache" \
     -o APT::Sandbox::User="$(id -un)" "$@"
 }
 
@@ -150,7 +151,8 @@ with_lock() {
 # configure PRESET [ARGUMENT]... runs cmake. What the machine's own packages do not provide, it finds in
 # the cache: hiredis, and the servers for the tests.
 configure() {
-  local preset=$1 prefixes=$hiredis_prefix:$servers_prefix/redis/usr:$servers_prefix/valkey/usr
+  local preset=$1 prefixes=$hiredis_prefix
+  prefixes+=:$servers_prefix/redis/usr:$servers_prefix/valkey/usr:$servers_prefix/redis-6.0:$servers_prefix/stunnel/usr
   shift
   (cd "$root" && CMAKE_PREFIX_PATH="${CMAKE_PREFIX_PATH:+$CMAKE_PREFIX_PATH:}$prefixes" \
     cmake --preset "$preset" "$@" >/dev/null)

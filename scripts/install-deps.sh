@@ -72,11 +72,39 @@ unpack() {
   shift 3
   if command -v "$program" >/dev/null; then return; fi
   if [ -e "$servers_prefix/$name/usr/bin/$program" ]; then return; fi
-  mkdir -p "$work/tree"
   if [ "$suite" = backports ]; then
     suite=$(. /etc/os-release && echo "$VERSION_CODENAME-backports")
     if has_candidate "$1"; then suite=; fi
   fi
+  extract "$work" "$suite" "$@"
+  keep "$work/tree" "$name" "usr/bin/$program"
+}
+
+# unpack_old NAME SUITE PROGRAM START PACKAGE... does the same with a suite that is older than the
+# machine's, whose libraries the machine may no longer have: they are among the packages, and
+# $servers_prefix/NAME/bin/START starts PROGRAM with them.
+unpack_old() {
+  local name=$1 suite=$2 program=$3 start=$4 work=$scratch/$1
+  shift 4
+  if [ -e "$servers_prefix/$name/bin/$start" ]; then return; fi
+  extract "$work" "$suite" "$@"
+  mkdir "$work/tree/bin"
+  cat >"$work/tree/bin/$start" <<'END'
+#!/bin/sh
+tree=${0%/bin/*}
+libraries=$(echo "$tree"/usr/lib/*-linux-gnu*)
+LD_LIBRARY_PATH=$libraries exec "$tree/usr/bin/PROGRAM" "$@"
+END
+  sed -i "s/PROGRAM/$program/" "$work/tree/bin/$start"
+  chmod +x "$work/tree/bin/$start"
+  keep "$work/tree" "$name" "bin/$start"
+}
+
+# extract WORK SUITE PACKAGE... downloads the packages to WORK and extracts them to WORK/tree.
+extract() {
+  local work=$1 suite=$2
+  shift 2
+  mkdir -p "$work/tree"
   say "unpacking $*${suite:+ of $suite}"
   if [ -n "$suite" ]; then
     private_apt "$suite" update
@@ -89,13 +117,21 @@ unpack() {
     }
   fi
   find "$work" -maxdepth 1 -name '*.deb' -exec dpkg -x {} "$work/tree" \;
-  # Every program has one of the two options.
-  "$work/tree/usr/bin/$program" --version >/dev/null 2>&1 ||
-    "$work/tree/usr/bin/$program" --help >/dev/null 2>&1 ||
-    die "$program was unpacked, but does not run on this machine"
-  mkdir -p "$servers_prefix"
-  rm -rf "${servers_prefix:?}/$name"
-  mv "$work/tree" "$servers_prefix/$name"
+}
+
+# keep TREE NAME PATH moves the complete tree to $servers_prefix/NAME if the program PATH in it runs.
+keep() {
+  local tree=$1 name=$2 path=$3 option
+  # Every program has one of these options.
+  for option in --version --help -version; do
+    if "$tree/$path" "$option" >/dev/null 2>&1; then
+      mkdir -p "$servers_prefix"
+      rm -rf "${servers_prefix:?}/$name"
+      mv "$tree" "$servers_prefix/$name"
+      return
+    fi
+  done
+  die "$path of $name was unpacked, but does not run on this machine"
 }
 
 # install_node_red VERSION PACKAGE... puts Node-RED and the Node.js that it requires under
@@ -132,6 +168,12 @@ install_test() {
   apt_install libgtest-dev libgmock-dev redis-tools openssl mandoc groff-base shellcheck debian-archive-keyring
   with_lock unpack redis "" redis-server redis-server redis-tools
   with_lock unpack valkey backports valkey-server valkey-server valkey-tools
+  # The oldest version that we support.
+  with_lock unpack_old redis-6.0 bullseye redis-server redis-server-6.0 redis-server redis-tools \
+    libssl1.1 libjemalloc2 liblua5.1-0 liblzf1 lua-bitop lua-cjson
+  # A TLS server that is not Redis' own, and what shows who writes to a connection.
+  apt_install libwrap0 strace
+  with_lock unpack stunnel "" stunnel4 stunnel4
   # For the tests of the examples: systemd-analyze (systemd itself is not started) and a YAML parser.
   apt_install systemd libyaml-cpp-dev
   # For the tests of the completions.

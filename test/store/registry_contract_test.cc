@@ -23,6 +23,7 @@ struct ServerWorld : WorldOn<Program> {
   std::unique_ptr<Registry> registry() { return open_registry(this->server.tcp()); }
 };
 using RedisLeases = ServerWorld<Redis>;
+using Redis6Leases = ServerWorld<Redis6>;
 using ValkeyLeases = ServerWorld<Valkey>;
 
 struct DirectoryLeases {
@@ -255,6 +256,7 @@ REGISTER_TYPED_TEST_SUITE_P(RegistryContractTest, ShowsAHeldKeyWithTheDataOfItsH
                             AParkedKeyIsReleasedByItsNodeAndThenFree, AReleaseByHandDoesNotEndOnce);
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis, RegistryContractTest, RedisLeases);
+INSTANTIATE_TYPED_TEST_SUITE_P(Redis6, RegistryContractTest, Redis6Leases);
 INSTANTIATE_TYPED_TEST_SUITE_P(Valkey, RegistryContractTest, ValkeyLeases);
 INSTANTIATE_TYPED_TEST_SUITE_P(Directory, RegistryContractTest, DirectoryLeases);
 

@@ -124,7 +124,7 @@ void Server::start() {
   throw std::runtime_error(program_ + " does not start");
 }
 
-ServerReply Server::command(std::initializer_list<std::string> words) const {
+ServerReply Server::command(const std::vector<std::string>& words) const {
   const ContextPtr context(redisConnectUnixWithTimeout(socket_path().c_str(), {5, 0}));
   if (!context || context->err != 0) throw std::runtime_error("cannot connect to " + socket_path());
   redisSetTimeout(context.get(), {5, 0});
@@ -140,14 +140,14 @@ ServerReply Server::command(std::initializer_list<std::string> words) const {
   return reply;
 }
 
-std::string Server::text(std::initializer_list<std::string> words) const {
+std::string Server::text(const std::vector<std::string>& words) const {
   const ServerReply reply = command(words);
   if (reply->type == REDIS_REPLY_NIL) return "(nil)";
   if (reply->type == REDIS_REPLY_INTEGER) return std::to_string(reply->integer);
   return reply->str != nullptr ? std::string(reply->str, reply->len) : std::string();
 }
 
-long long Server::integer(std::initializer_list<std::string> words) const {
+long long Server::integer(const std::vector<std::string>& words) const {
   return command(words)->integer;
 }
 

@@ -4,7 +4,6 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,10 +39,10 @@ class Server {
 
   /// Runs one command over a new connection as the default user, and returns its reply.
   /// Throws std::runtime_error without an answer.
-  ServerReply command(std::initializer_list<std::string> words) const;
+  ServerReply command(const std::vector<std::string>& words) const;
   /// The reply as text: strings as they are, integers in decimal, nil as "(nil)".
-  std::string text(std::initializer_list<std::string> words) const;
-  long long integer(std::initializer_list<std::string> words) const;
+  std::string text(const std::vector<std::string>& words) const;
+  long long integer(const std::vector<std::string>& words) const;
   /// How often the server has executed a command, including those in scripts.
   long long calls(const std::string& command) const;
 

@@ -51,27 +51,40 @@ void expect_fault(const RedisLocation& location, Trouble trouble, const std::str
   EXPECT_EQ(fault->text.find('\n'), std::string::npos);
 }
 
-class TlsTest : public testing::TestWithParam<std::string> {
+class TlsTest : public testing::TestWithParam<TlsEnd> {
  protected:
-  const std::string& program() const { return GetParam(); }
   TlsSettings trusting() const { return {.ca = certificates_.ca()}; }
 
   Certificates certificates_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Redis, TlsTest, testing::Values(REDIS_SERVER));
-INSTANTIATE_TEST_SUITE_P(Valkey, TlsTest, testing::Values(VALKEY_SERVER));
+INSTANTIATE_TEST_SUITE_P(Redis, TlsTest, testing::Values(TlsEnd::kRedis));
+INSTANTIATE_TEST_SUITE_P(Valkey, TlsTest, testing::Values(TlsEnd::kValkey));
+INSTANTIATE_TEST_SUITE_P(Stunnel, TlsTest, testing::Values(TlsEnd::kStunnel));
 
 TEST_P(TlsTest, ACertificateOfATrustedCaForTheHostIsAccepted) {
-  const TlsRedis redis(program(), certificates_.sign({}));
+  const TlsRedis redis(GetParam(), certificates_.sign({}));
   expect_ok(redis.location(trusting()));
   RedisLocation by_name = redis.location(trusting());
   by_name.host = "localhost";
   expect_ok(by_name);
 }
 
+TEST_P(TlsTest, TheNewestVersionThatBothSpeakIsUsed) {
+  const auto files = certificates_.sign({});
+  for (const bool is_1_2_only : {true, false}) {
+    const TlsRedis redis(GetParam(), files, {.is_1_2_only = is_1_2_only});
+    RedisCaller caller(redis.location(trusting()));
+    const auto fault = caller.connect(BootClock::now() + 5s);
+    ASSERT_FALSE(fault) << fault->text;
+    ASSERT_TRUE(caller.tls());
+    EXPECT_EQ(caller.tls()->version, is_1_2_only ? "TLSv1.2" : "TLSv1.3");
+    EXPECT_TRUE(caller.tls()->is_verified);
+  }
+}
+
 TEST_P(TlsTest, TheNameMayBeGivenApart) {
-  const TlsRedis redis(program(), certificates_.sign({.names = {"DNS:redis.example"}}));
+  const TlsRedis redis(GetParam(), certificates_.sign({.names = {"DNS:redis.example"}}));
   TlsSettings settings = trusting();
   expect_fault(redis.location(settings), Trouble::kMisconfigured,
                "the server's certificate is for redis.example, not for 127.0.0.1");
@@ -82,31 +95,31 @@ TEST_P(TlsTest, TheNameMayBeGivenApart) {
 }
 
 TEST_P(TlsTest, AWildcardIsForOneLabelAndACommonNameForNothing) {
-  const TlsRedis wild(program(), certificates_.sign({.names = {"DNS:*.redis.example"}}));
+  const TlsRedis wild(GetParam(), certificates_.sign({.names = {"DNS:*.redis.example"}}));
   TlsSettings settings = trusting();
   settings.server_name = "a.redis.example";
   expect_ok(wild.location(settings));
   settings.server_name = "b.a.redis.example";
   expect_fault(wild.location(settings), Trouble::kMisconfigured, "not for b.a.redis.example");
-  const TlsRedis common(program(),
+  const TlsRedis common(GetParam(),
                         certificates_.sign({.common_name = "redis.example", .names = {}}));
   settings.server_name = "redis.example";
   expect_fault(common.location(settings), Trouble::kMisconfigured, "for no name or address");
 }
 
 TEST_P(TlsTest, ACertificateThatIsNotValidNowIsRefusedWithItsDay) {
-  const TlsRedis expired(program(), certificates_.sign({.begins = -48h, .ends = -24h}));
+  const TlsRedis expired(GetParam(), certificates_.sign({.begins = -48h, .ends = -24h}));
   expect_fault(expired.location(trusting()), Trouble::kMisconfigured, "certificate expired on 20");
-  const TlsRedis early(program(), certificates_.sign({.begins = 24h, .ends = 48h}));
+  const TlsRedis early(GetParam(), certificates_.sign({.begins = 24h, .ends = 48h}));
   expect_fault(early.location(trusting()), Trouble::kMisconfigured, "not valid before 20");
 }
 
 TEST_P(TlsTest, AnUnknownCaIsRefusedUnlessInsecure) {
-  const TlsRedis own(program(), certificates_.self_signed({}));
+  const TlsRedis own(GetParam(), certificates_.self_signed({}));
   expect_fault(own.location(trusting()), Trouble::kMisconfigured, "self-signed");
   expect_ok(own.location({.is_insecure = true}));
   Certificates others;
-  const TlsRedis foreign(program(), others.sign({}));
+  const TlsRedis foreign(GetParam(), others.sign({}));
   expect_fault(foreign.location(trusting()), Trouble::kMisconfigured, "unknown CA");
   expect_ok(foreign.location({.is_insecure = true}));
   // The system's CAs have not signed it either.
@@ -115,16 +128,15 @@ TEST_P(TlsTest, AnUnknownCaIsRefusedUnlessInsecure) {
 
 TEST_P(TlsTest, AnotherCaOfTheSameNameIsUnknownToo) {
   Certificates others(certificates_.name());
-  const TlsRedis foreign(program(), others.sign({}));
+  const TlsRedis foreign(GetParam(), others.sign({}));
   expect_fault(foreign.location(trusting()), Trouble::kMisconfigured, "unknown CA");
 }
 
 TEST_P(TlsTest, AServerMayRequireAClientCertificate) {
   const auto files = certificates_.sign({});
-  for (const std::string protocols : {"TLSv1.2", "TLSv1.2 TLSv1.3"}) {
-    const TlsRedis redis(program(), files,
-                         {"--tls-auth-clients", "yes", "--tls-ca-cert-file", certificates_.ca(),
-                          "--tls-protocols", protocols});
+  for (const bool is_1_2_only : {true, false}) {
+    const TlsRedis redis(GetParam(), files,
+                         {.client_ca = certificates_.ca(), .is_1_2_only = is_1_2_only});
     TlsSettings settings = trusting();
     expect_fault(redis.location(settings), Trouble::kDenied, "client certificate");
     const auto ours = certificates_.sign({.common_name = "client"});
@@ -144,14 +156,14 @@ TEST_P(TlsTest, AServerMayRequireAClientCertificate) {
 }
 
 TEST_P(TlsTest, AServerWithoutTlsIsNamedAsSuch) {
-  const Server plain(program());
+  const Server plain(program_of(GetParam()));
   RedisLocation location = plain.tcp();
   location.tls = trusting();
   expect_fault(location, Trouble::kUnreachable, "a server without TLS stays silent", 300ms);
 }
 
 TEST_P(TlsTest, AServerThatRequiresTlsIsNamedAsSuch) {
-  const TlsRedis redis(program(), certificates_.sign({}));
+  const TlsRedis redis(GetParam(), certificates_.sign({}));
   RedisLocation location = redis.location({});
   location.tls.reset();
   expect_fault(location, Trouble::kUnreachable, "rediss://");

@@ -102,7 +102,7 @@ class RedisCandidaciesTest : public testing::Test {
   inline static std::unique_ptr<World> world_;
 };
 
-using Worlds = testing::Types<RedisWorld, ValkeyWorld>;
+using Worlds = testing::Types<RedisWorld, Redis6World, ValkeyWorld>;
 struct NameOfWorld {
   template <typename World>
   static std::string GetName(int) {
@@ -346,8 +346,9 @@ TYPED_TEST(RedisCandidaciesTest, AForbiddenKeyDoesNotDisturbOthers) {
   RedisLocation location = this->server().tcp();
   location.credentials.user = "narrow";
   location.credentials.password = "p";
-  EXPECT_EQ(this->server().text({"ACL", "SETUSER", "narrow", "on", ">p", "~test-*",
-                                 "~cluster-leader:record:{test-*", "&*", "+@all"}),
+  EXPECT_EQ(this->server().text(acl_words<typename TypeParam::ServerProgram>(
+                {"ACL", "SETUSER", "narrow", "on", ">p", "~test-*",
+                 "~cluster-leader:record:{test-*", "&*", "+@all"})),
             "OK");
   Crowd crowd(location, listener(), 1);
   crowd.store.add({{"other-" + fresh_key().value}, fresh_holder("a")});

@@ -128,7 +128,7 @@ class RedisRegistryTest : public testing::Test {
   RedisRegistry registry_{server().tcp()};
 };
 
-using Programs = testing::Types<Redis, Valkey>;
+using Programs = testing::Types<Redis, Redis6, Valkey>;
 struct NameOfProgram {
   template <typename Program>
   static std::string GetName(int) {
@@ -555,8 +555,9 @@ TYPED_TEST(RedisRegistryTest, RightsThatOnlyPeopleNeedMayBeMissing) {
   location.credentials = {"least", "p", ""};
   const auto give = [&](const std::vector<std::string>& rights) {
     this->server().command({"ACL", "SETUSER", "least", "reset"});
-    EXPECT_EQ(this->server().text({"ACL", "SETUSER", "least", "on", ">p", "~job-*",
-                                   "~cluster-leader:record:*", "&cluster-leader:events:*"}),
+    EXPECT_EQ(this->server().text(
+                  acl_words<TypeParam>({"ACL", "SETUSER", "least", "on", ">p", "~job-*",
+                                        "~cluster-leader:record:*", "&cluster-leader:events:*"})),
               "OK");
     for (const std::string& right : rights) {
       EXPECT_EQ(this->server().text({"ACL", "SETUSER", "least", "+" + right}), "OK");

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "store/redis/store.h"
 #include "store/store_contract.h"
@@ -12,6 +13,7 @@ namespace cluster_leader {
 /// A grown-up server for a whole suite, and stores on it.
 template <typename Program>
 struct WorldOn {
+  using ServerProgram = Program;
   static constexpr const char* kName = Program::kName;
   static std::string program() { return Program::path(); }
 
@@ -25,16 +27,39 @@ struct WorldOn {
   Server server{program()};
 };
 
+/// The servers that are tested. Where a server has no rights to channels, every user may use all.
 struct Redis {
   static constexpr const char* kName = "Redis";
+  static constexpr bool kHasChannelRights = true;
+  static constexpr bool kCountsReplicasInScripts = true;
   static std::string path() { return REDIS_SERVER; }
+};
+/// The oldest version that we support.
+struct Redis6 {
+  static constexpr const char* kName = "Redis6";
+  static constexpr bool kHasChannelRights = false;
+  /// min-replicas-to-write does not hold for what a script writes.
+  static constexpr bool kCountsReplicasInScripts = false;
+  static std::string path() { return REDIS_6_SERVER; }
 };
 struct Valkey {
   static constexpr const char* kName = "Valkey";
+  static constexpr bool kHasChannelRights = true;
+  static constexpr bool kCountsReplicasInScripts = true;
   static std::string path() { return VALKEY_SERVER; }
 };
 
+/// Words of ACL SETUSER, without those for channels if the server does not know them.
+template <typename Program>
+std::vector<std::string> acl_words(std::vector<std::string> words) {
+  if (!Program::kHasChannelRights) {
+    std::erase_if(words, [](const std::string& word) { return word.starts_with('&'); });
+  }
+  return words;
+}
+
 using RedisWorld = WorldOn<Redis>;
+using Redis6World = WorldOn<Redis6>;
 using ValkeyWorld = WorldOn<Valkey>;
 
 inline Failed expect_failed(LoopedStore& store, RequestKind kind = RequestKind::kAcquire,
