@@ -25,7 +25,7 @@ int doctor(const Options& options) {
     return kExitConfig;
   }
   Candidate candidate = make_candidate(options);
-  candidate.command = "cluster-leader doctor";
+  candidate.label = "cluster-leader doctor";
   reporter.info("examining " + describe(*location));
   std::vector<Finding> findings;
   if (const auto* file = std::get_if<FileLocation>(&*location)) {

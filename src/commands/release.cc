@@ -15,7 +15,7 @@ namespace cluster_leader {
 
 namespace {
 
-/// "released job-a: it was held by web-1 (host-1:4711), command ./report"
+/// "released job-a: it was held by web-1 (host-1:4711), label report"
 std::string line_about(const std::string& key, const LeaseView& before) {
   std::string line = "released " + visible(key) + ": it was ";
   switch (before.state) {
@@ -32,7 +32,7 @@ std::string line_about(const std::string& key, const LeaseView& before) {
       line += "held by " + holder_of(before);
       break;
   }
-  if (!before.command.empty()) line += ", command " + visible(before.command);
+  if (!before.label.empty()) line += ", label " + visible(before.label);
   return line + '\n';
 }
 

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <climits>
 
 #include "base/exit_code.h"
@@ -66,11 +65,10 @@ Candidate make_candidate(const Options& options) {
   candidate.node = options.node;
   candidate.host = host_name();
   candidate.pid = ::getpid();
-  for (const std::string& argument : options.command) {
-    candidate.command.append(candidate.command.empty() ? "" : " ").append(argument);
+  candidate.label = options.label.substr(0, kMaxLabelLength);
+  if (candidate.label.empty() && !options.command.empty()) {
+    candidate.label = program_name(options.command.front());
   }
-  constexpr std::size_t kEnoughForPeople = 200;
-  candidate.command.resize(std::min(candidate.command.size(), kEnoughForPeople));
   if (options.aftermath.park || options.verb == Options::Verb::kElect) {
     candidate.identity = machine_identity(options.node);
   }

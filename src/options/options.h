@@ -57,6 +57,7 @@ struct Options {
   // run
   int follower_status = 75;  ///< 0 to 255; ours when somebody else holds the key; check too
   IfUnavailable if_unavailable = IfUnavailable::kFail;
+  std::string label;                 ///< what others see of the job; empty: the command's name
   Aftermath aftermath;       ///< what becomes of the key after the job
   std::string result_file;   ///< one JSON object about the run; empty: none
   std::string metrics_file;  ///< for Prometheus' textfile collector; empty: none

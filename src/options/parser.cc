@@ -144,6 +144,8 @@ void define_job(Definition& verb, Options& options) {
   verb.value("-k,--kill-after", options.timeline.kill_after, any_duration(),
              "time from the stop signal to SIGKILL; default a fifth of the ttl");
   verb.value("-s,--signal", options.stop_signal, any_signal(), "the stop signal; default TERM");
+  verb.value("--label", options.label, any_text("TEXT"),
+             "what others see of the job; default: the command's name");
   verb.flag("--die-with-parent", options.die_with_parent,
             "stop when the process that started this one is gone or, in elect, stdin is closed "
             "(CLUSTER_LEADER_DIE_WITH_PARENT=1)");
