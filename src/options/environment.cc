@@ -53,6 +53,9 @@ void read_server(const IsGiven& is_given, Options& options) {
   if (options.server.empty()) read_plain_server(is_given, options);
   if (options.user.empty()) options.user = from_environment({"REDIS_USERNAME"});
   options.password = from_environment({"REDIS_PASSWORD", "REDISCLI_AUTH"});
+  if (options.password_file.empty()) {
+    options.password_file = from_environment({"REDIS_PASSWORD_FILE"});
+  }
   const std::pair<std::string*, const char*> tls[] = {
       {&options.tls_ca, "CLUSTER_LEADER_TLS_CA"},
       {&options.tls_certificate, "CLUSTER_LEADER_TLS_CERT"},

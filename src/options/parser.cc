@@ -266,7 +266,7 @@ void define_common(Definition& verb, Options& options) {
   verb.value("--user", options.user, any_text("NAME"),
              "ACL user (REDIS_USERNAME; the password: REDIS_PASSWORD, REDISCLI_AUTH)");
   verb.value("--password-file", options.password_file, any_text("PATH"),
-             "file that holds the password");
+             "file that holds the password (REDIS_PASSWORD_FILE)");
   verb.value("--tls-ca", options.tls_ca, any_text("PATH"),
              "CAs to trust, a file or a directory; default: the system's (CLUSTER_LEADER_TLS_CA)");
   verb.value("--tls-cert", options.tls_certificate, any_text("PATH"),

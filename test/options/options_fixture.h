@@ -36,6 +36,7 @@ inline constexpr const char* kVariables[] = {
     "REDIS_DB",
     "REDIS_USERNAME",
     "REDIS_PASSWORD",
+    "REDIS_PASSWORD_FILE",
     "REDISCLI_AUTH",
     "HOSTNAME",
 };

@@ -113,7 +113,14 @@ TEST_F(OptionsTest, ThePasswordComesFromTheEnvironmentAlone) {
   EXPECT_EQ(run({}, {{"REDISCLI_AUTH", "hush"}}).password, "hush");
   EXPECT_EQ(run({}, {{"REDIS_PASSWORD", "a"}, {"REDISCLI_AUTH", "b"}}).password, "a");
   EXPECT_EQ(run({}, {{"REDIS_PASSWORD", ""}, {"REDISCLI_AUTH", "b"}}).password, "b");
-  EXPECT_EQ(run({"--password-file", "/run/secrets/redis"}).password_file, "/run/secrets/redis");
+}
+
+TEST_F(OptionsTest, ThePasswordFileIsAnOptionOrAVariable) {
+  const Variables file = {{"REDIS_PASSWORD_FILE", "/run/secrets/redis"}};
+  EXPECT_EQ(run({}, file).password_file, "/run/secrets/redis");
+  EXPECT_EQ(run({"--password-file", "/a"}, file).password_file, "/a");
+  EXPECT_EQ(run({"--password-file", ""}, file).password_file, "/run/secrets/redis");
+  EXPECT_EQ(run({}, {{"REDIS_PASSWORD_FILE", ""}}).password_file, "");
 }
 
 TEST_F(OptionsTest, TheUserIsAnOptionOrAVariable) {
