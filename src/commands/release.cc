@@ -41,19 +41,17 @@ std::string line_about(const std::string& key, const LeaseView& before) {
 int release(const Options& options) {
   prepare_standard_descriptors();
   Reporter reporter(log_style(options));
-  std::string fault;
-  const std::optional<Location> location = make_location(options, fault);
-  if (!location) {
-    reporter.error(fault);
-    return kExitConfig;
-  }
+  const std::optional<Location> location = make_location(options, reporter);
+  if (!location) return kExitConfig;
   const std::string& key = options.keys.front();
-  const std::string where = describe_key(key, describe(*location));
+  const ServerName server = server_name(options, *location);
+  const std::string where = describe_key(key, server);
   const auto evicted = open_registry(*location)->evict(full_key(options, key), this_node(options),
                                                        options.timeline.connect);
   if (const auto* failed = std::get_if<Failed>(&evicted)) {
     // After one whose answer was lost the lease may be gone.
-    reporter.error(where + ": " + failed->text + (failed->unknown ? "; it may be released" : ""));
+    reporter.error(describe_failure(key, server, failed->text) +
+                   (failed->unknown ? "; it may be released" : ""));
     return exit_status_of(failed->trouble);
   }
   const auto& [kind, before] = std::get<Evicted>(evicted);

@@ -116,11 +116,11 @@ void end_well_at(int signo) {
 
 class Status {
  public:
-  Status(const Options& options, const Location& location)
+  Status(const Options& options, const Location& location, Reporter& reporter)
       : options_(options),
-        where_(describe(location)),
+        server_(server_name(options, location)),
         registry_(open_registry(location)),
-        reporter_(log_style(options)) {}
+        reporter_(reporter) {}
 
   int once() { return show("", ""); }
 
@@ -153,13 +153,14 @@ class Status {
     }
     if (!print(text, reporter_)) return kExitOs;
     if (failed != nullptr) {
-      reporter_.error(where_ + ": " + failed->text);
+      reporter_.error(describe_failure(server_, failed->text));
       return exit_status_of(failed->trouble);
     }
     if (!listing.failure) return kExitOk;
-    reporter_.error(where_ + ": " + std::to_string(listing.unread) +
-                    (listing.unread == 1 ? " key was not read: " : " keys were not read: ") +
-                    listing.failure->text);
+    reporter_.error(describe_failure(
+        server_, std::to_string(listing.unread) +
+                     (listing.unread == 1 ? " key was not read: " : " keys were not read: ") +
+                     listing.failure->text));
     return exit_status_of(listing.failure->trouble);
   }
 
@@ -173,9 +174,9 @@ class Status {
   }
 
   const Options& options_;
-  const std::string where_;
+  const ServerName server_;
   const std::unique_ptr<Registry> registry_;
-  Reporter reporter_;
+  Reporter& reporter_;
 };
 
 }  // namespace
@@ -199,13 +200,10 @@ std::string status_json(const Options& options, const std::vector<LeaseView>& vi
 
 int status(const Options& options) {
   prepare_standard_descriptors();
-  std::string fault;
-  const std::optional<Location> location = make_location(options, fault);
-  if (!location) {
-    Reporter(log_style(options)).error(fault);
-    return kExitConfig;
-  }
-  Status status(options, *location);
+  Reporter reporter(log_style(options));
+  const std::optional<Location> location = make_location(options, reporter);
+  if (!location) return kExitConfig;
+  Status status(options, *location, reporter);
   return options.watch ? status.watch(*options.watch) : status.once();
 }
 
