@@ -1,9 +1,11 @@
 // cluster-leader: flock for clusters. Reads the command line, runs the verb, and turns exceptions
 // into statuses. Every status is in base/exit_code.h.
+#include <algorithm>
 #include <exception>
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "base/exit_code.h"
 #include "commands/check.h"
@@ -49,7 +51,9 @@ int dispatch(const Options& options) {
 int guarded_main(int argc, char** argv) {
   Options options;
   try {
-    auto parsed = parse_options(argc, argv);
+    const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+    hide_passwords(argc, argv);
+    auto parsed = parse_options(words);
     if (const auto* nothing = std::get_if<NothingToRun>(&parsed)) return say(*nothing);
     options = std::get<Options>(std::move(parsed));
     return dispatch(options);

@@ -68,18 +68,15 @@ std::string check_line(const Options& options, const LeaseView& view, const Evic
 int check(const Options& options) {
   prepare_standard_descriptors();
   Reporter reporter(log_style(options));
-  std::string fault;
-  const std::optional<Location> location = make_location(options, fault);
-  if (!location) {
-    reporter.error(fault);
-    return kExitConfig;
-  }
+  const std::optional<Location> location = make_location(options, reporter);
+  if (!location) return kExitConfig;
   const std::string& key = options.keys.front();
-  const std::string where = describe_key(key, describe(*location));
+  const ServerName server = server_name(options, *location);
+  const std::string where = describe_key(key, server);
   const auto looked =
       open_registry(*location)->look(full_key(options, key), options.timeline.connect);
   if (const auto* failed = std::get_if<Failed>(&looked)) {
-    reporter.error(where + ": " + failed->text);
+    reporter.error(describe_failure(key, server, failed->text));
     return exit_status_of(failed->trouble);
   }
   const auto& view = std::get<LeaseView>(looked);

@@ -18,15 +18,12 @@ namespace cluster_leader {
 int doctor(const Options& options) {
   prepare_standard_descriptors();
   Reporter reporter(log_style(options));
-  std::string fault;
-  const std::optional<Location> location = make_location(options, fault);
-  if (!location) {
-    reporter.error(fault);
-    return kExitConfig;
-  }
+  const std::optional<Location> location = make_location(options, reporter);
+  if (!location) return kExitConfig;
   Candidate candidate = make_candidate(options);
-  candidate.command = "cluster-leader doctor";
-  reporter.info("examining " + describe(*location));
+  candidate.label = "cluster-leader doctor";
+  const ServerName server = server_name(options, *location);
+  reporter.info("examining " + server.url + " (" + server.origin + ')');
   std::vector<Finding> findings;
   if (const auto* file = std::get_if<FileLocation>(&*location)) {
     findings = diagnose(measure(*file, options.prefix, candidate), options.timeline);

@@ -80,12 +80,8 @@ class Elect : public FrontDuty {
   }
 
   int operator()() {
-    std::string fault;
-    const std::optional<Location> location = make_location(options_, fault);
-    if (!location) {
-      reporter_.error(fault);
-      return kExitConfig;
-    }
+    const std::optional<Location> location = make_location(options_, reporter_);
+    if (!location) return kExitConfig;
     if (!options_.command.empty() && !proc_is_ours()) {
       reporter_.error(
           "/proc must show this PID namespace, so that all processes of the job can be found");
@@ -126,7 +122,7 @@ class Elect : public FrontDuty {
   int be_keeper(int front_pidfd) {
     Poller poller;
     Session session(
-        open_store(location_, candidate_), describe(location_),
+        open_store(location_, candidate_), server_name(options_, location_),
         [this] { return new_holder(options_.node); }, reporter_);
     const Time now = BootClock::now();
     for (std::size_t i = 0; i < options_.keys.size(); ++i) {
@@ -177,7 +173,8 @@ class Elect : public FrontDuty {
     }
     status_ = shell_status(word.status);
     if (const auto why = why_not_run(word.status, options_.command[0])) {
-      reporter_.error(describe_key(options_.keys.front(), describe(location_)) + ": " + *why);
+      reporter_.error(describe_key(options_.keys.front(), server_name(options_, location_)) + ": " +
+                      *why);
     }
     if (word.status.kind == JobStatus::Kind::kSignaled) dies_of_ = word.status.value;
   }
@@ -313,7 +310,7 @@ class Elect : public FrontDuty {
   void refuse_nested(std::size_t index) {
     status_ = kExitUsage;
     stop(0);
-    reporter_.error(describe_key(options_.keys[index], describe(location_)) + ": " +
+    reporter_.error(describe_key(options_.keys[index], server_name(options_, location_)) + ": " +
                     kRefusalOfNested);
   }
 

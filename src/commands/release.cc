@@ -15,7 +15,7 @@ namespace cluster_leader {
 
 namespace {
 
-/// "released job-a: it was held by web-1 (host-1:4711), command ./report"
+/// "released job-a: it was held by web-1 (host-1:4711), label report"
 std::string line_about(const std::string& key, const LeaseView& before) {
   std::string line = "released " + visible(key) + ": it was ";
   switch (before.state) {
@@ -32,7 +32,7 @@ std::string line_about(const std::string& key, const LeaseView& before) {
       line += "held by " + holder_of(before);
       break;
   }
-  if (!before.command.empty()) line += ", command " + visible(before.command);
+  if (!before.label.empty()) line += ", label " + visible(before.label);
   return line + '\n';
 }
 
@@ -41,19 +41,17 @@ std::string line_about(const std::string& key, const LeaseView& before) {
 int release(const Options& options) {
   prepare_standard_descriptors();
   Reporter reporter(log_style(options));
-  std::string fault;
-  const std::optional<Location> location = make_location(options, fault);
-  if (!location) {
-    reporter.error(fault);
-    return kExitConfig;
-  }
+  const std::optional<Location> location = make_location(options, reporter);
+  if (!location) return kExitConfig;
   const std::string& key = options.keys.front();
-  const std::string where = describe_key(key, describe(*location));
+  const ServerName server = server_name(options, *location);
+  const std::string where = describe_key(key, server);
   const auto evicted = open_registry(*location)->evict(full_key(options, key), this_node(options),
                                                        options.timeline.connect);
   if (const auto* failed = std::get_if<Failed>(&evicted)) {
     // After one whose answer was lost the lease may be gone.
-    reporter.error(where + ": " + failed->text + (failed->unknown ? "; it may be released" : ""));
+    reporter.error(describe_failure(key, server, failed->text) +
+                   (failed->unknown ? "; it may be released" : ""));
     return exit_status_of(failed->trouble);
   }
   const auto& [kind, before] = std::get<Evicted>(evicted);

@@ -89,12 +89,8 @@ class Run {
 
   RunEnding go() {
     ending_.asked_ms = wall_clock_ms();
-    std::string fault;
-    const std::optional<Location> location = make_location(options_, fault);
-    if (!location) {
-      reporter_.error(fault);
-      return end(RunEnding::Outcome::kError, kExitConfig);
-    }
+    const std::optional<Location> location = make_location(options_, reporter_);
+    if (!location) return end(RunEnding::Outcome::kError, kExitConfig);
     if (!proc_is_ours()) {
       // Looking for descendants in other ways takes longer than a lease can wait.
       reporter_.error(
@@ -102,7 +98,8 @@ class Run {
       return end(RunEnding::Outcome::kError, kExitOs);
     }
     location_ = *location;
-    where_ = describe_key(name(), describe(location_));
+    server_ = server_name(options_, location_);
+    where_ = describe_key(name(), server_);
     report_hints();
     open_session(open_store(location_, candidate_),
                  Supervisor(options_.timeline, options_.policy, random_u64(), BootClock::now()));
@@ -129,8 +126,7 @@ class Run {
 
   void open_session(std::unique_ptr<Store> store, const Supervisor& supervisor) {
     session_.emplace(
-        std::move(store), describe(location_), [this] { return new_holder(options_.node); },
-        reporter_);
+        std::move(store), server_, [this] { return new_holder(options_.node); }, reporter_);
     session_->add(key_, name(), supervisor);
   }
 
@@ -245,7 +241,7 @@ class Run {
 
   std::string failure() const {
     const std::string& failure = session_->at(0).failure;
-    return where_ + ": " + (failure.empty() ? "no usable answer" : failure) +
+    return describe_failure(name(), server_, failure.empty() ? "no usable answer" : failure) +
            (supervisor().is_server_young() ? "; --wait waits for that" : "");
   }
 
@@ -359,6 +355,7 @@ class Run {
   Key key_;
   std::optional<ParentWatch> parent_;  ///< for --die-with-parent
   Location location_;
+  ServerName server_;
   std::string where_;
   std::optional<Session> session_;
   RunEnding ending_;  ///< as far as it is known

@@ -2,12 +2,14 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <climits>
+#include <vector>
 
 #include "base/exit_code.h"
+#include "base/list.h"
 #include "base/machine.h"
 #include "base/random.h"
+#include "commands/password_file.h"
 
 namespace cluster_leader {
 
@@ -20,6 +22,76 @@ std::string host_name() {
   return host;
 }
 
+/// The parts of the address that are given besides the URL, or without one.
+bool replace_parts(const Options& options, Location& location, std::string& fault) {
+  auto* redis = std::get_if<RedisLocation>(&location);
+  const bool has_host = redis != nullptr && redis->socket_path.empty();
+  const auto refused = [&](const char* option, const char* part) {
+    fault = std::string(option) + " cannot be combined with the URL in " + options.server_source +
+            ", which has no " + part;
+    return false;
+  };
+  if (options.host && !has_host) return refused("--host", "host");
+  if (options.port && !has_host) return refused("--port", "port");
+  if (options.db && redis == nullptr) return refused("--db", "database");
+  if (options.host) {
+    if (!is_host(*options.host)) {
+      // The host is not shown: it may be a URL with a password.
+      fault = options.host_source +
+              " is neither a name of letters, digits and . - _ nor an IPv6 address; for a URL, use "
+              "--server or REDIS_URL";
+      return false;
+    }
+    redis->host = *options.host;
+  }
+  if (options.port) redis->port = *options.port;
+  if (options.db) redis->db = *options.db;
+  return true;
+}
+
+/// Where the lease lives, with the login of the URL alone.
+std::optional<Location> read_location(const Options& options, Reporter& reporter,
+                                      std::string& fault) {
+  std::optional<Location> location = RedisLocation{};
+  if (!options.server.empty()) {
+    const std::string& source = options.server_source;
+    // An application may have options of its own there.
+    const bool is_shared = source == "REDIS_URL";
+    std::vector<std::string> unknown;
+    location = parse_location(options.server, fault, is_shared ? &unknown : nullptr);
+    if (!location) {
+      fault = source + ": " + fault;
+      return std::nullopt;
+    }
+    if (!unknown.empty()) {
+      constexpr std::size_t kMost = 10;
+      reporter.warning(source + ": ignoring " + list_of(unknown, kMost) +
+                       ": db is the only parameter that is used");
+    }
+    const auto* redis = std::get_if<RedisLocation>(&*location);
+    if (source == "--server" && redis != nullptr && !redis->credentials.password.empty()) {
+      reporter.warning(
+          "the password in --server is hidden from ps(1) now, but was shown for a moment: use "
+          "REDIS_PASSWORD or --password-file");
+    }
+  }
+  if (!replace_parts(options, *location, fault)) return std::nullopt;
+  return location;
+}
+
+/// Adds what the URL leaves open to its login. An option also replaces that of a URL that the
+/// environment gives.
+void complete(const Options& options, Credentials& credentials) {
+  const bool yields = options.server_source != "--server";
+  if (credentials.user.empty() || (yields && options.user_is_option)) {
+    credentials.user = options.user;
+  }
+  if (credentials.password.empty() || (yields && options.password_file_is_option)) {
+    credentials.password = options.password;
+    credentials.password_file = options.password_file;
+  }
+}
+
 }  // namespace
 
 LogStyle log_style(const Options& options) {
@@ -28,34 +100,29 @@ LogStyle log_style(const Options& options) {
           .json = options.log_format == Options::LogFormat::kJson};
 }
 
-std::optional<Location> make_location(const Options& options, std::string& fault) {
-  const Credentials given{options.user, options.password, options.password_file};
-  if (options.server.empty()) {
-    if (!is_host(options.host)) {
-      // The host is not shown: it may be a URL with a password.
-      fault =
-          "the host (--host, REDIS_HOST) is neither a name of letters, digits and . - _ nor an "
-          "IPv6 address; for a URL, use --server";
-      return std::nullopt;
-    }
-    return RedisLocation{options.host, options.port, "", options.db, given};
+std::optional<Location> make_location(const Options& options, Reporter& reporter) {
+  std::string fault;
+  std::optional<Location> location = read_location(options, reporter, fault);
+  if (!location) {
+    reporter.error(fault);
+    return std::nullopt;
   }
-  std::optional<Location> location = parse_location(options.server, fault);
-  if (!location) return std::nullopt;
-  if (auto* redis = std::get_if<RedisLocation>(&*location)) {
-    // The parts that the URL leaves open come from the options and the environment.
-    Credentials& credentials = redis->credentials;
-    if (credentials.user.empty()) credentials.user = given.user;
-    if (credentials.password.empty()) {
-      credentials.password = given.password;
-      credentials.password_file = given.password_file;
-    }
-    if (redis->tls) {
-      *redis->tls = {options.tls_ca, options.tls_certificate, options.tls_key,
-                     options.tls_server_name, options.tls_insecure};
-    }
+  auto* redis = std::get_if<RedisLocation>(&*location);
+  if (redis == nullptr) return location;
+  complete(options, redis->credentials);
+  if (redis->tls) {
+    *redis->tls = {options.tls_ca, options.tls_certificate, options.tls_key,
+                   options.tls_server_name, options.tls_insecure};
+  }
+  if (const std::string& file = redis->credentials.password_file; !file.empty()) {
+    if (const auto exposure = exposure_of(file)) reporter.warning(*exposure);
   }
   return location;
+}
+
+ServerName server_name(const Options& options, const Location& location) {
+  const std::string& source = options.host ? options.host_source : options.server_source;
+  return {describe(location), source.empty() ? "the default host" : "from " + source};
 }
 
 Key full_key(const Options& options, const std::string& name) { return {options.prefix + name}; }
@@ -66,11 +133,10 @@ Candidate make_candidate(const Options& options) {
   candidate.node = options.node;
   candidate.host = host_name();
   candidate.pid = ::getpid();
-  for (const std::string& argument : options.command) {
-    candidate.command.append(candidate.command.empty() ? "" : " ").append(argument);
+  candidate.label = options.label.substr(0, kMaxLabelLength);
+  if (candidate.label.empty() && !options.command.empty()) {
+    candidate.label = program_name(options.command.front());
   }
-  constexpr std::size_t kEnoughForPeople = 200;
-  candidate.command.resize(std::min(candidate.command.size(), kEnoughForPeople));
   if (options.aftermath.park || options.verb == Options::Verb::kElect) {
     candidate.identity = machine_identity(options.node);
   }

@@ -7,6 +7,7 @@
 #include "lease/candidacy.h"
 #include "options/options.h"
 #include "report/reporter.h"
+#include "report/wording.h"
 #include "store/location.h"
 #include "store/registry.h"
 #include "supervise/lease_environment.h"
@@ -17,8 +18,12 @@ namespace cluster_leader {
 
 LogStyle log_style(const Options& options);
 
-/// Where the lease lives; on failure nothing, and `fault` is one line about why.
-std::optional<Location> make_location(const Options& options, std::string& fault);
+/// Where the lease lives. Reports, once per process, what is unsafe about the options; on failure
+/// reports why and returns nothing, and the exit status is kExitConfig.
+std::optional<Location> make_location(const Options& options, Reporter& reporter);
+
+/// The server for messages.
+ServerName server_name(const Options& options, const Location& location);
 
 /// `name` with the prefix, as the server knows it.
 Key full_key(const Options& options, const std::string& name);

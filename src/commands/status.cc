@@ -24,8 +24,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 using State = LeaseView::State;
 
-/// A command that is longer makes the table too wide to read.
-constexpr std::size_t kWidestCommand = 40;
+/// A label that is longer makes the table too wide to read.
+constexpr std::size_t kWidestLabel = 40;
 
 constexpr const char* kClearScreen = "\x1b[H\x1b[2J";
 
@@ -70,7 +70,7 @@ std::string second_of(std::int64_t ms) {
 std::vector<Cell> row_of(const Options& options, const LeaseView& view) {
   const bool held = has_holder(view);
   const std::string about =
-      view.fault.empty() ? shortened(view.command, kWidestCommand) : '(' + view.fault + ')';
+      view.fault.empty() ? shortened(view.label, kWidestLabel) : '(' + view.fault + ')';
   return {{name_of(options, view)},
           {state_name(view.state), paint_of(view.state)},
           {held ? view.node : ""},
@@ -92,7 +92,7 @@ Json object_of(const Options& options, const LeaseView& view) {
           {"node", held ? text_or_null(view.node) : Json()},
           {"host", held ? text_or_null(view.host) : Json()},
           {"pid", held ? count_or_null(view.pid) : Json()},
-          {"command", held ? text_or_null(view.command) : Json()},
+          {"label", held ? text_or_null(view.label) : Json()},
           {"since", held && view.since_ms > 0 ? Json(iso_8601_utc(view.since_ms)) : Json()},
           {"ttl_ms", held ? count_or_null(ceil_ms(view.ttl)) : Json()},
           {"ttl_remaining_ms", view.remaining ? Json(ceil_ms(*view.remaining)) : Json()},
@@ -116,11 +116,11 @@ void end_well_at(int signo) {
 
 class Status {
  public:
-  Status(const Options& options, const Location& location)
+  Status(const Options& options, const Location& location, Reporter& reporter)
       : options_(options),
-        where_(describe(location)),
+        server_(server_name(options, location)),
         registry_(open_registry(location)),
-        reporter_(log_style(options)) {}
+        reporter_(reporter) {}
 
   int once() { return show("", ""); }
 
@@ -153,13 +153,14 @@ class Status {
     }
     if (!print(text, reporter_)) return kExitOs;
     if (failed != nullptr) {
-      reporter_.error(where_ + ": " + failed->text);
+      reporter_.error(describe_failure(server_, failed->text));
       return exit_status_of(failed->trouble);
     }
     if (!listing.failure) return kExitOk;
-    reporter_.error(where_ + ": " + std::to_string(listing.unread) +
-                    (listing.unread == 1 ? " key was not read: " : " keys were not read: ") +
-                    listing.failure->text);
+    reporter_.error(describe_failure(
+        server_, std::to_string(listing.unread) +
+                     (listing.unread == 1 ? " key was not read: " : " keys were not read: ") +
+                     listing.failure->text));
     return exit_status_of(listing.failure->trouble);
   }
 
@@ -173,9 +174,9 @@ class Status {
   }
 
   const Options& options_;
-  const std::string where_;
+  const ServerName server_;
   const std::unique_ptr<Registry> registry_;
-  Reporter reporter_;
+  Reporter& reporter_;
 };
 
 }  // namespace
@@ -184,7 +185,7 @@ std::string status_table(const Options& options, const std::vector<LeaseView>& v
                          bool coloured) {
   std::vector<std::vector<Cell>> rows(1);
   for (const char* title :
-       {"KEY", "STATE", "NODE", "HOST:PID", "COMMAND", "SINCE", "REMAINING", "TOKEN", "WAITERS"}) {
+       {"KEY", "STATE", "NODE", "HOST:PID", "LABEL", "SINCE", "REMAINING", "TOKEN", "WAITERS"}) {
     rows[0].push_back({title, Paint::kBold});
   }
   for (const LeaseView& view : views) rows.push_back(row_of(options, view));
@@ -199,13 +200,10 @@ std::string status_json(const Options& options, const std::vector<LeaseView>& vi
 
 int status(const Options& options) {
   prepare_standard_descriptors();
-  std::string fault;
-  const std::optional<Location> location = make_location(options, fault);
-  if (!location) {
-    Reporter(log_style(options)).error(fault);
-    return kExitConfig;
-  }
-  Status status(options, *location);
+  Reporter reporter(log_style(options));
+  const std::optional<Location> location = make_location(options, reporter);
+  if (!location) return kExitConfig;
+  Status status(options, *location, reporter);
   return options.watch ? status.watch(*options.watch) : status.once();
 }
 

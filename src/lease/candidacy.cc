@@ -1,5 +1,7 @@
 #include "lease/candidacy.h"
 
+#include <string_view>
+
 namespace cluster_leader {
 
 namespace {
@@ -18,6 +20,15 @@ bool is_parked(const HolderId& holder) { return holder.value.starts_with(kParked
 
 bool is_reserved(const HolderId& holder) {
   return is_parked(holder) || holder.value.starts_with(kHeld);
+}
+
+std::string program_name(std::string_view path) {
+  // Without a slash, npos + 1 is the beginning.
+  return std::string(path.substr(path.rfind('/') + 1).substr(0, kMaxLabelLength));
+}
+
+std::string label_of_command(std::string_view command_line) {
+  return program_name(command_line.substr(0, command_line.find(' ')));
 }
 
 std::string node_of(const std::string& holder_value) {

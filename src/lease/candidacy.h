@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 
@@ -10,6 +11,9 @@ namespace cluster_leader {
 
 /// The longest key, in bytes, prefix included.
 inline constexpr std::size_t kMaxKeyLength = 512;
+
+/// The longest label of a job, in bytes.
+inline constexpr std::size_t kMaxLabelLength = 200;
 
 /// The name that replicas compete for, prefix included: any bytes without NUL, 1 to
 /// kMaxKeyLength of them.
@@ -47,7 +51,7 @@ struct Candidate {
   std::string node;      ///< the label of the node where the holder runs
   std::string host;      ///< gethostname(2)
   std::int64_t pid = 0;  ///< of the front, which callers know
-  std::string command;   ///< the job, for people
+  std::string label;     ///< what the job is, for people; at most kMaxLabelLength bytes
   /// `NODE/...`, the owner of a parked key: nodes may share a label, but not an identity. Empty:
   /// this candidate neither parks keys nor acquires parked ones.
   std::string identity{};
@@ -58,6 +62,14 @@ struct Candidate {
   /// not.
   bool listens = false;
 };
+
+/// The label of a job without one of its own: the name of its program, "backup" for
+/// "/usr/bin/backup", cut to kMaxLabelLength. Arguments are left out, since they may contain
+/// secrets and everybody who uses the server can read a label.
+std::string program_name(std::string_view path);
+
+/// The label for a record of an earlier version, which stored the whole command line.
+std::string label_of_command(std::string_view command_line);
 
 /// One term's candidacy: the key, and the holder id under which it would be held.
 struct Candidacy {

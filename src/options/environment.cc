@@ -30,29 +30,36 @@ std::string port_in(const std::string& text) {
   return is_url ? text.substr(colon + 1) : text;
 }
 
-void read_plain_server(const IsGiven& is_given, Options& options) {
-  if (const std::string host = from_environment({"REDIS_HOST"});
-      !host.empty() && !is_given("--host")) {
+void read_plain_server(Options& options) {
+  if (const std::string host = from_environment({"REDIS_HOST"}); !host.empty() && !options.host) {
     options.host = host;
+    options.host_source = "REDIS_HOST";
   }
   if (const std::string text = port_in(from_environment({"REDIS_PORT"}));
-      !text.empty() && !is_given("--port")) {
+      !text.empty() && !options.port) {
     options.port = static_cast<std::uint16_t>(number("", 1, 65535).value("REDIS_PORT", text));
   }
-  if (const std::string text = from_environment({"REDIS_DB"}); !text.empty() && !is_given("--db")) {
+  if (const std::string text = from_environment({"REDIS_DB"}); !text.empty() && !options.db) {
     options.db = number("", 0, INT_MAX).value("REDIS_DB", text);
   }
 }
 
-void read_server(const IsGiven& is_given, Options& options) {
-  // The command line wins over a URL in the environment.
-  const bool is_plain = is_given("--host") || is_given("--port") || is_given("--db");
-  if (options.server.empty() && !is_plain) {
-    options.server = from_environment({"CLUSTER_LEADER_SERVER", "REDIS_URL"});
+void read_server(Options& options) {
+  if (!options.server.empty()) options.server_source = "--server";
+  if (options.host) options.host_source = "--host";
+  for (const char* name : {"CLUSTER_LEADER_SERVER", "REDIS_URL"}) {
+    if (!options.server.empty()) break;
+    options.server = from_environment({name});
+    if (!options.server.empty()) options.server_source = name;
   }
-  if (options.server.empty()) read_plain_server(is_given, options);
+  if (options.server.empty()) read_plain_server(options);
+  options.user_is_option = !options.user.empty();
   if (options.user.empty()) options.user = from_environment({"REDIS_USERNAME"});
+  options.password_file_is_option = !options.password_file.empty();
   options.password = from_environment({"REDIS_PASSWORD", "REDISCLI_AUTH"});
+  if (options.password_file.empty()) {
+    options.password_file = from_environment({"REDIS_PASSWORD_FILE"});
+  }
   const std::pair<std::string*, const char*> tls[] = {
       {&options.tls_ca, "CLUSTER_LEADER_TLS_CA"},
       {&options.tls_certificate, "CLUSTER_LEADER_TLS_CERT"},
@@ -99,8 +106,8 @@ std::optional<std::string> read_log_variable(Options& options) {
   return {};
 }
 
-void read_environment(const IsGiven& is_given, Options& options) {
-  read_server(is_given, options);
+void read_environment(Options& options) {
+  read_server(options);
   read_node(options);
   constexpr const char* kDies = "CLUSTER_LEADER_DIE_WITH_PARENT";
   const bool has_parent =

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 
@@ -8,15 +7,12 @@
 
 namespace cluster_leader {
 
-/// Whether the command line gives an option ("--ttl") a value that is not empty.
-using IsGiven = std::function<bool(const char* option)>;
-
 /// Takes the log level and format from CLUSTER_LEADER_LOG. Returns what is wrong with it; the words
 /// before that count.
 std::optional<std::string> read_log_variable(Options& options);
 
 /// Takes from the environment what the command line has left open. Throws CLI::ValidationError if a
 /// variable that counts has no valid value; the others are not looked at.
-void read_environment(const IsGiven& is_given, Options& options);
+void read_environment(Options& options);
 
 }  // namespace cluster_leader

@@ -3,8 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <optional>
-#include <span>
 #include <string_view>
 #include <system_error>
 #include <unordered_set>
@@ -21,6 +21,9 @@ namespace {
 
 using Verb = Options::Verb;
 using Words = std::vector<std::string>;
+
+/// Whether the command line gives an option ("--ttl") a value that is not empty.
+using IsGiven = std::function<bool(const char* option)>;
 
 [[noreturn]] void refuse(const std::string& text) { throw CLI::ValidationError(text); }
 
@@ -157,11 +160,11 @@ std::string without_password(std::string text) {
 
 /// Reads everything into `options`, unless it returns a text to show instead. Throws
 /// CLI::ParseError about what is wrong.
-std::optional<std::string> read(std::span<const char* const> argv, Options& options) {
-  const auto split = std::find(argv.begin(), argv.end(), std::string_view("--"));
-  Words words(argv.begin(), split);
+std::optional<std::string> read(const Words& line, Options& options) {
+  const auto split = std::find(line.begin(), line.end(), "--");
+  Words words(line.begin(), split);
   std::optional<Words> command;
-  if (split != argv.end()) command.emplace(split + 1, argv.end());
+  if (split != line.end()) command.emplace(split + 1, line.end());
   // `help run` is `run --help`.
   if (!words.empty() && words.front() == "help") {
     words.erase(words.begin());
@@ -181,7 +184,7 @@ std::optional<std::string> read(std::span<const char* const> argv, Options& opti
     const CLI::Option* const option = verb.get_option_no_throw(name);
     return option != nullptr && option->count() > 0;
   };
-  read_environment(is_given, options);
+  read_environment(options);
   apply_timeline(is_given, options);
   apply_patience(is_given, options);
   check_tls(options);
@@ -193,17 +196,29 @@ std::optional<std::string> read(std::span<const char* const> argv, Options& opti
 
 }  // namespace
 
-std::variant<Options, NothingToRun> parse_options(int argc, const char* const* argv) {
+std::variant<Options, NothingToRun> parse_options(const std::vector<std::string>& words) {
   Options options;
-  const std::span<const char* const> all(argv, static_cast<std::size_t>(argc));
   try {
-    if (auto shown = read(all.subspan(std::min<std::size_t>(all.size(), 1)), options)) {
+    if (auto shown = read(words, options)) {
       return NothingToRun{kExitOk, *std::move(shown)};
     }
   } catch (const CLI::ParseError& error) {
     return NothingToRun{kExitUsage, one_line(without_password(error.what())), options.log_format};
   }
   return options;
+}
+
+void hide_passwords(int argc, char** argv) {
+  for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i) {
+    const std::string_view word = argv[i];
+    const std::size_t scheme = word.find("://");
+    const std::size_t end = word.rfind('@');
+    if (scheme == word.npos || end == word.npos || end < scheme) continue;
+    // Without a colon, what should be the user may be the password.
+    const std::size_t colon = word.find(':', scheme + 3);
+    const std::size_t begin = colon < end ? colon + 1 : scheme + 3;
+    std::fill(argv[i] + begin, argv[i] + end, '*');
+  }
 }
 
 }  // namespace cluster_leader

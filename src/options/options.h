@@ -26,11 +26,17 @@ struct Options {
   Verb verb = Verb::kRun;
 
   // Where the lease lives.
-  std::string server;  ///< a URL; if empty, host, port and db count
-  std::string host = "redis";
-  std::uint16_t port = 6379;
-  int db = 0;
-  std::string user;             ///< an ACL user
+  std::string server;         ///< a URL; empty: none
+  std::string server_source;  ///< the option or variable that gives it, for messages
+  /// These replace their part of a URL of the environment. Without a URL, the defaults of
+  /// RedisLocation count where they are missing.
+  std::optional<std::string> host;
+  std::string host_source;  ///< as server_source
+  std::optional<std::uint16_t> port;
+  std::optional<int> db;
+  std::string user;  ///< an ACL user
+  /// On the command line: then they also replace their part of a URL of the environment.
+  bool user_is_option = false, password_file_is_option = false;
   std::string password;         ///< from the environment only: ps(1) shows options
   std::string password_file;    ///< wins over password; read again for every connection
   std::string tls_ca;           ///< CAs to trust; empty: the system's
@@ -51,6 +57,7 @@ struct Options {
 
   // The job: run, and elect.
   std::vector<std::string> command;  ///< everything after the first "--", byte for byte
+  std::string label;                 ///< what others see of the job; empty: the command's name
   int stop_signal = 15;              ///< sent when the lease slips away
   bool die_with_parent = false;      ///< stop when the process that started us is gone
 
@@ -85,8 +92,13 @@ struct NothingToRun {
   Options::LogFormat log_format = Options::LogFormat::kText;  ///< how to write that line
 };
 
-/// Reads the command line and the environment. The command is split off at the first "--" before
-/// any option is read, so that no part of it is ever taken for an option.
-std::variant<Options, NothingToRun> parse_options(int argc, const char* const* argv);
+/// Reads the command line, without the name of the program, and the environment. The command is
+/// split off at the first "--" before any option is read, so that no part of it is ever taken for
+/// an option.
+std::variant<Options, NothingToRun> parse_options(const std::vector<std::string>& words);
+
+/// Overwrites the password of each URL in the words before "--", which ps(1) shows. What they mean
+/// must have been copied before.
+void hide_passwords(int argc, char** argv);
 
 }  // namespace cluster_leader

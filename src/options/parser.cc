@@ -144,6 +144,8 @@ void define_job(Definition& verb, Options& options) {
   verb.value("-k,--kill-after", options.timeline.kill_after, any_duration(),
              "time from the stop signal to SIGKILL; default a fifth of the ttl");
   verb.value("-s,--signal", options.stop_signal, any_signal(), "the stop signal; default TERM");
+  verb.value("--label", options.label, any_text("TEXT"),
+             "what others see of the job; default: the command's name");
   verb.flag("--die-with-parent", options.die_with_parent,
             "stop when the process that started this one is gone or, in elect, stdin is closed "
             "(CLUSTER_LEADER_DIE_WITH_PARENT=1)");
@@ -168,7 +170,7 @@ void define_run(Definition& verb, Options& options) {
   define_key(verb, options, "the name that replicas compete for; default nodered:leader");
   define_lease(verb, options);
   define_job(verb, options);
-  verb.flag("-n,--nonblock", "try once, which is the default");
+  verb.flag("-n,--nonblock", "try once, and do not wait for a server that has just started");
   Kind<Duration> wait = any_duration();
   wait.what = "a valid duration (10s, 1500ms, 2m, 1h30m, up to 1000d, or inf)";
   wait.read = [](const std::string& text) {
@@ -264,7 +266,7 @@ void define_common(Definition& verb, Options& options) {
   verb.value("--user", options.user, any_text("NAME"),
              "ACL user (REDIS_USERNAME; the password: REDIS_PASSWORD, REDISCLI_AUTH)");
   verb.value("--password-file", options.password_file, any_text("PATH"),
-             "file that holds the password");
+             "file that holds the password (REDIS_PASSWORD_FILE)");
   verb.value("--tls-ca", options.tls_ca, any_text("PATH"),
              "CAs to trust, a file or a directory; default: the system's (CLUSTER_LEADER_TLS_CA)");
   verb.value("--tls-cert", options.tls_certificate, any_text("PATH"),

@@ -2,8 +2,17 @@
 
 namespace cluster_leader {
 
-std::string describe_key(const std::string& key, const std::string& server) {
-  return "key " + key + " at " + server;
+std::string describe_key(const std::string& key, const ServerName& server) {
+  return "key " + key + " at " + server.url;
+}
+
+std::string describe_failure(const ServerName& server, const std::string& failure) {
+  return server.url + " (" + server.origin + "): " + failure;
+}
+
+std::string describe_failure(const std::string& key, const ServerName& server,
+                             const std::string& failure) {
+  return describe_key(key, {describe_failure(server, failure), ""});
 }
 
 std::string describe_holder(const HolderId& holder) {

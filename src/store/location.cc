@@ -14,14 +14,14 @@ namespace cluster_leader {
 
 namespace {
 
-// The faults quote nothing of the URL: with one wrong character, any part of it may be the
-// password.
-
 /// Not encoded in a path that is shown, since they cannot be mistaken for another part of a URL.
 constexpr std::string_view kPathBytes = "/-._~!$&'()*+,;=:";
 
 /// Names of the DNS end at 253 bytes.
 constexpr std::size_t kLongestHost = 253;
+
+/// A URL may have one parameter, the database; nothing else follows its `?`.
+constexpr std::string_view kDb = "db";
 
 /// A URL in its parts, still percent-encoded. A part that is absent is empty.
 struct Parts {
@@ -30,10 +30,13 @@ struct Parts {
   bool has_query = false;
 };
 
-/// Sets `fault`, and is false, so that a reader can end with it.
+/// What is done with parameters that are not ours: they are collected, or refused if there is no
+/// list for them.
+using Unknown = std::vector<std::string>*;
+
+/// Sets `fault`, which goes on from the quoted URL, and is false, so that a reader can end with it.
 bool refuse(std::string& fault, std::string_view why) {
-  fault = "the URL ";
-  fault += why;
+  fault = why;
   return false;
 }
 
@@ -45,14 +48,79 @@ std::string lower(std::string_view text) {
   return result;
 }
 
+bool are_digits(std::string_view text) {
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
 /// The whole of `text` as a number from 0 to `largest`, digits only.
 std::optional<int> number(std::string_view text, int largest) {
   int value = 0;
-  const bool digits = !text.empty() && std::all_of(text.begin(), text.end(),
-                                                   [](char c) { return c >= '0' && c <= '9'; });
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (!digits || error != std::errc() || value > largest) return std::nullopt;
+  if (!are_digits(text) || error != std::errc() || value > largest) return std::nullopt;
   return value;
+}
+
+bool is_host_name(std::string_view host) {
+  return host.size() <= kLongestHost && std::all_of(host.begin(), host.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '.' || c == '-' || c == '_';
+         });
+}
+
+/// Whether `text` is `host[:port][/db]` and nothing else. The numbers may be too large.
+bool is_address(std::string_view text) {
+  const bool has_brackets = text.starts_with('[');
+  const std::size_t end = has_brackets ? text.find(']') : text.find_first_of(":/");
+  const std::string_view host = text.substr(has_brackets ? 1 : 0, end - (has_brackets ? 1 : 0));
+  const bool is_ipv6 =
+      end < text.size() && host.find_first_not_of("0123456789abcdefABCDEF:.") == host.npos;
+  if (has_brackets ? !is_ipv6 : !is_host_name(host)) return false;
+  text.remove_prefix(std::min(end + (has_brackets ? 1 : 0), text.size()));
+  for (const char separator : {':', '/'}) {
+    if (!text.starts_with(separator)) continue;
+    const std::size_t next = std::min(text.find('/', 1), text.size());
+    if (!are_digits(text.substr(1, next - 1))) return false;
+    text.remove_prefix(next);
+  }
+  return text.empty();
+}
+
+/// Whether a text that is not a URL is the address of a server, and not perhaps a password.
+bool is_address_without_scheme(std::string_view text) {
+  return text.find(':') != text.npos && is_address(text);
+}
+
+bool is_plain_path(std::string_view path) {
+  return std::all_of(path.begin(), path.end(), [](char c) {
+    return c == '/' || is_host_name({&c, 1});
+  });
+}
+
+/// `url` for messages. With one wrong character any part of a URL may be the password, so that no
+/// more of it is shown than what is in order.
+std::string quoted(std::string_view url) {
+  constexpr std::string_view kSchemes[] = {"redis", "rediss", "valkey", "valkeys", "unix",
+                                           "file",  "http",   "https",  "tcp"};
+  constexpr std::string_view kHidden = "***";
+  if (is_address_without_scheme(url)) return std::string(url);
+  const std::size_t colon = url.find("://");
+  const std::string scheme = lower(url.substr(0, colon));
+  const bool is_known =
+      std::find(std::begin(kSchemes), std::end(kSchemes), scheme) != std::end(kSchemes);
+  if (colon == url.npos || !is_known) return std::string(kHidden);
+  std::string text = scheme + "://";
+  url.remove_prefix(text.size());
+  const std::size_t end = std::min(url.find('?'), url.size());
+  const std::string_view place = url.substr(0, end);
+  const bool has_path = scheme == "unix" || scheme == "file";
+  const bool is_in_order =
+      has_path ? place.starts_with('/') && is_plain_path(place) : is_address(place);
+  // What follows an @ may be the rest of a password that should have it encoded.
+  const bool has_login = url.find('@') != url.npos;
+  if (has_login || !is_in_order) return text.append(kHidden);
+  text.append(place);
+  return end == url.size() ? text : text.append("?").append(kHidden);
 }
 
 bool decode(std::string_view text, std::string& to, std::string& fault) {
@@ -71,7 +139,9 @@ bool split(std::string_view url, Parts& parts, std::string& fault) {
   if (url.find('#') != std::string_view::npos) return refuse(fault, "has a #; write %23 for it");
   const std::size_t colon = url.find("://");
   if (colon == std::string_view::npos) {
-    return refuse(fault, "is not a URL like redis://HOST, unix:///PATH or file:///DIRECTORY");
+    return refuse(fault, is_address_without_scheme(url)
+                             ? "is not a URL; write redis://" + std::string(url)
+                             : "is not a URL like redis://HOST, unix:///PATH or file:///DIRECTORY");
   }
   parts.scheme = url.substr(0, colon);
   std::string_view rest = url.substr(colon + 3);
@@ -79,6 +149,9 @@ bool split(std::string_view url, Parts& parts, std::string& fault) {
     parts.has_query = true;
     parts.query = rest.substr(at + 1);
     rest = rest.substr(0, at);
+    if (parts.query.find('@') != std::string_view::npos) {
+      return refuse(fault, "has an @ after a ?; write %3F for a ? in a password");
+    }
   }
   if (const std::size_t at = rest.find('/'); at != std::string_view::npos) {
     parts.path = rest.substr(at);
@@ -108,6 +181,29 @@ bool read_db(std::string_view text, int& db, std::string& fault) {
   return true;
 }
 
+/// Reads the parameters, of which one may be the database, unless the path has named that.
+bool read_query(const Parts& parts, bool has_db, int& db, Unknown unknown, std::string& fault) {
+  if (!parts.has_query) return true;
+  for (std::size_t at = 0; at <= parts.query.size();) {
+    const std::size_t end = std::min(parts.query.find('&', at), parts.query.size());
+    const std::string_view parameter = parts.query.substr(at, end - at);
+    const std::string_view name = parameter.substr(0, parameter.find('='));
+    at = end + 1;
+    if (name == kDb) {
+      if (has_db) return refuse(fault, "names the database twice");
+      has_db = true;
+      if (!read_db(parameter.substr(std::min(name.size() + 1, parameter.size())), db, fault)) {
+        return false;
+      }
+    } else if (unknown == nullptr) {
+      return refuse(fault, "has a parameter after the ?; only ?db=N is allowed");
+    } else if (!name.empty()) {
+      unknown->emplace_back(name);
+    }
+  }
+  return true;
+}
+
 /// Whether another URL of a server follows the first, behind a comma or a blank.
 bool names_several(std::string_view text) {
   for (std::size_t at = 0; (at = text.find_first_of(", ", at)) != text.npos;) {
@@ -118,13 +214,6 @@ bool names_several(std::string_view text) {
     }
   }
   return false;
-}
-
-bool is_host_name(std::string_view host) {
-  return host.size() <= kLongestHost && std::all_of(host.begin(), host.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '.' || c == '-' || c == '_';
-         });
 }
 
 bool read_host(std::string_view text, RedisLocation& to, std::string& fault) {
@@ -163,20 +252,19 @@ bool read_host(std::string_view text, RedisLocation& to, std::string& fault) {
   return true;
 }
 
-bool read_redis(const Parts& parts, RedisLocation& to, std::string& fault) {
+bool read_redis(const Parts& parts, RedisLocation& to, Unknown unknown, std::string& fault) {
   if (parts.path.find('@') != std::string_view::npos) {
     return refuse(fault, "has an @ after a slash; write %2F for a slash in a password");
-  }
-  if (parts.has_query) {
-    return refuse(fault, "has a ?, and redis:// has no options; write %3F for one in a password");
   }
   if (!read_host(parts.host, to, fault) || !read_credentials(parts, to.credentials, fault)) {
     return false;
   }
-  return parts.path.size() <= 1 || read_db(parts.path.substr(1), to.db, fault);
+  const bool has_db = parts.path.size() > 1;
+  if (has_db && !read_db(parts.path.substr(1), to.db, fault)) return false;
+  return read_query(parts, has_db, to.db, unknown, fault);
 }
 
-bool read_unix(const Parts& parts, RedisLocation& to, std::string& fault) {
+bool read_unix(const Parts& parts, RedisLocation& to, Unknown unknown, std::string& fault) {
   if (!parts.host.empty() || parts.path.size() <= 1) {
     return refuse(fault, "needs three slashes and the socket's path, as in unix:///PATH");
   }
@@ -185,12 +273,7 @@ bool read_unix(const Parts& parts, RedisLocation& to, std::string& fault) {
     return refuse(fault, "has a path that is too long for a Unix socket (107 bytes)");
   }
   if (!read_credentials(parts, to.credentials, fault)) return false;
-  if (!parts.has_query) return true;
-  constexpr std::string_view kDb = "db=";
-  if (parts.query.substr(0, kDb.size()) != kDb) {
-    return refuse(fault, "has an unknown option; unix:// has only ?db=N");
-  }
-  return read_db(parts.query.substr(kDb.size()), to.db, fault);
+  return read_query(parts, /*has_db=*/false, to.db, unknown, fault);
 }
 
 bool read_file(const Parts& parts, FileLocation& to, std::string& fault) {
@@ -211,9 +294,7 @@ std::string describe(const Credentials& credentials) {
   return percent_encode(credentials.user, "-._~") + ":***@";
 }
 
-}  // namespace
-
-std::optional<Location> parse_location(const std::string& url, std::string& fault) {
+std::optional<Location> read_url(std::string_view url, Unknown unknown, std::string& fault) {
   if (names_several(url)) {
     refuse(fault, "names several servers, which this version cannot use");
     return std::nullopt;
@@ -224,11 +305,11 @@ std::optional<Location> parse_location(const std::string& url, std::string& faul
   RedisLocation redis;
   if (scheme == "redis" || scheme == "valkey" || scheme == "rediss" || scheme == "valkeys") {
     if (scheme == "rediss" || scheme == "valkeys") redis.tls = TlsSettings();
-    if (!read_redis(parts, redis, fault)) return std::nullopt;
+    if (!read_redis(parts, redis, unknown, fault)) return std::nullopt;
     return redis;
   }
   if (scheme == "unix") {
-    if (!read_unix(parts, redis, fault)) return std::nullopt;
+    if (!read_unix(parts, redis, unknown, fault)) return std::nullopt;
     return redis;
   }
   if (scheme == "file") {
@@ -243,8 +324,17 @@ std::optional<Location> parse_location(const std::string& url, std::string& faul
                       "rediss://, unix:// and file://");
     return std::nullopt;
   }
-  refuse(fault, "is of an unknown kind; use redis://, rediss://, unix:// or file://");
+  refuse(fault, "is a URL of an unknown kind; use redis://, rediss://, unix:// or file://");
   return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Location> parse_location(const std::string& url, std::string& fault,
+                                       std::vector<std::string>* unknown) {
+  auto location = read_url(url, unknown, fault);
+  if (!location) fault = '\'' + quoted(url) + "' " + fault;
+  return location;
 }
 
 bool is_host(const std::string& host) {

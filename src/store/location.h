@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "lease/candidacy.h"
 #include "store/registry.h"
@@ -51,9 +52,11 @@ using Location = std::variant<RedisLocation, FileLocation>;
 /// Reads `redis://[user[:password]@]host[:port][/db]` (`rediss://`: TLS; `valkey://` and
 /// `valkeys://` mean the same), `unix:///path[?db=N]` (also `unix://[user[:password]@]/path`) or
 /// `file:///directory`. User and password are percent-decoded; a host may be an IPv6 address in
-/// brackets. On failure returns nothing and sets `fault` to one line for people that does not
-/// contain the password.
-std::optional<Location> parse_location(const std::string& url, std::string& fault);
+/// brackets. `?db=N` may also follow a host. The names of other parameters are added to `unknown`;
+/// without that, they are refused. On failure returns nothing and sets `fault` to one line for
+/// people that quotes the URL, but not what may be a password.
+std::optional<Location> parse_location(const std::string& url, std::string& fault,
+                                       std::vector<std::string>* unknown = nullptr);
 
 /// Whether `host` can be a host: letters, digits and . - _ as in a URL, or an IPv6 address.
 bool is_host(const std::string& host);

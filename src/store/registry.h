@@ -34,7 +34,7 @@ struct LeaseView {
   /// such as one that the Node-RED node wrote. Without a holder it describes the last lease.
   std::string host;
   std::int64_t pid = 0;
-  std::string command;
+  std::string label;                      ///< of the job
   std::string identity;                   ///< Candidate::identity of the holder
   std::int64_t since_ms = 0;              ///< ms since 1970; 0: not known
   Token token;                            ///< 0: not known

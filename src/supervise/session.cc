@@ -4,8 +4,6 @@
 #include <cassert>
 #include <utility>
 
-#include "report/wording.h"
-
 namespace cluster_leader {
 
 namespace {
@@ -19,7 +17,7 @@ std::string failure_in(const Answer& answer) {
 
 }  // namespace
 
-Session::Session(std::unique_ptr<Store> store, std::string server,
+Session::Session(std::unique_ptr<Store> store, ServerName server,
                  std::function<HolderId()> new_holder, Reporter& reporter)
     : store_(std::move(store)),
       server_(std::move(server)),
@@ -209,8 +207,9 @@ void Session::handle(std::size_t campaign, const Notice& notice, Time now, ToDos
 void Session::record(std::size_t campaign, const Answer& answer, Time now) {
   Campaign& c = campaigns_[campaign];
   const std::string failure = failure_in(answer);
-  if (!failure.empty() && c.failure != failure) reporter_.info(describe(campaign) + ": " + failure);
+  const bool is_news = !failure.empty() && c.failure != failure;
   c.failure = failure;
+  if (is_news) reporter_.info(describe_failure(campaign));
   if (const auto* busy = std::get_if<Busy>(&answer)) {
     c.other = busy->holder;
   } else if (const auto* lost = std::get_if<Lost>(&answer)) {
@@ -228,11 +227,16 @@ void Session::record_no_answer(std::size_t campaign) {
   Campaign& c = campaigns_[campaign];
   // An earlier failure says more than that the last attempt timed out.
   if (c.failure.empty()) c.failure = "no answer in time (" + store_->stage(campaign) + ")";
-  reporter_.info(describe(campaign) + ": " + c.failure);
+  reporter_.info(describe_failure(campaign));
 }
 
 std::string Session::describe(std::size_t campaign) const {
   return describe_key(campaigns_[campaign].name, server_);
+}
+
+std::string Session::describe_failure(std::size_t campaign) const {
+  const Campaign& c = campaigns_[campaign];
+  return cluster_leader::describe_failure(c.name, server_, c.failure);
 }
 
 }  // namespace cluster_leader

@@ -13,6 +13,7 @@
 #include "lease/election.h"
 #include "lease/supervisor.h"
 #include "report/reporter.h"
+#include "report/wording.h"
 #include "store/store.h"
 
 namespace cluster_leader {
@@ -58,7 +59,7 @@ class Session {
  public:
   /// `store` is null for a job that runs without a lease. `server` names it in messages.
   /// `new_holder` makes a holder id that was never used before; each acquisition takes one.
-  Session(std::unique_ptr<Store> store, std::string server, std::function<HolderId()> new_holder,
+  Session(std::unique_ptr<Store> store, ServerName server, std::function<HolderId()> new_holder,
           Reporter& reporter);
 
   /// Adds a campaign for `key`, called `name` in messages, and returns its number: 0, 1, 2, ...
@@ -89,6 +90,8 @@ class Session {
 
   /// The key and its server, for messages (describe_key).
   std::string describe(std::size_t campaign) const;
+  /// The same with why there is no answer (describe_failure).
+  std::string describe_failure(std::size_t campaign) const;
 
  private:
   struct Wake {
@@ -108,7 +111,7 @@ class Session {
   void record_no_answer(std::size_t campaign);
 
   std::unique_ptr<Store> store_;
-  std::string server_;
+  ServerName server_;
   std::function<HolderId()> new_holder_;
   Reporter& reporter_;
   std::vector<Campaign> campaigns_;

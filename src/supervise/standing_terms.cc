@@ -38,7 +38,7 @@ void StandingTerms::end_term(std::size_t campaign, const JobStatus& job, Time no
   if (is_refused || is_last_term(campaign, job)) {
     decide(campaign);
     stop(now);
-    if (is_refused) reporter_.error(session_.describe(campaign) + ": " + c.failure);
+    if (is_refused) reporter_.error(session_.describe_failure(campaign));
   } else if (resumes_[campaign]) {
     campaign_again(campaign, now);
   } else if (!suspended_) {
@@ -119,8 +119,7 @@ void StandingTerms::report_outage(std::size_t campaign) {
   is_down_[campaign] = is_down;
   down_ += is_down ? 1 : -1;
   if (is_down && down_ == 1) {
-    reporter_.warning(session_.describe(campaign) + ": " + session_.at(campaign).failure +
-                      "; still trying");
+    reporter_.warning(session_.describe_failure(campaign) + "; still trying");
   } else if (!is_down && down_ == 0) {
     reporter_.info(session_.describe(campaign) + ": the server answers again");
   }

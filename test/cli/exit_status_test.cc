@@ -306,7 +306,7 @@ TEST_F(ExitStatusTest, WrongOrMissingPasswordIs77) {
   const Server server(REDIS_SERVER, {"--requirepass", "right-secret"});
   const Words job = {"echo", "no"};
   const Words options = on(server, {"--key", "job-a"});
-  const std::string file = folder_.write("password", "wrong-secret\n");
+  const std::string file = folder_.write("password", "wrong-secret\n", 0600);
   const std::string url_with_password =
       "redis://:wrong-secret@127.0.0.1:" + std::to_string(server.port());
   const Ended all[] = {
@@ -316,7 +316,8 @@ TEST_F(ExitStatusTest, WrongOrMissingPasswordIs77) {
       run_under_lease(joined(options, {"--user", "nobody"}), job)
           .with("REDIS_PASSWORD", "wrong-secret")
           .run(),
-      run_under_lease({"--server", url_with_password, "--key", "job-a"}, job).run(),
+      run_under_lease({"--key", "job-a"}, job).with("REDIS_URL", url_with_password).run(),
+      run_under_lease({"--server", url_with_password, "-q", "--key", "job-a"}, job).run(),
   };
   for (const Ended& ended : all) {
     expect_failure(ended, 77, {std::to_string(server.port()), "job-a"});
@@ -343,9 +344,32 @@ TEST_F(ExitStatusTest, BadUrlIs78) {
         "file://relative", "127.0.0.1:6379"}) {
     SCOPED_TRACE(url);
     const Ended ended = run_under_lease({"--server", url, "--key", "job-a"}, {"echo", "no"}).run();
-    expect_failure(ended, 78, {});
+    expect_failure(ended, 78, {"--server: '"});
     EXPECT_THAT(ended.err, Not(HasSubstr("secret")));
   }
+}
+
+TEST_F(ExitStatusTest, BadUrlOfTheEnvironmentNamesItsVariable) {
+  const Ended ended =
+      run_under_lease({"--key", "job-a"}, {"echo", "no"}).with("REDIS_URL", "localhost:6379").run();
+  expect_failure(ended, 78,
+                 {"REDIS_URL: 'localhost:6379' is not a URL; write redis://localhost:6379"});
+}
+
+TEST_F(ExitStatusTest, AFailureSaysWhereTheAddressComesFrom) {
+  const std::string url = url_of_port(free_port());
+  for (const char* variable : {"REDIS_URL", "CLUSTER_LEADER_SERVER"}) {
+    for (const char* verb : {"run", "check", "release", "status"}) {
+      Words words = {CLUSTER_LEADER_BINARY, verb, "--key", "job-a", "--connect-timeout", "100ms"};
+      if (verb == std::string("run")) words.insert(words.end(), {"--", "true"});
+      const Ended ended = Command(words).with(variable, url).run();
+      expect_failure(ended, 69, {url + " (from " + variable + "): "});
+    }
+  }
+  const Ended ended = run_under_lease({"--host", "127.0.0.1", "--connect-timeout", "100ms"}, {"no"})
+                          .with("REDIS_PORT", url.substr(url.rfind(':') + 1))
+                          .run();
+  expect_failure(ended, 69, {url + " (from --host): "});
 }
 
 TEST_F(ExitStatusTest, PortOfAnotherProtocolIs78) {

@@ -93,7 +93,7 @@ TEST_F(ManualJsonTest, NamesTheMembersOfWhatStatusSays) {
   ASSERT_TRUE(elector.is("leader"));
   const Json keys = said({"status", "--json", "--key", "job-a", "--key", "nobodys"});
   ASSERT_EQ(keys.size(), 2U);
-  EXPECT_NE(keys[0]["command"], Json());
+  EXPECT_NE(keys[0]["label"], Json());
   for (const Json& key : keys) expect_members(key, "STATUS");
 }
 

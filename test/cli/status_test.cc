@@ -12,8 +12,7 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 using Json = nlohmann::ordered_json;
 
-const std::string kTitles =
-    "KEY  STATE  NODE  HOST:PID  COMMAND  SINCE  REMAINING  TOKEN  WAITERS\n";
+const std::string kTitles = "KEY  STATE  NODE  HOST:PID  LABEL  SINCE  REMAINING  TOKEN  WAITERS\n";
 
 class StatusTest : public LookTest {
  protected:
@@ -21,6 +20,17 @@ class StatusTest : public LookTest {
     const Ended ended = say("status", joined({"--json"}, options));
     EXPECT_EQ(ended.status(), 0) << ended;
     return Json::parse(ended.out);
+  }
+
+  /// All that is stored about a key, in quotes.
+  std::string stored(const std::string& key) const {
+    if (!server_) return content_of(path("leases/" + key + ".lease"));
+    const ServerReply record = server_->command({"HGETALL", "cluster-leader:record:{" + key + '}'});
+    std::string text = server_->text({"GET", key});
+    for (std::size_t i = 0; i < record->elements; ++i) {
+      text += " \"" + std::string(record->element[i]->str, record->element[i]->len) + '"';
+    }
+    return text;
   }
 };
 
@@ -35,6 +45,29 @@ TEST_P(StatusTest, OfAnEmptyPlaceIsTheTitlesAlone) {
   EXPECT_EQ(say("status", {"--json"}).out, "[]\n");
 }
 
+TEST_P(StatusTest, ShowsTheLabelOfAJobAndNobodySeesItsArguments) {
+  const Words secretive = {"sh", "-c", "echo runs; exec sleep 1000", "s3cret"};
+  const Words a = here({"--key", "job-a"}), b = here({"--key", "job-b", "--label", "nightly\x1b"});
+  Process run = run_under_lease(a, secretive).with("PATH", "/usr/bin:/bin").start();
+  ASSERT_TRUE(run.says("runs")) << run.err();
+  Process elect =
+      Command(joined(joined({CLUSTER_LEADER_BINARY, "elect"}, b), joined({"--"}, secretive)))
+          .with("PATH", "/usr/bin:/bin")
+          .start();
+  ASSERT_TRUE(elect.says("runs")) << elect.err();
+  const Json keys = json();
+  ASSERT_EQ(keys.size(), 2U) << keys;
+  EXPECT_EQ(keys[0]["label"], "sh");
+  EXPECT_EQ(keys[1]["label"], "nightly\x1b");
+  for (const char* key : {"job-a", "job-b"}) {
+    EXPECT_THAT(stored(key), HasSubstr("\"label\"")) << key;
+    EXPECT_THAT(stored(key), testing::Not(HasSubstr("s3cret"))) << key;
+  }
+  const std::string table = say("status").out;
+  EXPECT_THAT(table, HasSubstr("  nightly\\x1b  "));
+  EXPECT_THAT(table + keys.dump(), testing::Not(HasSubstr("s3cret")));
+}
+
 TEST_P(StatusTest, ShowsEveryKeyInUse) {
   Process holder = hold("web-1");
   const Words b = here({"--key", "job-b", "--node", "web-2"});
@@ -47,7 +80,7 @@ TEST_P(StatusTest, ShowsEveryKeyInUse) {
   EXPECT_EQ(keys[0]["state"], "held");
   EXPECT_EQ(keys[0]["node"], "web-1");
   EXPECT_EQ(keys[0]["pid"], holder.pid());
-  EXPECT_EQ(keys[0]["command"], "sh -c echo runs; exec sleep 1000");
+  EXPECT_EQ(keys[0]["label"], "sh");
   EXPECT_EQ(keys[0]["ttl_ms"], 60'000);
   EXPECT_EQ(keys[0]["waiters"], is_on_server() ? Json(0) : Json());
   EXPECT_EQ(keys[1]["key"], "job-b");

@@ -29,7 +29,7 @@ LeaseView held() {
   view.node = "web-1";
   view.host = "host-1";
   view.pid = 4711;
-  view.command = "./report -v";
+  view.label = "report";
   view.identity = "web-1/boot:1";
   view.since_ms = 1'795'417'200'123;
   view.token = {1764};
@@ -157,21 +157,20 @@ TEST(StatusTest, TheTableShowsWhatIsKnown) {
   LeaseView free = with_key(held(), "free");
   free.state = State::kFree;
   free.remaining.reset();
-  EXPECT_EQ(
-      status_table(asking_status(), {with_key(held(), "job-a"), unknown, free}, false),
-      "KEY             STATE  NODE   HOST:PID     COMMAND      SINCE                 REMAINING"
-      "  TOKEN  WAITERS\n"
-      "job-a           held   web-1  host-1:4711  ./report -v  2026-11-23T07:00:00Z  8.2s     "
-      "  1764   2\n"
-      "nodered:leader  held   web-7  -            -            -                     -        "
-      "  -      -\n"
-      "free            free   -      -            -            -                     -        "
-      "  1764   2\n");
+  EXPECT_EQ(status_table(asking_status(), {with_key(held(), "job-a"), unknown, free}, false),
+            "KEY             STATE  NODE   HOST:PID     LABEL   SINCE                 REMAINING"
+            "  TOKEN  WAITERS\n"
+            "job-a           held   web-1  host-1:4711  report  2026-11-23T07:00:00Z  8.2s     "
+            "  1764   2\n"
+            "nodered:leader  held   web-7  -            -       -                     -        "
+            "  -      -\n"
+            "free            free   -      -            -       -                     -        "
+            "  1764   2\n");
 }
 
 TEST(StatusTest, WithoutKeysThereAreTheTitlesAndAnEmptyArray) {
   EXPECT_EQ(status_table(asking_status(), {}, false),
-            "KEY  STATE  NODE  HOST:PID  COMMAND  SINCE  REMAINING  TOKEN  WAITERS\n");
+            "KEY  STATE  NODE  HOST:PID  LABEL  SINCE  REMAINING  TOKEN  WAITERS\n");
   EXPECT_EQ(status_json(asking_status(), {}), "[]\n");
 }
 
@@ -196,25 +195,25 @@ TEST(StatusTest, StatesHaveColoursAndNamesHaveNone) {
   EXPECT_THAT(table, HasSubstr("\x1b[31mgarbage\x1b[0m"));
 }
 
-TEST(StatusTest, ALongCommandDoesNotWidenTheTable) {
+TEST(StatusTest, ALongLabelDoesNotWidenTheTable) {
   LeaseView view = with_key(held(), "job-a");
-  view.command = std::string(1000, 'x');
+  view.label = std::string(1000, 'x');
   EXPECT_THAT(status_table(asking_status(), {view}, false),
               HasSubstr("  " + std::string(37, 'x') + "...  "));
-  EXPECT_EQ(Json::parse(status_json(asking_status(), {view}))[0]["command"], view.command);
+  EXPECT_EQ(Json::parse(status_json(asking_status(), {view}))[0]["label"], view.label);
 }
 
 TEST(StatusTest, JsonHasAnObjectWithTheSameFieldsForEveryKey) {
   EXPECT_EQ(status_json(asking_status(), {with_key(held(), "job-a")}),
             R"([{"key":"job-a","state":"held","node":"web-1","host":"host-1","pid":4711,)"
-            R"("command":"./report -v","since":"2026-11-23T07:00:00.123Z","ttl_ms":10000,)"
+            R"("label":"report","since":"2026-11-23T07:00:00.123Z","ttl_ms":10000,)"
             R"("ttl_remaining_ms":8250,"token":1764,"waiters":2,)"
             R"("holder":"web-1/0123456789abcdef0123456789abcdef","fault":null}])"
             "\n");
   LeaseView empty;
   empty.key = {"prod:x"};
   EXPECT_EQ(status_json(asking_status(), {empty}),
-            R"([{"key":"x","state":"free","node":null,"host":null,"pid":null,"command":null,)"
+            R"([{"key":"x","state":"free","node":null,"host":null,"pid":null,"label":null,)"
             R"("since":null,"ttl_ms":null,"ttl_remaining_ms":null,"token":null,"waiters":null,)"
             R"("holder":null,"fault":null}])"
             "\n");

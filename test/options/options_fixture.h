@@ -36,6 +36,7 @@ inline constexpr const char* kVariables[] = {
     "REDIS_DB",
     "REDIS_USERNAME",
     "REDIS_PASSWORD",
+    "REDIS_PASSWORD_FILE",
     "REDISCLI_AUTH",
     "HOSTNAME",
 };
@@ -54,9 +55,7 @@ class OptionsTest : public testing::Test {
                                                    const Variables& variables = {}) {
     for (const char* name : kVariables) ::unsetenv(name);
     for (const auto& [name, value] : variables) ::setenv(name.c_str(), value.c_str(), 1);
-    std::vector<const char*> argv = {"cluster-leader"};
-    for (const std::string& word : words) argv.push_back(word.c_str());
-    return parse_options(static_cast<int>(argv.size()), argv.data());
+    return parse_options(words);
   }
 
   /// `cluster-leader WORDS`, which must be right.

@@ -24,9 +24,10 @@ using testing::HasSubstr;
 TEST_F(OptionsTest, TheServerIsRedisOnItsPortUnlessSomethingElseIsSaid) {
   const Options options = run({});
   EXPECT_EQ(options.server, "");
-  EXPECT_EQ(options.host, "redis");
-  EXPECT_EQ(options.port, 6379);
-  EXPECT_EQ(options.db, 0);
+  EXPECT_EQ(options.server_source, "");
+  EXPECT_EQ(options.host, std::nullopt);
+  EXPECT_EQ(options.port, std::nullopt);
+  EXPECT_EQ(options.db, std::nullopt);
   EXPECT_EQ(options.user, "");
   EXPECT_EQ(options.password, "");
 }
@@ -57,12 +58,48 @@ TEST_F(OptionsTest, PlainOptionsGoBeforeTheVariablesOfRedis) {
   EXPECT_EQ(options.db, 8);
 }
 
-TEST_F(OptionsTest, PlainOptionsGoBeforeAUrlOfTheEnvironment) {
-  const Variables urls = {{"CLUSTER_LEADER_SERVER", "redis://a"}, {"REDIS_URL", "redis://b"}};
-  EXPECT_EQ(run({"--host", "option"}, urls).server, "");
+TEST_F(OptionsTest, PlainOptionsLeaveTheUrlOfTheEnvironment) {
+  const Variables urls = {{"REDIS_URL", "redis://a"}, {"REDIS_HOST", "b"}, {"REDIS_PORT", "8"}};
+  const Options options = run({"--port", "7"}, urls);
+  EXPECT_EQ(options.server, "redis://a");
+  EXPECT_EQ(options.host, std::nullopt);
+  EXPECT_EQ(options.port, 7);
+  EXPECT_EQ(options.db, std::nullopt);
+  EXPECT_EQ(run({"--host", "option"}, urls).server, "redis://a");
   EXPECT_EQ(run({"--host", "option"}, urls).host, "option");
-  EXPECT_EQ(run({"--port", "7"}, urls).server, "");
-  EXPECT_EQ(run({"--db", "7"}, urls).server, "");
+  EXPECT_EQ(run({"--db", "7"}, urls).db, 7);
+}
+
+TEST_F(OptionsTest, TheAddressHasASource) {
+  const Variables all = {
+      {"CLUSTER_LEADER_SERVER", "redis://a"}, {"REDIS_URL", "redis://b"}, {"REDIS_HOST", "c"}};
+  EXPECT_EQ(run({"--server", "redis://d"}, all).server_source, "--server");
+  EXPECT_EQ(run({}, all).server_source, "CLUSTER_LEADER_SERVER");
+  EXPECT_EQ(run({}, {{"REDIS_URL", "redis://b"}}).server_source, "REDIS_URL");
+  EXPECT_EQ(run({"--host", "d"}, all).host_source, "--host");
+  EXPECT_EQ(run({}, {{"REDIS_HOST", "c"}}).host_source, "REDIS_HOST");
+  EXPECT_EQ(run({}, {{"REDIS_HOST", "c"}}).server_source, "");
+}
+
+TEST_F(OptionsTest, PasswordsAreOverwrittenInTheCommandLineAlone) {
+  std::vector<std::string> words = {"--",
+                                    "run",
+                                    "--server",
+                                    "redis://:s3%3Acret@h",
+                                    "--server=rediss://app:s3:c@ret@h:1/2",
+                                    "redis://s3cret@h",
+                                    "redis://h",
+                                    "a@b",
+                                    "--",
+                                    "curl",
+                                    "redis://:job@h"};
+  // Not even the name of the program, which here looks like the end of the options, is in the way.
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  hide_passwords(static_cast<int>(argv.size()), argv.data());
+  EXPECT_THAT(words, ElementsAre("--", "run", "--server", "redis://:*********@h",
+                                 "--server=rediss://app:********@h:1/2", "redis://******@h",
+                                 "redis://h", "a@b", "--", "curl", "redis://:job@h"));
 }
 
 TEST_F(OptionsTest, AUrlAndPlainOptionsExcludeEachOther) {
@@ -113,7 +150,14 @@ TEST_F(OptionsTest, ThePasswordComesFromTheEnvironmentAlone) {
   EXPECT_EQ(run({}, {{"REDISCLI_AUTH", "hush"}}).password, "hush");
   EXPECT_EQ(run({}, {{"REDIS_PASSWORD", "a"}, {"REDISCLI_AUTH", "b"}}).password, "a");
   EXPECT_EQ(run({}, {{"REDIS_PASSWORD", ""}, {"REDISCLI_AUTH", "b"}}).password, "b");
-  EXPECT_EQ(run({"--password-file", "/run/secrets/redis"}).password_file, "/run/secrets/redis");
+}
+
+TEST_F(OptionsTest, ThePasswordFileIsAnOptionOrAVariable) {
+  const Variables file = {{"REDIS_PASSWORD_FILE", "/run/secrets/redis"}};
+  EXPECT_EQ(run({}, file).password_file, "/run/secrets/redis");
+  EXPECT_EQ(run({"--password-file", "/a"}, file).password_file, "/a");
+  EXPECT_EQ(run({"--password-file", ""}, file).password_file, "/run/secrets/redis");
+  EXPECT_EQ(run({}, {{"REDIS_PASSWORD_FILE", ""}}).password_file, "");
 }
 
 TEST_F(OptionsTest, TheUserIsAnOptionOrAVariable) {

@@ -33,7 +33,7 @@ Candidate candidate(Duration ttl = 1s) {
   candidate.node = "web-1";
   candidate.host = "host-1";
   candidate.pid = 4711;
-  candidate.command = "cluster-leader doctor";
+  candidate.label = "cluster-leader doctor";
   return candidate;
 }
 

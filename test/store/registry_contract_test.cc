@@ -123,7 +123,7 @@ TYPED_TEST_P(RegistryContractTest, ShowsAHeldKeyWithTheDataOfItsHolder) {
   EXPECT_EQ(view.node, "a");
   EXPECT_EQ(view.host, "host-of-a");
   EXPECT_EQ(view.pid, ::getpid());
-  EXPECT_EQ(view.command, "the job of a");
+  EXPECT_EQ(view.label, "the job of a");
   EXPECT_EQ(view.identity, "a/boot:1");
   EXPECT_NEAR(static_cast<double>(view.since_ms), static_cast<double>(wall_clock_ms()), 5'000);
   EXPECT_EQ(view.token, token);

@@ -227,7 +227,7 @@ inline Candidate make_candidate(const std::string& node, Duration ttl = 1s) {
   candidate.node = node;
   candidate.host = "host-of-" + node;
   candidate.pid = ::getpid();
-  candidate.command = "the job of " + node;
+  candidate.label = "the job of " + node;
   return candidate;
 }
 

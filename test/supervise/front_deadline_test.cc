@@ -24,7 +24,8 @@ class FrontDeadlineTest : public ::testing::Test {
       store_ = store.get();
     }
     session_.emplace(
-        std::move(store), "redis://here", [] { return HolderId{"web-1/a"}; }, reporter_);
+        std::move(store), ServerName{"redis://here", "from --server"},
+        [] { return HolderId{"web-1/a"}; }, reporter_);
     session_->add({"job-a"}, "job-a", supervisor);
     deadline_.emplace(*session_, timeline_, link_);
     turn();

@@ -36,7 +36,8 @@ class SessionTest : public ::testing::Test {
     store_ = store.get();
     made_ = 0;
     session_.emplace(
-        std::move(store), "redis://here", [this] { return holder(made_++); }, *reporter_);
+        std::move(store), ServerName{"redis://here", "from --server"},
+        [this] { return holder(made_++); }, *reporter_);
   }
 
   /// Ids are made in this order, so that campaigns that are added first have those of their
@@ -488,7 +489,7 @@ TEST_F(SessionTest, AKeyThatNobodyHoldsIsNotSaidToBeHeld) {
 
 TEST_F(SessionTest, WithoutAStoreThereIsOnlyTheJob) {
   session_.emplace(
-      nullptr, "nowhere", [] { return holder(0); }, *reporter_);
+      nullptr, ServerName{"nowhere", "from --server"}, [] { return holder(0); }, *reporter_);
   session_->add({"k"}, "k", Supervisor::without_lease(timeline_, policy_, now_));
   step(0, JobStarted{});
   advance();

@@ -20,9 +20,6 @@ constexpr std::string_view kPrintable = " !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~";
 /// Large enough that a record of ordinary names has one size for its life, see format_record().
 constexpr std::size_t kBlock = 1024;
 
-/// Commands are only shown to people, and a record should stay small.
-constexpr std::size_t kLongestCommand = 1024;
-
 /// The largest integer that the scripts on Redis can represent; neither a token nor a wall clock
 /// reaches it.
 constexpr std::int64_t kLargestCount = std::int64_t{1} << 53U;
@@ -66,7 +63,7 @@ FileRecord new_lease(const Contender& contender, Token token, const Moment& mome
   record.node = contender.candidate.node;
   record.host = contender.candidate.host;
   record.pid = contender.candidate.pid;
-  record.command = contender.candidate.command.substr(0, kLongestCommand);
+  record.label = contender.candidate.label.substr(0, kMaxLabelLength);
   record.identity = contender.candidate.identity;
   record.since_ms = moment.wall_ms;
   record.since = moment.now;
@@ -204,7 +201,7 @@ std::string format_record(const FileRecord& record) {
   object["node"] = printable(record.node);
   object["host"] = printable(record.host);
   object["pid"] = record.pid;
-  object["command"] = printable(record.command);
+  object["label"] = printable(record.label);
   if (!record.identity.empty()) object["identity"] = printable(record.identity);
   object["since"] = std::max<std::int64_t>(record.since_ms, 0);
   if (record.once_until_ms > 0) object["once_until"] = record.once_until_ms;
@@ -251,7 +248,9 @@ std::optional<FileRecord> parse_record(std::string_view bytes) {
   record.node = text(object, "node").value_or("");
   record.host = text(object, "host").value_or("");
   record.pid = integer(object, "pid", kAny).value_or(0);
-  record.command = text(object, "command").value_or("");
+  // Earlier versions stored the command line. The next version need not read it any more.
+  record.label =
+      text(object, "label").value_or(label_of_command(text(object, "command").value_or("")));
   record.identity = text(object, "identity").value_or("");
   record.since_ms = integer(object, "since", kAny).value_or(0);
   record.once_until_ms = integer(object, "once_until", kLargestCount).value_or(0);

@@ -35,7 +35,7 @@ struct FileRecord {
   std::string node;
   std::string host;
   std::int64_t pid = 0;
-  std::string command;
+  std::string label;
   std::string identity;            ///< Candidate::identity of the holder
   std::int64_t since_ms = 0;       ///< when the lease was acquired, by the wall clock
   Time since;                      ///< the same on the lease's clock, to hold the key from then on

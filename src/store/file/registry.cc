@@ -69,7 +69,7 @@ LeaseView view_of(const Key& key, const FoundRecord& found, const Moment& moment
   view.node = record->node;
   view.host = record->host;
   view.pid = record->pid;
-  view.command = record->command;
+  view.label = record->label;
   view.identity = record->identity;
   view.since_ms = record->since_ms;
   view.token = record->fence;

@@ -41,8 +41,7 @@ std::span<const std::string_view> ScriptCommand::words(const Candidacy& candidac
   if (request.kind == RequestKind::kRenew) {
     add({ttl_, token_});
     if (form == Form::kShort) return words_;
-    add({candidate_.node, candidate_.host, pid_, candidate_.command, candidate_.identity,
-         listening});
+    add({candidate_.node, candidate_.host, pid_, candidate_.label, candidate_.identity, listening});
     return words_;
   }
   channel_ = events_channel(candidacy.key);
@@ -51,7 +50,7 @@ std::span<const std::string_view> ScriptCommand::words(const Candidacy& candidac
   add({ttl_});
   if (request.kind == RequestKind::kAcquire) {
     awaited_ = candidate_.joins ? std::to_string(request.awaited.value) : "";
-    add({candidate_.node, candidate_.host, pid_, candidate_.command, candidate_.identity, awaited_,
+    add({candidate_.node, candidate_.host, pid_, candidate_.label, candidate_.identity, awaited_,
          listening});
     age_ = age_s ? std::to_string(*age_s) : "";
     if (age_s) add({age_});

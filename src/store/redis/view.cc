@@ -30,12 +30,13 @@ enum Field : std::size_t {
   kNode,
   kHost,
   kPid,
-  kCommand,
+  kLabel,
   kSince,
   kIdentity,
   kListens,
   kHoldUntil,
   kOnceUntil,
+  kCommand,
   kFields
 };
 
@@ -124,7 +125,7 @@ void describe_absence(LeaseView& view, const Times& times) {
 void forget_record(LeaseView& view) {
   view.node.clear();
   view.host.clear();
-  view.command.clear();
+  view.label.clear();
   view.identity.clear();
   view.pid = view.since_ms = 0;
   view.token = {};
@@ -194,7 +195,10 @@ Inspection inspected_of(const Key& key, const redisReply& reply) {
   view.holder.value = reading.text(kValue);
   view.node = reading.text(kNode);
   view.host = reading.text(kHost);
-  view.command = reading.text(kCommand);
+  // Earlier versions stored the command line, which a lease of ours removes. So if it is there, it
+  // is newer than the label. The next version need not read it any more.
+  view.label =
+      reading.has(kCommand) ? label_of_command(reading.text(kCommand)) : reading.text(kLabel);
   view.identity = reading.text(kIdentity);
   view.pid = reading.number(kPid, "pid");
   view.since_ms = reading.number(kSince, "since");

@@ -33,7 +33,7 @@ Contender contender(const std::string& node, Duration ttl = 10s) {
   contender.candidate.node = node;
   contender.candidate.host = "host-of-" + node;
   contender.candidate.pid = 4711;
-  contender.candidate.command = "backup --all";
+  contender.candidate.label = "backup";
   contender.candidate.identity = node + "/boot:1";
   return contender;
 }
@@ -229,7 +229,8 @@ TEST(FileRecordTest, EveryByteOfANameComesBack) {
   Contender strange = contender("a");
   strange.candidacy = {{every}, {every + "/1"}};
   Candidate& candidate = strange.candidate;
-  candidate.node = candidate.host = candidate.command = candidate.identity = every;
+  candidate.node = candidate.host = candidate.identity = every;
+  candidate.label = every.substr(0, 128);
   const FileRecord record = held_by(strange, at(60s));
   const std::string text = format_record(record);
   EXPECT_TRUE(std::all_of(text.begin(), text.end(),
@@ -240,7 +241,7 @@ TEST(FileRecordTest, EveryByteOfANameComesBack) {
   EXPECT_EQ(read->holder, strange.candidacy.holder);
   EXPECT_EQ(read->node, every);
   EXPECT_EQ(read->host, every);
-  EXPECT_EQ(read->command, every);
+  EXPECT_EQ(read->label, candidate.label);
   EXPECT_EQ(read->identity, every);
   EXPECT_EQ(read->pid, 4711);
   EXPECT_EQ(read->fence, record.fence);
@@ -269,9 +270,21 @@ TEST(FileRecordTest, AllTextsOfALeaseHaveOneLength) {
   EXPECT_EQ(format_record(released_by(contender("a"), at(60s))).size(), format_record(held).size());
 }
 
-TEST(FileRecordTest, ALongCommandIsCut) {
+TEST(FileRecordTest, ARecordOfAnEarlierVersionHasTheNameOfItsCommandAsLabel) {
+  std::string text = format_record(held_by(contender("a"), at(60s)));
+  const std::string label = R"("label":"backup")";
+  const std::size_t found = text.find(label);
+  ASSERT_NE(found, text.npos);
+  text.replace(found, label.size(), R"("command":"/data/backup.sh --password s3cret")");
+  const auto read = parse_record(text);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->label, "backup.sh");
+  EXPECT_EQ(format_record(*read).find("s3cret"), std::string::npos);
+}
+
+TEST(FileRecordTest, ALongLabelIsCut) {
   Contender wordy = contender("a");
-  wordy.candidate.command = std::string(100'000, 'x');
+  wordy.candidate.label = std::string(100'000, 'x');
   EXPECT_LT(format_record(held_by(wordy, at(60s))).size(), 4096U);
 }
 

@@ -47,7 +47,7 @@ class FileRegistryTest : public testing::Test {
     record.node = "web-1";
     record.host = "host-1";
     record.pid = 4711;
-    record.command = "./report -v";
+    record.label = "report";
     record.since_ms = 1764000000000;
     return record;
   }
@@ -132,7 +132,7 @@ TEST_F(FileRegistryTest, AHeldKeyIsDescribedByItsRecord) {
   EXPECT_EQ(view.node, "web-1");
   EXPECT_EQ(view.host, "host-1");
   EXPECT_EQ(view.pid, 4711);
-  EXPECT_EQ(view.command, "./report -v");
+  EXPECT_EQ(view.label, "report");
   EXPECT_EQ(view.since_ms, 1764000000000);
   EXPECT_EQ(view.token, Token{1764});
   EXPECT_EQ(view.ttl, 10s);
@@ -244,7 +244,7 @@ TEST_F(FileRegistryTest, ReleasesItsOwnLeaseAndKeepsWhatOutlivesIt) {
   const Evicted evicted = evict(web_1());
   EXPECT_EQ(evicted.kind, Evicted::Kind::kReleased);
   EXPECT_EQ(evicted.before.state, State::kHeld);
-  EXPECT_EQ(evicted.before.command, "./report -v");
+  EXPECT_EQ(evicted.before.label, "report");
   EXPECT_EQ(look().state, State::kFree);
   EXPECT_EQ(written().fence, Token{1764});
   EXPECT_EQ(written().once_until_ms, 77);

@@ -75,7 +75,7 @@ ino_t inode(const std::string& path) {
 Contender contender_for(const std::string& key, const std::string& node, Duration ttl = 10s) {
   Contender contender = make_contender({key}, node, ttl);
   contender.candidate.host = "host";
-  contender.candidate.command = "job";
+  contender.candidate.label = "job";
   return contender;
 }
 
@@ -159,7 +159,7 @@ TEST_F(FileStoreTest, TheRecordSaysWhoLeads) {
   EXPECT_EQ(record["key"], kKey);
   EXPECT_EQ(record["fence"], token);
   EXPECT_EQ(record["node"], "a");
-  EXPECT_EQ(record["command"], "job");
+  EXPECT_EQ(record["label"], "job");
   EXPECT_EQ(record["pid"], ::getpid());
   EXPECT_EQ(record["ttl_ms"], 10'000);
   std::string boot_id = contents("/proc/sys/kernel/random/boot_id");

@@ -146,7 +146,7 @@ TYPED_TEST(RedisCandidaciesTest, OfManyRequestsOneSendsTheMissingScript) {
 
 TYPED_TEST(RedisCandidaciesTest, ARenewalIsShort) {
   Candidate candidate = make_candidate("a");
-  candidate.command = std::string(100'000, 'x');
+  candidate.label = std::string(100'000, 'x');
   Crowd crowd(this->server().tcp(), candidate, 1);
   const Token token = expect_granted(crowd.store).token;
   const auto bytes = [this] { return this->statistic("total_net_input_bytes"); };
@@ -166,7 +166,7 @@ TYPED_TEST(RedisCandidaciesTest, ARenewalThatMustRewriteTheRecordSendsAllFields)
   const auto record = [&] {
     std::string text;
     for (const char* name :
-         {"fence", "ttl", "node", "host", "pid", "command", "holder", "identity", "listens"}) {
+         {"fence", "ttl", "node", "host", "pid", "label", "holder", "identity", "listens"}) {
       text += this->server().text({"HGET", record_name(key), name}) + "\n";
     }
     return text;
@@ -182,6 +182,24 @@ TYPED_TEST(RedisCandidaciesTest, ARenewalThatMustRewriteTheRecordSendsAllFields)
   expect_renewed(crowd.store, token);
   EXPECT_EQ(record(), granted);
   EXPECT_EQ(this->server().text({"GET", key.value}), crowd.candidacies[0].holder.value);
+}
+
+TYPED_TEST(RedisCandidaciesTest, ALeaseRemovesTheCommandLineOfAnEarlierVersion) {
+  Crowd crowd(this->server().tcp(), make_candidate("a"), 1);
+  const Key& key = crowd.candidacies[0].key;
+  const auto field = [&](const char* name) {
+    return this->server().text({"HGET", record_name(key), name});
+  };
+  this->server().command({"HSET", record_name(key), "command", "backup --password s3cret"});
+  const Token token = expect_granted(crowd.store).token;
+  EXPECT_EQ(field("command"), "(nil)");
+  EXPECT_EQ(field("label"), "the job of a");
+  // So does a renewal that writes the whole record.
+  this->server().command({"DEL", record_name(key)});
+  this->server().command({"HSET", record_name(key), "command", "backup --password s3cret"});
+  expect_renewed(crowd.store, token);
+  EXPECT_EQ(field("command"), "(nil)");
+  EXPECT_EQ(field("label"), "the job of a");
 }
 
 TYPED_TEST(RedisCandidaciesTest, ACandidateThatDoesNotListenSaysSo) {
@@ -252,7 +270,7 @@ TYPED_TEST(RedisCandidaciesTest, AnAnswerThatIsTakenTooLateNamesItsOwnRequest) {
 TYPED_TEST(RedisCandidaciesTest, ARequestThatWasNotWrittenIsNotUnknown) {
   Server server(TypeParam::program());
   Candidate candidate = make_candidate("a");
-  candidate.command = std::string(20 << 20, 'x');
+  candidate.label = std::string(20 << 20, 'x');
   Crowd crowd(server.tcp(), candidate, 3);
   expect_released(crowd.store);
   server.pause();

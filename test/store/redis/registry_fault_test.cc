@@ -55,11 +55,11 @@ TEST_F(HostileRegistryTest, AnswersThatMakeNoSenseAreFailures) {
   for (const std::string bytes :
        {"+OK\r\n*0\r\n", "*0\r\n*0\r\n", "*1\r\n$5\r\nlease\r\n*0\r\n",
         "*2\r\n$5\r\nother\r\n$1\r\nx\r\n*0\r\n", "*1\r\n$5\r\nother\r\n*0\r\n", ":1\r\n:1\r\n",
-        "*18\r\n$5\r\nlease\r\n*0\r\n:1\r\n:1\r\n$1\r\n1\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_"
+        "*19\r\n$5\r\nlease\r\n*0\r\n:1\r\n:1\r\n$1\r\n1\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_"
         "\r\n"
-        "_\r\n_\r\n_\r\n_\r\n_\r\n*0\r\n",
-        "*18\r\n$5\r\nlease\r\n_\r\n$1\r\n1\r\n:1\r\n$1\r\n1\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n"
-        "_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n*0\r\n"}) {
+        "_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n*0\r\n",
+        "*19\r\n$5\r\nlease\r\n_\r\n$1\r\n1\r\n:1\r\n$1\r\n1\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n"
+        "_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n*0\r\n"}) {
     const Failed failed = look_at(bytes);
     EXPECT_EQ(failed.trouble, Trouble::kMisconfigured) << bytes << failed.text;
     EXPECT_THAT(failed.text, HasSubstr("makes no sense")) << bytes;
@@ -69,9 +69,10 @@ TEST_F(HostileRegistryTest, AnswersThatMakeNoSenseAreFailures) {
 
 TEST_F(HostileRegistryTest, NumbersBeyondAllMeasureAreJustLarge) {
   FakeServer server(then(
-      "*18\r\n$5\r\nlease\r\n$1\r\nx\r\n:1\r\n:9223372036854775807\r\n$1\r\n0\r\n_\r\n_\r\n_\r\n_"
+      "*19\r\n$5\r\nlease\r\n$1\r\nx\r\n:1\r\n:9223372036854775807\r\n$1\r\n0\r\n_\r\n_\r\n_\r\n_"
       "\r\n"
-      "_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n*2\r\n$1\r\nk\r\n:-9223372036854775808\r\n"));
+      "_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n*2\r\n$1\r\nk\r\n:-"
+      "9223372036854775808\r\n"));
   const Key key{"k"};
   const auto shown = RedisRegistry(server.location()).show(std::span(&key, 1), 5s);
   const LeaseView view = std::get<Listing>(shown).views.at(0);

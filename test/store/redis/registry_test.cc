@@ -55,16 +55,10 @@ class RedisRegistryTest : public testing::Test {
   }
   /// The record of a lease of web-1 for 10 s.
   void record() {
-    server().command({"HSET",    record_name(key_),
-                      "fence",   "1764",
-                      "until",   now(10s),
-                      "ttl",     "10000",
-                      "node",    "web-1",
-                      "host",    "host-1",
-                      "pid",     "4711",
-                      "command", "./report -v",
-                      "since",   "1764000000000",
-                      "holder",  kId});
+    server().command(
+        {"HSET",  record_name(key_), "fence",  "1764",   "until", now(10s), "ttl",   "10000",
+         "node",  "web-1",           "host",   "host-1", "pid",   "4711",   "label", "report",
+         "since", "1764000000000",   "holder", kId});
   }
   void hold(const std::string& value = kId) {
     server().command({"SET", key_.value, value, "PX", "10000"});
@@ -137,6 +131,15 @@ struct NameOfProgram {
 };
 TYPED_TEST_SUITE(RedisRegistryTest, Programs, NameOfProgram);
 
+TYPED_TEST(RedisRegistryTest, ARecordOfAnEarlierVersionShowsTheNameOfItsCommand) {
+  this->hold();
+  // An earlier version that acquires after us leaves our label.
+  this->set("command", "/data/backup --password s3cret");
+  EXPECT_EQ(this->look().label, "backup");
+  this->server().command({"HDEL", record_name(this->key_), "label"});
+  EXPECT_EQ(this->look().label, "backup");
+}
+
 TYPED_TEST(RedisRegistryTest, AnEmptyServerHasNoKeyInUse) {
   EXPECT_THAT(this->list().views, IsEmpty());
   const LeaseView view = this->look();
@@ -160,7 +163,7 @@ TYPED_TEST(RedisRegistryTest, AHeldKeyIsDescribedByItsRecord) {
   EXPECT_EQ(view.node, "web-1");
   EXPECT_EQ(view.host, "host-1");
   EXPECT_EQ(view.pid, 4711);
-  EXPECT_EQ(view.command, "./report -v");
+  EXPECT_EQ(view.label, "report");
   EXPECT_EQ(view.identity, "");
   EXPECT_EQ(view.since_ms, 1764000000000);
   EXPECT_EQ(view.token, Token{1764});
@@ -185,7 +188,7 @@ TYPED_TEST(RedisRegistryTest, WhatTheNodeRedNodeWroteIsItsHostName) {
   EXPECT_EQ(view.node, "web-7");
   EXPECT_EQ(view.host, "");
   EXPECT_EQ(view.pid, 0);
-  EXPECT_EQ(view.command, "");
+  EXPECT_EQ(view.label, "");
   EXPECT_EQ(view.token, Token{});
   EXPECT_EQ(view.ttl, 0s);
   EXPECT_EQ(view.since_ms, 0);
@@ -346,8 +349,8 @@ TYPED_TEST(RedisRegistryTest, BytesThatAreNotTextAreNotChanged) {
 
 TYPED_TEST(RedisRegistryTest, LongTextsAreCutOff) {
   this->hold();
-  this->set("command", std::string(1 << 20, 'x'));
-  EXPECT_EQ(this->look().command, std::string(1024, 'x'));
+  this->set("label", std::string(1 << 20, 'x'));
+  EXPECT_EQ(this->look().label, std::string(1024, 'x'));
 }
 
 TYPED_TEST(RedisRegistryTest, WaitersAreTheSubscribersWithoutTheHolder) {
@@ -433,7 +436,7 @@ TYPED_TEST(RedisRegistryTest, ReleasesItsOwnLease) {
   const Evicted evicted = this->evict(this->web_1());
   EXPECT_EQ(evicted.kind, Evicted::Kind::kReleased);
   EXPECT_EQ(evicted.before.state, State::kHeld);
-  EXPECT_EQ(evicted.before.command, "./report -v");
+  EXPECT_EQ(evicted.before.label, "report");
   EXPECT_EQ(this->look().state, State::kFree);
   EXPECT_EQ(this->get("fence"), "1764");
   EXPECT_EQ(this->get("until"), "(nil)");

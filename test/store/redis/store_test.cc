@@ -105,7 +105,7 @@ TYPED_TEST(RedisStoreTest, ThePlainKeyHoldsThePlainIdAndTheRecordSaysTheRest) {
   EXPECT_EQ(field("node"), "a");
   EXPECT_EQ(field("host"), "host-of-a");
   EXPECT_EQ(field("pid"), std::to_string(contender.candidate.pid));
-  EXPECT_EQ(field("command"), "the job of a");
+  EXPECT_EQ(field("label"), "the job of a");
   EXPECT_NEAR(std::stod(field("since")), static_cast<double>(wall_clock_ms()), 2000);
   EXPECT_EQ(std::stoll(field("until")) - std::stoll(field("since")), 1000);
   expect_released(*a);
@@ -577,7 +577,7 @@ TYPED_TEST(RedisStoreTest, LocalhostIsFoundWithoutANameServerAndItsAddressesAreT
 TYPED_TEST(RedisStoreTest, AFrozenServerIsOnlySilentAndALargeRequestWaitsForRoom) {
   Server server(TypeParam::program());
   Contender contender = make_contender(this->key_, "a");
-  contender.candidate.command = std::string(20 << 20, 'x');
+  contender.candidate.label = std::string(20 << 20, 'x');
   auto a = open_at(server.tcp(), contender);
   server.pause();
   a->send(RequestKind::kRenew, Token{1});
@@ -585,7 +585,7 @@ TYPED_TEST(RedisStoreTest, AFrozenServerIsOnlySilentAndALargeRequestWaitsForRoom
   EXPECT_EQ(a->stage(), "waiting for an answer");
   server.resume();
   expect<Renewed>(await_answer(*a));
-  EXPECT_EQ(server.integer({"HSTRLEN", record_name(this->key_), "command"}), 20 << 20);
+  EXPECT_EQ(server.integer({"HSTRLEN", record_name(this->key_), "label"}), 20 << 20);
 }
 
 TYPED_TEST(RedisStoreTest, AReplyAfterCancelIsNeverTheAnswerToTheNextRequest) {

@@ -1,6 +1,6 @@
 -- Gives the lease to a candidate, or says who has it and for how long.
 --
--- KEYS: lock, record.  ARGV: holder id, events channel, ttl in ms, node, host, pid, command, identity,
+-- KEYS: lock, record.  ARGV: holder id, events channel, ttl in ms, node, host, pid, label, identity,
 -- token of the run whose result is awaited ('0': of whatever run has the key; '': the candidate does
 -- not join), '1' if the candidate is subscribed to the channel, else '', seconds that the server has
 -- been up, at least, by what the candidate knows ('': nothing).
@@ -13,7 +13,7 @@
 --           candidate has not said it either
 local lock, record = KEYS[1], KEYS[2]
 local id, channel, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local node, host, pid, command, identity = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local node, host, pid, label, identity = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local awaited, listens, known_age = tonumber(ARGV[9]), ARGV[10], tonumber(ARGV[11])
 
 local now, refusal = server_ms()
@@ -101,12 +101,13 @@ local token = whole(math.max(fence + 1, now))
 -- for lack of rights; then the lock is deleted, since an error must not be half a grant.
 redis.call('SET', lock, id, 'PX', ttl)
 local written = redis.pcall('HSET', record, 'fence', token, 'until', whole(now + ttl),
-  'ttl', whole(ttl), 'node', node, 'host', host, 'pid', pid, 'command', command,
+  'ttl', whole(ttl), 'node', node, 'host', host, 'pid', pid, 'label', label,
   'since', whole(now), 'holder', id, 'identity', identity, 'listens', listens)
 if not is_refusal(written) then written = redis.pcall('PEXPIRE', record, record_lifetime) end
 if is_refusal(written) then
   redis.call('DEL', lock)
   return written
 end
+forget_command(record)
 redis.pcall('PUBLISH', channel, 'acquired ' .. id .. ' ' .. token)
 return {'granted', token}

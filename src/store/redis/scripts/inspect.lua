@@ -2,8 +2,8 @@
 --
 -- KEYS: lock, record.
 -- Answers: {'lease', value (nil: none), its length, rest in ms (-1: no expiry, -2: none), server time in
---           ms, then of the record: fence, until, ttl, holder, node, host, pid, command, since,
---           identity, listens, hold_until, once_until; nil for a missing field}. Texts are cut off
+--           ms, then of the record: fence, until, ttl, holder, node, host, pid, label, since,
+--           identity, listens, hold_until, once_until, command; nil for a missing field}. Texts are cut off
 --           after 1,024 bytes, which is more than we ever write.
 --          {'other', 'key'} or {'other', 'record', value}: that one holds data of another type
 local lock, record = KEYS[1], KEYS[2]
@@ -20,7 +20,7 @@ local value = redis.pcall('GET', lock)
 if is_other(value) then return {'other', 'key'} end
 if is_refusal(value) then return value end
 local fields = redis.pcall('HMGET', record, 'fence', 'until', 'ttl', 'holder', 'node', 'host', 'pid',
-  'command', 'since', 'identity', 'listens', 'hold_until', 'once_until')
+  'label', 'since', 'identity', 'listens', 'hold_until', 'once_until', 'command')
 if is_other(fields) then return {'other', 'record', short(value)} end
 if is_refusal(fields) then return fields end
 

@@ -17,3 +17,7 @@ local function server_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- Removes the command line that earlier versions stored in a record: it may contain a password, and
+-- belongs to an earlier lease. The next version need not do this any more.
+local function forget_command(record) redis.pcall('HDEL', record, 'command') end
+

@@ -1,12 +1,12 @@
 -- Renews a lease for a whole ttl, and sets it again if the server has forgotten it.
 --
 -- KEYS: lock, record.  ARGV: holder id, ttl in ms, token; and, if the record must be written again,
--- node, host, pid, command, identity, '1' if the holder is subscribed to the events channel, else ''.
+-- node, host, pid, label, identity, '1' if the holder is subscribed to the events channel, else ''.
 -- Answers: {'renewed'}, {'lost', holder id} (empty: nobody holds it), or {'incomplete'}: nothing was
 -- done, since the record must be written again and the arguments for that are missing.
 local lock, record = KEYS[1], KEYS[2]
 local id, ttl, token = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local node, host, pid, command, identity = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local node, host, pid, label, identity = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local listens = ARGV[9]
 
 -- PEXPIRE with 0 deletes the lock and reports success.
@@ -45,8 +45,9 @@ if is_recorded then
   redis.pcall('HSET', record, 'until', whole(now + ttl), 'ttl', whole(ttl))
 else
   redis.pcall('HSET', record, 'fence', whole(math.max(fence, token)), 'until', whole(now + ttl),
-    'ttl', whole(ttl), 'node', node, 'host', host, 'pid', pid, 'command', command,
+    'ttl', whole(ttl), 'node', node, 'host', host, 'pid', pid, 'label', label,
     'since', whole(token), 'holder', id, 'identity', identity, 'listens', listens)
+  forget_command(record)
 end
 redis.pcall('PEXPIRE', record, record_lifetime)
 return {'renewed'}
