@@ -89,15 +89,20 @@ TEST_F(StateLinesTest, EachStateHasItsMembers) {
   StateLines lines = open();
   const std::pair<Leadership, std::string> all[] = {
       {kLeading, R"("state":"leader","node":"web-1","holder":"web-1/abc","token":1764,)"
-                 R"("leader":"web-1"})"},
+                 R"("leader":"web-1","ready_in_ms":null})"},
       {kFollowing, R"("state":"follower","node":"web-1","holder":"web-2/def","token":1765,)"
-                   R"("leader":"web-2"})"},
+                   R"("leader":"web-2","ready_in_ms":null})"},
       {{ElectionState::kFollower, {"plain host"}, {}},
        R"("state":"follower","node":"web-1","holder":"plain host","token":null,)"
-       R"("leader":"plain host"})"},
-      {kNobody, R"("state":"none","node":"web-1","holder":null,"token":null,"leader":null})"},
+       R"("leader":"plain host","ready_in_ms":null})"},
+      {kNobody, R"("state":"none","node":"web-1","holder":null,"token":null,"leader":null,)"
+                R"("ready_in_ms":null})"},
       {{ElectionState::kDown, {}, {}},
-       R"("state":"down","node":"web-1","holder":null,"token":null,"leader":null})"},
+       R"("state":"down","node":"web-1","holder":null,"token":null,"leader":null,)"
+       R"("ready_in_ms":null})"},
+      {{ElectionState::kStarting, {}, {}, std::chrono::microseconds(9000001)},
+       R"("state":"starting","node":"web-1","holder":null,"token":null,"leader":null,)"
+       R"("ready_in_ms":9001})"},
   };
   for (const auto& [leadership, members] : all) {
     lines.add(1, leadership);

@@ -34,7 +34,8 @@ StateLine StateLine::parse(const std::string& text) {
   line.text = text;
   try {
     const Json object = Json::parse(text);
-    const char* const names[] = {"time", "key", "state", "node", "holder", "token", "leader"};
+    const char* const names[] = {"time",   "key",   "state",  "node",
+                                 "holder", "token", "leader", "ready_in_ms"};
     if (object.size() != std::size(names)) ADD_FAILURE() << "unexpected members: " << text;
     line.time = object.at("time");
     line.key = object.at("key");
@@ -48,6 +49,7 @@ StateLine StateLine::parse(const std::string& text) {
     const bool somebody_leads = line.state == "leader" || line.state == "follower";
     EXPECT_EQ(somebody_leads, !line.holder.empty()) << text;
     EXPECT_EQ(somebody_leads, !line.leader.empty()) << text;
+    EXPECT_EQ(line.state == "starting", object.at("ready_in_ms").is_number()) << text;
   } catch (const Json::exception& error) {
     ADD_FAILURE() << error.what() << " in: " << text;
   }

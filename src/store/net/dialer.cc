@@ -13,6 +13,20 @@ namespace cluster_leader {
 
 namespace {
 
+/// Has the kernel ask after 30 s of silence whether the peer is still there, and give up after
+/// another 30 s (tcp(7)). Routers and firewalls forget connections that are silent for long, and
+/// say nothing: a candidate would wait for an event that never comes.
+void keep_alive(int fd) {
+  const int on = 1;
+  const int seconds_idle = 30;
+  const int seconds_between = 10;
+  const int probes = 3;
+  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds_idle, sizeof seconds_idle);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds_between, sizeof seconds_between);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
 Failed failure_of(int error, bool is_unix) {
   const auto unreachable = [](std::string text) {
     return Failed{Trouble::kUnreachable, std::move(text)};
@@ -128,7 +142,7 @@ void Dialer::try_next_address(Time now) {
       if (family != AF_UNIX) {
         const int on = 1;
         ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        ::setsockopt(fd.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+        keep_alive(fd.get());
       }
       connected_ = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address.storage),
                              address.length) == 0;

@@ -229,8 +229,9 @@ std::string_view error_code(std::string_view error) {
 Failed failure_of_request(std::string_view error) {
   // Our scripts mark the command that they cannot do without.
   constexpr std::string_view kNoTime = "NOTIME ";
-  if (without_frame(error).starts_with(kNoTime)) {
-    if (is_missing_right(error)) return missing_right(without_frame(error).substr(kNoTime.size()));
+  if (std::string_view about_time = without_frame(error); about_time.starts_with(kNoTime)) {
+    about_time.remove_prefix(kNoTime.size());
+    if (is_missing_right(about_time)) return missing_right(about_time);
     return {Trouble::kMisconfigured,
             "the server refuses TIME in scripts, which leases need: use another server"};
   }

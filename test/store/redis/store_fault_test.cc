@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,6 +12,7 @@
 #include <csignal>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "store/redis/store.h"
 #include "store/redis/world.h"
@@ -203,12 +206,10 @@ TEST(RedisStoreFaultTest, NonsenseIsMisconfiguredAndNeverAGrant) {
   }
 }
 
-TEST(RedisStoreFaultTest, LeavesNoDescriptorToTheJob) {
-  FakeServer server(FakeServer::answers(kHello + kGranted));
-  RedisLocation location = server.location();
-  location.host = "localhost";
-  auto store = open_at(location, kContender);
-  expect_granted(*store);
+/// The connections of this process to servers. A fake server's own sockets are not ours to judge:
+/// ours are non-blocking.
+std::vector<int> connections_of_stores() {
+  std::vector<int> connections;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
     const int fd = std::stoi(entry.path().filename());
     std::error_code gone;
@@ -217,10 +218,36 @@ TEST(RedisStoreFaultTest, LeavesNoDescriptorToTheJob) {
     sockaddr_storage peer{};
     socklen_t size = sizeof peer;
     if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) continue;
-    const int flags = ::fcntl(fd, F_GETFD);
-    // The fake server's own sockets are not ours to judge; ours are non-blocking.
-    if ((::fcntl(fd, F_GETFL) & O_NONBLOCK) == 0) continue;
-    EXPECT_TRUE((flags & FD_CLOEXEC) != 0) << target;
+    if ((::fcntl(fd, F_GETFL) & O_NONBLOCK) != 0) connections.push_back(fd);
+  }
+  return connections;
+}
+
+TEST(RedisStoreFaultTest, LeavesNoDescriptorToTheJob) {
+  FakeServer server(FakeServer::answers(kHello + kGranted));
+  RedisLocation location = server.location();
+  location.host = "localhost";
+  auto store = open_at(location, kContender);
+  expect_granted(*store);
+  const std::vector<int> connections = connections_of_stores();
+  EXPECT_EQ(connections.size(), 1U);
+  for (const int fd : connections) EXPECT_TRUE((::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+}
+
+TEST(RedisStoreFaultTest, TheKernelAsksWhetherASilentServerIsStillThere) {
+  FakeServer server(FakeServer::answers(kHello + kGranted));
+  auto store = open_at(server.location(), kContender);
+  expect_granted(*store);
+  for (const int fd : connections_of_stores()) {
+    const auto option = [&](int level, int name) {
+      int value = -1;
+      socklen_t size = sizeof value;
+      EXPECT_EQ(::getsockopt(fd, level, name, &value, &size), 0);
+      return value;
+    };
+    EXPECT_EQ(option(SOL_SOCKET, SO_KEEPALIVE), 1);
+    EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPIDLE), 30);
+    EXPECT_LE(option(IPPROTO_TCP, TCP_KEEPINTVL) * option(IPPROTO_TCP, TCP_KEEPCNT), 30);
   }
 }
 

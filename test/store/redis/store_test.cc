@@ -134,6 +134,19 @@ TYPED_TEST(RedisStoreTest, AValueWithoutExpiryIsAskedForAgainAfterOurOwnTtl) {
   EXPECT_EQ(expect_busy(*this->open("a")).retry_after, 1s);
 }
 
+TYPED_TEST(RedisStoreTest, AClockThatWasSetBackDoesNotStretchTheLeaseOfADeadHolder) {
+  auto a = this->open("a");
+  auto b = this->open("b");
+  expect_granted(*a);
+  // The expiry is a time of day.
+  this->server().command({"PEXPIRE", this->key_.value, "3600000"});
+  const Duration wait = expect_busy(*b).retry_after;
+  ASSERT_LE(wait, 1004ms);
+  EXPECT_LE(this->server().integer({"PTTL", this->key_.value}), 1000);
+  EXPECT_FALSE(await_hint(*b, wait));
+  expect_granted(*b);
+}
+
 TYPED_TEST(RedisStoreTest, AnExpiryInAnotherMillenniumIsJustALongWait) {
   this->server().command({"SET", this->key_.value, "x", "PX", "9000000000000000"});
   EXPECT_GT(expect_busy(*this->open("a")).retry_after, 24h * 365);

@@ -45,12 +45,22 @@ if value and value ~= id then
   local is_parked = string.sub(value, 1, 7) == 'parked:'
   local is_ours = is_parked and identity ~= '' and value == 'parked:' .. identity
   if is_ours and held_until > now then
-    return {'busy', value, held_until - now, holder_ttl, whole(fence)}
+    -- The `ttl` in the record is at least the hold; after a step of the clock the rest may be longer.
+    local rest = held_until - now
+    if holder_ttl > 0 then rest = math.min(rest, holder_ttl) end
+    return {'busy', value, rest, holder_ttl, whole(fence)}
   end
   if not is_ours then
     local known = holder and (value == holder or value == 'held:' .. holder or is_parked)
-    return {'busy', value, redis.call('PTTL', lock), known and holder_ttl or 0,
-      whole(known and fence or 0)}
+    local rest = redis.call('PTTL', lock)
+    -- No lock of ours is set for longer than this. If it lasts longer, the clock was set back, and a
+    -- lease whose holder is dead would last as long as that.
+    local longest = is_parked and 2 * holder_ttl or holder_ttl
+    if known and longest > 0 and rest > longest then
+      rest = longest
+      redis.call('PEXPIRE', lock, rest)
+    end
+    return {'busy', value, rest, known and holder_ttl or 0, whole(known and fence or 0)}
   end
 end
 
