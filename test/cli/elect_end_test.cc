@@ -84,7 +84,7 @@ const Moment kMoments[] = {
        t.server_.kill();
        t.server_.start();
        t.start(t.options_for("web-1"));
-       ASSERT_TRUE(t.elector->is("down"));
+       ASSERT_TRUE(t.elector->is("starting"));
      }},
     {"ServerIsDown",
      [](ElectEndTest& t) {

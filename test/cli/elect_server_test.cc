@@ -81,7 +81,7 @@ TEST_F(ElectServerTest, FollowerThatFindsAYoungServerFollowsAsSoonAsTheLeaderIsB
   server_.start();
   // The script asks for the server's age only where it would grant the key otherwise.
   EXPECT_TRUE(eventually([&] { return server_.calls("info") > 0; }));
-  EXPECT_TRUE(follower_->is("down")) << transcript();
+  EXPECT_TRUE(follower_->is("starting")) << transcript();
   ::kill(keeper, SIGCONT);
   EXPECT_TRUE(follower_->follows(holder)) << transcript();
   EXPECT_THAT(leader_->states(), ElementsAre("leader"));

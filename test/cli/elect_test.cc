@@ -42,7 +42,7 @@ TEST_F(ElectLinesTest, FirstLineOfALeaderHasEveryMember) {
               MatchesRegex(std::string("[{]\"time\":\"") + kTime +
                            "\",\"key\":\"job-a\",\"state\":\"leader\",\"node\":\"web-1\","
                            "\"holder\":\"web-1/[0-9a-f]{32}\",\"token\":[0-9]+,"
-                           "\"leader\":\"web-1\"[}]"));
+                           "\"leader\":\"web-1\",\"ready_in_ms\":null[}]"));
   EXPECT_EQ(line.holder, value());
   EXPECT_EQ(std::to_string(line.token),
             server_.text({"HGET", "cluster-leader:record:{job-a}", "fence"}));
@@ -66,7 +66,7 @@ TEST_F(ElectLinesTest, FirstLineWithoutAServerSaysDown) {
   ASSERT_TRUE(elector.says({"down"})) << elector.transcript();
   const StateLine line = elector.last();
   EXPECT_THAT(line.text, HasSubstr(R"("state":"down","node":"web-1","holder":null,"token":null,)"
-                                   R"("leader":null})"));
+                                   R"("leader":null,"ready_in_ms":null})"));
   EXPECT_EQ(elector.stop().status(), 0);
   expect_one_line(elector.process().err(), {"warning", "job-a", nowhere});
 }

@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <set>
+
 #include "base/errors.h"
 #include "support/cli_world.h"
 #include "support/fake_server.h"
@@ -286,12 +288,28 @@ TEST_F(ExitStatusTest, ReplicaIs69) {
   expect_failure(ended, 69, {url_of(replica), "job-a", "replica"});
 }
 
-TEST_F(ExitStatusTest, ServerThatHasJustStartedIs69) {
+TEST_F(ExitStatusTest, ServerThatHasJustStartedIs69IfItIsNotWaitedFor) {
   const Server server(REDIS_SERVER);
-  const Ended ended =
-      run_under_lease(on(server, {"--key", "job-a", "--ttl", "60"}), {"echo", "no"}).run();
-  expect_failure(ended, 69, {url_of(server), "job-a", "started"});
-  EXPECT_LT(ended.took, kSoon);
+  // Two minutes are waited for, unless another time is given.
+  for (const Words& options : {Words{"--ttl", "60", "--nonblock"}, Words{"--ttl", "60", "-w", "1"},
+                               Words{"--ttl", "120"}}) {
+    const Ended ended =
+        run_under_lease(on(server, joined({"--key", "job-a"}, options)), {"echo", "no"}).run();
+    expect_failure(ended, 69, {url_of(server), "job-a", "started", "ready in", "--wait"});
+    EXPECT_LT(ended.took, kSoon);
+  }
+}
+
+TEST_F(ExitStatusTest, ServerThatHasJustStartedRunsTheJobOfATickOnOneMachine) {
+  const Server server(REDIS_SERVER);
+  std::vector<Process> nodes;
+  for (const char* node : {"web-1", "web-2", "web-3"}) {
+    const Words options = {"--key", "job-a", "--ttl", "2", "--node", node};
+    nodes.push_back(run_under_lease(on(server, options), {"sleep", "1"}).start());
+  }
+  std::multiset<int> statuses;
+  for (Process& node : nodes) statuses.insert(node.wait().status());
+  EXPECT_EQ(statuses, (std::multiset<int>{0, 75, 75}));
 }
 
 TEST_F(ExitStatusTest, ServerOutOfMemoryIs69) {

@@ -165,6 +165,11 @@ add_mutation(leads_before_the_job_runs
 
 set(mutated src/lease/supervisor_answers.cc)
 
+add_mutation(young_server_not_waited_for
+  "if (ready_at < after(begin_, policy_.young_patience)) {"
+  "if (false) {"
+  "SupervisorTest.WaitsForAYoungServerForAsLongAsItMayAndThenForNobody")
+
 add_mutation(lease_counted_from_the_reply
   "const State::InFlight request = *state_.in_flight;"
   "State::InFlight request = *state_.in_flight; request.sent_at = now;"
