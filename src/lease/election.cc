@@ -12,6 +12,12 @@ Leadership view_of(const HolderId& holder, Token token) {
   return {ElectionState::kFollower, holder, token};
 }
 
+/// The view of a candidate that no server tells anything.
+Leadership without_server(const Leadership& before, const Supervisor& supervisor) {
+  if (!supervisor.is_server_young()) return {ElectionState::kDown, {}, {}};
+  return {ElectionState::kStarting, {}, {}, before.ready_in};
+}
+
 /// What an answer tells a candidate that does not lead about who does.
 class AnswerView {
  public:
@@ -69,8 +75,7 @@ Leadership after_answer(const Leadership& before, const Supervisor& supervisor, 
 
 Leadership after_step(const Leadership& before, const Supervisor& supervisor, const HolderId& own) {
   if (supervisor.leads()) return {ElectionState::kLeader, own, supervisor.token()};
-  if (supervisor.is_server_young()) return {ElectionState::kStarting, {}, {}, before.ready_in};
-  if (supervisor.contact() == Contact::kNone) return {ElectionState::kDown, {}, {}};
+  if (supervisor.contact() == Contact::kNone) return without_server(before, supervisor);
   if (before.state == ElectionState::kLeader) return {ElectionState::kNone, {}, {}};
   return before;
 }

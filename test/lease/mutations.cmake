@@ -248,8 +248,8 @@ set(mutated src/lease/election.cc)
 
 add_mutation(outage_deposes_a_leader
   "  if (supervisor.leads()) return {ElectionState::kLeader, own, supervisor.token()};
-  if (supervisor.contact() == Contact::kNone) return {ElectionState::kDown, {}, {}};"
-  "  if (supervisor.contact() == Contact::kNone) return {ElectionState::kDown, {}, {}};
+  if (supervisor.contact() == Contact::kNone) return without_server(before, supervisor);"
+  "  if (supervisor.contact() == Contact::kNone) return without_server(before, supervisor);
   if (supervisor.leads()) return {ElectionState::kLeader, own, supervisor.token()};"
   "ElectionTest.LeaderLeadsThroughTroubleUntilItsJobIsStopped")
 
