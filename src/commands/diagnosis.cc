@@ -21,14 +21,24 @@ using std::chrono::seconds;
 constexpr const char* kAdviceForMissing =
     "see rename-command in the server's configuration, or use another server";
 
-/// What INFO would have told.
-Finding unknown(const char* check, const RedisMeasurements& measured) {
+/// What `command`, of this right, would have told.
+Finding unknown(const char* check, const RedisMeasurements& measured, const std::string& command,
+                const std::string& right) {
   const auto& refusals = measured.refusals;
-  const bool is_missing = std::find(refusals.begin(), refusals.end(),
-                                    Refusal{"info", Refusal::Cause::kMissing}) != refusals.end();
-  if (is_missing)
-    return warning(check, "not known: the server has no INFO (renamed?)", kAdviceForMissing);
-  return warning(check, "not known: INFO is refused", "ACL SETUSER: +info");
+  const auto found = std::find_if(refusals.begin(), refusals.end(),
+                                  [&](const Refusal& one) { return one.right == right; });
+  if (found == refusals.end() || found->cause == Refusal::Cause::kScript) {
+    return warning(check, "not known: " + command + " does not say it, or makes no sense",
+                   "check the server, and its clock");
+  }
+  if (found->cause == Refusal::Cause::kMissing) {
+    return warning(check, "not known: the server has no " + command + " (renamed?)",
+                   kAdviceForMissing);
+  }
+  return warning(check, "not known: " + command + " is refused", "ACL SETUSER: +" + right);
+}
+Finding unknown(const char* check, const RedisMeasurements& measured) {
+  return unknown(check, measured, "INFO", "info");
 }
 
 /// The same for a failure to connect in time.
@@ -289,7 +299,7 @@ Finding replicas_of(const RedisMeasurements& measured) {
 
 Finding clock_of(const RedisMeasurements& measured) {
   if (!measured.clock_ahead) {
-    return warning("clock", "not known: TIME is refused", "ACL SETUSER: +time");
+    return unknown("clock", measured, "TIME", "time");
   }
   const Duration ahead = *measured.clock_ahead;
   const Duration apart = ahead < Duration::zero() ? -ahead : ahead;

@@ -242,7 +242,7 @@ class Run {
   std::string failure() const {
     const std::string& failure = session_->at(0).failure;
     return describe_failure(name(), server_, failure.empty() ? "no usable answer" : failure) +
-           (supervisor().is_server_young() ? "; --wait waits for that" : "");
+           (supervisor().is_server_young() ? "; a --wait of at least that waits for it" : "");
   }
 
   KeeperPlan keeper_plan() const {

@@ -77,6 +77,7 @@ Leadership after_step(const Leadership& before, const Supervisor& supervisor, co
   if (supervisor.leads()) return {ElectionState::kLeader, own, supervisor.token()};
   if (supervisor.contact() == Contact::kNone) return without_server(before, supervisor);
   if (before.state == ElectionState::kLeader) return {ElectionState::kNone, {}, {}};
+  if (before.state == ElectionState::kStarting) return {ElectionState::kNone, {}, {}};
   return before;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace cluster_leader {
 
@@ -295,6 +296,10 @@ void Supervisor::end_campaign(Outcome outcome, Actions& out) {
   const bool may_be_granted = state_.in_flight || state_.acquire_unknown || state_.handing_back;
   if (may_be_granted) out.push_back({Kind::kAbandon, {}});
   state_.outcome = outcome;
+  // Whoever does not campaign does not wait for the server either, which has answered.
+  if (outcome != Outcome::kFailed && std::exchange(state_.young, false)) {
+    state_.contact = Contact::kAnswered;
+  }
   end_term(out);
 }
 

@@ -107,12 +107,13 @@ void Supervisor::accept(const Young& answer, const State::InFlight& request, Tim
   state_.trouble = Trouble::kNotServing;
   state_.young = true;
   const Time ready_at = after(now, answer.rest);
-  if (ready_at < after(begin_, policy_.young_patience)) {
-    state_.give_up_at = std::max(state_.give_up_at, after(ready_at, timeline_.connect));
+  if (ready_at >= after(begin_, policy_.young_patience)) {
+    end_campaign(Outcome::kFailed, out);
+    return;
   }
+  state_.give_up_at = std::max(state_.give_up_at, after(ready_at, timeline_.connect));
   // A hint that came before the answer may be newer than the answer.
   state_.next_send_at = state_.hinted ? now : ready_at;
-  if (ready_at >= state_.give_up_at) end_campaign(Outcome::kFailed, out);
 }
 
 void Supervisor::accept(const Failed& answer, const State::InFlight& request, Time now,

@@ -58,10 +58,11 @@ void apply_patience(const IsGiven& is_given, Options& options) {
     refuse("--join waits for the run that holds the key: it cannot be combined with --nonblock");
   }
   policy.patience = std::max(wait, options.timeline.connect);
-  // A tick that coincides with a restart of the server should still run on one machine.
-  constexpr Duration kYoungPatience = std::chrono::minutes(2);
-  const bool is_patient = options.verb == Verb::kRun && !is_nonblock && !is_given("--wait");
-  if (is_patient) policy.young_patience = kYoungPatience;
+  // Without a choice: a tick that coincides with a restart of the server should still run on one
+  // machine.
+  constexpr Duration kLongRestart = std::chrono::minutes(2);
+  const bool is_open = wait == Duration::zero() && !is_nonblock && !is_given("--wait");
+  policy.young_patience = is_open ? kLongRestart : wait;
 }
 
 /// The path from the root on, without "." and ".."; links are not followed.

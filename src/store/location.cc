@@ -197,8 +197,10 @@ bool read_query(const Parts& parts, bool has_db, int& db, Unknown unknown, std::
       }
     } else if (unknown == nullptr) {
       return refuse(fault, "has a parameter after the ?; only ?db=N is allowed");
-    } else if (!name.empty()) {
-      unknown->emplace_back(name);
+    } else if (!parameter.empty()) {
+      // Without a value it may be anything, a password too.
+      const bool is_name = name.size() < parameter.size() && is_host_name(name);
+      unknown->emplace_back(is_name ? name : "one without a value");
     }
   }
   return true;

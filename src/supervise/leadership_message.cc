@@ -16,13 +16,12 @@ LinkMessage leadership_message(const LeadershipNews& news) {
 
 LeadershipNews leadership_news(const LinkMessage& message) {
   const auto& fields = message.election;
-  return {
-      fields.candidacy,
-      {static_cast<ElectionState>(fields.state),
-       {std::string(message.words())},
-       {fields.token},
-       fields.ready_in},
-      fields.good_until};
+  return {fields.candidacy,
+          {static_cast<ElectionState>(fields.state),
+           {std::string(message.words())},
+           {fields.token},
+           fields.ready_in},
+          fields.good_until};
 }
 
 }  // namespace cluster_leader

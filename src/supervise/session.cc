@@ -180,9 +180,19 @@ void Session::handle(std::size_t campaign, const Answered& answered, Time now, T
   } else {
     update(campaign, after_answer(c.leadership, c.supervisor, c.own, answer));
   }
+  warn_of_hidden_age(campaign, answer);
   if (is_news && c.supervisor.phase() == Phase::kCandidate) {
     reporter_.info(describe(campaign) + ": waiting; " + describe_holder(c.other));
   }
+}
+
+/// Warns, once, that each candidate waits because the server does not say how old it is: with one
+/// more right it would not.
+void Session::warn_of_hidden_age(std::size_t campaign, const Answer& answer) {
+  const auto* young = std::get_if<Young>(&answer);
+  const bool waits = campaigns_[campaign].supervisor.phase() == Phase::kCandidate;
+  if (young == nullptr || young->hidden_because.empty() || !waits) return;
+  if (!std::exchange(warned_of_hidden_age_, true)) reporter_.warning(describe_failure(campaign));
 }
 
 void Session::handle(std::size_t campaign, const Notice& notice, Time now, ToDos& rest) {

@@ -107,6 +107,7 @@ class Session {
   void renew_id(std::size_t campaign);
   void handle(std::size_t campaign, const Answered& answered, Time now, ToDos& rest);
   void handle(std::size_t campaign, const Notice& notice, Time now, ToDos& rest);
+  void warn_of_hidden_age(std::size_t campaign, const Answer& answer);
   void record(std::size_t campaign, const Answer& answer, Time now);
   void record_no_answer(std::size_t campaign);
 
@@ -118,6 +119,7 @@ class Session {
   std::priority_queue<Wake, std::vector<Wake>, std::greater<>> queue_;
   std::vector<std::size_t> changed_;  ///< in order from next_changed_ on
   std::size_t next_changed_ = 0;
+  bool warned_of_hidden_age_ = false;
 };
 
 }  // namespace cluster_leader

@@ -113,8 +113,7 @@ void StandingTerms::update(Time) {
 
 /// Reports an outage once, however many keys it concerns.
 void StandingTerms::report_outage(std::size_t campaign) {
-  const ElectionState state = session_.at(campaign).leadership.state;
-  const bool is_down = state == ElectionState::kDown || state == ElectionState::kStarting;
+  const bool is_down = session_.at(campaign).leadership.state == ElectionState::kDown;
   if (is_down == is_down_[campaign]) return;
   is_down_[campaign] = is_down;
   down_ += is_down ? 1 : -1;

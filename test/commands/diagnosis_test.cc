@@ -259,11 +259,14 @@ TEST_F(DiagnosisTest, ClocksThatAreApartAreTold) {
   measured_.clock_ahead = -5s;
   expect("clock", Result::kWarning, "5000 ms behind ours", "NTP");
   measured_.clock_ahead.reset();
+  measured_.refusals = {{"time", Refusal::Cause::kCommand}};
   expect("clock", Result::kWarning, "not known", "+time");
 }
 
 TEST_F(DiagnosisTest, WhatInfoDoesNotTellIsAWarning) {
   measured_.facts.reset();
+  expect("uptime", Result::kWarning, "does not say it", "clock");
+  measured_.refusals = {{"info", Refusal::Cause::kCommand}};
   for (const char* check : {"uptime", "persistence", "eviction", "replicas"}) {
     expect(check, Result::kWarning, "not known", "+info");
   }

@@ -166,8 +166,8 @@ add_mutation(leads_before_the_job_runs
 set(mutated src/lease/supervisor_answers.cc)
 
 add_mutation(young_server_not_waited_for
-  "if (ready_at < after(begin_, policy_.young_patience)) {"
-  "if (false) {"
+  "if (ready_at >= after(begin_, policy_.young_patience)) {"
+  "if (ready_at >= state_.give_up_at) {"
   "SupervisorTest.WaitsForAYoungServerForAsLongAsItMayAndThenForNobody")
 
 add_mutation(lease_counted_from_the_reply

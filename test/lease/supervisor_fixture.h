@@ -92,7 +92,10 @@ class SupervisorTest : public ::testing::Test {
 /// A supervisor that waits for the key.
 class WaitingSupervisorTest : public SupervisorTest {
  protected:
-  WaitingSupervisorTest() { policy = {std::chrono::seconds(60), kForever, false}; }
+  WaitingSupervisorTest() {
+    policy = {std::chrono::seconds(60), kForever, false};
+    policy.young_patience = std::chrono::seconds(60);
+  }
 };
 
 }  // namespace cluster_leader

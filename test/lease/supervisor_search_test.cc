@@ -526,10 +526,16 @@ SearchResult search(const Policy& policy, const Misfortunes& misfortunes) {
   return result;
 }
 
-Policy waiting() { return {4 * kTick, kForever, true}; }
+/// A server that is young is waited for as long as one that does not answer.
+Policy with_patience(Duration patience, Duration busy_patience, bool kills_after_forwarding) {
+  Policy policy{patience, busy_patience, kills_after_forwarding};
+  policy.young_patience = patience;
+  return policy;
+}
+Policy waiting() { return with_patience(4 * kTick, kForever, true); }
 /// Patient enough to get the key a second time after handing it back.
-Policy patient() { return {8 * kTick, kForever, true}; }
-Policy trying_once() { return {2 * kTick, {}, false}; }
+Policy patient() { return with_patience(8 * kTick, kForever, true); }
+Policy trying_once() { return with_patience(2 * kTick, {}, false); }
 Policy restarting() {
   Policy policy = trying_once();
   policy.kill_after_forwarded = true;

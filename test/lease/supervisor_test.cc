@@ -353,6 +353,22 @@ TEST_F(SupervisorTest, WaitsForAYoungServerForAsLongAsItMayAndThenForNobody) {
   EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
 }
 
+TEST_F(SupervisorTest, WhoeverDoesNotWaitDoesNotWaitForAYoungServerEither) {
+  campaign();
+  answer(Young{seconds(10), seconds(1)});
+  EXPECT_EQ(supervisor->outcome(), Outcome::kFailed);
+}
+
+TEST_F(WaitingSupervisorTest, WhoeverNoLongerCampaignsDoesNotWaitForAYoungServer) {
+  campaign();
+  answer(Young{seconds(2), seconds(9)});
+  EXPECT_TRUE(supervisor->is_server_young());
+  feed(ResignRequested{});
+  EXPECT_EQ(supervisor->phase(), Phase::kDone);
+  EXPECT_FALSE(supervisor->is_server_young());
+  EXPECT_EQ(supervisor->contact(), Contact::kAnswered);
+}
+
 TEST_F(SupervisorTest, AServerThatIsTooYoungForItsPatienceEndsTheTermAtOnce) {
   policy.young_patience = seconds(120);
   campaign();

@@ -10,8 +10,8 @@ add_mutation(tls_writes_all_or_nothing
 # A server that names an older protocol goes on in it.
 set(mutated src/store/redis/login.cc)
 add_mutation(protocol_of_the_reply_ignored
-  "protocol->integer < 3"
-  "false"
+  "if (reply.type != REDIS_REPLY_MAP || is_other_protocol) {"
+  "if (false) {"
   "RedisProxyTest.AProxyThatAnswersHelloInAnOlderProtocolIsUsedInResp2")
 
 add_mutation(role_not_asked_in_resp2
@@ -23,6 +23,6 @@ add_mutation(role_not_asked_in_resp2
 # A server whose age is not known may have forgotten a lease whose job is running.
 set(mutated src/store/redis/server_age.cc)
 add_mutation(unknown_age_taken_for_old
-  "return uptime_s_ + "
-  "return 1000000 + uptime_s_ + "
+  "return uptime_s_;"
+  "return 1000000;"
   "RedisProxyTest.WhereScriptsMayNotRunInfoAYoungServerIsStillYoung")

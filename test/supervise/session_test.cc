@@ -379,6 +379,7 @@ TEST_F(SessionTest, LeaseThatWasHandedBackIsNotAskedForAgainUnderItsId) {
 }
 
 TEST_F(SessionTest, CandidateOfAYoungServerAsksAgainWhenSomebodyHasTheKey) {
+  policy_.young_patience = kForever;
   add(1);
   tick();
   receive(0, Young{seconds(1), seconds(10)});

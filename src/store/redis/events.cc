@@ -2,6 +2,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -13,8 +14,9 @@ namespace {
 
 using std::chrono::seconds;
 
-/// For all addresses of the server together.
+/// For all addresses of the server together; and for the login and each packet of subscriptions.
 constexpr Duration kPatience = seconds(1);
+constexpr Duration kPatienceForAnswers = seconds(5);
 
 /// After a connection that failed: an event that is missed costs less than a server that is asked
 /// all the time.
@@ -34,34 +36,48 @@ void RedisEvents::subscribe(std::uint32_t candidacy, const Key& key) {
 
 void RedisEvents::watch(Poller& poller, Time now) {
   now_ = now;
-  if (line_.stage() == RedisLine::Stage::kClosed && now >= open_at_) line_.open(kPatience, now);
+  if (line_.stage() == RedisLine::Stage::kClosed && now >= open_at_) {
+    line_.open(kPatience, now);
+    give_up_at_ = now + kPatience + kPatienceForAnswers;
+  }
   append_subscriptions();
   line_.watch(poller);
 }
 
 Time RedisEvents::wake_at() const {
-  return line_.stage() == RedisLine::Stage::kClosed ? open_at_ : line_.wake_at();
+  if (line_.stage() == RedisLine::Stage::kClosed) return open_at_;
+  return std::min(line_.wake_at(), give_up_at_);
 }
 
 void RedisEvents::advance(const Poller& poller, Time now) {
   now_ = now;
   line_.advance(poller, now);
+  if (line_.stage() == RedisLine::Stage::kClosed || now < give_up_at_) return;
+  open_at_ = now + kPause;
+  close();
+}
+
+void RedisEvents::close() {
+  line_.close();
+  is_logged_in_ = false;
+  give_up_at_ = kNever;
 }
 
 std::optional<RedisEvents::Event> RedisEvents::next() {
   while (auto event = line_.next()) {
     if (auto* received = std::get_if<RedisLine::Received>(&*event)) {
       if (received->purpose == RedisLine::Purpose::kMessage) return std::move(received->reply);
+      if (++confirmed_ == appended_) give_up_at_ = kNever;
       // Without the right to subscribe only the timer wakes, which is slower and no less safe.
       if (received->reply->type != REDIS_REPLY_ERROR) return Subscribed{received->candidacy};
     } else if (const auto* ended = std::get_if<RedisLine::Ended>(&*event)) {
       // Without a failure, the line has found out that the server speaks RESP2.
       if (ended->failure) open_at_ = now_ + kPause;
-      is_logged_in_ = false;
-      line_.close();
+      close();
     } else if (std::holds_alternative<RedisLine::LoggedIn>(*event)) {
       is_logged_in_ = true;
-      appended_ = 0;
+      appended_ = confirmed_ = 0;
+      give_up_at_ = kNever;
       append_subscriptions();
     }
   }
@@ -75,6 +91,7 @@ void RedisEvents::append_subscriptions() {
     const std::string_view words[] = {"SUBSCRIBE", channel};
     // If memory is refused, the next turn tries again.
     if (!line_.append(RedisLine::Purpose::kSubscribe, words, candidacy)) return;
+    give_up_at_ = now_ + kPatienceForAnswers;
   }
 }
 

@@ -45,14 +45,17 @@ class RedisEvents {
 
  private:
   void append_subscriptions();
+  void close();
 
   RedisLine line_;
   std::vector<std::pair<std::uint32_t, const Key*>> keys_;
   std::vector<bool> is_known_;  ///< by candidacy, whether its key is among keys_
   bool is_logged_in_ = false;
-  std::size_t appended_ = 0;  ///< how many of keys_, on this connection
+  std::size_t appended_ = 0;   ///< how many of keys_, on this connection
+  std::size_t confirmed_ = 0;  ///< how many of those the server has answered
   Time open_at_ = Time::min();
-  Time now_;  ///< of the last call that named it
+  Time give_up_at_ = kNever;  ///< if the login, or a subscription, is not answered by then
+  Time now_;                  ///< of the last call that named it
 };
 
 }  // namespace cluster_leader

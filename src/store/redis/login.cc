@@ -120,19 +120,17 @@ std::optional<Failed> RedisLogin::begin(RedisConnection& connection) {
 
 void RedisLogin::handle(Purpose purpose, const redisReply& reply) {
   --awaited_;
-  const std::string_view error =
-      reply.type == REDIS_REPLY_ERROR ? text_of(reply) : std::string_view();
+  const bool is_error = reply.type == REDIS_REPLY_ERROR;
+  const std::string_view error = is_error ? text_of(reply) : std::string_view();
   // The first refusal is the reason for those after it.
-  if (refusal_ || must_begin_again_) return;
+  if (refusal_) return;
   if (is_refusal_to_accept(error)) {
     refusal_ = failure_of_login(error);
   } else if (purpose == Purpose::kHello) {
-    error.empty() ? handle_hello(reply) : handle_hello_error(error);
+    is_error ? handle_hello_error(error) : handle_hello(reply);
   } else if (purpose == Purpose::kRole) {
     handle_role(reply);
-  } else if (error.empty() || means_no_password(error)) {
-    return;
-  } else {
+  } else if (is_error && !means_no_password(error)) {
     refusal_ = purpose == Purpose::kSelect ? failure_of_select(error, location_.db)
                                            : failure_of_login(error);
     refusal_->unknown = true;
@@ -142,9 +140,10 @@ void RedisLogin::handle(Purpose purpose, const redisReply& reply) {
 void RedisLogin::handle_hello(const redisReply& reply) {
   const redisReply* const version = field_of(reply, "version");
   if (version != nullptr) version_ = text_of(*version);
-  // Some proxies answer to HELLO 3 and go on in RESP2.
+  // Some proxies answer to HELLO 3, and go on in RESP2, which has no maps.
   const redisReply* const protocol = field_of(reply, "proto");
-  if (protocol != nullptr && protocol->type == REDIS_REPLY_INTEGER && protocol->integer < 3) {
+  const bool is_other_protocol = protocol != nullptr && protocol->integer != 3;
+  if (reply.type != REDIS_REPLY_MAP || is_other_protocol) {
     must_begin_again_ = speaks_resp2_ = true;
     return;
   }

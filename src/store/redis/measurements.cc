@@ -133,15 +133,19 @@ class Measurement {
     return std::get<Replies>(std::move(answered));
   }
 
+  /// Whether the server is busy or loading, and refuses everything, which is not about rights. Sets
+  /// the failure of the result.
+  bool is_busy(const redisReply& reply) {
+    const std::string_view error = text_of(reply);
+    if (reply.type != REDIS_REPLY_ERROR || !is_about_server(error_code(error))) return false;
+    result_.failure = failure_of_request(error);
+    return true;
+  }
+
   void read_facts() {
     const Replies replies = call({{"INFO"}});
     if (replies.empty()) return;
-    if (replies[0]->type == REDIS_REPLY_ERROR) {
-      const std::string_view error = text_of(*replies[0]);
-      // A server that is busy with a script refuses everything, which is not about rights.
-      if (is_about_server(error_code(error))) result_.failure = failure_of_request(error);
-      return;
-    }
+    if (is_busy(*replies[0]) || replies[0]->type == REDIS_REPLY_ERROR) return;
     result_.facts = facts_in(text_of(*replies[0]));
     if (!result_.facts->has_append_file) return;
     const bool appends = *result_.facts->has_append_file;
@@ -159,7 +163,7 @@ class Measurement {
       const std::int64_t ours_ms = wall_clock_ms();
       const Replies replies = call({{"TIME"}});
       const Duration took = BootClock::now() - begin;
-      if (replies.empty() || replies[0]->elements != 2) return;
+      if (replies.empty() || is_busy(*replies[0]) || replies[0]->elements != 2) return;
       const auto theirs_ms = milliseconds_of(*replies[0]);
       if (!theirs_ms || took >= quickest) continue;
       quickest = took;

@@ -210,8 +210,8 @@ CommandRefusal refusal_of_command(std::string_view error) {
       says(error, "user executing the script can't")) {
     return CommandRefusal::kRight;
   }
-  if (says(error, "unknown command") || says(error, "Unknown Redis command") ||
-      says(error, "Unknown Valkey command")) {
+  if (says(error, "unknown command") || says(error, "Unknown command called from script") ||
+      says(error, "Unknown Redis command called from script")) {
     return CommandRefusal::kMissing;
   }
   if (says(error, "not allowed from script") || says(error, "not supported for scripts") ||
@@ -219,6 +219,12 @@ CommandRefusal refusal_of_command(std::string_view error) {
     return CommandRefusal::kScript;
   }
   return CommandRefusal::kNone;
+}
+
+bool is_error_code(std::string_view word) {
+  return !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
 }
 
 std::string_view error_code(std::string_view error) {
@@ -232,6 +238,9 @@ Failed failure_of_request(std::string_view error) {
   if (std::string_view about_time = without_frame(error); about_time.starts_with(kNoTime)) {
     about_time.remove_prefix(kNoTime.size());
     if (is_missing_right(about_time)) return missing_right(about_time);
+    if (refusal_of_command(about_time) == CommandRefusal::kMissing) {
+      return {Trouble::kMisconfigured, "the server has no TIME (renamed or disabled?)"};
+    }
     return {Trouble::kMisconfigured,
             "the server refuses TIME in scripts, which leases need: use another server"};
   }
@@ -242,6 +251,11 @@ Failed failure_of_request(std::string_view error) {
     Failed failed{meaning->trouble, meaning->text};
     if (meaning->code == "LOADING") failed.retry_after = pause_while_loading();
     return failed;
+  }
+  if (!is_error_code(error_code(error))) {
+    return {.trouble = Trouble::kNotServing,
+            .text = "the server, or a proxy before it, answered: " + quoted(error),
+            .unknown = true};
   }
   return {Trouble::kMisconfigured, "the server refused: " + quoted(without_frame(error)) +
                                        " (is it Redis 6 or newer, or Valkey?)"};
@@ -257,6 +271,7 @@ Failed failure_of_login(std::string_view error) {
   if (error.starts_with(kTooManyClients)) {
     return {Trouble::kNotServing, "the server has too many clients: raise its maxclients"};
   }
+  if (refusal_of_command(error) == CommandRefusal::kMissing) return missing_command(error);
   const std::string_view code = error_code(error);
   if (code == "DENIED") {
     return {Trouble::kDenied,
@@ -269,6 +284,7 @@ Failed failure_of_login(std::string_view error) {
 
 Failed failure_of_select(std::string_view error, int db) {
   if (is_missing_right(error)) return missing_right(error);
+  if (refusal_of_command(error) == CommandRefusal::kMissing) return missing_command(error);
   if (const ErrorMeaning* meaning = meaning_of(error_code(error))) {
     return {meaning->trouble, meaning->text};
   }

@@ -23,6 +23,10 @@ std::string_view text_of(const redisReply& reply);
 /// that error, if the server passes it on.
 std::string_view error_code(std::string_view error);
 
+/// Whether an error that begins with this word comes from a server, whose codes are in capitals. A
+/// proxy that cannot reach its server uses its own words.
+bool is_error_code(std::string_view word);
+
 /// Why a server refuses a command, whatever its arguments.
 enum class CommandRefusal : std::uint8_t {
   kNone,     ///< it does not, or the error is about something else

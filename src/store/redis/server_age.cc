@@ -21,11 +21,11 @@ std::optional<std::int64_t> uptime_in(const redisReply& info) {
   return seconds;
 }
 
-void ServerAge::handle(const redisReply& info, Time now) {
-  is_known_ = true;
+void ServerAge::handle(const redisReply& info) {
+  is_asked_ = false;
+  hidden_because_.clear();
   if (const auto uptime = uptime_in(info)) {
     uptime_s_ = *uptime;
-    since_ = now;
     return;
   }
   if (info.type != REDIS_REPLY_ERROR) {
@@ -45,7 +45,8 @@ void ServerAge::handle(const redisReply& info, Time now) {
 }
 
 std::int64_t ServerAge::seconds_at(Time now) const {
-  return uptime_s_ + std::chrono::floor<std::chrono::seconds>(now - since_).count();
+  if (!is_hidden()) return uptime_s_;
+  return std::chrono::floor<std::chrono::seconds>(now - watched_since_).count();
 }
 
 }  // namespace cluster_leader

@@ -10,32 +10,35 @@ struct redisReply;
 
 namespace cluster_leader {
 
-/// How long the server at the end of one connection has been up, for servers whose scripts may not
-/// run INFO. The connection asks once, since a restart of the server would break it. If INFO is
-/// refused to the connection as well, the server is only known to be up for as long as the
-/// connection is.
+/// How long the server has been up, for servers whose scripts may not run INFO: the connection asks
+/// instead. If INFO is refused to it as well, the server is only known to be up for as long as it
+/// was watched over this connection, which a restart breaks. A proxy may keep a connection through
+/// a restart, so that every sign of one begins the watch anew.
 class ServerAge {
  public:
-  explicit ServerAge(Time connected_at) : since_(connected_at) {}
+  explicit ServerAge(Time now) : watched_since_(now) {}
 
+  /// Whether INFO was asked for and has not been answered.
   bool is_asked() const { return is_asked_; }
   void set_asked() { is_asked_ = true; }
-  bool is_known() const { return is_known_; }
 
-  /// Handles the reply to INFO, which came at `now`.
-  void handle(const redisReply& info, Time now);
+  /// Handles the reply to INFO.
+  void handle(const redisReply& info);
+  /// The server may have restarted.
+  void watch_from(Time now) { watched_since_ = now; }
 
-  /// At least so many seconds. REQUIRES: is_known().
+  /// At least so many seconds, by the last reply or by watching.
   std::int64_t seconds_at(Time now) const;
 
-  /// Why the server does not say how long it has been up, for people; empty if it does.
+  /// Whether the server does not say it.
+  bool is_hidden() const { return !hidden_because_.empty(); }
+  /// Why not, for people; empty if it does.
   const std::string& hidden_because() const { return hidden_because_; }
 
  private:
-  Time since_;
-  std::int64_t uptime_s_ = 0;  ///< at since_
+  Time watched_since_;
+  std::int64_t uptime_s_ = 0;  ///< as the last reply had it
   bool is_asked_ = false;
-  bool is_known_ = false;
   std::string hidden_because_;
 };
 

@@ -13,7 +13,8 @@ namespace cluster_leader {
 
 namespace {
 
-/// Between attempts to connect, if there are several candidacies.
+/// Between attempts to connect, if there are several candidacies or the last connection broke at
+/// once.
 constexpr Duration kPauseBetweenConnects = std::chrono::milliseconds(100);
 
 /// How long all addresses of a name may take together: one attempt, which is at most a second and
@@ -189,12 +190,15 @@ void RedisStore::append_unreleased(const Entry& entry) {
 /// Sends a request again that the server has not executed because it did not know the script, or
 /// because the script needs more arguments. Nothing was done, so that it is safe.
 void RedisStore::append_again(const Received& refused) {
-  const Request& request = candidacies_[refused.candidacy].request;
+  const Entry& entry = candidacies_[refused.candidacy];
+  const Request& request = entry.request;
   // Of many requests that find the server without their script, one teaches it.
   const bool is_known = is_incomplete(*refused.reply) ||
                         refused.begin < taught_at_[static_cast<std::size_t>(request.kind)];
+  std::optional<std::int64_t> age_s;
+  if (entry.says_age) age_s = age_->seconds_at(now_);
   append_script(refused.candidacy, request, is_known ? By::kSha1 : By::kText, Form::kFull,
-                Purpose::kRequest);
+                Purpose::kRequest, age_s);
 }
 
 /// By its text, since nobody may be there to send it again.
@@ -204,10 +208,11 @@ void RedisStore::append_release(std::uint32_t candidacy) {
 }
 
 void RedisStore::append_script(std::uint32_t candidacy, const Request& request, By by, Form form,
-                               Purpose purpose) {
+                               Purpose purpose, std::optional<std::int64_t> age_s) {
   const Entry& entry = candidacies_[candidacy];
-  std::optional<std::int64_t> age_s;
-  if (age_ && age_->is_known()) age_s = age_->seconds_at(now_);
+  // As long as the server does not say it, each acquire does.
+  if (age_->is_hidden() && !age_s) age_s = age_->seconds_at(now_);
+  candidacies_[candidacy].says_age = age_s.has_value();
   const auto words = command_.words(entry.candidacy, request, by, form, candidate_.listens, age_s);
   const std::uint64_t begin = line_.queued();
   if (!line_.append(purpose, words, candidacy, entry.request.attempt)) {
@@ -224,6 +229,7 @@ void RedisStore::handle_events() {
       ++connection_number_;
       taught_at_ = {};
       age_.emplace(now_);
+      connected_at_ = now_;
       append_waiting();
     } else if (const auto* received = std::get_if<Received>(&*event)) {
       handle(*received);
@@ -245,8 +251,12 @@ void RedisStore::handle_events_of_keys() {
 
 /// If a request waits for the next connection, watch() opens it.
 void RedisStore::handle(const RedisLine::Ended& ended) {
-  // Each candidacy pauses on its own, and thousands of them together would not pause at all.
-  if (!line_.is_open() && candidacies_.size() > 1) open_at_ = now_ + kPauseBetweenConnects;
+  // Each candidacy pauses on its own, and thousands of them together would not pause at all. A
+  // connection that breaks as soon as it is there would be made again at once, as often as it goes.
+  const bool is_refused = !line_.is_open() && candidacies_.size() > 1;
+  const bool is_short =
+      line_.is_open() && ended.failure && now_ - connected_at_ < kPauseBetweenConnects;
+  if (is_refused || is_short) open_at_ = now_ + kPauseBetweenConnects;
   close(ended.failure.value_or(Failed{}));
 }
 
@@ -280,10 +290,10 @@ void RedisStore::forget_request(Entry& entry) {
   entry.listening_on = 0;
 }
 
-/// Ends the requests of which nothing was executed.
+/// Ends requests that are not on their way on this connection.
 void RedisStore::fail_waiting(std::vector<Waiting>& requests, Failed failure) {
-  failure.unknown = false;
   for (const Waiting& waiting : std::exchange(requests, {})) {
+    failure.unknown = waiting.is_unknown;
     if (is_in_flight(waiting.candidacy, waiting.attempt)) finish(waiting.candidacy, failure);
   }
 }

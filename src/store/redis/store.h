@@ -57,6 +57,7 @@ class RedisStore final : public Store {
     std::uint32_t listening_on = 0;  ///< number of the connection that is subscribed to it; or 0
     bool in_flight = false;
     bool used = false;      ///< something was sent since it was last abandoned
+    bool says_age = false;  ///< the acquire in flight says how long the server has been up
     bool id_spent = false;  ///< a release of the present holder id may be on its way
     /// The holder id before, if what it acquired may still be there because its release may have
     /// been lost; null otherwise.
@@ -67,6 +68,9 @@ class RedisStore final : public Store {
   struct Waiting {
     std::uint32_t candidacy = 0;
     std::uint64_t attempt = 0;
+    /// It was sent on an earlier connection. Sending it again does no harm: an acquire of the same
+    /// id gets the same lease.
+    bool is_unknown = false;
   };
 
   void append_waiting();
@@ -74,7 +78,7 @@ class RedisStore final : public Store {
   void append_again(const Received& refused);
   void append_release(std::uint32_t candidacy);
   void append_script(std::uint32_t candidacy, const Request& request, By by, Form form,
-                     Purpose purpose);
+                     Purpose purpose, std::optional<std::int64_t> age_s = {});
   void append_unreleased(const Entry& entry);
   void append_ageless();
 
@@ -84,7 +88,7 @@ class RedisStore final : public Store {
   void handle(const Received& received);
   void handle_reply(const Received& received);
   void handle_ageless(const Received& received);
-  void handle_age(const redisReply& reply);
+  void handle_undone(const Received& received);
   void handle_message(const redisReply& reply);
   void handle_after_failed_login(std::uint32_t candidacy);
 
@@ -112,9 +116,10 @@ class RedisStore final : public Store {
   RedisLine line_;
   std::unique_ptr<RedisEvents> events_;  ///< only with RESP2
   Time open_at_ = Time::min();           ///< the line is not opened before then
+  Time connected_at_;                    ///< of the last connection
   ScriptCommand command_;
   std::optional<ServerAge> age_;  ///< of the server at the end of this connection
-  std::vector<Waiting> ageless_;  ///< requests that must be sent again with that age
+  std::vector<Waiting> ageless_;  ///< acquires that must be sent again with that age
   std::uint32_t connection_number_ = 0;
   /// By kind of request: where on this connection the text of its script was last sent; 0: nowhere.
   std::array<std::uint64_t, 4> taught_at_{};

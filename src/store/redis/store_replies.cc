@@ -30,10 +30,12 @@ Token split_token(std::string_view& holder) {
 void RedisStore::handle(const Received& received) {
   switch (received.purpose) {
     case Purpose::kRequest:
-    case Purpose::kUndo:
       return handle_reply(received);
+    case Purpose::kUndo:
+      return handle_undone(received);
     case Purpose::kAge:
-      return handle_age(*received.reply);
+      age_->handle(*received.reply);
+      return append_ageless();
     case Purpose::kMessage:
       return handle_message(*received.reply);
     case Purpose::kSubscribe:
@@ -49,21 +51,31 @@ void RedisStore::handle(const Received& received) {
 void RedisStore::handle_reply(const Received& received) {
   if (!is_in_flight(received.candidacy, received.attempt)) return;
   Entry& entry = candidacies_[received.candidacy];
-  if (received.purpose == Purpose::kUndo) entry.id_spent = false;
   const RequestKind kind = entry.request.kind;
   const redisReply& reply = *received.reply;
-  if (line_.login().failure() || line_.login().must_begin_again()) {
+  if (line_.login().failure()) {
     // The request was executed all the same, but as another user or in another database. What it
     // acquired there must not stay. No job runs under it yet. A renewal is not undone: it may have
     // renewed the real lease of a running job.
     const bool has_acquired =
-        received.purpose == Purpose::kRequest && kind == RequestKind::kAcquire &&
+        kind == RequestKind::kAcquire &&
         std::holds_alternative<Granted>(answer_of(kind, reply, candidate_.ttl));
     return has_acquired ? append_release(received.candidacy)
                         : handle_after_failed_login(received.candidacy);
   }
+  if (line_.login().must_begin_again()) {
+    // As the right user, and in the right database. The next connection asks again, and undoing
+    // this would give a key that is parked for us to whoever waits.
+    entry.listening_on = 0;
+    waiting_.push_back({received.candidacy, received.attempt, /*is_unknown=*/true});
+    return;
+  }
   const bool is_error = reply.type == REDIS_REPLY_ERROR;
   const std::string_view code = is_error ? error_code(text_of(reply)) : std::string_view();
+  // A server that has restarted has no scripts, and a proxy says in its own words that it is down.
+  if (is_error && (code == "NOSCRIPT" || code == "LOADING" || !is_error_code(code))) {
+    age_->watch_from(now_);
+  }
   if (code == "NOSCRIPT" || is_incomplete(reply)) return append_again(received);
   if (is_ageless(reply)) return handle_ageless(received);
   if (is_error && spoils_connection(text_of(reply))) {
@@ -78,6 +90,9 @@ void RedisStore::handle_reply(const Received& received) {
 
 /// Finds out how long the server has been up, which the script could not. Nothing was done.
 void RedisStore::handle_ageless(const Received& received) {
+  if (candidacies_[received.candidacy].says_age) {
+    return finish(received.candidacy, not_understood());
+  }
   if (!age_->is_asked()) {
     if (!line_.append(Purpose::kAge, {"INFO", "server"})) {
       return finish(received.candidacy, refused_memory());
@@ -85,30 +100,34 @@ void RedisStore::handle_ageless(const Received& received) {
     age_->set_asked();
   }
   ageless_.push_back({received.candidacy, received.attempt});
-  if (age_->is_known()) append_ageless();
-}
-
-void RedisStore::handle_age(const redisReply& reply) {
-  age_->handle(reply, now_);
-  append_ageless();
 }
 
 void RedisStore::append_ageless() {
   for (const Waiting& waiting : std::exchange(ageless_, {})) {
     if (!is_in_flight(waiting.candidacy, waiting.attempt)) continue;
     append_script(waiting.candidacy, candidacies_[waiting.candidacy].request, By::kSha1,
-                  Form::kShort, Purpose::kRequest);
+                  Form::kShort, Purpose::kRequest, age_->seconds_at(now_));
   }
 }
 
-/// Ends a request on a connection whose login has failed, or keeps it for the next one.
+/// A release that was sent because the login failed, or because the candidacy was abandoned.
+void RedisStore::handle_undone(const Received& received) {
+  if (!is_in_flight(received.candidacy, received.attempt)) return;
+  const Answer answer = answer_of(RequestKind::kRelease, *received.reply, candidate_.ttl);
+  if (std::holds_alternative<Released>(answer)) {
+    candidacies_[received.candidacy].id_spent = false;
+    return handle_after_failed_login(received.candidacy);
+  }
+  // It may still be executed, and would then delete a later lease of the same id.
+  Failed failure = line_.login().failure().value_or(not_understood());
+  failure.unknown = failure.id_spent = true;
+  finish(received.candidacy, std::move(failure));
+}
+
+/// Ends a request on a connection whose login has failed.
 void RedisStore::handle_after_failed_login(std::uint32_t candidacy) {
   Entry& entry = candidacies_[candidacy];
   entry.listening_on = 0;
-  if (line_.login().must_begin_again()) {
-    waiting_.push_back({candidacy, entry.request.attempt});
-    return;
-  }
   Failed failure = *line_.login().failure();
   failure.unknown = entry.request.kind == RequestKind::kRenew;
   finish(candidacy, std::move(failure));

@@ -56,7 +56,7 @@ TEST(RedisRepliesTest, EveryErrorIsOneKindOfTrouble) {
   for (const char* error :
        {"MOVED 3999 127.0.0.1:6381", "ASK 3999 127.0.0.1:6381",
         "CROSSSLOT Keys in request don't hash to the same slot",
-        "WRONGTYPE Operation against a key", "ERR unknown command 'EVALSHA'", "", "ERR"}) {
+        "WRONGTYPE Operation against a key", "ERR unknown command 'EVALSHA'", "ERR"}) {
     EXPECT_EQ(trouble_of(error), Trouble::kMisconfigured) << error;
   }
 }
@@ -123,13 +123,25 @@ TEST(RedisRepliesTest, AMissingCommandIsNamedWithoutItsArguments) {
               Not(HasSubstr("lock")));
 }
 
+TEST(RedisRepliesTest, WhatAProxySaysInItsOwnWordsMayPass) {
+  for (const char* error : {"upstream failure", "no healthy upstream", ""}) {
+    const Failed failed = failure_of_request(error);
+    EXPECT_EQ(failed.trouble, Trouble::kNotServing) << error;
+    EXPECT_TRUE(failed.unknown) << "the server may have executed it";
+  }
+}
+
 TEST(RedisRepliesTest, TimeThatScriptsMayNotReadIsNamed) {
   for (const std::string error :
        {"NOTIME ERR This Redis command is not allowed from script script: 5e0, on @user_script:1.",
-        "NOTIME ERR Unknown Redis command called from script script: 5e0, on @user_script:1."}) {
+        "NOTIME ERR command is not supported for scripts"}) {
     const Failed failed = failure_of_request(error);
     EXPECT_EQ(failed.trouble, Trouble::kMisconfigured);
     EXPECT_THAT(failed.text, HasSubstr("refuses TIME in scripts"));
+  }
+  for (const std::string server : {"command", "Redis command"}) {
+    EXPECT_THAT(failure_of_request("NOTIME ERR Unknown " + server + " called from script").text,
+                HasSubstr("has no TIME"));
   }
   EXPECT_EQ(trouble_of("NOTIME NOPERM User a has no permissions to run the 'time' command"),
             Trouble::kDenied);

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "store/redis/store.h"
@@ -39,33 +40,39 @@ const std::string kGranted = "*2\r\n$7\r\ngranted\r\n$2\r\n42\r\n";
 
 }  // namespace
 
-/// A server that knows no HELLO and grants what it is asked for. On a connection that began with
-/// HELLO it does nothing else: it stays silent, or closes when the next request comes (`closes`).
-/// On a later one it first answers to the release of the id of kContender, if there is one.
+/// A server that grants what it is asked for, in whatever database. On the first connection it
+/// refuses to select one, and does nothing else: it stays silent, or closes when the next request
+/// comes (`closes`). On a later one it first answers to the release of the id of kContender, if
+/// there is one.
 FakeServer::Play grants_before_the_login(bool closes, std::atomic<bool>& released_again) {
-  return [closes, &released_again](int fd) {
+  return [closes, &released_again, is_first = true](int fd) mutable {
+    const bool refuses = std::exchange(is_first, false);
     char buffer[65536];
     const ssize_t got = ::recv(fd, buffer, sizeof buffer, 0);
     const std::string_view request(buffer, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-    const bool has_hello = request.find("HELLO") < 20;
-    // Nor does it know ROLE and INFO, which follow where HELLO is not known.
-    std::string reply =
-        has_hello ? "-ERR unknown command 'HELLO'\r\n" : "-ERR unknown\r\n-ERR unknown\r\n";
-    if (!has_hello && request.find(kContender.candidacy.holder.value) != request.npos) {
+    std::string reply = kHello + (refuses ? "-ERR DB index is out of range\r\n" : "+OK\r\n");
+    if (!refuses && request.find(kContender.candidacy.holder.value) != request.npos) {
       released_again = true;
       reply += "*1\r\n$8\r\nreleased\r\n";
     }
     reply += kGranted;
     ::send(fd, reply.data(), reply.size(), MSG_NOSIGNAL);
-    while (::recv(fd, buffer, sizeof buffer, 0) > 0 && !(closes && has_hello)) {
+    while (::recv(fd, buffer, sizeof buffer, 0) > 0 && !(closes && refuses)) {
     }
   };
+}
+
+/// A location with another database than the first.
+RedisLocation database_of(const FakeServer& server) {
+  RedisLocation location = server.location();
+  location.db = 1;
+  return location;
 }
 
 TEST(RedisStoreFaultTest, AnIdWhoseReleaseMayBeOnItsWayAcquiresNothing) {
   std::atomic<bool> released_again = false;
   FakeServer server(grants_before_the_login(false, released_again));
-  auto store = open_at(server.location(), kContender);
+  auto store = open_at(database_of(server), kContender);
   // Granted without a login, so that it is released, which is not answered.
   EXPECT_FALSE(ask(*store, RequestKind::kAcquire, {}, 200ms));
   store->cancel();
@@ -81,7 +88,7 @@ TEST(RedisStoreFaultTest, AnIdWhoseReleaseMayBeOnItsWayAcquiresNothing) {
 TEST(RedisStoreFaultTest, AConnectionThatEndsDuringAReleaseSaysThatTheIdIsSpent) {
   std::atomic<bool> released_again = false;
   FakeServer server(grants_before_the_login(true, released_again));
-  auto store = open_at(server.location(), kContender);
+  auto store = open_at(database_of(server), kContender);
   const Failed failed = expect_failed(*store);
   EXPECT_TRUE(failed.id_spent);
   EXPECT_TRUE(failed.unknown);
