@@ -156,7 +156,8 @@ TEST_F(ElectServerTest, LoadingServerIsDownUntilItHasLoaded) {
   slow.start();
   ASSERT_THAT(slow.text({"GET", "filler-0"}), HasSubstr("LOADING"));
   Elector elector(on(slow, {"--key", "job-a", "--ttl", "1"}));
-  EXPECT_TRUE(elector.says({"down", "leader"})) << elector.transcript();
+  ASSERT_TRUE(elector.is("leader")) << elector.transcript();
+  EXPECT_EQ(elector.states().front(), "down") << elector.transcript();
   EXPECT_THAT(elector.process().err(), HasSubstr("loading"));
 }
 

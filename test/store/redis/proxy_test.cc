@@ -136,6 +136,8 @@ TEST_F(RedisProxyTest, AKeyThatIsParkedForUsIsNeverFreeWhileTheProtocolIsFoundOu
 }
 
 TEST_F(RedisProxyTest, AReleaseWhoseAnswerIsNoneMayStillCome) {
+  // From now on the server knows the scripts, and executes what comes behind a login that fails.
+  expect_lease(server_->tcp());
   RespProxy proxy(server_->tcp(), [](int, const Words& words) -> std::optional<std::string> {
     if (words[0] == "SELECT") return "-ERR DB index is out of range\r\n";
     const bool is_release = words[0] == "EVAL" && words.size() == 7;
