@@ -202,10 +202,13 @@ Finding rights_of(const RedisMeasurements& measured, const RedisLocation& locati
   return rights.finding();
 }
 
+std::string version_in(const RedisMeasurements& measured) {
+  const bool is_known = measured.facts && !measured.facts->version.empty();
+  return is_known ? measured.facts->version : measured.version;
+}
+
 Finding version_of(const RedisMeasurements& measured) {
-  const std::string version = measured.facts && !measured.facts->version.empty()
-                                  ? measured.facts->version
-                                  : measured.version;
+  const std::string version = version_in(measured);
   if (version.empty()) return unknown("version", measured);
   constexpr int kOldest = 6;
   if (std::atoi(version.c_str()) >= kOldest) return ok("version", version);
@@ -283,6 +286,14 @@ Finding replicas_of(const RedisMeasurements& measured) {
   if (!measured.facts || !measured.facts->replicas) return unknown("replicas", measured);
   const std::int64_t replicas = *measured.facts->replicas;
   const auto& good = measured.facts->good_replicas;
+  constexpr int kFirstToHoldBackScripts = 7;
+  if (good && std::atoi(version_in(measured).c_str()) < kFirstToHoldBackScripts) {
+    return warning("replicas",
+                   std::to_string(replicas) +
+                       ", and before Redis 7 min-replicas-to-write does not hold back scripts: an "
+                       "isolated primary goes on granting leases",
+                   "Redis 7 or later, or Valkey; and let the job check its token");
+  }
   if (good) {
     return ok("replicas", std::to_string(replicas) + ", of which " + std::to_string(*good) +
                               " count for min-replicas-to-write");

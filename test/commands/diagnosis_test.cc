@@ -240,6 +240,14 @@ TEST_F(DiagnosisTest, EveryPolicyButNoevictionMayEvictLeases) {
   expect("eviction", Result::kOk, "noeviction");
 }
 
+TEST_F(DiagnosisTest, BeforeRedis7TooFewReplicasHoldNobodyBack) {
+  measured_.facts->replicas = 2;
+  measured_.facts->good_replicas = 2;
+  expect("replicas", Result::kOk, "2 count for");
+  measured_.facts->version = "6.2.6";
+  expect("replicas", Result::kWarning, "does not hold back scripts", "Redis 7");
+}
+
 TEST_F(DiagnosisTest, ReplicasMakeFailoversLoseLeases) {
   expect("replicas", Result::kOk, "none");
   measured_.facts->replicas = 2;
