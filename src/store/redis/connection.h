@@ -63,6 +63,8 @@ class RedisConnection {
   /// Takes over a connected stream. Null if memory is refused.
   static std::unique_ptr<RedisConnection> open(std::unique_ptr<Stream> stream);
   ~RedisConnection();
+  RedisConnection(const RedisConnection&) = delete;
+  RedisConnection& operator=(const RedisConnection&) = delete;
 
   /// Queues a command. Nothing is written before flush(), so that several make one packet. False if
   /// memory is refused: then the command is not queued, and nothing else has changed.

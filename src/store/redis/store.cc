@@ -300,7 +300,7 @@ void RedisStore::fail_waiting(std::vector<Waiting>& requests, Failed failure) {
 
 /// Closes the line. Requests that wait for an answer on it, or for it to open, get `failure`, which
 /// is `unknown` if the server may have executed what was written.
-void RedisStore::close(Failed failure) {
+void RedisStore::close(const Failed& failure) {
   const bool was_open = line_.is_open();
   const std::vector<RedisLine::Unanswered> unanswered = line_.close();
   if (!was_open) return fail_waiting(waiting_, failure);

@@ -100,7 +100,7 @@ class RedisStore final : public Store {
   void finish(std::uint32_t candidacy, Answer answer);
   void forget_request(Entry& entry);
   void fail_waiting(std::vector<Waiting>& requests, Failed failure);
-  void close(Failed failure);
+  void close(const Failed& failure);
 
   const RedisLocation location_;
   const Candidate candidate_;
