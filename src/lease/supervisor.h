@@ -107,8 +107,8 @@ struct Policy {
   /// process that share a beat are renewed together; each at most a heartbeat after the last one.
   /// Nothing: each a heartbeat after the last one.
   std::optional<Duration> beat{};
-  /// How long to campaign on a server that is too young to grant anything, whatever `patience` says.
-  /// A candidate that would have to wait for longer does not wait at all. kForever: no limit.
+  /// How long to campaign on a server that is too young to grant anything, whatever `patience`
+  /// says. A candidate that would have to wait for longer does not wait at all. kForever: no limit.
   Duration young_patience{};
 
   bool waits_while_busy() const { return busy_patience > Duration::zero(); }
