@@ -2,29 +2,15 @@
 
 #include <hiredis/hiredis.h>
 
-#include <charconv>
-#include <string_view>
-
+#include "store/measurements.h"
 #include "store/redis/replies.h"
 
 namespace cluster_leader {
 
-std::optional<std::int64_t> uptime_in(const redisReply& info) {
-  constexpr std::string_view kName = "\nuptime_in_seconds:";
-  const std::string_view text = text_of(info);
-  const std::size_t at = text.find(kName);
-  if (at == text.npos) return std::nullopt;
-  const std::string_view digits = text.substr(at + kName.size());
-  std::int64_t seconds = 0;
-  const auto error = std::from_chars(digits.data(), digits.data() + digits.size(), seconds).ec;
-  if (error != std::errc() || seconds < 0) return std::nullopt;
-  return seconds;
-}
-
 void ServerAge::handle(const redisReply& info) {
   is_asked_ = false;
   hidden_because_.clear();
-  if (const auto uptime = uptime_in(info)) {
+  if (const auto uptime = facts_in(text_of(info)).uptime_s) {
     uptime_s_ = *uptime;
     return;
   }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -41,8 +40,5 @@ class ServerAge {
   bool is_asked_ = false;
   std::string hidden_because_;
 };
-
-/// `uptime_in_seconds` in a reply to INFO; nothing if there is none.
-std::optional<std::int64_t> uptime_in(const redisReply& info);
 
 }  // namespace cluster_leader
