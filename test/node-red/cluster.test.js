@@ -102,6 +102,24 @@ function send(pid, signal) {
   }
 }
 
+/// Whether the event loop of a stopped process had nothing to do: it was in epoll_wait(2) with a timeout.
+function wasIdle(pid) {
+  const [number, , , , timeout] = fs.readFileSync(`/proc/${pid}/syscall`, 'utf8').split(' ');
+  return { x64: ['232', '281'], arm64: ['22'] }[process.arch].includes(number) && timeout !== '0x0';
+}
+
+/// Stops a replica between two messages: what has passed the gate cannot be called back, only fenced.
+async function stopBetweenMessages(replica) {
+  const { pid } = replica.child;
+  await until('the event loop is idle', async () => {
+    send(pid, 'SIGSTOP');
+    await until('it has stopped', () => / T /.test(fs.readFileSync(`/proc/${pid}/stat`, 'utf8')));
+    if (wasIdle(pid)) return true;
+    send(pid, 'SIGCONT');
+    return false;
+  });
+}
+
 function starts() {
   return Promise.all(replicas.map((replica) => replica.start()));
 }
@@ -229,6 +247,7 @@ test('a hung event loop loses leadership, and does not act on it when it goes on
 
 test('a replica that was frozen does not act on what it was', async (t) => {
   await failover(t, 'freeze', async (replica) => {
+    await stopBetweenMessages(replica);
     const frozen = [replica.child.pid, ...electors(replica).map(({ pid }) => pid)];
     frozen.forEach((pid) => send(pid, 'SIGSTOP'));
     await until('another leader', () => replicas.some((other) => other !== replica && other.leads('gate')));
