@@ -22,7 +22,8 @@ namespace cluster_leader {
 /// What a server says about itself in reply to INFO. Nothing, or empty, for what it does not say.
 struct ServerFacts {
   std::string version;
-  std::string role;  ///< "master" or "slave"
+  std::string run_id;  ///< of the process: another one after each start
+  std::string role;    ///< "master" or "slave"
   std::optional<std::int64_t> uptime_s;
   std::optional<bool> has_append_file;
   std::string eviction;  ///< maxmemory-policy

@@ -44,6 +44,30 @@ Address copy_of(const sockaddr* address, socklen_t length) {
 
 }  // namespace
 
+bool Address::operator==(const Address& other) const {
+  if (storage.ss_family != other.storage.ss_family) return false;
+  if (storage.ss_family == AF_INET) {
+    const auto& a = reinterpret_cast<const sockaddr_in&>(storage);
+    const auto& b = reinterpret_cast<const sockaddr_in&>(other.storage);
+    return a.sin_port == b.sin_port && a.sin_addr.s_addr == b.sin_addr.s_addr;
+  }
+  if (storage.ss_family != AF_INET6) {
+    return length == other.length && std::memcmp(&storage, &other.storage, length) == 0;
+  }
+  const auto& a = reinterpret_cast<const sockaddr_in6&>(storage);
+  const auto& b = reinterpret_cast<const sockaddr_in6&>(other.storage);
+  return a.sin6_port == b.sin6_port &&
+         std::memcmp(&a.sin6_addr, &b.sin6_addr, sizeof a.sin6_addr) == 0;
+}
+
+std::optional<Address> peer_of(int socket) {
+  Address peer;
+  peer.length = sizeof peer.storage;
+  auto* const address = reinterpret_cast<sockaddr*>(&peer.storage);
+  if (::getpeername(socket, address, &peer.length) != 0) return std::nullopt;
+  return peer;
+}
+
 std::optional<Address> numeric_address(const std::string& host, std::uint16_t port) {
   sockaddr_in v4{};
   if (::inet_pton(AF_INET, host.c_str(), &v4.sin_addr) == 1) {

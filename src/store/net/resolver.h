@@ -22,11 +22,16 @@ namespace cluster_leader {
 struct Address {
   sockaddr_storage storage{};
   socklen_t length = 0;
+  /// Whether both are the same address and port.
+  bool operator==(const Address& other) const;
 };
 
 /// The address that `host` is (IPv4, or IPv6 with or without a zone), or nothing if it is a name
 /// that must be looked up.
 std::optional<Address> numeric_address(const std::string& host, std::uint16_t port);
+
+/// The address that a socket is connected to; nothing if it is not connected.
+std::optional<Address> peer_of(int socket);
 
 /// Looks up one host name, in /etc/hosts and then by DNS, without ever blocking: with a dead name
 /// server, getaddrinfo(3) would block the loop for many seconds. Refused memory is a result too:

@@ -13,6 +13,7 @@
 
 #include "base/poller.h"
 #include "lease/answer.h"
+#include "store/net/resolver.h"
 #include "store/net/stream.h"
 #include "store/redis/replies.h"
 
@@ -32,7 +33,7 @@ class RedisConnection {
     kRole,
     kSelect,
     kSubscribe,
-    kAge,
+    kInfo,
     kRequest,
     kUndo,
     kMessage
@@ -111,6 +112,7 @@ class RedisConnection {
   /// Whether the TLS handshake, if there is one, is done.
   bool is_established() const { return stream_->is_established(); }
   bool is_tls() const { return stream_->is_tls(); }
+  std::optional<Address> peer() const { return peer_of(stream_->fd()); }
   std::optional<TlsFacts> tls_facts() const { return stream_->tls_facts(); }
 
   /// Whether anything was ever received.

@@ -34,6 +34,11 @@ void RedisEvents::subscribe(std::uint32_t candidacy, const Key& key) {
   keys_.emplace_back(candidacy, &key);
 }
 
+void RedisEvents::reconnect() {
+  close();
+  open_at_ = Time::min();
+}
+
 void RedisEvents::watch(Poller& poller, Time now) {
   now_ = now;
   if (line_.stage() == RedisLine::Stage::kClosed && now >= open_at_) {

@@ -37,6 +37,9 @@ class RedisEvents {
   /// to `candidacy`: 0, 1, 2, ...
   void subscribe(std::uint32_t candidacy, const Key& key);
 
+  /// Subscribes anew over another connection, since the server may have changed.
+  void reconnect();
+
   void watch(Poller& poller, Time now);
   Time wake_at() const;
   void advance(const Poller& poller, Time now);

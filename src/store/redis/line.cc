@@ -19,8 +19,15 @@ bool belongs_to_login(Purpose purpose) {
 
 RedisLine::RedisLine(RedisLocation location, Role role)
     : location_(std::move(location)),
-      tls_(location_.tls ? std::make_unique<TlsContext>(*location_.tls) : nullptr),
+      tls_(location_.tls ? std::make_shared<TlsContext>(*location_.tls) : nullptr),
       login_(location_, role) {}
+
+RedisLine::RedisLine(const RedisLine& other)
+    : location_(other.location_), tls_(other.tls_), login_(other.login_) {}
+
+std::unique_ptr<RedisLine> RedisLine::sibling() const {
+  return std::unique_ptr<RedisLine>(new RedisLine(*this));
+}
 
 void RedisLine::open(Duration patience, Time now) {
   is_wanted_ = true;

@@ -15,6 +15,7 @@
 #include "lease/answer.h"
 #include "store/location.h"
 #include "store/net/dialer.h"
+#include "store/net/resolver.h"
 #include "store/net/tls_context.h"
 #include "store/redis/connection.h"
 #include "store/redis/login.h"
@@ -58,6 +59,9 @@ class RedisLine {
   /// Does nothing yet. `role` says which servers are accepted.
   explicit RedisLine(RedisLocation location, Role role = Role::kPrimary);
 
+  /// Another line to the same location, closed, that knows what this one has learned about it.
+  std::unique_ptr<RedisLine> sibling() const;
+
   /// Begins to connect, or goes on with a lookup that was begun earlier. `patience` is the time for
   /// all addresses of the server together; the last one may take longer, which is for the owner to
   /// limit. Reads the password file. REQUIRES: the stage is not kOpen.
@@ -95,6 +99,9 @@ class RedisLine {
   bool is_ending() const { return is_retired_ || login_.failure() || login_.must_begin_again(); }
   /// What it waits for, for people: "looking up redis", "connecting", "waiting for an answer".
   std::string describe_stage() const;
+  const RedisLocation& location() const { return location_; }
+  /// The address that the open line is connected to; nothing if it has broken. REQUIRES: is_open().
+  std::optional<Address> peer() const { return connection_->peer(); }
   /// What the server has said about itself.
   const RedisLogin& login() const { return login_; }
   /// Of the present connection; nothing without TLS, or before the handshake is done.
@@ -127,8 +134,10 @@ class RedisLine {
   void open_connection(UniqueFd socket);
   Failed failure() const;
 
+  RedisLine(const RedisLine& other);
+
   const RedisLocation location_;
-  std::unique_ptr<TlsContext> tls_;  ///< null: without TLS
+  std::shared_ptr<TlsContext> tls_;  ///< null: without TLS
   RedisLogin login_;
   bool is_wanted_ = false;          ///< open() was called, and stop_connecting() was not
   std::unique_ptr<Dialer> dialer_;  ///< while there is no connection yet

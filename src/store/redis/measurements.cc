@@ -259,6 +259,7 @@ ServerFacts facts_in(std::string_view info) {
   ServerFacts facts;
   facts.version = text_in(info, "valkey_version");
   if (facts.version.empty()) facts.version = text_in(info, "redis_version");
+  facts.run_id = text_in(info, "run_id");
   facts.role = text_in(info, "role");
   facts.uptime_s = number_in(info, "uptime_in_seconds");
   if (const auto on = number_in(info, "aof_enabled")) facts.has_append_file = *on != 0;

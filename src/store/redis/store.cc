@@ -17,18 +17,18 @@ namespace {
 /// once.
 constexpr Duration kPauseBetweenConnects = std::chrono::milliseconds(100);
 
-/// How long all addresses of a name may take together: one attempt, which is at most a second and
-/// at most a sixth of the ttl. The last address may take until the request is cancelled.
-Duration patience_of(const Candidate& candidate) {
-  return std::min<Duration>(candidate.ttl / 6, std::chrono::seconds(1));
-}
-
 /// With this many requests on a new connection, the first of each kind is sent with the text of its
 /// script, rather than having each of them refused because the server does not know it.
 constexpr std::size_t kManyRequests = 10;
 
 /// A release needs only the holder id, which is part of the candidacy.
 constexpr Request kReleaseRequest{.kind = RequestKind::kRelease, .token = {}};
+
+Failed no_answer_in_time() {
+  return {.trouble = Trouble::kUnreachable,
+          .text = "the server did not answer in time, so the connection was closed",
+          .unknown = true};
+}
 
 std::size_t hash_of(std::string_view holder) { return std::hash<std::string_view>()(holder); }
 
@@ -37,8 +37,10 @@ std::size_t hash_of(std::string_view holder) { return std::hash<std::string_view
 RedisStore::RedisStore(RedisLocation location, Candidate candidate)
     : location_(std::move(location)),
       candidate_(std::move(candidate)),
-      line_(location_),
-      command_(candidate_) {}
+      patience_(std::min<Duration>(candidate_.ttl / 6, std::chrono::seconds(1))),
+      line_(std::make_unique<RedisLine>(location_)),
+      command_(candidate_),
+      freshness_(candidate_.ttl) {}
 
 std::size_t RedisStore::add(Key key) {
   const std::size_t number = candidacies_.size();
@@ -64,6 +66,7 @@ void RedisStore::send(std::size_t candidacy, const Request& request, Time now) {
   Entry& entry = candidacies_[candidacy];
   entry.request = request;
   entry.in_flight = true;
+  if (request.kind == RequestKind::kRenew && !probe_) freshness_.expect_check();
   if (!entry.used) ++used_;
   entry.used = true;
   const auto number = static_cast<std::uint32_t>(candidacy);
@@ -80,14 +83,17 @@ void RedisStore::send(std::size_t candidacy, const Request& request, Time now) {
 
 void RedisStore::cancel(std::size_t candidacy) {
   Entry& entry = candidacies_[candidacy];
+  if (entry.in_flight && is_unconfirmed(candidacy)) {
+    entry.in_flight = false;
+    probe_.reset();
+    return fail_unconfirmed(no_answer_in_time());
+  }
   const bool waited = entry.in_flight;
   forget_request(entry);
   // A lookup goes on, for the others and for the next request.
-  const auto stage = line_.stage();
+  const auto stage = line_->stage();
   if (!waited || stage == RedisLine::Stage::kLookup || stage == RedisLine::Stage::kClosed) return;
-  close({.trouble = Trouble::kUnreachable,
-         .text = "the server did not answer in time, so the connection was closed",
-         .unknown = true});
+  close(no_answer_in_time());
 }
 
 void RedisStore::abandon(std::size_t candidacy) {
@@ -95,45 +101,54 @@ void RedisStore::abandon(std::size_t candidacy) {
   if (!entry.used) return;
   entry.used = false;
   --used_;
-  if (line_.is_open()) {
+  if (line_->is_open()) {
     append_unreleased(entry);
     append_release(static_cast<std::uint32_t>(candidacy));
-    line_.flush();
+    line_->flush();
   }
   // The next term has another id, and begins with nothing to release.
   entry.id_spent = false;
   entry.unreleased.reset();
   forget_request(entry);
-  if (!has_waiting()) line_.stop_connecting();
+  if (!has_waiting()) line_->stop_connecting();
   if (used_ > 0) return;
   events_.reset();
-  line_.drain();
+  line_->drain();
   close({});
 }
 
 void RedisStore::watch(Poller& poller) {
-  const bool is_due = line_.stage() != RedisLine::Stage::kClosed || now_ >= open_at_;
-  if (!line_.is_open() && is_due && has_waiting()) {
-    line_.open(patience_of(candidate_), now_);
+  const bool is_due = line_->stage() != RedisLine::Stage::kClosed || now_ >= open_at_;
+  if (!line_->is_open() && is_due && has_waiting()) {
+    if (line_->stage() == RedisLine::Stage::kClosed) freshness_.confirm(now_);
+    line_->open(patience_, now_);
     handle_events();
   }
-  line_.watch(poller);
+  line_->watch(poller);
+  if (probe_) probe_->watch(poller);
   if (events_) events_->watch(poller, now_);
 }
 
 Time RedisStore::wake_at() const {
   // There are events that needed no waiting; and watch() has work to do.
-  if (!reports_.empty()) return Time::min();
-  const Time events_at = events_ ? events_->wake_at() : kNever;
-  if (line_.stage() != RedisLine::Stage::kClosed) return std::min(line_.wake_at(), events_at);
-  return waiting_.empty() ? events_at : std::min(open_at_, events_at);
+  if (!reports_.empty() || is_check_done()) return Time::min();
+  Time at = events_ ? events_->wake_at() : kNever;
+  if (line_->stage() != RedisLine::Stage::kClosed) {
+    at = std::min(at, line_->wake_at());
+  } else if (!waiting_.empty()) {
+    at = std::min(at, open_at_);
+  }
+  return std::min(at, probe_ ? probe_->wake_at() : freshness_.check_at());
 }
 
 void RedisStore::advance(const Poller& poller, Time now) {
   now_ = now;
-  if (!has_waiting()) line_.stop_connecting();
-  line_.advance(poller, now);
+  if (!has_waiting()) line_->stop_connecting();
+  line_->advance(poller, now);
   handle_events();
+  if (probe_) probe_->advance(poller, now);
+  conclude_check();
+  check_if_due();
   if (!events_) return;
   events_->advance(poller, now);
   handle_events_of_keys();
@@ -141,7 +156,17 @@ void RedisStore::advance(const Poller& poller, Time now) {
 
 std::optional<StoreEvent> RedisStore::next() { return reports_.next(); }
 
-std::string RedisStore::stage(std::size_t /*candidacy*/) const { return line_.describe_stage(); }
+std::string RedisStore::stage(std::size_t candidacy) const {
+  return probe_ && is_unconfirmed(candidacy) ? probe_->describe_stage() : line_->describe_stage();
+}
+
+/// Nothing is known yet about the server at the end of the line.
+void RedisStore::begin_connection() {
+  ++connection_number_;
+  taught_at_ = {};
+  age_.emplace(now_);
+  connected_at_ = now_;
+}
 
 /// Queues everything that has waited for the connection; it is written as one packet with the
 /// login.
@@ -166,12 +191,12 @@ void RedisStore::append_request(std::uint32_t candidacy, By by) {
 /// Subscribes to the events of the key, unless that was done.
 void RedisStore::listen(std::uint32_t candidacy) {
   Entry& entry = candidacies_[candidacy];
-  if (line_.login().speaks_resp2()) {
+  if (line_->login().speaks_resp2()) {
     if (!events_) events_ = std::make_unique<RedisEvents>(location_);
     events_->subscribe(candidacy, entry.candidacy.key);
   } else if (entry.listening_on != connection_number_) {
     const bool is_queued =
-        line_.append(Purpose::kSubscribe, {"SUBSCRIBE", events_channel(entry.candidacy.key)});
+        line_->append(Purpose::kSubscribe, {"SUBSCRIBE", events_channel(entry.candidacy.key)});
     if (is_queued) entry.listening_on = connection_number_;
   }
 }
@@ -184,7 +209,7 @@ void RedisStore::append_unreleased(const Entry& entry) {
   const auto words =
       command_.words(former, kReleaseRequest, By::kText, Form::kFull, /*listens=*/false);
   // If memory is refused, it ends with its ttl.
-  static_cast<void>(line_.append(Purpose::kUndo, words));
+  static_cast<void>(line_->append(Purpose::kUndo, words));
 }
 
 /// Sends a request again that the server has not executed because it did not know the script, or
@@ -214,8 +239,8 @@ void RedisStore::append_script(std::uint32_t candidacy, const Request& request, 
   if (age_->is_hidden() && !age_s) age_s = age_->seconds_at(now_);
   candidacies_[candidacy].says_age = age_s.has_value();
   const auto words = command_.words(entry.candidacy, request, by, form, candidate_.listens, age_s);
-  const std::uint64_t begin = line_.queued();
-  if (!line_.append(purpose, words, candidacy, entry.request.attempt)) {
+  const std::uint64_t begin = line_->queued();
+  if (!line_->append(purpose, words, candidacy, entry.request.attempt)) {
     Failed failure = refused_memory();
     failure.unknown = failure.id_spent = purpose == Purpose::kUndo;
     return finish(candidacy, std::move(failure));
@@ -224,12 +249,9 @@ void RedisStore::append_script(std::uint32_t candidacy, const Request& request, 
 }
 
 void RedisStore::handle_events() {
-  while (const auto event = line_.next()) {
+  while (const auto event = line_->next()) {
     if (std::holds_alternative<RedisLine::Connected>(*event)) {
-      ++connection_number_;
-      taught_at_ = {};
-      age_.emplace(now_);
-      connected_at_ = now_;
+      begin_connection();
       append_waiting();
     } else if (const auto* received = std::get_if<Received>(&*event)) {
       handle(*received);
@@ -253,10 +275,11 @@ void RedisStore::handle_events_of_keys() {
 void RedisStore::handle(const RedisLine::Ended& ended) {
   // Each candidacy pauses on its own, and thousands of them together would not pause at all. A
   // connection that breaks as soon as it is there would be made again at once, as often as it goes.
-  const bool is_refused = !line_.is_open() && candidacies_.size() > 1;
+  const bool is_refused = !line_->is_open() && candidacies_.size() > 1;
   const bool is_short =
-      line_.is_open() && ended.failure && now_ - connected_at_ < kPauseBetweenConnects;
+      line_->is_open() && ended.failure && now_ - connected_at_ < kPauseBetweenConnects;
   if (is_refused || is_short) open_at_ = now_ + kPauseBetweenConnects;
+  if (!ended.failure) ask_unconfirmed_again();
   close(ended.failure.value_or(Failed{}));
 }
 
@@ -298,12 +321,13 @@ void RedisStore::fail_waiting(std::vector<Waiting>& requests, Failed failure) {
   }
 }
 
-/// Closes the line. Requests that wait for an answer on it, or for it to open, get `failure`, which
-/// is `unknown` if the server may have executed what was written.
-void RedisStore::close(const Failed& failure) {
-  const bool was_open = line_.is_open();
-  const std::vector<RedisLine::Unanswered> unanswered = line_.close();
-  if (!was_open) return fail_waiting(waiting_, failure);
+/// Closes the line, which is open. Returns what was not answered on it.
+std::vector<RedisLine::Unanswered> RedisStore::leave_line() {
+  std::vector<RedisLine::Unanswered> unanswered = line_->close();
+  probe_.reset();
+  freshness_.forget_check();
+  is_run_id_asked_ = false;
+  run_id_.reset();
   // The connection would have reported changes of these keys, so they must ask. Those with a
   // request in flight get an answer instead.
   for (std::uint32_t candidacy = 0; candidacy < candidacies_.size(); ++candidacy) {
@@ -312,7 +336,17 @@ void RedisStore::close(const Failed& failure) {
     entry.listening_on = 0;
     reports_.notice(candidacy, {Notice::Kind::kFree});
   }
-  for (const RedisLine::Unanswered& lost : unanswered) {
+  return unanswered;
+}
+
+/// Closes the line. Requests that wait for an answer on it, or for it to open, get `failure`, which
+/// is `unknown` if the server may have executed what was written.
+void RedisStore::close(const Failed& failure) {
+  if (!line_->is_open()) {
+    line_->close();
+    return fail_waiting(waiting_, failure);
+  }
+  for (const RedisLine::Unanswered& lost : leave_line()) {
     const bool is_undo = lost.purpose == Purpose::kUndo;
     if (!is_undo && lost.purpose != Purpose::kRequest) continue;
     if (!is_in_flight(lost.candidacy, lost.attempt)) continue;
@@ -323,6 +357,7 @@ void RedisStore::close(const Failed& failure) {
     finish(lost.candidacy, std::move(lost_answer));
   }
   fail_waiting(ageless_, failure);
+  fail_unconfirmed(failure);
 }
 
 }  // namespace cluster_leader

@@ -11,9 +11,11 @@
 #include <vector>
 
 #include "lease/candidacy.h"
+#include "lease/freshness.h"
 #include "store/location.h"
 #include "store/redis/events.h"
 #include "store/redis/line.h"
+#include "store/redis/probe.h"
 #include "store/redis/script_command.h"
 #include "store/redis/server_age.h"
 #include "store/reports.h"
@@ -25,8 +27,9 @@ namespace cluster_leader {
 /// server does all of it at one moment or nothing. Requests on a new connection are written
 /// together with the login: an uncontended lease costs one round trip.
 ///
-/// The line carries the bytes; this class knows the candidacies, what each of them waits for, and
-/// when to connect again.
+/// The line carries the bytes; this class knows the candidacies, what each of them waits for, when
+/// to connect again, and when to find out whether the line still leads to the right server
+/// (Freshness). If not, it goes on over a line to the new one.
 class RedisStore final : public Store {
  public:
   /// Does no I/O yet.
@@ -73,6 +76,14 @@ class RedisStore final : public Store {
     bool is_unknown = false;
   };
 
+  /// A grant that may have come from a server that the name no longer leads to.
+  struct Unconfirmed {
+    Waiting request;
+    Granted grant;
+    Time at;
+  };
+
+  void begin_connection();
   void append_waiting();
   void append_request(std::uint32_t candidacy, By by);
   void append_again(const Received& refused);
@@ -87,12 +98,23 @@ class RedisStore final : public Store {
   void handle(const RedisLine::Ended& ended);
   void handle(const Received& received);
   void handle_reply(const Received& received);
+  void handle_info(const redisReply& reply);
   void handle_ageless(const Received& received);
   void handle_undone(const Received& received);
   void handle_message(const redisReply& reply);
   void handle_after_failed_login(std::uint32_t candidacy);
 
-  bool accepts_requests() const { return line_.is_open() && !line_.is_ending(); }
+  void begin_check(RedisProbe::Depth depth);
+  void check_if_due();
+  bool is_check_done() const;
+  void conclude_check();
+  void confirm_grants();
+  void move_to(std::unique_ptr<RedisLine> line, std::string run_id);
+  void ask_unconfirmed_again();
+  bool is_unconfirmed(std::size_t candidacy) const;
+  void fail_unconfirmed(Failed failure);
+
+  bool accepts_requests() const { return line_->is_open() && !line_->is_ending(); }
   void listen(std::uint32_t candidacy);
   bool has_waiting();
   bool is_in_flight(std::uint32_t candidacy, std::uint64_t attempt) const;
@@ -100,10 +122,14 @@ class RedisStore final : public Store {
   void finish(std::uint32_t candidacy, Answer answer);
   void forget_request(Entry& entry);
   void fail_waiting(std::vector<Waiting>& requests, Failed failure);
+  std::vector<RedisLine::Unanswered> leave_line();
   void close(const Failed& failure);
 
   const RedisLocation location_;
   const Candidate candidate_;
+  /// How long all addresses of a name may take together: one attempt, which is at most a second and
+  /// at most a sixth of the ttl. The last address may take until the request is cancelled.
+  const Duration patience_;
 
   std::deque<Entry> candidacies_;  ///< keep their addresses
   /// Of the candidacies whose key may be subscribed to.
@@ -113,7 +139,7 @@ class RedisStore final : public Store {
   Reports reports_;
   Time now_;  ///< of the last call that named it
 
-  RedisLine line_;
+  std::unique_ptr<RedisLine> line_;      ///< never null
   std::unique_ptr<RedisEvents> events_;  ///< only with RESP2
   Time open_at_ = Time::min();           ///< the line is not opened before then
   Time connected_at_;                    ///< of the last connection
@@ -123,6 +149,14 @@ class RedisStore final : public Store {
   std::uint32_t connection_number_ = 0;
   /// By kind of request: where on this connection the text of its script was last sent; 0: nowhere.
   std::array<std::uint64_t, 4> taught_at_{};
+
+  Freshness freshness_;                ///< of the line
+  std::unique_ptr<RedisProbe> probe_;  ///< while it is being checked
+  unsigned checks_ = 0;
+  std::vector<Unconfirmed> unconfirmed_;
+  bool is_run_id_asked_ = false;
+  /// Of the server at the end of the line, empty if it does not say; nothing: not known yet.
+  std::optional<std::string> run_id_;
 };
 
 }  // namespace cluster_leader

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "store/measurements.h"
 #include "store/redis/names.h"
 #include "store/redis/replies.h"
 #include "store/redis/store.h"
@@ -33,9 +34,8 @@ void RedisStore::handle(const Received& received) {
       return handle_reply(received);
     case Purpose::kUndo:
       return handle_undone(received);
-    case Purpose::kAge:
-      age_->handle(*received.reply);
-      return append_ageless();
+    case Purpose::kInfo:
+      return handle_info(*received.reply);
     case Purpose::kMessage:
       return handle_message(*received.reply);
     case Purpose::kSubscribe:
@@ -53,7 +53,7 @@ void RedisStore::handle_reply(const Received& received) {
   Entry& entry = candidacies_[received.candidacy];
   const RequestKind kind = entry.request.kind;
   const redisReply& reply = *received.reply;
-  if (line_.login().failure()) {
+  if (line_->login().failure()) {
     // The request was executed all the same, but as another user or in another database. What it
     // acquired there must not stay. No job runs under it yet. A renewal is not undone: it may have
     // renewed the real lease of a running job.
@@ -63,7 +63,7 @@ void RedisStore::handle_reply(const Received& received) {
     return has_acquired ? append_release(received.candidacy)
                         : handle_after_failed_login(received.candidacy);
   }
-  if (line_.login().must_begin_again()) {
+  if (line_->login().must_begin_again()) {
     // As the right user, and in the right database. The next connection asks again, and undoing
     // this would give a key that is parked for us to whoever waits.
     entry.listening_on = 0;
@@ -79,12 +79,17 @@ void RedisStore::handle_reply(const Received& received) {
   if (code == "NOSCRIPT" || is_incomplete(reply)) return append_again(received);
   if (is_ageless(reply)) return handle_ageless(received);
   if (is_error && spoils_connection(text_of(reply))) {
-    line_.retire();
+    line_->retire();
     entry.listening_on = 0;
   }
   if (!is_error) entry.unreleased.reset();
   Answer answer = answer_of(kind, reply, candidate_.ttl);
   if (auto* young = std::get_if<Young>(&answer)) young->hidden_because = age_->hidden_because();
+  const auto* granted = std::get_if<Granted>(&answer);
+  if (granted != nullptr && !freshness_.counts(now_)) {
+    unconfirmed_.push_back({{received.candidacy, received.attempt}, *granted, now_});
+    return;
+  }
   finish(received.candidacy, std::move(answer));
 }
 
@@ -94,12 +99,22 @@ void RedisStore::handle_ageless(const Received& received) {
     return finish(received.candidacy, not_understood());
   }
   if (!age_->is_asked()) {
-    if (!line_.append(Purpose::kAge, {"INFO", "server"})) {
+    if (!line_->append(Purpose::kInfo, {"INFO", "server"})) {
       return finish(received.candidacy, refused_memory());
     }
     age_->set_asked();
   }
   ageless_.push_back({received.candidacy, received.attempt});
+}
+
+/// Handles the reply to INFO server.
+void RedisStore::handle_info(const redisReply& reply) {
+  if (is_run_id_asked_ && !run_id_) {
+    run_id_ = reply.type == REDIS_REPLY_ERROR ? "" : facts_in(text_of(reply)).run_id;
+  }
+  if (!age_->is_asked()) return;
+  age_->handle(reply);
+  append_ageless();
 }
 
 void RedisStore::append_ageless() {
@@ -119,7 +134,7 @@ void RedisStore::handle_undone(const Received& received) {
     return handle_after_failed_login(received.candidacy);
   }
   // It may still be executed, and would then delete a later lease of the same id.
-  Failed failure = line_.login().failure().value_or(not_understood());
+  Failed failure = line_->login().failure().value_or(not_understood());
   failure.unknown = failure.id_spent = true;
   finish(received.candidacy, std::move(failure));
 }
@@ -128,7 +143,7 @@ void RedisStore::handle_undone(const Received& received) {
 void RedisStore::handle_after_failed_login(std::uint32_t candidacy) {
   Entry& entry = candidacies_[candidacy];
   entry.listening_on = 0;
-  Failed failure = *line_.login().failure();
+  Failed failure = *line_->login().failure();
   failure.unknown = entry.request.kind == RequestKind::kRenew;
   finish(candidacy, std::move(failure));
 }
