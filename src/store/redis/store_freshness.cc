@@ -41,7 +41,9 @@ void RedisStore::conclude_check() {
   const std::unique_ptr<RedisProbe> probe = std::move(probe_);
   if (const auto* failed = std::get_if<Failed>(&*probe->result())) {
     freshness_.fail(now_);
-    fail_unconfirmed(*failed);
+    Failed failure = *failed;
+    failure.text = "cannot confirm the lease over a new connection: " + failure.text;
+    fail_unconfirmed(std::move(failure));
     return;
   }
   const auto* reached = std::get_if<RedisProbe::Reached>(&*probe->result());
