@@ -7,16 +7,18 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "store/redis/store.h"
 #include "store/redis/world.h"
 #include "store/store_contract.h"
 #include "support/balancer.h"
-#include "support/command.h"
+#include "support/certificates.h"
 #include "support/grown_server.h"
+#include "support/replication.h"
 #include "support/resp_proxy.h"
-#include "support/server.h"
+#include "support/tls_redis.h"
 
 namespace cluster_leader {
 namespace {
@@ -29,19 +31,9 @@ constexpr Duration kOld = 600ms;
 
 class RedisMovingTest : public testing::Test {
  protected:
-  RedisMovingTest() : RedisMovingTest(std::vector<std::string>{}) {}
-  explicit RedisMovingTest(const std::vector<std::string>& more)
-      : old_(with(more, {"--repl-diskless-sync-delay", "0"})), new_(more) {
-    new_.command({"REPLICAOF", "127.0.0.1", std::to_string(old_.port())});
-    EXPECT_TRUE(eventually([&] {
-      return new_.text({"INFO", "replication"}).find("master_link_status:up") != std::string::npos;
-    }));
-  }
-
-  static std::vector<std::string> with(std::vector<std::string> words,
-                                       const std::vector<std::string>& more) {
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
+  explicit RedisMovingTest(std::vector<std::string> arguments = {})
+      : old_(arguments), new_(std::move(arguments)) {
+    replicate(old_, new_);
   }
 
   static Contender contender(const std::string& node) {
@@ -50,10 +42,9 @@ class RedisMovingTest : public testing::Test {
     return contender;
   }
 
-  /// The replica becomes a primary of its own, and new connections go there.
+  /// From now on, new connections lead to the replica, which is a primary.
   void move() {
-    old_.integer({"WAIT", "1", "1000"});
-    new_.command({"REPLICAOF", "NO", "ONE"});
+    promote(old_, new_);
     balancer_.lead_to(new_.port());
   }
 
@@ -227,6 +218,40 @@ TEST_F(RedisMovingInResp2Test, TheEventsMoveToo) {
   const auto notice = waiter->await_notice(1s);
   ASSERT_TRUE(notice);
   EXPECT_EQ(notice->kind, Notice::Kind::kFree);
+}
+
+/// Under TLS, a new connection is dear.
+class RedisMovingUnderTlsTest : public RedisMovingTest {
+ protected:
+  RedisMovingUnderTlsTest() {
+    replicate(primary_.server(), replica_.server());
+    primary_.server().grow_up(kTtl);
+  }
+
+  Certificates certificates_;
+  const Certificates::Files files_ = certificates_.sign({});
+  TlsRedis primary_{TlsEnd::kRedis, files_};
+  TlsRedis replica_{TlsEnd::kRedis, files_};
+  Balancer tls_balancer_{primary_.port()};
+};
+
+TEST_F(RedisMovingUnderTlsTest, BehindABalancerAHolderIsOnTheNewServerAfterTheFifthCheck) {
+  RedisLocation location = tls_balancer_.location();
+  location.host = "localhost";
+  location.tls.emplace().ca = certificates_.ca();
+  auto store = open_at(location, contender("a"));
+  const Token token = expect_granted(*store).token;
+  hold(*store, token, kTtl);
+  EXPECT_EQ(tls_balancer_.connections(), 1) << "the name is looked up, which is enough";
+  const Server& old_server = primary_.server();
+  promote(old_server, replica_.server());
+  tls_balancer_.lead_to(replica_.port());
+  hold(*store, token, kTtl * 17 / 10);
+  EXPECT_EQ(tls_balancer_.connections(), 2);
+  const long long before = old_server.calls("pexpire");
+  hold(*store, token, kTtl);
+  EXPECT_EQ(old_server.calls("pexpire"), before) << "it still renews on the old server";
+  EXPECT_THAT(holder(replica_.server()), testing::StartsWith("a/"));
 }
 
 }  // namespace

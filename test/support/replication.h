@@ -1,0 +1,14 @@
+#pragma once
+
+#include "support/server.h"
+
+namespace cluster_leader {
+
+/// Makes `replica` a replica of `primary`, and waits until it has all that the primary has.
+void replicate(const Server& primary, const Server& replica);
+
+/// Makes the replica a primary of its own, with all that the old one has so far. The old one goes
+/// on as before.
+void promote(const Server& primary, const Server& replica);
+
+}  // namespace cluster_leader
