@@ -230,8 +230,8 @@ class RedisMovingUnderTlsTest : public RedisMovingTest {
 
   Certificates certificates_;
   const Certificates::Files files_ = certificates_.sign({});
-  TlsRedis primary_{TlsEnd::kRedis, files_};
-  TlsRedis replica_{TlsEnd::kRedis, files_};
+  TlsRedis primary_{TlsEnd::kStunnel, files_};
+  TlsRedis replica_{TlsEnd::kStunnel, files_};
   Balancer tls_balancer_{primary_.port()};
 };
 
