@@ -189,6 +189,14 @@ Young young(const redisReply& reply) {
   return {std::chrono::seconds(age_s), milliseconds(rest + 2)};
 }
 
+Young promoted(const redisReply& reply) {
+  Young answer = young(reply);
+  answer.because = "the server may have been promoted from a replica (noticed " +
+                   std::to_string(std::chrono::floor<std::chrono::seconds>(answer.age).count()) +
+                   " s ago)";
+  return answer;
+}
+
 }  // namespace
 
 std::string_view text_of(const redisReply& reply) {
@@ -356,6 +364,7 @@ Answer answer_of(RequestKind kind, const redisReply& reply, Duration ttl) {
         return Done{result, std::string(text_at(reply, 3)), {number_at(reply, 2)}};
       }
       if (verdict == "young") return young(reply);
+      if (verdict == "promoted") return promoted(reply);
       break;
     case RequestKind::kRenew:
       if (verdict == "renewed") return Renewed{};

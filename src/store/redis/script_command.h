@@ -10,6 +10,7 @@
 
 #include "lease/answer.h"
 #include "lease/candidacy.h"
+#include "store/redis/server_age.h"
 
 namespace cluster_leader {
 
@@ -26,14 +27,14 @@ class ScriptCommand {
   explicit ScriptCommand(const Candidate& candidate);
 
   /// The words of `request` for `candidacy`, valid until the next call and as long as `candidacy`
-  /// is. `listens` says whether the holder is subscribed to the channel of the key; `age_s` for how
-  /// many seconds at least the server has been up, if an acquire must say so.
+  /// is. `listens` says whether the holder is subscribed to the channel of the key; `server` what
+  /// the script of an acquire must be told about the server, and must be valid as long.
   std::span<const std::string_view> words(const Candidacy& candidacy, const Request& request, By by,
                                           Form form, bool listens,
-                                          std::optional<std::int64_t> age_s = {});
+                                          const std::optional<KnownServer>& server = {});
   std::span<const std::string_view> words(const Candidacy&& candidacy, const Request& request,
                                           By by, Form form, bool listens,
-                                          std::optional<std::int64_t> age_s = {}) = delete;
+                                          const std::optional<KnownServer>& server = {}) = delete;
 
  private:
   void add(std::initializer_list<std::string_view> words);

@@ -195,10 +195,10 @@ void RedisStore::append_again(const Received& refused) {
   // Of many requests that find the server without their script, one teaches it.
   const bool is_known = is_incomplete(*refused.reply) ||
                         refused.begin < taught_at_[static_cast<std::size_t>(request.kind)];
-  std::optional<std::int64_t> age_s;
-  if (entry.says_age) age_s = age_->seconds_at(now_);
+  std::optional<KnownServer> server;
+  if (entry.says_age) server = age_->at(now_);
   append_script(refused.candidacy, request, is_known ? By::kSha1 : By::kText, Form::kFull,
-                Purpose::kRequest, age_s);
+                Purpose::kRequest, server);
 }
 
 /// By its text, since nobody may be there to send it again.
@@ -208,12 +208,12 @@ void RedisStore::append_release(std::uint32_t candidacy) {
 }
 
 void RedisStore::append_script(std::uint32_t candidacy, const Request& request, By by, Form form,
-                               Purpose purpose, std::optional<std::int64_t> age_s) {
+                               Purpose purpose, std::optional<KnownServer> server) {
   const Entry& entry = candidacies_[candidacy];
   // As long as the server does not say it, each acquire does.
-  if (age_->is_hidden() && !age_s) age_s = age_->seconds_at(now_);
-  candidacies_[candidacy].says_age = age_s.has_value();
-  const auto words = command_.words(entry.candidacy, request, by, form, candidate_.listens, age_s);
+  if (age_->is_hidden() && !server) server = age_->at(now_);
+  candidacies_[candidacy].says_age = server.has_value();
+  const auto words = command_.words(entry.candidacy, request, by, form, candidate_.listens, server);
   const std::uint64_t begin = line_.queued();
   if (!line_.append(purpose, words, candidacy, entry.request.attempt)) {
     Failed failure = refused_memory();

@@ -78,7 +78,7 @@ class RedisStore final : public Store {
   void append_again(const Received& refused);
   void append_release(std::uint32_t candidacy);
   void append_script(std::uint32_t candidacy, const Request& request, By by, Form form,
-                     Purpose purpose, std::optional<std::int64_t> age_s = {});
+                     Purpose purpose, std::optional<KnownServer> server = {});
   void append_unreleased(const Entry& entry);
   void append_ageless();
 

@@ -84,7 +84,8 @@ void RedisStore::handle_reply(const Received& received) {
   }
   if (!is_error) entry.unreleased.reset();
   Answer answer = answer_of(kind, reply, candidate_.ttl);
-  if (auto* young = std::get_if<Young>(&answer)) young->hidden_because = age_->hidden_because();
+  auto* young = std::get_if<Young>(&answer);
+  if (young != nullptr && young->because.empty()) young->hidden_because = age_->hidden_because();
   finish(received.candidacy, std::move(answer));
 }
 
@@ -94,7 +95,7 @@ void RedisStore::handle_ageless(const Received& received) {
     return finish(received.candidacy, not_understood());
   }
   if (!age_->is_asked()) {
-    if (!line_.append(Purpose::kAge, {"INFO", "server"})) {
+    if (!line_.append(Purpose::kAge, {"INFO"})) {
       return finish(received.candidacy, refused_memory());
     }
     age_->set_asked();
@@ -106,7 +107,7 @@ void RedisStore::append_ageless() {
   for (const Waiting& waiting : std::exchange(ageless_, {})) {
     if (!is_in_flight(waiting.candidacy, waiting.attempt)) continue;
     append_script(waiting.candidacy, candidacies_[waiting.candidacy].request, By::kSha1,
-                  Form::kShort, Purpose::kRequest, age_->seconds_at(now_));
+                  Form::kShort, Purpose::kRequest, age_->at(now_));
   }
 }
 

@@ -1,20 +1,24 @@
 -- Gives the lease to a candidate, or says who has it and for how long.
 --
--- KEYS: lock, record.  ARGV: holder id, events channel, ttl in ms, node, host, pid, label, identity,
--- token of the run whose result is awaited ('0': of whatever run has the key; '': the candidate does
--- not join), '1' if the candidate is subscribed to the channel, else '', seconds that the server has
--- been up, at least, by what the candidate knows ('': nothing).
+-- KEYS: lock, record, mark of the server's last promotion (none: promotions are not noticed).
+-- ARGV: holder id, events channel, ttl in ms, node, host, pid, label, identity, token of the run whose
+-- result is awaited ('0': of whatever run has the key; '': the candidate does not join), '1' if the
+-- candidate is subscribed to the channel, else ''; and what the candidate knows of the server, if INFO
+-- is refused here: seconds that it has been up, at least ('': ask INFO), its replication id ('': not
+-- known), '1' if it may have been a replica, else ''.
 -- Answers: {'granted', token}
 --          {'busy', holder id, rest in ms (-1: no expiry), ttl of that holder in ms (0: unknown), token
 --           of that lease (0: unknown)}
 --          {'done', status, token, node, started, finished}: a run has ended and must not be repeated
 --          {'young', seconds since the server started, rest in ms}
+--          {'promoted', seconds since that was noticed, rest in ms}: as 'young'
 --          {'ageless'}: nothing was done, since INFO does not say how long the server has been up, and the
 --           candidate has not said it either
-local lock, record = KEYS[1], KEYS[2]
+local lock, record, mark = KEYS[1], KEYS[2], KEYS[3]
 local id, channel, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local node, host, pid, label, identity = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-local awaited, listens, known_age = tonumber(ARGV[9]), ARGV[10], tonumber(ARGV[11])
+local awaited, listens = tonumber(ARGV[9]), ARGV[10]
+local known_age, known_replid, known_as_replica = tonumber(ARGV[11]), ARGV[12], ARGV[13]
 
 local now, refusal = server_ms()
 if refusal then return refusal end
@@ -85,6 +89,21 @@ if not value and ends > now and holder ~= id then
   return {'busy', holder or '', rest, holder_ttl, whole(fence)}
 end
 
+-- When it was first noticed that this server was promoted from a replica, in ms since 1970; nothing if
+-- it was not. A promotion gives a server a new replication id, and keeps the one before and the offset
+-- where that ended. Both may be forgotten later, hence the mark, which does not expire. A server that
+-- was never a replica has no mark. Whatever else changes the id of a server with a mark, or leaves the
+-- former id, as a restart may, counts as a promotion too.
+local function noticed_promotion(replid, was_replica)
+  local noticed = redis.call('HMGET', mark, 'replid', 'since')
+  local since = tonumber(noticed[2] or '')
+  -- After it, the clock was set back: waiting for it to catch up could take years.
+  if noticed[1] == replid and since and since <= now then return since end
+  if not noticed[1] and not was_replica then return nil end
+  redis.call('HSET', mark, 'replid', replid, 'since', whole(now))
+  return now
+end
+
 local is_own = value == id or (not value and holder == id and ends > now)
 if not is_own then
   -- A server that has just started may have forgotten a lease whose holder is still running its job;
@@ -93,16 +112,27 @@ if not is_own then
   -- may have a longer ttl than ours. With `appendfsync always` nothing is forgotten, but to find out
   -- needs CONFIG, which is not among the rights that we ask for, so the rule applies to every server.
   -- Uptime is in whole seconds of the wall clock, hence one more.
-  local uptime = known_age
+  local uptime, replid, was_replica = known_age, known_replid, known_as_replica == '1'
   if not uptime then
-    local info = redis.pcall('INFO', 'server')
-    uptime = not is_refusal(info) and tonumber(string.match(info, 'uptime_in_seconds:(%d+)'))
+    local server, replication = redis.pcall('INFO', 'server'), redis.pcall('INFO', 'replication')
+    if is_refusal(server) or is_refusal(replication) then return {'ageless'} end
+    uptime = tonumber(string.match(server, 'uptime_in_seconds:(%d+)'))
     if not uptime then return {'ageless'} end
+    replid = string.match(replication, 'master_replid:(%x+)')
+    was_replica = string.find(replication, 'second_repl_offset:%d')
   end
-  local needed = math.ceil(math.max(ttl, ends > 0 and holder_ttl or 0) / 1000) + 1
-  if uptime < needed then
-    return {'young', uptime, (needed - uptime) * 1000 - now % 1000}
+  local longest = math.max(ttl, ends > 0 and holder_ttl or 0)
+  local needed = math.ceil(longest / 1000) + 1
+  local young_for = uptime < needed and (needed - uptime) * 1000 - now % 1000 or 0
+  -- So has one that was promoted, if a lease had not reached it. It was noticed first when somebody
+  -- came here, so after the last holder that renewed at the former primary. If it has also restarted,
+  -- both times pass together.
+  local promoted = mark and (replid or '') ~= '' and noticed_promotion(replid, was_replica)
+  local promoted_for = promoted and promoted + longest + 1000 - now or 0
+  if promoted_for > young_for then
+    return {'promoted', math.floor((now - promoted) / 1000), promoted_for}
   end
+  if young_for > 0 then return {'young', uptime, young_for} end
 end
 
 local token = whole(math.max(fence + 1, now))
