@@ -21,6 +21,10 @@ const Script& script_for(RequestKind kind) {
   return kReleaseScript;
 }
 
+std::string text_of(std::optional<std::int64_t> number) {
+  return number ? std::to_string(*number) : "";
+}
+
 std::string in_ms(Duration duration) { return std::to_string(ceil_ms(duration)); }
 
 }  // namespace
@@ -30,7 +34,7 @@ ScriptCommand::ScriptCommand(const Candidate& candidate)
 
 std::span<const std::string_view> ScriptCommand::words(const Candidacy& candidacy,
                                                        const Request& request, By by, Form form,
-                                                       bool listens,
+                                                       bool listens, const Memory& memory,
                                                        const std::optional<KnownServer>& server) {
   const Script& script = script_for(request.kind);
   const std::string_view listening = listens ? "1" : "";
@@ -57,6 +61,12 @@ std::span<const std::string_view> ScriptCommand::words(const Candidacy& candidac
     awaited_ = candidate_.joins ? std::to_string(request.awaited.value) : "";
     add({candidate_.node, candidate_.host, pid_, candidate_.label, candidate_.identity, awaited_,
          listening});
+    fence_ = memory.fence == Token{} ? "" : std::to_string(memory.fence.value);
+    earliest_ = memory.clock ? std::to_string(memory.clock->earliest_ms) : "";
+    latest_ = memory.clock ? std::to_string(memory.clock->latest_ms) : "";
+    since_step_ = text_of(memory.ms_since_step);
+    since_loss_ = text_of(memory.ms_since_loss);
+    add({fence_, earliest_, latest_, since_step_, since_loss_});
     if (!server) return words_;
     age_ = std::to_string(server->age_s);
     add({age_, server->replication_id, server->was_replica ? "1" : ""});

@@ -193,7 +193,7 @@ void RedisStore::append_again(const Received& refused) {
   const Entry& entry = candidacies_[refused.candidacy];
   const Request& request = entry.request;
   // Of many requests that find the server without their script, one teaches it.
-  const bool is_known = is_incomplete(*refused.reply) ||
+  const bool is_known = is_incomplete(*refused.reply) || is_suspect(*refused.reply) ||
                         refused.begin < taught_at_[static_cast<std::size_t>(request.kind)];
   std::optional<KnownServer> server;
   if (entry.says_age) server = age_->at(now_);
@@ -209,11 +209,13 @@ void RedisStore::append_release(std::uint32_t candidacy) {
 
 void RedisStore::append_script(std::uint32_t candidacy, const Request& request, By by, Form form,
                                Purpose purpose, std::optional<KnownServer> server) {
-  const Entry& entry = candidacies_[candidacy];
+  Entry& entry = candidacies_[candidacy];
+  entry.asked_at = now_;
   // As long as the server does not say it, each acquire does.
   if (age_->is_hidden() && !server) server = age_->at(now_);
-  candidacies_[candidacy].says_age = server.has_value();
-  const auto words = command_.words(entry.candidacy, request, by, form, candidate_.listens, server);
+  entry.says_age = server.has_value();
+  const auto words = command_.words(entry.candidacy, request, by, form, candidate_.listens,
+                                    memory_of(entry), server);
   const std::uint64_t begin = line_.queued();
   if (!line_.append(purpose, words, candidacy, entry.request.attempt)) {
     Failed failure = refused_memory();
