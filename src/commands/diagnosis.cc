@@ -177,7 +177,8 @@ class Rights {
     std::string missing = commands_;
     if (wants_keys_) {
       missing +=
-          " ~KEY ~cluster-leader:record:{KEY, or use --prefix with the pattern that it may use";
+          " ~KEY ~cluster-leader:record:{KEY ~cluster-leader:primary, or use --prefix with the "
+          "pattern that it may use";
     }
     if (wants_channels_) missing += " &cluster-leader:events:{KEY";
     finding_.advice = missing.empty() ? kAdviceForMissing : advice_ + missing;

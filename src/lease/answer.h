@@ -81,14 +81,16 @@ struct Lost {
 /// The server has no lease under this holder id, or no longer has one.
 struct Released {};
 
-/// The server has been up for less than a ttl and 1 s, so it may have lost a lease whose job is
-/// still running. It grants only a lease that is the candidate's own already.
+/// The server has been up, or a primary, for less than a ttl and 1 s, so it may have lost a lease
+/// whose job is still running. It grants only a lease that is the candidate's own already.
 struct Young {
-  Duration age{};   ///< how long it has been up, in whole seconds
+  Duration age{};   ///< for how long, in whole seconds
   Duration rest{};  ///< until it grants leases with the candidate's ttl; more than zero
   /// Why it does not say how long it has been up, so that `age` is how long it has been watched;
   /// empty if it does.
   std::string hidden_because{};
+  /// What has happened to the server, for people; empty: it has started.
+  std::string because{};
 };
 
 /// Why there is no answer about the lease. Each is one exit status.

@@ -296,3 +296,19 @@ add_mutation(vanished_lease_is_free
   "if (lock_ == kFree && until_in_ > 0 && holder_ != id) return {Verdict::kBusy};"
   ""
   "SupervisorSearch.JobNeverLivesBesideTheRivalWhenTheServerEvictsTheKey")
+
+add_mutation(promoted_server_grants
+  "    is_newly_promoted_ = false;
+    young_for_ = kTtl + 1;"
+  ""
+  "SupervisorSearch.JobNeverLivesBesideTheRivalWhenAReplicaIsPromotedWithoutTheLease")
+
+add_mutation(lower_fence_ignored
+  "(fence_ < request.seen || request.barred)"
+  "false"
+  "SupervisorSearch.JobNeverLivesBesideARivalThatHasWatchedWhenTheServerLosesItsData")
+
+add_mutation(lower_fence_forgotten_at_once
+  "(fence_ < request.seen || request.barred)"
+  "fence_ < request.seen"
+  "SupervisorSearch.JobNeverLivesBesideARivalThatHasWatchedWhenTheServerLosesItsData")

@@ -59,8 +59,10 @@ struct Message {
 struct Misfortunes {
   int connections_lost = 1;
   int evictions = 0;
-  int restarts = 0;  ///< of the server
-  int runs = 3;      ///< of a job that is started again, until it can no longer be executed
+  int restarts = 0;    ///< of the server
+  int promotions = 0;  ///< of a replica, which has what the server had at some moment
+  int losses = 0;      ///< of all data, which candidates that have watched the key can notice
+  int runs = 3;        ///< of a job that is started again, until it can no longer be executed
   bool signals = false;
   bool resignation = false;
   bool hints = false;  ///< to a holder; a candidate gets them anyway
@@ -75,10 +77,12 @@ class World {
   World(const Policy& policy, const Misfortunes& misfortunes)
       : supervisor_(search_timeline(), policy, 1, Time{}),
         left_(misfortunes),
+        watches_(misfortunes.losses > 0),
         restarts_(policy.restarts) {
     if (left_.snapshot_parked_for != Node::kNone) {
       snapshot_ = ModelServer::parked_for(left_.snapshot_parked_for);
     }
+    if (left_.losses > 0) server_ = ModelServer::used();
     feed(Tick{});
   }
 
@@ -171,13 +175,14 @@ class World {
       put(static_cast<char>(messages->size()));
       for (const Message& m : *messages) {
         put(static_cast<char>(m.request.kind));
-        put(static_cast<char>(m.answered));
+        put(static_cast<char>(m.answered | m.request.barred << 1));
         put(m.reply.verdict);
         put(static_cast<char>(s.in_flight && m.attempt == s.in_flight->attempt));
       }
     }
     for (int n : {asked_, rival_runs_for_, int{finished_}, dying_for_, left_.connections_lost,
-                  left_.evictions, left_.restarts}) {
+                  left_.evictions, left_.restarts, left_.promotions, int{replicates_}, left_.losses,
+                  barred_for_, rival_barred_for_}) {
       put(static_cast<char>(n));
     }
     put(job_);
@@ -218,6 +223,9 @@ class World {
     server_.encode(rest, id, token);
     // A snapshot that will not be restored makes no difference.
     if (left_.restarts > 0) snapshot_.encode(rest, id, token);
+    if (left_.promotions > 0 && !replicates_) replica_.encode(rest, id, token);
+    token(seen_);
+    token(rival_seen_);
     id(id_);
     id(rival_runs_for_ > 0 ? rival_id_ : 0);
     token(static_cast<int>(supervisor_.token().value));
@@ -225,6 +233,7 @@ class World {
       for (const Message& m : *messages) {
         id(m.request.id);
         token(m.request.token);
+        token(m.request.seen);
         token(m.reply.token);
       }
     }
@@ -270,8 +279,11 @@ class World {
   }
 
   void write(RequestKind kind, std::uint64_t attempt, Token token) {
-    const ModelServer::Request request{kind, id_, static_cast<int>(token.value), Node::kUs,
-                                       left_.hold};
+    ModelServer::Request request{kind, id_, static_cast<int>(token.value), Node::kUs, left_.hold};
+    if (watches_ && kind == RequestKind::kAcquire) {
+      request.seen = left_.losses > 0 ? server_.fence() : seen_;
+      request.barred = barred_for_ > 0;
+    }
     current_.push_back({request, attempt, false, {}});
   }
 
@@ -293,9 +305,12 @@ class World {
   void pass_tick() {
     now_ += kTick;
     if (job_ == JobState::kDying) ++dying_for_;
-    if (rival_runs_for_ > 0) --rival_runs_for_;
+    for (int* left : {&rival_runs_for_, &barred_for_, &rival_barred_for_}) {
+      if (*left > 0) --*left;
+    }
     server_.tick();
     snapshot_.tick();
+    replica_.tick();
   }
 
   template <typename Add>
@@ -307,6 +322,7 @@ class World {
         add("answer", [](World& w) {
           const Message m = w.current_.front();
           w.current_.pop_front();
+          w.notice_loss(m);
           w.feed(Answered{m.attempt, w.to_answer(m.reply)});
         });
       }
@@ -340,11 +356,19 @@ class World {
           ++w.last_number_;
           w.rival_runs_for_ = kTtl;
         });
+      } else if (reply.verdict == Verdict::kSuspect && rival_barred_for_ == 0) {
+        add("rival notices the loss", [](World& w) {
+          w.rival_barred_for_ = kTtl;
+          w.rival_seen_ = 0;
+        });
+      } else if (server_.is_newly_promoted() && !asked.is_newly_promoted()) {
+        add("rival notices the promotion",
+            [](World& w) { w.server_.execute(w.rival_asks(), w.last_number_ + 1); });
       }
     } else {
       add("rival releases", [](World& w) {
         w.rival_runs_for_ = 0;
-        w.server_.execute({RequestKind::kRelease, w.rival_id_, 0, Node::kRival, false}, 0);
+        w.server_.execute({.kind = RequestKind::kRelease, .id = w.rival_id_}, 0);
         w.feed(Hinted{});
       });
     }
@@ -353,6 +377,29 @@ class World {
         --w.left_.evictions;
         w.server_failed_ = true;
         w.server_.evict();
+      });
+    }
+    if (left_.promotions > 0 && replicates_) {
+      add("the replica stays behind", [](World& w) {
+        w.replicates_ = false;
+        w.replica_ = w.server_;
+      });
+    } else if (left_.promotions > 0) {
+      add("promote", [](World& w) {
+        --w.left_.promotions;
+        w.server_failed_ = true;
+        w.server_.promote(w.replica_);
+        w.old_.clear();
+        w.lose_connection();
+        w.old_.clear();
+      });
+    }
+    if (left_.losses > 0) {
+      add("lose data", [](World& w) {
+        --w.left_.losses;
+        w.server_failed_ = true;
+        w.seen_ = w.rival_seen_ = w.server_.fence();
+        w.server_.lose_data();
       });
     }
     if (left_.restarts > 0) {
@@ -368,7 +415,11 @@ class World {
   }
 
   ModelServer::Request rival_asks() const {
-    return {RequestKind::kAcquire, last_number_ + 1, 0, Node::kRival, false};
+    return {.kind = RequestKind::kAcquire,
+            .id = last_number_ + 1,
+            .node = Node::kRival,
+            .seen = rival_seen_,
+            .barred = rival_barred_for_ > 0};
   }
 
   template <typename Add>
@@ -450,6 +501,13 @@ class World {
     if (m.reply.verdict == Verdict::kGranted) last_number_ = std::max(last_number_, m.reply.token);
   }
 
+  /// As the store does with each answer: we have seen the fence that the server has now.
+  void notice_loss(const Message& answer) {
+    if (answer.request.kind != RequestKind::kAcquire) return;
+    if (answer.reply.verdict == Verdict::kSuspect && !answer.request.barred) barred_for_ = kTtl;
+    if (answer.reply.verdict != Verdict::kGranted) seen_ = 0;
+  }
+
   Answer to_answer(const ModelServer::Reply& reply) const {
     switch (reply.verdict) {
       case Verdict::kGranted:
@@ -458,6 +516,8 @@ class World {
         return Busy{{}, kTick, {}};
       case Verdict::kYoung:
         return Young{{}, kTick};
+      case Verdict::kSuspect:
+        return Young{{}, barred_for_ * kTick};
       case Verdict::kRenewed:
         return Renewed{};
       case Verdict::kLost:
@@ -470,17 +530,24 @@ class World {
 
   Supervisor supervisor_;
   Misfortunes left_;
+  bool watches_;
   bool restarts_;
   Time now_{};
   std::deque<Message> current_;  ///< on the open connection, in order
   std::deque<Message> old_;      ///< on abandoned connections: executed in any order, or never
   ModelServer server_;
-  ModelServer snapshot_;    ///< what a restart restores
+  ModelServer snapshot_;  ///< what a restart restores
+  ModelServer replica_;   ///< what a promotion brings, once it stays behind
+  bool replicates_ = true;
   int last_number_ = 1;     ///< the largest id or token so far
   int id_ = 1;              ///< our holder id
   int rival_id_ = 0;        ///< of its last lease
   int rival_runs_for_ = 0;  ///< how long its job may still run
-  bool finished_ = false;   ///< the finish request has been executed
+  int seen_ = 0;            ///< the fence before the loss, until we notice that
+  int rival_seen_ = 0;      ///< likewise
+  int barred_for_ = 0;      ///< how long what we noticed keeps us from the key
+  int rival_barred_for_ = 0;
+  bool finished_ = false;  ///< the finish request has been executed
   bool server_failed_ = false;
   JobState job_ = JobState::kNone;
   int dying_for_ = 0;
@@ -591,6 +658,14 @@ TEST(SupervisorSearch, JobNeverLivesBesideTheRivalWhenAYoungServerHasTheKeyParke
   expect_promise(waiting(),
                  {.connections_lost = 1, .restarts = 1, .snapshot_parked_for = Node::kUs}, 30'000,
                  kUndisturbed);
+}
+
+TEST(SupervisorSearch, JobNeverLivesBesideTheRivalWhenAReplicaIsPromotedWithoutTheLease) {
+  expect_promise(waiting(), {.connections_lost = 1, .promotions = 1}, 30'000, kUndisturbed);
+}
+
+TEST(SupervisorSearch, JobNeverLivesBesideARivalThatHasWatchedWhenTheServerLosesItsData) {
+  expect_promise(patient(), {.connections_lost = 1, .losses = 1}, 30'000, kUndisturbed);
 }
 
 TEST(SupervisorSearch, JobNeverLivesWithoutTheKeyWhateverSignalsCome) {

@@ -193,6 +193,7 @@ TYPED_TEST(MeasurementsTest, MissingRightsToKeysAndChannelsAreReported) {
   std::vector<std::string> all = kNeeded;
   all.insert(all.end(), kComforts.begin(), kComforts.end());
   const std::vector<std::string> of_jobs = {"~job-*", "~cluster-leader:record:{job-*",
+                                            "~cluster-leader:primary",
                                             "&cluster-leader:events:{job-*"};
   EXPECT_THAT(measure_at(this->as_user(all, of_jobs), "job-").refusals, IsEmpty());
   const RedisMeasurements outside = measure_at(this->as_user(all, of_jobs), "");

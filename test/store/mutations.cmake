@@ -20,6 +20,48 @@ add_mutation(role_not_asked_in_resp2
   ""
   "RedisProxyTest.AWritableReplicaIsRefusedInResp2")
 
+# A replica that was promoted may lack a lease whose job is running.
+set(mutated src/store/redis/script_command.cc)
+add_mutation(promotion_not_noticed
+  "    words_[2] = \"3\";
+    add({kPromotionMark});"
+  ""
+  "PromotionTest/Redis.AFreeKeyIsGrantedATtlAndASecondAfterThePromotionWasNoticed")
+
+set(mutated src/store/redis/measurements.cc)
+add_mutation(promotion_not_noticed_outside_of_scripts
+  "facts.was_replica = number_in(info, \"second_repl_offset\").has_value();"
+  ""
+  "PromotionTest/Redis.IsNoticedWhereScriptsMayNotRunInfo")
+
+# What a candidate has seen of the server.
+set(mutated src/store/redis/server_clock.cc)
+add_mutation(step_of_the_clock_not_noticed
+  "expected && server_ms > expected->latest_ms"
+  "false"
+  "ServerClockTest.NoticesAStepForwardAndGoesOnFromThere:ClockStepTest/Redis.AStepForwardGivesTheKeyToNobodyWhoHasWatchedIt")
+
+set(mutated src/store/redis/store_replies.cc)
+add_mutation(lower_fence_not_noticed
+  "if (sighting->fence < entry.fence) {"
+  "if (false) {"
+  "ClockStepTest/Redis.AServerThatLostItsDataGivesTheKeyToNobodyWhoHasWatchedIt")
+
+add_mutation(step_forgotten_at_once
+  "if (clock_.step()) memory.ms_since_step"
+  "if (false) memory.ms_since_step"
+  "ClockStepTest/Redis.AStepForwardIsNoticedWhileTheKeyIsHeld")
+
+add_mutation(loss_forgotten_at_once
+  "if (entry.loss) memory.ms_since_loss"
+  "if (false) memory.ms_since_loss"
+  "ClockStepTest/Redis.AServerThatLostItsDataGivesTheKeyToNobodyWhoHasWatchedIt")
+
+add_mutation(slow_server_taken_for_a_step
+  "is_newly_suspect(reply) && !is_shaken(entry)"
+  "false"
+  "ClockStepTest/Redis.AServerThatWasSlowHasNotSetItsClock")
+
 # A server whose age is not known may have forgotten a lease whose job is running.
 set(mutated src/store/redis/server_age.cc)
 add_mutation(unknown_age_taken_for_old

@@ -12,6 +12,12 @@ ModelServer ModelServer::parked_for(Node node) {
   return server;
 }
 
+ModelServer ModelServer::used() {
+  ModelServer server;
+  server.fence_ = 1;
+  return server;
+}
+
 ModelServer::Reply ModelServer::execute(const Request& request, int now) {
   switch (request.kind) {
     case RequestKind::kAcquire:
@@ -36,7 +42,12 @@ ModelServer::Reply ModelServer::acquire(const Request& request, int now) {
   }
   if (lock_ == kFree && until_in_ > 0 && holder_ != id) return {Verdict::kBusy};
   const bool is_own = lock_ == id || (lock_ == kFree && until_in_ > 0 && holder_ == id);
+  if (!is_own && is_newly_promoted_) {
+    is_newly_promoted_ = false;
+    young_for_ = kTtl + 1;
+  }
   if (!is_own && young_for_ > 0) return {Verdict::kYoung};
+  if (!is_own && (fence_ < request.seen || request.barred)) return {Verdict::kSuspect};
   lock_ = holder_ = id;
   expires_in_ = until_in_ = kTtl;
   fence_ = std::max(fence_ + 1, now);
@@ -85,6 +96,11 @@ void ModelServer::tick() {
 void ModelServer::evict() {
   lock_ = kFree;
   expires_in_ = 0;
+}
+
+void ModelServer::promote(const ModelServer& copy) {
+  *this = copy;
+  is_newly_promoted_ = true;
 }
 
 void ModelServer::restart_from(const ModelServer& saved) {

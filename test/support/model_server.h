@@ -23,14 +23,20 @@ class ModelServer {
     int token = 0;  ///< for kRenew: of the lease
     Node node = Node::kNone;
     bool holds = false;  ///< for kFinish
+    /// For kAcquire: a fence that the candidate has seen, and whether one of those has gone back
+    /// less than a ttl ago.
+    int seen = 0;
+    bool barred = false;
   };
-  enum class Verdict : char { kGranted, kBusy, kYoung, kRenewed, kLost, kReleased };
+  enum class Verdict : char { kGranted, kBusy, kYoung, kSuspect, kRenewed, kLost, kReleased };
   struct Reply {
     Verdict verdict{};
     int token = 0;  ///< for kGranted
   };
 
   static ModelServer parked_for(Node node);
+  /// One on which the key was held and released before.
+  static ModelServer used();
 
   /// `now` is the server's wall clock, the source of new tokens; it must not go back.
   Reply execute(const Request& request, int now);
@@ -38,6 +44,10 @@ class ModelServer {
   void tick();
   /// The lock disappears, the record stays.
   void evict();
+  /// A replica with the state of `copy` takes its place.
+  void promote(const ModelServer& copy);
+  /// Loses everything, like by FLUSHALL.
+  void lose_data() { *this = ModelServer(); }
   /// Restarts with the state of `saved`, and young.
   void restart_from(const ModelServer& saved);
 
@@ -45,6 +55,9 @@ class ModelServer {
   int lock() const { return lock_; }
   bool is_free() const { return lock_ == kFree; }
   int young_for() const { return young_for_; }
+  int fence() const { return fence_; }
+  /// Whether the next acquire of a free key notices that this server was promoted.
+  bool is_newly_promoted() const { return is_newly_promoted_; }
 
   /// Calls `id(x)` and `token(x)` for every id and token of the state, and appends the rest to
   /// `text`.
@@ -53,7 +66,8 @@ class ModelServer {
     id(lock_);
     id(holder_);
     token(fence_);
-    for (const int n : {static_cast<int>(parked_for_), expires_in_, until_in_, young_for_}) {
+    for (const int n : {static_cast<int>(parked_for_), expires_in_, until_in_, young_for_,
+                        static_cast<int>(is_newly_promoted_)}) {
       text.push_back(static_cast<char>(n));
     }
   }
@@ -76,6 +90,7 @@ class ModelServer {
   int fence_ = 0;
   int until_in_ = kReleased;
   int young_for_ = 0;
+  bool is_newly_promoted_ = false;
 };
 
 }  // namespace cluster_leader

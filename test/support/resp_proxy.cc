@@ -186,4 +186,17 @@ void RespProxy::serve(Client& connection, int number) {
   ::shutdown(connection.client.get(), SHUT_RDWR);
 }
 
+RespProxy::Answer refuses_in_scripts(const std::string& command, const std::string& error) {
+  return [command, error](int, RespProxy::Words& words) -> std::optional<std::string> {
+    if (words[0] == "EVALSHA") return "-NOSCRIPT No matching script\r\n";
+    if (words[0] != "EVAL") return std::nullopt;
+    const std::string call = "redis.pcall('" + command + "'";
+    for (std::size_t at = 0; (at = words[1].find(call, at)) != std::string::npos;) {
+      const std::size_t end = words[1].find(')', at);
+      words[1].replace(at, end + 1 - at, "redis.error_reply('" + error + "')");
+    }
+    return std::nullopt;
+  };
+}
+
 }  // namespace cluster_leader

@@ -55,4 +55,7 @@ class RespProxy {
   std::thread thread_;
 };
 
+/// Has scripts find `command` refused with `error`.
+RespProxy::Answer refuses_in_scripts(const std::string& command, const std::string& error);
+
 }  // namespace cluster_leader

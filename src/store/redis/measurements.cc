@@ -199,6 +199,7 @@ class Measurement {
         {"pexpire", {"PEXPIRE", record_, "1000"}},
         {"hmget", {"HMGET", record_, "doctor"}},
         {"hdel", {"HDEL", record_, "doctor"}},
+        {"hmget", {"HMGET", std::string(kPromotionMark), "replid"}},
         {"del", {"DEL", key_.value}},
         {"time", {"TIME"}},
         {"info", {"INFO", "server"}},
@@ -267,6 +268,8 @@ ServerFacts facts_in(std::string_view info) {
   facts.max_memory = number_in(info, "maxmemory");
   facts.replicas = number_in(info, "connected_slaves");
   facts.good_replicas = number_in(info, "min_slaves_good_slaves");
+  facts.replication_id = text_in(info, "master_replid");
+  facts.was_replica = number_in(info, "second_repl_offset").has_value();
   return facts;
 }
 

@@ -24,6 +24,9 @@ std::optional<Key> key_of_record(std::string_view name);
 /// key_of_record() finds out.
 std::string records_pattern(std::string_view prefix);
 
+/// The hash that remembers when the server was promoted from a replica, one for each database.
+inline constexpr std::string_view kPromotionMark = "cluster-leader:primary";
+
 /// The channel on which changes of the lease of `key` are published.
 std::string events_channel(const Key& key);
 

@@ -189,6 +189,14 @@ Young young(const redisReply& reply) {
   return {std::chrono::seconds(age_s), milliseconds(rest + 2)};
 }
 
+Young promoted(const redisReply& reply) {
+  Young answer = young(reply);
+  answer.because = "the server may have been promoted from a replica (noticed " +
+                   std::to_string(std::chrono::floor<std::chrono::seconds>(answer.age).count()) +
+                   " s ago)";
+  return answer;
+}
+
 }  // namespace
 
 std::string_view text_of(const redisReply& reply) {
@@ -332,6 +340,24 @@ bool is_refusal_to_accept(std::string_view error) {
 
 bool is_incomplete(const redisReply& reply) { return text_at(reply, 0) == "incomplete"; }
 
+bool is_suspect(const redisReply& reply) { return text_at(reply, 0) == "suspect"; }
+
+bool is_newly_suspect(const redisReply& reply) {
+  return is_suspect(reply) && text_at(reply, 1) == "1";
+}
+
+std::optional<Sighting> sighting_in(const redisReply& reply) {
+  const std::string_view verdict = text_at(reply, 0);
+  std::size_t at = 3;
+  if (verdict == "busy") {
+    at = 5;
+  } else if (verdict != "young" && verdict != "promoted" && verdict != "suspect") {
+    return std::nullopt;
+  }
+  const Sighting sighting{time_at(reply, at), {number_at(reply, at + 1)}};
+  return sighting.server_ms > 0 ? std::optional(sighting) : std::nullopt;
+}
+
 bool is_ageless(const redisReply& reply) { return text_at(reply, 0) == "ageless"; }
 
 Answer answer_of(RequestKind kind, const redisReply& reply, Duration ttl) {
@@ -356,6 +382,9 @@ Answer answer_of(RequestKind kind, const redisReply& reply, Duration ttl) {
         return Done{result, std::string(text_at(reply, 3)), {number_at(reply, 2)}};
       }
       if (verdict == "young") return young(reply);
+      if (verdict == "promoted") return promoted(reply);
+      // Why is for the store to say.
+      if (verdict == "suspect") return Young{{}, young(reply).rest};
       break;
     case RequestKind::kRenew:
       if (verdict == "renewed") return Renewed{};

@@ -72,6 +72,19 @@ bool is_incomplete(const redisReply& reply);
 /// changed nothing.
 bool is_ageless(const redisReply& reply);
 
+/// Whether the script of an acquire has granted nothing because the server's clock, or the fence of
+/// the key, is not what the candidate expected.
+bool is_suspect(const redisReply& reply);
+/// Whether it had expected it until then.
+bool is_newly_suspect(const redisReply& reply);
+
+/// What the reply to an acquire that was not granted shows of the server; nothing if it does not.
+struct Sighting {
+  std::int64_t server_ms = 0;  ///< since 1970
+  Token fence;
+};
+std::optional<Sighting> sighting_in(const redisReply& reply);
+
 /// The answer in the reply of a script; `ttl` is that of the candidate.
 Answer answer_of(RequestKind kind, const redisReply& reply, Duration ttl);
 

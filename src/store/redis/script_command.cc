@@ -21,6 +21,10 @@ const Script& script_for(RequestKind kind) {
   return kReleaseScript;
 }
 
+std::string text_of(std::optional<std::int64_t> number) {
+  return number ? std::to_string(*number) : "";
+}
+
 std::string in_ms(Duration duration) { return std::to_string(ceil_ms(duration)); }
 
 }  // namespace
@@ -30,14 +34,19 @@ ScriptCommand::ScriptCommand(const Candidate& candidate)
 
 std::span<const std::string_view> ScriptCommand::words(const Candidacy& candidacy,
                                                        const Request& request, By by, Form form,
-                                                       bool listens,
-                                                       std::optional<std::int64_t> age_s) {
+                                                       bool listens, const Memory& memory,
+                                                       const std::optional<KnownServer>& server) {
   const Script& script = script_for(request.kind);
   const std::string_view listening = listens ? "1" : "";
   record_ = record_name(candidacy.key);
   token_ = std::to_string(request.token.value);
   words_.assign({by == By::kSha1 ? "EVALSHA" : "EVAL", by == By::kSha1 ? script.sha1 : script.text,
-                 "2", candidacy.key.value, record_, candidacy.holder.value});
+                 "2", candidacy.key.value, record_});
+  if (request.kind == RequestKind::kAcquire) {
+    words_[2] = "3";
+    add({kPromotionMark});
+  }
+  add({candidacy.holder.value});
   if (request.kind == RequestKind::kRenew) {
     add({ttl_, token_});
     if (form == Form::kShort) return words_;
@@ -52,8 +61,15 @@ std::span<const std::string_view> ScriptCommand::words(const Candidacy& candidac
     awaited_ = candidate_.joins ? std::to_string(request.awaited.value) : "";
     add({candidate_.node, candidate_.host, pid_, candidate_.label, candidate_.identity, awaited_,
          listening});
-    age_ = age_s ? std::to_string(*age_s) : "";
-    if (age_s) add({age_});
+    fence_ = memory.fence == Token{} ? "" : std::to_string(memory.fence.value);
+    earliest_ = memory.clock ? std::to_string(memory.clock->earliest_ms) : "";
+    latest_ = memory.clock ? std::to_string(memory.clock->latest_ms) : "";
+    since_step_ = text_of(memory.ms_since_step);
+    since_loss_ = text_of(memory.ms_since_loss);
+    add({fence_, earliest_, latest_, since_step_, since_loss_});
+    if (!server) return words_;
+    age_ = std::to_string(server->age_s);
+    add({age_, server->replication_id, server->was_replica ? "1" : ""});
     return words_;
   }
   const RunResult result = request.result.value_or(RunResult{});

@@ -10,8 +10,18 @@
 
 #include "lease/answer.h"
 #include "lease/candidacy.h"
+#include "store/redis/server_age.h"
+#include "store/redis/server_clock.h"
 
 namespace cluster_leader {
+
+/// What a candidacy has seen of the server, for the script of its next acquire.
+struct Memory {
+  Token fence;  ///< the highest
+  std::optional<ServerClock::Expected> clock;
+  std::optional<std::int64_t> ms_since_step;  ///< of the clock, forward
+  std::optional<std::int64_t> ms_since_loss;  ///< when the fence was found to have gone back
+};
 
 /// The command that runs the script of a request: its words, in the order that the script names at
 /// its head.
@@ -26,14 +36,14 @@ class ScriptCommand {
   explicit ScriptCommand(const Candidate& candidate);
 
   /// The words of `request` for `candidacy`, valid until the next call and as long as `candidacy`
-  /// is. `listens` says whether the holder is subscribed to the channel of the key; `age_s` for how
-  /// many seconds at least the server has been up, if an acquire must say so.
+  /// is. `listens` says whether the holder is subscribed to the channel of the key. `memory` and
+  /// `server` are for acquires; what `server` refers to must be valid as long.
   std::span<const std::string_view> words(const Candidacy& candidacy, const Request& request, By by,
-                                          Form form, bool listens,
-                                          std::optional<std::int64_t> age_s = {});
+                                          Form form, bool listens, const Memory& memory = {},
+                                          const std::optional<KnownServer>& server = {});
   std::span<const std::string_view> words(const Candidacy&& candidacy, const Request& request,
-                                          By by, Form form, bool listens,
-                                          std::optional<std::int64_t> age_s = {}) = delete;
+                                          By by, Form form, bool listens, const Memory& memory = {},
+                                          const std::optional<KnownServer>& server = {}) = delete;
 
  private:
   void add(std::initializer_list<std::string_view> words);
@@ -42,7 +52,8 @@ class ScriptCommand {
   const std::string ttl_;
   const std::string pid_;
   std::string record_, channel_;
-  std::string token_, awaited_, age_, hold_, once_, status_, started_, finished_;
+  std::string token_, awaited_, fence_, earliest_, latest_, since_step_, since_loss_, age_;
+  std::string hold_, once_, status_, started_, finished_;
   std::vector<std::string_view> words_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <hiredis/hiredis.h>
 
+#include <utility>
+
 #include "store/measurements.h"
 #include "store/redis/replies.h"
 
@@ -10,8 +12,11 @@ namespace cluster_leader {
 void ServerAge::handle(const redisReply& info) {
   is_asked_ = false;
   hidden_because_.clear();
-  if (const auto uptime = facts_in(text_of(info)).uptime_s) {
-    uptime_s_ = *uptime;
+  ServerFacts facts = facts_in(text_of(info));
+  replication_id_ = std::move(facts.replication_id);
+  was_replica_ = facts.was_replica;
+  if (facts.uptime_s) {
+    uptime_s_ = *facts.uptime_s;
     return;
   }
   if (info.type != REDIS_REPLY_ERROR) {
@@ -30,9 +35,9 @@ void ServerAge::handle(const redisReply& info) {
   }
 }
 
-std::int64_t ServerAge::seconds_at(Time now) const {
-  if (!is_hidden()) return uptime_s_;
-  return std::chrono::floor<std::chrono::seconds>(now - watched_since_).count();
+KnownServer ServerAge::at(Time now) const {
+  const auto watched = std::chrono::floor<std::chrono::seconds>(now - watched_since_).count();
+  return {is_hidden() ? watched : uptime_s_, replication_id_, was_replica_};
 }
 
 }  // namespace cluster_leader

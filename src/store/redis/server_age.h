@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 
@@ -9,10 +10,19 @@ struct redisReply;
 
 namespace cluster_leader {
 
+/// What the script of an acquire must be told about the server where it cannot ask itself.
+struct KnownServer {
+  std::int64_t age_s = 0;           ///< it has been up for at least so long
+  std::string_view replication_id;  ///< empty: not known
+  bool was_replica = false;         ///< it may have been promoted
+};
+
 /// How long the server has been up, for servers whose scripts may not run INFO: the connection asks
 /// instead. If INFO is refused to it as well, the server is only known to be up for as long as it
 /// was watched over this connection, which a restart breaks. A proxy may keep a connection through
 /// a restart, so that every sign of one begins the watch anew.
+/// A promotion is covered in the same way: it breaks all connections, or their login is refused as
+/// long as the server is a replica.
 class ServerAge {
  public:
   explicit ServerAge(Time now) : watched_since_(now) {}
@@ -26,8 +36,8 @@ class ServerAge {
   /// The server may have restarted.
   void watch_from(Time now) { watched_since_ = now; }
 
-  /// At least so many seconds, by the last reply or by watching.
-  std::int64_t seconds_at(Time now) const;
+  /// By the last reply, or by watching. Valid until the next reply.
+  KnownServer at(Time now) const;
 
   /// Whether the server does not say it.
   bool is_hidden() const { return !hidden_because_.empty(); }
@@ -36,7 +46,9 @@ class ServerAge {
 
  private:
   Time watched_since_;
-  std::int64_t uptime_s_ = 0;  ///< as the last reply had it
+  std::int64_t uptime_s_ = 0;   ///< as the last reply had it
+  std::string replication_id_;  ///< likewise
+  bool was_replica_ = false;    ///< likewise
   bool is_asked_ = false;
   std::string hidden_because_;
 };

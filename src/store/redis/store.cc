@@ -218,12 +218,12 @@ void RedisStore::append_again(const Received& refused) {
   const Entry& entry = candidacies_[refused.candidacy];
   const Request& request = entry.request;
   // Of many requests that find the server without their script, one teaches it.
-  const bool is_known = is_incomplete(*refused.reply) ||
+  const bool is_known = is_incomplete(*refused.reply) || is_suspect(*refused.reply) ||
                         refused.begin < taught_at_[static_cast<std::size_t>(request.kind)];
-  std::optional<std::int64_t> age_s;
-  if (entry.says_age) age_s = age_->seconds_at(now_);
+  std::optional<KnownServer> server;
+  if (entry.says_age) server = age_->at(now_);
   append_script(refused.candidacy, request, is_known ? By::kSha1 : By::kText, Form::kFull,
-                Purpose::kRequest, age_s);
+                Purpose::kRequest, server);
 }
 
 /// By its text, since nobody may be there to send it again.
@@ -233,12 +233,14 @@ void RedisStore::append_release(std::uint32_t candidacy) {
 }
 
 void RedisStore::append_script(std::uint32_t candidacy, const Request& request, By by, Form form,
-                               Purpose purpose, std::optional<std::int64_t> age_s) {
-  const Entry& entry = candidacies_[candidacy];
+                               Purpose purpose, std::optional<KnownServer> server) {
+  Entry& entry = candidacies_[candidacy];
+  entry.asked_at = now_;
   // As long as the server does not say it, each acquire does.
-  if (age_->is_hidden() && !age_s) age_s = age_->seconds_at(now_);
-  candidacies_[candidacy].says_age = age_s.has_value();
-  const auto words = command_.words(entry.candidacy, request, by, form, candidate_.listens, age_s);
+  if (age_->is_hidden() && !server) server = age_->at(now_);
+  entry.says_age = server.has_value();
+  const auto words = command_.words(entry.candidacy, request, by, form, candidate_.listens,
+                                    memory_of(entry), server);
   const std::uint64_t begin = line_->queued();
   if (!line_->append(purpose, words, candidacy, entry.request.attempt)) {
     Failed failure = refused_memory();
@@ -304,6 +306,9 @@ bool RedisStore::is_own(const Entry& entry, std::string_view holder) const {
 
 void RedisStore::finish(std::uint32_t candidacy, Answer answer) {
   candidacies_[candidacy].in_flight = false;
+  if (const auto* granted = std::get_if<Granted>(&answer)) {
+    candidacies_[candidacy].fence = granted->token;
+  }
   reports_.answer(candidacy, candidacies_[candidacy].request.attempt, std::move(answer));
 }
 

@@ -18,6 +18,7 @@
 #include "store/redis/probe.h"
 #include "store/redis/script_command.h"
 #include "store/redis/server_age.h"
+#include "store/redis/server_clock.h"
 #include "store/reports.h"
 #include "store/store.h"
 
@@ -52,10 +53,18 @@ class RedisStore final : public Store {
   using By = ScriptCommand::By;
   using Form = ScriptCommand::Form;
 
+  /// The server has lost data, or it is another one: the last token has gone back.
+  struct Loss {
+    Token from, to;
+    Time noticed_at;
+  };
+
   /// A candidacy. There may be ten thousand of them.
   struct Entry {
     Candidacy candidacy;
     Request request;                 ///< the last one
+    Token fence;                     ///< the highest that was seen
+    Time asked_at;                   ///< when the last request was queued
     std::size_t former_holder = 0;   ///< hash of the holder id of its last term
     std::uint32_t listening_on = 0;  ///< number of the connection that is subscribed to it; or 0
     bool in_flight = false;
@@ -65,6 +74,7 @@ class RedisStore final : public Store {
     /// The holder id before, if what it acquired may still be there because its release may have
     /// been lost; null otherwise.
     std::unique_ptr<const HolderId> unreleased;
+    std::unique_ptr<const Loss> loss;  ///< the last one; null: none
   };
 
   /// A request that waits for a connection.
@@ -89,7 +99,7 @@ class RedisStore final : public Store {
   void append_again(const Received& refused);
   void append_release(std::uint32_t candidacy);
   void append_script(std::uint32_t candidacy, const Request& request, By by, Form form,
-                     Purpose purpose, std::optional<std::int64_t> age_s = {});
+                     Purpose purpose, std::optional<KnownServer> server = {});
   void append_unreleased(const Entry& entry);
   void append_ageless();
 
@@ -100,6 +110,10 @@ class RedisStore final : public Store {
   void handle_reply(const Received& received);
   void handle_info(const redisReply& reply);
   void handle_ageless(const Received& received);
+  void record_sighting(Entry& entry, const redisReply& reply);
+  Memory memory_of(const Entry& entry) const;
+  bool is_shaken(const Entry& entry) const;
+  std::string describe_doubt(const Entry& entry) const;
   void handle_undone(const Received& received);
   void handle_message(const redisReply& reply);
   void handle_after_failed_login(std::uint32_t candidacy);
@@ -144,6 +158,7 @@ class RedisStore final : public Store {
   Time open_at_ = Time::min();           ///< the line is not opened before then
   Time connected_at_;                    ///< of the last connection
   ScriptCommand command_;
+  ServerClock clock_;
   std::optional<ServerAge> age_;  ///< of the server at the end of this connection
   std::vector<Waiting> ageless_;  ///< acquires that must be sent again with that age
   std::uint32_t connection_number_ = 0;

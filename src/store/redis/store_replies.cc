@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <utility>
 
 #include "store/measurements.h"
@@ -13,6 +14,10 @@
 namespace cluster_leader {
 
 namespace {
+
+std::int64_t floor_ms(Duration duration) {
+  return std::chrono::floor<std::chrono::milliseconds>(duration).count();
+}
 
 /// Removes the number at the end of "HOLDER TOKEN" and returns it; 0 if there is none.
 Token split_token(std::string_view& holder) {
@@ -83,8 +88,13 @@ void RedisStore::handle_reply(const Received& received) {
     entry.listening_on = 0;
   }
   if (!is_error) entry.unreleased.reset();
+  if (kind == RequestKind::kAcquire) record_sighting(entry, reply);
+  // The request itself was late, and the clock was not set. Nothing was done.
+  if (is_newly_suspect(reply) && !is_shaken(entry)) return append_again(received);
   Answer answer = answer_of(kind, reply, candidate_.ttl);
-  if (auto* young = std::get_if<Young>(&answer)) young->hidden_because = age_->hidden_because();
+  if (is_suspect(reply)) std::get<Young>(answer).because = describe_doubt(entry);
+  auto* young = std::get_if<Young>(&answer);
+  if (young != nullptr && young->because.empty()) young->hidden_because = age_->hidden_because();
   const auto* granted = std::get_if<Granted>(&answer);
   if (granted != nullptr && !freshness_.counts(now_)) {
     unconfirmed_.push_back({{received.candidacy, received.attempt}, *granted, now_});
@@ -93,13 +103,51 @@ void RedisStore::handle_reply(const Received& received) {
   finish(received.candidacy, std::move(answer));
 }
 
+/// Notices that the server's clock was set, or that it has lost data.
+void RedisStore::record_sighting(Entry& entry, const redisReply& reply) {
+  const auto sighting = sighting_in(reply);
+  if (!sighting) return;
+  clock_.record(sighting->server_ms, entry.asked_at, now_);
+  if (sighting->fence < entry.fence) {
+    entry.loss = std::make_unique<const Loss>(Loss{entry.fence, sighting->fence, now_});
+  }
+  entry.fence = sighting->fence;
+}
+
+Memory RedisStore::memory_of(const Entry& entry) const {
+  Memory memory{
+      .fence = entry.fence, .clock = clock_.at(now_), .ms_since_step = {}, .ms_since_loss = {}};
+  if (clock_.step()) memory.ms_since_step = floor_ms(now_ - clock_.step()->noticed_at);
+  if (entry.loss) memory.ms_since_loss = floor_ms(now_ - entry.loss->noticed_at);
+  return memory;
+}
+
+/// Whether something was noticed since the last request of the candidacy.
+bool RedisStore::is_shaken(const Entry& entry) const {
+  return (clock_.step() && clock_.step()->noticed_at >= entry.asked_at) ||
+         (entry.loss && entry.loss->noticed_at >= entry.asked_at);
+}
+
+/// The last thing that was noticed, for people.
+std::string RedisStore::describe_doubt(const Entry& entry) const {
+  const auto& step = clock_.step();
+  if (entry.loss && (!step || entry.loss->noticed_at >= step->noticed_at)) {
+    return "the server lost data: the last token went from " +
+           std::to_string(entry.loss->from.value) + " to " + std::to_string(entry.loss->to.value);
+  }
+  if (!step) return "the server's clock was set";
+  const auto by = std::chrono::round<std::chrono::seconds>(step->by);
+  return "the server's clock was set forward by " +
+         std::to_string(std::max<long long>(by.count(), 1)) + " s";
+}
+
 /// Finds out how long the server has been up, which the script could not. Nothing was done.
 void RedisStore::handle_ageless(const Received& received) {
   if (candidacies_[received.candidacy].says_age) {
     return finish(received.candidacy, not_understood());
   }
   if (!age_->is_asked()) {
-    if (!line_->append(Purpose::kInfo, {"INFO", "server"})) {
+    if (!line_->append(Purpose::kInfo, {"INFO"})) {
       return finish(received.candidacy, refused_memory());
     }
     age_->set_asked();
@@ -121,7 +169,7 @@ void RedisStore::append_ageless() {
   for (const Waiting& waiting : std::exchange(ageless_, {})) {
     if (!is_in_flight(waiting.candidacy, waiting.attempt)) continue;
     append_script(waiting.candidacy, candidacies_[waiting.candidacy].request, By::kSha1,
-                  Form::kShort, Purpose::kRequest, age_->seconds_at(now_));
+                  Form::kShort, Purpose::kRequest, age_->at(now_));
   }
 }
 

@@ -366,7 +366,7 @@ TYPED_TEST(RedisCandidaciesTest, AForbiddenKeyDoesNotDisturbOthers) {
   location.credentials.password = "p";
   EXPECT_EQ(this->server().text(acl_words<typename TypeParam::ServerProgram>(
                 {"ACL", "SETUSER", "narrow", "on", ">p", "~test-*",
-                 "~cluster-leader:record:{test-*", "&*", "+@all"})),
+                 "~cluster-leader:record:{test-*", "~cluster-leader:primary", "&*", "+@all"})),
             "OK");
   Crowd crowd(location, listener(), 1);
   crowd.store.add({{"other-" + fresh_key().value}, fresh_holder("a")});

@@ -511,7 +511,7 @@ TYPED_TEST(RedisStoreTest, TheManualsRightsAreEnoughAndNoneIsTooMany) {
     server.command({"ACL", "SETUSER", "least", "reset"});
     EXPECT_EQ(server.text(acl_words<typename TypeParam::ServerProgram>(
                   {"ACL", "SETUSER", "least", "on", ">p", "~test-*", "~cluster-leader:record:*",
-                   "&cluster-leader:events:*"})),
+                   "~cluster-leader:primary", "&cluster-leader:events:*"})),
               "OK");
     for (const auto& list : {kRights, kComforts}) {
       for (const std::string& right : list) {

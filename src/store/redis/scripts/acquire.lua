@@ -1,20 +1,30 @@
 -- Gives the lease to a candidate, or says who has it and for how long.
 --
--- KEYS: lock, record.  ARGV: holder id, events channel, ttl in ms, node, host, pid, label, identity,
--- token of the run whose result is awaited ('0': of whatever run has the key; '': the candidate does
--- not join), '1' if the candidate is subscribed to the channel, else '', seconds that the server has
--- been up, at least, by what the candidate knows ('': nothing).
+-- KEYS: lock, record, mark of the server's last promotion (none: promotions are not noticed).
+-- ARGV: holder id, events channel, ttl in ms, node, host, pid, label, identity, token of the run whose
+-- result is awaited ('0': of whatever run has the key; '': the candidate does not join), '1' if the
+-- candidate is subscribed to the channel, else ''; what it has seen of the server, each '' if nothing:
+-- highest fence of the key, server time in ms that it expects, at least and at most, ms since it
+-- noticed that the clock was set forward, ms since it noticed that the fence had gone back; and, if
+-- INFO is refused here: seconds that the server has been up, at least ('': ask INFO), its replication
+-- id ('': not known), '1' if it may have been a replica, else ''.
 -- Answers: {'granted', token}
 --          {'busy', holder id, rest in ms (-1: no expiry), ttl of that holder in ms (0: unknown), token
---           of that lease (0: unknown)}
+--           of that lease (0: unknown), server time in ms, fence}
 --          {'done', status, token, node, started, finished}: a run has ended and must not be repeated
---          {'young', seconds since the server started, rest in ms}
+--          {'young', seconds since the server started, rest in ms, server time in ms, fence}
+--          {'promoted', seconds since that was noticed, and as 'young'}
+--          {'suspect', '1' if that is new, rest in ms, server time in ms, fence}: the clock was set, or
+--           the fence has gone back
 --          {'ageless'}: nothing was done, since INFO does not say how long the server has been up, and the
 --           candidate has not said it either
-local lock, record = KEYS[1], KEYS[2]
+local lock, record, mark = KEYS[1], KEYS[2], KEYS[3]
 local id, channel, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local node, host, pid, label, identity = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-local awaited, listens, known_age = tonumber(ARGV[9]), ARGV[10], tonumber(ARGV[11])
+local awaited, listens = tonumber(ARGV[9]), ARGV[10]
+local seen_fence, earliest, latest = tonumber(ARGV[11]) or 0, tonumber(ARGV[12]), tonumber(ARGV[13])
+local since_step, since_loss = tonumber(ARGV[14]), tonumber(ARGV[15])
+local known_age, known_replid, known_as_replica = tonumber(ARGV[16]), ARGV[17], ARGV[18]
 
 local now, refusal = server_ms()
 if refusal then return refusal end
@@ -27,6 +37,18 @@ local holder_ttl = tonumber(fields[3] or 0) or 0
 local holder = fields[4]
 local held_until = tonumber(fields[5] or 0) or 0
 local result_token = tonumber(fields[7] or 0) or 0
+
+local function busy(rest, known)
+  return {'busy', value or holder or '', rest, known and holder_ttl or 0, whole(known and fence or 0),
+    whole(now), whole(fence)}
+end
+
+-- What is left of a lease that would last for longer than any: the clock was set back, and it would
+-- last until that has caught up. Exactly if the candidate knows what the clock showed before.
+local function without_step(rest, longest)
+  if earliest and earliest > now then rest = rest - (earliest - now) end
+  return math.max(1, math.min(rest, longest))
+end
 
 if value ~= id then
   local forbidden = (tonumber(fields[6] or 0) or 0) > now
@@ -48,19 +70,19 @@ if value and value ~= id then
     -- The `ttl` in the record is at least the hold; after a step of the clock the rest may be longer.
     local rest = held_until - now
     if holder_ttl > 0 then rest = math.min(rest, holder_ttl) end
-    return {'busy', value, rest, holder_ttl, whole(fence)}
+    return busy(rest, true)
   end
   if not is_ours then
     local known = holder and (value == holder or value == 'held:' .. holder or is_parked)
     local rest = redis.call('PTTL', lock)
-    -- No lock of ours is set for longer than this. If it lasts longer, the clock was set back, and a
-    -- lease whose holder is dead would last as long as that.
+    -- No lock of ours is set for longer than this.
     local longest = is_parked and 2 * holder_ttl or holder_ttl
     if known and longest > 0 and rest > longest then
-      rest = longest
+      rest = without_step(rest, longest)
       redis.call('PEXPIRE', lock, rest)
+      if ends > now + rest then redis.pcall('HSET', record, 'until', whole(now + rest)) end
     end
-    return {'busy', value, rest, known and holder_ttl or 0, whole(known and fence or 0)}
+    return busy(rest, known)
   end
 end
 
@@ -77,12 +99,25 @@ if not value and ends > now and holder ~= id then
   -- job: everybody else waits until that lease would have ended.
   local rest = ends - now
   if holder_ttl > 0 and rest > holder_ttl then
-    -- No lease ends later than a ttl from now, so the clock was set back. Waiting for it to catch up
-    -- could take years.
-    rest = holder_ttl
+    rest = without_step(rest, holder_ttl)
     redis.pcall('HSET', record, 'until', whole(now + rest))
   end
-  return {'busy', holder or '', rest, holder_ttl, whole(fence)}
+  return busy(rest, true)
+end
+
+-- When it was first noticed that this server was promoted from a replica, in ms since 1970; nothing if
+-- it was not. A promotion gives a server a new replication id, and keeps the one before and the offset
+-- where that ended. Both may be forgotten later, hence the mark, which does not expire. A server that
+-- was never a replica has no mark. Whatever else changes the id of a server with a mark, or leaves the
+-- former id, as a restart may, counts as a promotion too.
+local function noticed_promotion(replid, was_replica)
+  local noticed = redis.call('HMGET', mark, 'replid', 'since')
+  local since = tonumber(noticed[2] or '')
+  -- After it, the clock was set back: waiting for it to catch up could take years.
+  if noticed[1] == replid and since and since <= now then return since end
+  if not noticed[1] and not was_replica then return nil end
+  redis.call('HSET', mark, 'replid', replid, 'since', whole(now))
+  return now
 end
 
 local is_own = value == id or (not value and holder == id and ends > now)
@@ -93,15 +128,36 @@ if not is_own then
   -- may have a longer ttl than ours. With `appendfsync always` nothing is forgotten, but to find out
   -- needs CONFIG, which is not among the rights that we ask for, so the rule applies to every server.
   -- Uptime is in whole seconds of the wall clock, hence one more.
-  local uptime = known_age
+  local uptime, replid, was_replica = known_age, known_replid, known_as_replica == '1'
   if not uptime then
-    local info = redis.pcall('INFO', 'server')
-    uptime = not is_refusal(info) and tonumber(string.match(info, 'uptime_in_seconds:(%d+)'))
+    local server, replication = redis.pcall('INFO', 'server'), redis.pcall('INFO', 'replication')
+    if is_refusal(server) or is_refusal(replication) then return {'ageless'} end
+    uptime = tonumber(string.match(server, 'uptime_in_seconds:(%d+)'))
     if not uptime then return {'ageless'} end
+    replid = string.match(replication, 'master_replid:(%x+)')
+    was_replica = string.find(replication, 'second_repl_offset:%d')
   end
-  local needed = math.ceil(math.max(ttl, ends > 0 and holder_ttl or 0) / 1000) + 1
-  if uptime < needed then
-    return {'young', uptime, (needed - uptime) * 1000 - now % 1000}
+  local longest = math.max(ttl, ends > 0 and holder_ttl or 0)
+  local needed = math.ceil(longest / 1000) + 1
+  local young_for = uptime < needed and (needed - uptime) * 1000 - now % 1000 or 0
+  -- So has one that was promoted, if a lease had not reached it. It was noticed first when somebody
+  -- came here, so after the last holder that renewed at the former primary. If it has also restarted,
+  -- both times pass together.
+  local promoted = mark and (replid or '') ~= '' and noticed_promotion(replid, was_replica)
+  local promoted_for = promoted and promoted + longest + 1000 - now or 0
+  if promoted_for > young_for then
+    return {'promoted', math.floor((now - promoted) / 1000), promoted_for, whole(now), whole(fence)}
+  end
+  if young_for > 0 then return {'young', uptime, young_for, whole(now), whole(fence)} end
+  -- A step forward has ended leases too early; one that was released is over all the same. A fence
+  -- that has gone back is that of another server, or of one that has lost data.
+  local is_new = fence < seen_fence or (latest and now > latest and ends > 0)
+  if fence < seen_fence then since_loss = 0 end
+  if latest and now > latest then since_step = 0 end
+  local barred_for = since_loss and longest - since_loss or 0
+  if since_step and ends > 0 then barred_for = math.max(barred_for, longest - since_step) end
+  if barred_for > 0 then
+    return {'suspect', is_new and '1' or '', barred_for, whole(now), whole(fence)}
   end
 end
 
