@@ -24,7 +24,7 @@ class ClockStepTest : public testing::Test {
     return open_at(server_.tcp(), make_contender(key_, node, ttl));
   }
   static Young expect_suspect(LoopedStore& store, const std::string& why) {
-    const Young young = expect<Young>(ask(store, RequestKind::kAcquire));
+    Young young = expect<Young>(ask(store, RequestKind::kAcquire));
     EXPECT_THAT(describe(young), HasSubstr(why));
     return young;
   }
