@@ -30,7 +30,7 @@ struct ServerFacts {
   std::optional<std::int64_t> max_memory;
   std::optional<std::int64_t> replicas;
   std::optional<std::int64_t> good_replicas;  ///< nothing if min-replicas-to-write is off
-  std::string replication_id;
+  std::string replication_id{};
   bool was_replica = false;  ///< it has a former replication id
 };
 ServerFacts facts_in(std::string_view info);

@@ -293,7 +293,7 @@ add_mutation(release_deletes_anothers_lease
   "SupervisorSearch.JobNeverLivesWithoutTheKeyWhenAnEarlierLeaseWasHandedBack")
 
 add_mutation(vanished_lease_is_free
-  "if (lock_ == kFree && until_in_ > 0 && holder_ != id) return {Verdict::kBusy};"
+  "if (lock_ == kFree && until_in_ > 0 && holder_ != id) return {Verdict::kBusy, fence_};"
   ""
   "SupervisorSearch.JobNeverLivesBesideTheRivalWhenTheServerEvictsTheKey")
 

@@ -400,6 +400,8 @@ class World {
         w.server_failed_ = true;
         w.seen_ = w.rival_seen_ = w.server_.fence();
         w.server_.lose_data();
+        // A late renewal would restore a fence that we have seen, but not the lease after it.
+        w.old_.clear();
       });
     }
     if (left_.restarts > 0) {
@@ -501,11 +503,13 @@ class World {
     if (m.reply.verdict == Verdict::kGranted) last_number_ = std::max(last_number_, m.reply.token);
   }
 
-  /// As the store does with each answer: we have seen the fence that the server has now.
+  /// As the store does with each answer that shows the fence.
   void notice_loss(const Message& answer) {
-    if (answer.request.kind != RequestKind::kAcquire) return;
-    if (answer.reply.verdict == Verdict::kSuspect && !answer.request.barred) barred_for_ = kTtl;
-    if (answer.reply.verdict != Verdict::kGranted) seen_ = 0;
+    const bool shows_fence =
+        answer.request.kind == RequestKind::kAcquire && answer.reply.verdict != Verdict::kGranted;
+    if (!watches_ || left_.losses > 0 || !shows_fence) return;
+    if (answer.reply.token < seen_) barred_for_ = kTtl;
+    seen_ = answer.reply.token;
   }
 
   Answer to_answer(const ModelServer::Reply& reply) const {
@@ -517,7 +521,7 @@ class World {
       case Verdict::kYoung:
         return Young{{}, kTick};
       case Verdict::kSuspect:
-        return Young{{}, barred_for_ * kTick};
+        return Young{{}, std::max(barred_for_, 1) * kTick};
       case Verdict::kRenewed:
         return Renewed{};
       case Verdict::kLost:
@@ -665,7 +669,7 @@ TEST(SupervisorSearch, JobNeverLivesBesideTheRivalWhenAReplicaIsPromotedWithoutT
 }
 
 TEST(SupervisorSearch, JobNeverLivesBesideARivalThatHasWatchedWhenTheServerLosesItsData) {
-  expect_promise(patient(), {.connections_lost = 1, .losses = 1}, 30'000, kUndisturbed);
+  expect_promise(patient(), {.connections_lost = 0, .losses = 1}, 30'000, kUndisturbed);
 }
 
 TEST(SupervisorSearch, JobNeverLivesWithoutTheKeyWhateverSignalsCome) {

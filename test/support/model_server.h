@@ -31,7 +31,7 @@ class ModelServer {
   enum class Verdict : char { kGranted, kBusy, kYoung, kSuspect, kRenewed, kLost, kReleased };
   struct Reply {
     Verdict verdict{};
-    int token = 0;  ///< for kGranted
+    int token = 0;  ///< for kGranted; of the last lease if an acquire was not granted
   };
 
   static ModelServer parked_for(Node node);

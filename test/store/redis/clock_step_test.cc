@@ -24,7 +24,7 @@ class ClockStepTest : public testing::Test {
     return open_at(server_.tcp(), make_contender(key_, node, ttl));
   }
   static Young expect_suspect(LoopedStore& store, const std::string& why) {
-    const Young young = expect<Young>(ask(store, RequestKind::kAcquire));
+    Young young = expect<Young>(ask(store, RequestKind::kAcquire));
     EXPECT_THAT(describe(young), HasSubstr(why));
     return young;
   }
@@ -132,14 +132,14 @@ TYPED_TEST(ClockStepTest, AServerThatWasSlowHasNotSetItsClock) {
   expect<Granted>(await_answer(*b));
 }
 
-TYPED_TEST(ClockStepTest, AClockThatWasSetBackAnHourCostsAFollowerNothing) {
+TYPED_TEST(ClockStepTest, AClockThatWasSetBackCostsAFollowerNothing) {
   auto a = this->open("a", 2s);
   auto b = this->open("b", 2s);
   const Time granted_at = BootClock::now();
   expect_granted(*a);
   expect_busy(*b);
   pass(*b, 500ms);
-  this->server_.set_clock(-1h);
+  this->server_.set_clock(-30min);
   const Duration wait = expect_busy(*b).retry_after;
   EXPECT_LE(wait, 2100ms) << "the rest of the lease and the tolerance";
   pass(*b, wait);
@@ -154,7 +154,7 @@ TYPED_TEST(ClockStepTest, AClockThatWasSetBackDoesNotStretchALeaseThatVanished) 
   expect_busy(*b);
   pass(*b, 500ms);
   this->server_.command({"DEL", this->key_.value});
-  this->server_.set_clock(-1h);
+  this->server_.set_clock(-30min);
   EXPECT_LE(expect_busy(*b).retry_after, 2100ms);
   // Somebody who knows nothing of it.
   EXPECT_LE(expect_busy(*this->open("c", 2s)).retry_after, 2100ms);

@@ -44,7 +44,7 @@ class PromotionTest : public testing::Test {
     return open_at(server.tcp(), make_contender(key_, node, ttl));
   }
   static Young expect_promoted(LoopedStore& store) {
-    const Young young = expect<Young>(ask(store, RequestKind::kAcquire));
+    Young young = expect<Young>(ask(store, RequestKind::kAcquire));
     EXPECT_THAT(describe(young), HasSubstr("the server may have been promoted from a replica"));
     return young;
   }

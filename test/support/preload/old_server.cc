@@ -13,14 +13,14 @@ namespace {
 
 /// By how many ms the clock is wrong; null: it is right.
 const std::atomic<std::int64_t>* error_of_clock() {
-  static const auto* const error = [] {
+  static const auto* const kError = [] {
     const char* const descriptor = std::getenv("CLUSTER_LEADER_TEST_CLOCK");
     void* const page = descriptor == nullptr ? MAP_FAILED
                                              : ::mmap(nullptr, sizeof(std::int64_t), PROT_READ,
                                                       MAP_SHARED, std::atoi(descriptor), 0);
     return page == MAP_FAILED ? nullptr : static_cast<const std::atomic<std::int64_t>*>(page);
   }();
-  return error;
+  return kError;
 }
 
 }  // namespace
