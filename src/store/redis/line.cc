@@ -17,15 +17,16 @@ bool belongs_to_login(Purpose purpose) {
 
 }  // namespace
 
-RedisLine::RedisLine(RedisLocation location, Role role)
+RedisLine::RedisLine(RedisLocation location, Role role, Duration asking)
     : location_(std::move(location)),
+      asking_(asking),
       tls_(location_.tls ? std::make_unique<TlsContext>(*location_.tls) : nullptr),
       login_(location_, role) {}
 
 void RedisLine::open(Duration patience, Time now) {
   is_wanted_ = true;
   has_connected_ = false;
-  if (!dialer_) dialer_ = std::make_unique<Dialer>(location_, patience, now);
+  if (!dialer_) dialer_ = std::make_unique<Dialer>(location_, patience, now, asking_);
   connect(nullptr, now);
 }
 

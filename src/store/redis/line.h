@@ -55,8 +55,10 @@ class RedisLine {
     bool is_written;  ///< at least in part: the server may execute it
   };
 
-  /// Does nothing yet. `role` says which servers are accepted.
-  explicit RedisLine(RedisLocation location, Role role = Role::kPrimary);
+  /// Does nothing yet. `role` says which servers are accepted, and `asking` for how long the kernel
+  /// asks after a silent one (see Dialer).
+  explicit RedisLine(RedisLocation location, Role role = Role::kPrimary,
+                     Duration asking = Dialer::kAsking);
 
   /// Begins to connect, or goes on with a lookup that was begun earlier. `patience` is the time for
   /// all addresses of the server together; the last one may take longer, which is for the owner to
@@ -128,6 +130,7 @@ class RedisLine {
   Failed failure() const;
 
   const RedisLocation location_;
+  const Duration asking_;
   std::unique_ptr<TlsContext> tls_;  ///< null: without TLS
   RedisLogin login_;
   bool is_wanted_ = false;          ///< open() was called, and stop_connecting() was not

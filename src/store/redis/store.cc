@@ -23,6 +23,14 @@ Duration patience_of(const Candidate& candidate) {
   return std::min<Duration>(candidate.ttl / 6, std::chrono::seconds(1));
 }
 
+/// For how long the kernel asks after a server that has been silent for Dialer::kIdle. A candidate
+/// that waits asks again by its own timer when the lease it has seen would end, which is sooner for
+/// every ttl up to that time. Where leases are longer, it learns that its connection is dead long
+/// before, and the longer they are, the less it costs to wait for a network that is only slow.
+Duration asking_of(const Candidate& candidate) {
+  return std::clamp<Duration>(candidate.ttl / 4, std::chrono::seconds(6), std::chrono::seconds(30));
+}
+
 /// With this many requests on a new connection, the first of each kind is sent with the text of its
 /// script, rather than having each of them refused because the server does not know it.
 constexpr std::size_t kManyRequests = 10;
@@ -37,7 +45,7 @@ std::size_t hash_of(std::string_view holder) { return std::hash<std::string_view
 RedisStore::RedisStore(RedisLocation location, Candidate candidate)
     : location_(std::move(location)),
       candidate_(std::move(candidate)),
-      line_(location_),
+      line_(location_, RedisLine::Role::kPrimary, asking_of(candidate_)),
       command_(candidate_) {}
 
 std::size_t RedisStore::add(Key key) {
@@ -167,7 +175,7 @@ void RedisStore::append_request(std::uint32_t candidacy, By by) {
 void RedisStore::listen(std::uint32_t candidacy) {
   Entry& entry = candidacies_[candidacy];
   if (line_.login().speaks_resp2()) {
-    if (!events_) events_ = std::make_unique<RedisEvents>(location_);
+    if (!events_) events_ = std::make_unique<RedisEvents>(location_, asking_of(candidate_));
     events_->subscribe(candidacy, entry.candidacy.key);
   } else if (entry.listening_on != connection_number_) {
     const bool is_queued =
