@@ -2,19 +2,26 @@
 
 #include <hiredis/hiredis.h>
 
-#include "store/measurements.h"
+#include <utility>
+
+#include "store/redis/info.h"
 #include "store/redis/replies.h"
 
 namespace cluster_leader {
 
-void ServerAge::handle(const redisReply& info) {
+void ServerAge::handle(const redisReply& info, Time now) {
   is_asked_ = false;
   hidden_because_.clear();
-  if (const auto uptime = facts_in(text_of(info)).uptime_s) {
-    uptime_s_ = *uptime;
+  is_refused_ = info.type == REDIS_REPLY_ERROR;
+  const ServerFacts facts = facts_in(text_of(info));
+  if (!facts.run_id.empty() && std::exchange(run_id_, facts.run_id) != facts.run_id) {
+    watched_since_ = now;
+  }
+  if (facts.uptime_s) {
+    uptime_s_ = *facts.uptime_s;
     return;
   }
-  if (info.type != REDIS_REPLY_ERROR) {
+  if (!is_refused_) {
     hidden_because_ = "its uptime makes no sense; was its clock set back?";
     return;
   }
@@ -26,6 +33,8 @@ void ServerAge::handle(const redisReply& info) {
       hidden_because_ = "the server has no INFO";
       break;
     default:
+      // Also what a proxy says whose server is down.
+      watched_since_ = now;
       hidden_because_ = "the server refuses INFO";
   }
 }

@@ -218,8 +218,8 @@ void RedisStore::append_release(std::uint32_t candidacy) {
 void RedisStore::append_script(std::uint32_t candidacy, const Request& request, By by, Form form,
                                Purpose purpose, std::optional<std::int64_t> age_s) {
   const Entry& entry = candidacies_[candidacy];
-  // As long as the server does not say it, each acquire does.
-  if (age_->is_hidden() && !age_s) age_s = age_->seconds_at(now_);
+  // Where nothing is to be learnt from the server, each acquire says it.
+  if (age_->is_only_watched() && !age_s) age_s = age_->seconds_at(now_);
   candidacies_[candidacy].says_age = age_s.has_value();
   const auto words = command_.words(entry.candidacy, request, by, form, candidate_.listens, age_s);
   const std::uint64_t begin = line_.queued();

@@ -34,7 +34,7 @@ void RedisStore::handle(const Received& received) {
     case Purpose::kUndo:
       return handle_undone(received);
     case Purpose::kAge:
-      age_->handle(*received.reply);
+      age_->handle(*received.reply, now_);
       return append_ageless();
     case Purpose::kMessage:
       return handle_message(*received.reply);
