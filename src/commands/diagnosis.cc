@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "commands/lease_findings.h"
-#include "commands/lease_text.h"
+#include "commands/server_findings.h"
 
 namespace cluster_leader {
 
@@ -17,29 +17,6 @@ using Result = Finding::Result;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-constexpr const char* kAdviceForMissing =
-    "see rename-command in the server's configuration, or use another server";
-
-/// What `command`, of this right, would have told.
-Finding unknown(const char* check, const RedisMeasurements& measured, const std::string& command,
-                const std::string& right) {
-  const auto& refusals = measured.refusals;
-  const auto found = std::find_if(refusals.begin(), refusals.end(),
-                                  [&](const Refusal& one) { return one.right == right; });
-  if (found == refusals.end() || found->cause == Refusal::Cause::kScript) {
-    return warning(check, "not known: " + command + " does not say it, or makes no sense",
-                   "check the server, and its clock");
-  }
-  if (found->cause == Refusal::Cause::kMissing) {
-    return warning(check, "not known: the server has no " + command + " (renamed?)",
-                   kAdviceForMissing);
-  }
-  return warning(check, "not known: " + command + " is refused", "ACL SETUSER: +" + right);
-}
-Finding unknown(const char* check, const RedisMeasurements& measured) {
-  return unknown(check, measured, "INFO", "info");
-}
 
 /// The same for a failure to connect in time.
 std::string advice_for_connecting(const Failed& failure) {
@@ -203,11 +180,6 @@ Finding rights_of(const RedisMeasurements& measured, const RedisLocation& locati
   return rights.finding();
 }
 
-std::string version_in(const RedisMeasurements& measured) {
-  const bool is_known = measured.facts && !measured.facts->version.empty();
-  return is_known ? measured.facts->version : measured.version;
-}
-
 Finding version_of(const RedisMeasurements& measured) {
   const std::string version = version_in(measured);
   if (version.empty()) return unknown("version", measured);
@@ -228,98 +200,6 @@ Finding role_of(const RedisMeasurements& measured) {
   // With RESP3, a server names its role in the reply to HELLO.
   if (!measured.facts && measured.speaks_resp2) return unknown("role", measured);
   return ok("role", "primary");
-}
-
-/// The age from which on a server grants leases of this ttl (see acquire.lua).
-std::int64_t needed_age_s(const Timeline& timeline) {
-  return std::chrono::ceil<seconds>(timeline.ttl).count() + 1;
-}
-
-Finding uptime_of(const RedisMeasurements& measured, const Timeline& timeline) {
-  if (!measured.facts || !measured.facts->uptime_s) return unknown("uptime", measured);
-  const std::int64_t uptime = *measured.facts->uptime_s;
-  const std::string age = short_duration(seconds(std::min(uptime, std::int64_t{1} << 32U)));
-  if (uptime >= needed_age_s(timeline)) return ok("uptime", age);
-  return warning(
-      "uptime",
-      age + ": grants no lease for another " + std::to_string(needed_age_s(timeline) - uptime) +
-          " s",
-      "wait; after each restart nothing runs for the ttl and 1 s, so a shorter --ttl shortens it");
-}
-
-Finding persistence_of(const RedisMeasurements& measured) {
-  if (!measured.facts || !measured.facts->has_append_file) return unknown("persistence", measured);
-  if (*measured.facts->has_append_file) {
-    return ok("persistence",
-              "append-only file" +
-                  (measured.append_fsync ? ", fsync " + *measured.append_fsync : std::string()));
-  }
-  if (!measured.snapshots) {
-    return warning("persistence",
-                   "no append-only file, and CONFIG is refused, so snapshots are not known",
-                   "appendonly yes; or allow CONFIG GET: ACL SETUSER: +config|get");
-  }
-  if (!measured.snapshots->empty()) {
-    return ok("persistence", "snapshots; a crash loses what was written after the last one");
-  }
-  return warning(
-      "persistence",
-      "none: a restart forgets results, --once, and held and parked keys; holders set their "
-      "leases again",
-      "appendonly yes, if you need them");
-}
-
-Finding eviction_of(const RedisMeasurements& measured) {
-  if (!measured.facts || measured.facts->eviction.empty() || !measured.facts->max_memory) {
-    return unknown("eviction", measured);
-  }
-  const std::string& policy = measured.facts->eviction;
-  const std::int64_t limit = *measured.facts->max_memory;
-  if (limit == 0) return ok("eviction", "none: maxmemory is not set");
-  constexpr std::int64_t kMiB = std::int64_t{1} << 20U;
-  const std::string detail = policy + " at a maxmemory of " + std::to_string(limit / kMiB) + " MiB";
-  if (policy == "noeviction") return ok("eviction", detail);
-  return warning("eviction", detail + " may evict leases and records, since they expire",
-                 "maxmemory-policy noeviction");
-}
-
-Finding replicas_of(const RedisMeasurements& measured) {
-  if (!measured.facts || !measured.facts->replicas) return unknown("replicas", measured);
-  const std::int64_t replicas = *measured.facts->replicas;
-  const auto& good = measured.facts->good_replicas;
-  constexpr int kFirstToHoldBackScripts = 7;
-  if (good && std::atoi(version_in(measured).c_str()) < kFirstToHoldBackScripts) {
-    return warning("replicas",
-                   std::to_string(replicas) +
-                       ", and before Redis 7 min-replicas-to-write does not hold back scripts: an "
-                       "isolated primary goes on granting leases",
-                   "Redis 7 or later, or Valkey; and let the job check its token");
-  }
-  if (good) {
-    return ok("replicas", std::to_string(replicas) + ", of which " + std::to_string(*good) +
-                              " count for min-replicas-to-write");
-  }
-  if (replicas == 0) return ok("replicas", "none");
-  return warning(
-      "replicas",
-      std::to_string(replicas) +
-          ", and min-replicas-to-write is off: an isolated primary goes on granting leases, "
-          "which a failover forgets",
-      "min-replicas-to-write 1; and let the job check its token, since any failover can lose "
-      "the last lease");
-}
-
-Finding clock_of(const RedisMeasurements& measured) {
-  if (!measured.clock_ahead) {
-    return unknown("clock", measured, "TIME", "time");
-  }
-  const Duration ahead = *measured.clock_ahead;
-  const Duration apart = ahead < Duration::zero() ? -ahead : ahead;
-  const std::string detail = "the server's is " + in_ms(apart) +
-                             (ahead < Duration::zero() ? " behind" : " ahead of") + " ours";
-  if (apart <= seconds(1)) return ok("clock", detail);
-  return warning("clock", detail,
-                 "use NTP on both: --once, --min-hold and --sticky use the server's clock");
 }
 
 }  // namespace
@@ -351,6 +231,7 @@ std::vector<Finding> diagnose(const RedisMeasurements& measured, const RedisLoca
   findings.push_back(eviction_of(measured));
   findings.push_back(replicas_of(measured));
   findings.push_back(clock_of(measured));
+  findings.push_back(ttl_of(timeline));
   add_lease_findings(findings, measured.lease, timeline);
   return findings;
 }

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -12,28 +11,13 @@
 #include "store/connect_times.h"
 #include "store/lease_probe.h"
 #include "store/location.h"
+#include "store/server_facts.h"
 #include "store/tls_facts.h"
 
 namespace cluster_leader {
 
 // What `doctor` measures at a location. Nothing is judged here. Leases are tried on a key of their
 // own, of which nothing is left.
-
-/// What a server says about itself in reply to INFO. Nothing, or empty, for what it does not say.
-struct ServerFacts {
-  std::string version;
-  std::string run_id;  ///< of the process: another one after each start
-  std::string role;    ///< "master" or "slave"
-  std::optional<std::int64_t> uptime_s;
-  std::optional<bool> has_append_file;
-  std::string eviction;  ///< maxmemory-policy
-  std::optional<std::int64_t> max_memory;
-  std::optional<std::int64_t> replicas;
-  std::optional<std::int64_t> good_replicas;  ///< nothing if min-replicas-to-write is off
-  std::string replication_id{};
-  bool was_replica = false;  ///< it has a former replication id
-};
-ServerFacts facts_in(std::string_view info);
 
 /// A command that the server does not let us use.
 struct Refusal {

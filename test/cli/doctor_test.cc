@@ -12,13 +12,17 @@
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "support/fake_server.h"
 #include "support/look_world.h"
+#include "support/resp_proxy.h"
 
 namespace cluster_leader {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::AllOf;
+using testing::ContainsRegex;
 using testing::HasSubstr;
 using Json = nlohmann::ordered_json;
 
@@ -39,13 +43,22 @@ class DoctorTest : public CliTest {
     }
     return "nothing about " + check;
   }
+  /// The detail, and the advice of a warning.
+  static std::string text_of(const Json& findings, const std::string& check) {
+    for (const Json& finding : findings) {
+      if (finding["check"] != check) continue;
+      const std::string detail = finding["detail"];
+      return finding["advice"].is_null() ? detail : detail + "; " + std::string(finding["advice"]);
+    }
+    return "nothing about " + check;
+  }
 };
 
 TEST_F(DoctorTest, AServerThatSuitsIsALineOfOkForEachCheck) {
   GrownServer server({"--appendonly", "yes"});
   const Ended ended = doctor(on(server));
   EXPECT_EQ(ended.status(), 0) << ended;
-  EXPECT_EQ(std::count(ended.out.begin(), ended.out.end(), '\n'), 15) << ended.out;
+  EXPECT_EQ(std::count(ended.out.begin(), ended.out.end(), '\n'), 16) << ended.out;
   for (std::size_t at = 0; at != ended.out.size(); at = ended.out.find('\n', at) + 1) {
     EXPECT_EQ(ended.out.substr(at, 4), "ok  ") << ended.out;
   }
@@ -56,7 +69,7 @@ TEST_F(DoctorTest, AServerThatSuitsIsALineOfOkForEachCheck) {
 TEST_F(DoctorTest, JsonHasAnObjectForEachCheck) {
   GrownServer server;
   const Json findings = json(on(server));
-  ASSERT_EQ(findings.size(), 15U);
+  ASSERT_EQ(findings.size(), 16U);
   for (const Json& finding : findings) {
     EXPECT_EQ(finding.size(), 4U);
     EXPECT_TRUE(finding["detail"].is_string());
@@ -71,6 +84,50 @@ TEST_F(DoctorTest, AYoungServerIsAWarningAndNoFailure) {
   const Json findings = json(on(server, {"--ttl", "60"}));
   EXPECT_EQ(result_of(findings, "uptime"), "warning");
   EXPECT_EQ(result_of(findings, "lease"), "ok");
+  EXPECT_EQ(result_of(findings, "ttl"), "ok");
+  EXPECT_EQ(result_of(json(on(server, {"--ttl", "5m"})), "ttl"), "warning");
+}
+
+TEST_F(DoctorTest, ReplicasAndAPromotionAreTold) {
+  for (const char* const program : {REDIS_SERVER, VALKEY_SERVER}) {
+    const Server primary(program, {"--repl-diskless-sync-delay", "0"});
+    const Server replica(program, {"--replicaof", "127.0.0.1 " + std::to_string(primary.port())});
+    ASSERT_TRUE(eventually([&] {
+      return replica.text({"INFO", "replication"}).find("link_status:up") != std::string::npos;
+    }));
+    primary.grow_up(1s);
+    const Words ttl = {"--ttl", "1"};
+    Json findings = json(on(primary, ttl));
+    EXPECT_THAT(text_of(findings, "replicas"),
+                AllOf(HasSubstr("1, and min-replicas-to-write is off"), HasSubstr("asynchronous")));
+    EXPECT_EQ(result_of(json(on(replica, ttl), 69), "role"), "failed");
+    EXPECT_EQ(replica.text({"REPLICAOF", "NO", "ONE"}), "OK");
+    findings = json(on(replica, ttl));
+    EXPECT_EQ(result_of(findings, "role"), "ok");
+    EXPECT_THAT(text_of(findings, "uptime"), HasSubstr("promoted from a replica"));
+  }
+}
+
+TEST_F(DoctorTest, AClockThatIsWrongIsAWarning) {
+  GrownServer server;
+  // It plays a server whose clock is two hours late, and was set back since the start.
+  RespProxy proxy(
+      server.tcp(), [](int, const RespProxy::Words& words) -> std::optional<std::string> {
+        if (words[0] == "TIME") {
+          const std::string late = std::to_string(wall_clock_ms() / 1000 - 7200);
+          return "*2\r\n$" + std::to_string(late.size()) + "\r\n" + late + "\r\n$1\r\n0\r\n";
+        }
+        if (words.size() != 1 || words[0] != "INFO") return std::nullopt;
+        const std::string info = "redis_version:7.0.15\r\nuptime_in_seconds:-3600\r\n";
+        return "$" + std::to_string(info.size()) + "\r\n" + info + "\r\n";
+      });
+  const Json findings =
+      json({"--server", "redis://127.0.0.1:" + std::to_string(proxy.location().port)});
+  EXPECT_THAT(text_of(findings, "clock"),
+              ContainsRegex("720[01].*s behind ours: if it is set forward"));
+  EXPECT_THAT(text_of(findings, "uptime"),
+              HasSubstr("watched the server for 11 s; set the server's"));
+  EXPECT_EQ(result_of(findings, "uptime"), "warning");
 }
 
 TEST_F(DoctorTest, TheFirstFailureIsTheStatus) {

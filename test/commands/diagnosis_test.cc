@@ -18,7 +18,13 @@ RedisMeasurements healthy() {
   RedisMeasurements measured;
   measured.times = {1ms, 200us, 300us};
   measured.version = "7.0.15";
-  measured.facts = ServerFacts{"7.0.15", "master", 86400, true, "noeviction", 0, 0, {}};
+  ServerFacts& facts = measured.facts.emplace();
+  facts.version = "7.0.15";
+  facts.role = "master";
+  facts.uptime_s = 86400;
+  facts.has_append_file = true;
+  facts.eviction = "noeviction";
+  facts.max_memory = facts.replicas = 0;
   measured.append_fsync = "everysec";
   measured.clock_ahead = 3ms;
   measured.lease = LeaseProbe{{}, {}, std::vector<Duration>(20, 500us)};
@@ -68,7 +74,7 @@ TEST_F(DiagnosisTest, OfAHealthyServerIsAllRight) {
   EXPECT_EQ(checks(),
             (std::vector<std::string>{"name", "connect", "tls", "login", "rights", "version",
                                       "role", "uptime", "persistence", "eviction", "replicas",
-                                      "clock", "lease", "latency", "timing"}));
+                                      "clock", "ttl", "lease", "latency", "timing"}));
   for (const Finding& finding : diagnose_it()) {
     EXPECT_EQ(finding.result, Result::kOk) << finding.check;
     EXPECT_NE(finding.detail, "") << finding.check;
@@ -214,6 +220,29 @@ TEST_F(DiagnosisTest, AYoungServerGrantsNothingYet) {
   EXPECT_EQ(status(), 69);
 }
 
+TEST_F(DiagnosisTest, AnUptimeThatMakesNoSenseIsABadClock) {
+  measured_.facts->uptime_s.reset();
+  expect("uptime", Result::kWarning, "watched the server for 11 s", "clock");
+  EXPECT_EQ(status(), 0);
+}
+
+TEST_F(DiagnosisTest, APromotedServerSaysSo) {
+  measured_.facts->was_replica = true;
+  expect("uptime", Result::kOk, "1d00h, promoted from a replica");
+  measured_.facts->uptime_s = 3;
+  expect("uptime", Result::kWarning, "no lease for another 8 s");
+}
+
+TEST_F(DiagnosisTest, ALongTtlCostsALongTimeAfterAFailure) {
+  expect("ttl", Result::kOk, "10 s: the lease of a machine that dies lasts that long");
+  expect("ttl", Result::kOk, "for 11 s");
+  timeline_ = Timeline::of(119s);
+  expect("ttl", Result::kOk, "for 120 s");
+  timeline_ = Timeline::of(119001ms);
+  expect("ttl", Result::kWarning, "for 121 s, longer than the 2 min", "--wait");
+  EXPECT_EQ(status(), 0);
+}
+
 TEST_F(DiagnosisTest, WhatARestartForgetsIsTold) {
   expect("persistence", Result::kOk, "fsync everysec");
   measured_.append_fsync.reset();
@@ -243,7 +272,7 @@ TEST_F(DiagnosisTest, EveryPolicyButNoevictionMayEvictLeases) {
 TEST_F(DiagnosisTest, BeforeRedis7TooFewReplicasHoldNobodyBack) {
   measured_.facts->replicas = 2;
   measured_.facts->good_replicas = 2;
-  expect("replicas", Result::kOk, "2 count for");
+  expect("replicas", Result::kWarning, "2 count for");
   measured_.facts->version = "6.2.6";
   expect("replicas", Result::kWarning, "does not hold back scripts", "Redis 7");
 }
@@ -252,9 +281,11 @@ TEST_F(DiagnosisTest, ReplicasMakeFailoversLoseLeases) {
   expect("replicas", Result::kOk, "none");
   measured_.facts->replicas = 2;
   expect("replicas", Result::kWarning, "2, and min-replicas-to-write is off",
-         "min-replicas-to-write 1");
+         "min-replicas-to-write 1; replication is asynchronous");
   measured_.facts->good_replicas = 1;
-  expect("replicas", Result::kOk, "2, of which 1");
+  expect("replicas", Result::kWarning, "2, of which 1", "token");
+  measured_.facts->replicas = measured_.facts->good_replicas = 0;
+  expect("replicas", Result::kOk, "0, of which 0");
 }
 
 TEST_F(DiagnosisTest, ClocksThatAreApartAreTold) {
@@ -263,9 +294,9 @@ TEST_F(DiagnosisTest, ClocksThatAreApartAreTold) {
     expect("clock", Result::kOk, "ours");
   }
   measured_.clock_ahead = 1001ms;
-  expect("clock", Result::kWarning, "1001 ms ahead of ours", "NTP");
+  expect("clock", Result::kWarning, "1.001 s ahead of ours", "NTP");
   measured_.clock_ahead = -5s;
-  expect("clock", Result::kWarning, "5000 ms behind ours", "NTP");
+  expect("clock", Result::kWarning, "5 s behind ours: if it is set forward", "NTP");
   measured_.clock_ahead.reset();
   measured_.refusals = {{"time", Refusal::Cause::kCommand}};
   expect("clock", Result::kWarning, "not known", "+time");
@@ -349,13 +380,13 @@ TEST_F(DiagnosisTest, OfADirectory) {
 TEST_F(DiagnosisTest, IsALineForEachCheck) {
   measured_.clock_ahead = 5s;
   const std::string report = report_of(diagnose_it(), false);
-  EXPECT_EQ(std::count(report.begin(), report.end(), '\n'), 15);
+  EXPECT_EQ(std::count(report.begin(), report.end(), '\n'), 16);
   EXPECT_THAT(report, HasSubstr("ok       connect      0.200 ms\n"));
   EXPECT_THAT(report,
-              HasSubstr("\nwarning  clock        the server's is 5000 ms ahead of ours; use NTP"));
+              HasSubstr("\nwarning  clock        the server's is 5 s ahead of ours; use NTP"));
   EXPECT_THAT(report_of(diagnose_it(), true), HasSubstr("\x1b[33mwarning\x1b[0m  clock"));
   const auto json = nlohmann::json::parse(report_as_json(diagnose_it()));
-  ASSERT_EQ(json.size(), 15U);
+  ASSERT_EQ(json.size(), 16U);
   EXPECT_EQ(json[1].dump(),
             R"({"advice":null,"check":"connect","detail":"0.200 ms","result":"ok"})");
   EXPECT_EQ(json[11]["result"], "warning");

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "store/redis/info.h"
 #include "store/redis/world.h"
 #include "support/command.h"
 #include "support/fake_server.h"
@@ -58,6 +59,12 @@ TEST(ServerFactsTest, AreReadFromInfo) {
   EXPECT_EQ(facts.has_append_file, true);
   EXPECT_EQ(facts.replicas, 2);
   EXPECT_EQ(facts.good_replicas, 1);
+  EXPECT_FALSE(facts.was_replica);
+  const ServerFacts promoted =
+      facts_in("run_id:4fb2\r\nrole:master\r\nmaster_replid:a\r\nsecond_repl_offset:15\r\n");
+  EXPECT_EQ(promoted.run_id, "4fb2");
+  EXPECT_TRUE(promoted.was_replica);
+  EXPECT_FALSE(facts_in("role:master\r\nsecond_repl_offset:-1\r\n").was_replica);
   EXPECT_EQ(facts_in("redis_version:7.2.4\r\nvalkey_version:8.0.1\r\n").version, "8.0.1");
 }
 

@@ -68,3 +68,9 @@ add_mutation(unknown_age_taken_for_old
   "return uptime_s_;"
   "return 1000000;"
   "RedisProxyTest.WhereScriptsMayNotRunInfoAYoungServerIsStillYoung")
+
+# A restart that a proxy hides.
+add_mutation(run_id_ignored
+  "std::exchange(run_id_, facts.run_id) != facts.run_id"
+  "std::exchange(run_id_, facts.run_id).empty()"
+  "RedisProxyTest.AnotherRunIdIsARestartBehindAProxy")

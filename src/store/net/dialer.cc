@@ -7,24 +7,34 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 
 namespace cluster_leader {
 
 namespace {
 
-/// Has the kernel ask after 30 s of silence whether the peer is still there, and give up after
-/// another 30 s (tcp(7)). Routers and firewalls forget connections that are silent for long, and
-/// say nothing: a candidate would wait for an event that never comes.
-void keep_alive(int fd) {
-  const int on = 1;
-  const int seconds_idle = 30;
-  const int seconds_between = 10;
-  const int probes = 3;
-  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds_idle, sizeof seconds_idle);
-  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds_between, sizeof seconds_between);
-  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+/// Has the kernel ask whether the peer is still there. Routers and firewalls forget connections
+/// that are silent for long, and say nothing: a candidate would wait for an event that never comes.
+void keep_alive(int fd, Duration asking) {
+  using std::chrono::duration_cast;
+  using std::chrono::milliseconds;
+  using std::chrono::seconds;
+  const auto set = [fd](int level, int name, std::int64_t value) {
+    const int number = static_cast<int>(value);
+    ::setsockopt(fd, level, name, &number, sizeof number);
+  };
+  constexpr int kProbes = 3;
+  const auto between = std::max(duration_cast<seconds>(asking / kProbes), seconds(1));
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, duration_cast<seconds>(Dialer::kIdle).count());
+  set(IPPROTO_TCP, TCP_KEEPINTVL, between.count());
+  set(IPPROTO_TCP, TCP_KEEPCNT, kProbes);
+  // While something that was written is not acknowledged, nothing is asked, and without this the
+  // kernel would try for a quarter of an hour. It also replaces the number of probes, so that a
+  // shorter time would break a connection of which one probe was lost.
+  const milliseconds longest = duration_cast<milliseconds>(Dialer::kIdle) + kProbes * between;
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, longest.count());
 }
 
 Failed failure_of(int error, bool is_unix) {
@@ -70,7 +80,8 @@ std::optional<Address> unix_address(const std::string& path) {
 
 }  // namespace
 
-Dialer::Dialer(const RedisLocation& location, Duration patience, Time now) : patience_(patience) {
+Dialer::Dialer(const RedisLocation& location, Duration patience, Time now, Duration asking)
+    : asking_(asking), patience_(patience) {
   if (!location.socket_path.empty()) {
     if (auto address = unix_address(location.socket_path)) {
       addresses_.push_back(*address);
@@ -142,7 +153,7 @@ void Dialer::try_next_address(Time now) {
       if (family != AF_UNIX) {
         const int on = 1;
         ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        keep_alive(fd.get());
+        keep_alive(fd.get(), asking_);
       }
       connected_ = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address.storage),
                              address.length) == 0;

@@ -22,8 +22,15 @@ class Dialer {
  public:
   using Result = std::variant<UniqueFd, Failed>;
 
-  /// Begins. `patience` is the time for all addresses together; the last one may take longer.
-  Dialer(const RedisLocation& location, Duration patience, Time now);
+  /// How long nothing may be heard of the server before the kernel asks whether it is still there.
+  static constexpr Duration kIdle = std::chrono::seconds(30);
+  /// For how long it asks, where nobody has a reason for more or less.
+  static constexpr Duration kAsking = std::chrono::seconds(15);
+
+  /// Begins. `patience` is the time for all addresses together; the last one may take longer. After
+  /// kIdle of silence, the kernel asks three times in `asking`, at least 3 s, and then reports the
+  /// connection as broken; a Unix socket needs none of this.
+  Dialer(const RedisLocation& location, Duration patience, Time now, Duration asking = kAsking);
 
   void watch(Poller& poller);
   Time wake_at() const;
@@ -41,6 +48,7 @@ class Dialer {
  private:
   void try_next_address(Time now);
 
+  const Duration asking_;
   Duration patience_;
   std::unique_ptr<Resolver> resolver_;  ///< while the name is being looked up
   std::vector<Address> addresses_;      ///< still to be tried, the next one last

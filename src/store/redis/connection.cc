@@ -6,19 +6,12 @@
 #include <charconv>
 #include <cstring>
 #include <new>
-#include <system_error>
+
+#include "store/redis/reply_reader.h"
 
 namespace cluster_leader {
 
 namespace {
-
-/// How much of one reply may be unread: far more than the longest reply to any of our commands. A
-/// peer that sends more is not a server, and must not use up our memory or time.
-constexpr std::size_t kLongestUnread = 16 << 20;
-
-/// How many elements an array may have, for the same reason: hiredis allocates all of them as soon
-/// as it has read their number. SCAN has the longest.
-constexpr long long kMostElements = 1 << 16;
 
 /// How much is read at once, and kept for writing: what a TLS record holds.
 constexpr std::size_t kRoom = 16 << 10;
@@ -26,9 +19,6 @@ constexpr std::size_t kRoom = 16 << 10;
 /// How much is read before replies are parsed again: messages that wait for that are no reason to
 /// take the peer for something else.
 constexpr std::size_t kMostAtOnce = 1 << 20;
-
-/// How deep arrays may be nested: hiredis frees them recursively.
-constexpr int kDeepest = 32;
 
 /// The confirmation of SUBSCRIBE: pushed in RESP3, a plain array in RESP2.
 bool is_confirmation(const redisReply& reply) {
@@ -47,12 +37,9 @@ void append_count(std::string& out, char sign, std::size_t count) {
 
 }  // namespace
 
-void RedisConnection::FreeReader::operator()(redisReader* reader) const { redisReaderFree(reader); }
-
 std::unique_ptr<RedisConnection> RedisConnection::open(std::unique_ptr<Stream> stream) {
-  Reader reader(redisReaderCreate());
+  auto reader = ReplyReader::create();
   if (!stream || !reader) return nullptr;
-  reader->maxelements = kMostElements;
   try {
     return std::unique_ptr<RedisConnection>(
         new RedisConnection(std::move(stream), std::move(reader)));
@@ -61,7 +48,8 @@ std::unique_ptr<RedisConnection> RedisConnection::open(std::unique_ptr<Stream> s
   }
 }
 
-RedisConnection::RedisConnection(std::unique_ptr<Stream> stream, Reader reader)
+RedisConnection::RedisConnection(std::unique_ptr<Stream> stream,
+                                 std::unique_ptr<ReplyReader> reader)
     : stream_(std::move(stream)), reader_(std::move(reader)) {}
 
 RedisConnection::~RedisConnection() = default;
@@ -121,9 +109,8 @@ void RedisConnection::read() {
   std::size_t got = 1;
   for (std::size_t all = 0; fault_ == Fault::kNone && got > 0 && all < kMostAtOnce; all += got) {
     got = stream_->read(room);
-    if (got > 0 && redisReaderFeed(reader_.get(), room.data(), got) != REDIS_OK) {
-      fault_ = Fault::kExhausted;
-    }
+    if (got > 0) reader_->feed({room.data(), got});
+    record_fault_of_reader();
   }
   if (fault_ == Fault::kNone && stream_->end()) fault_ = Fault::kClosed;
 }
@@ -131,25 +118,18 @@ void RedisConnection::read() {
 void RedisConnection::drain() {
   std::size_t before = 0;
   do {
-    before = reader_->len;
+    before = reader_->unread();
     read();
-  } while (reader_->len > before && reader_->len < kLongestUnread);
+  } while (reader_->unread() > before && reader_->unread() < ReplyReader::kMostBytes);
 }
 
 std::optional<RedisConnection::Received> RedisConnection::receive() {
   if (fault_ == Fault::kNotRedis || fault_ == Fault::kExhausted) return std::nullopt;
-  void* raw = nullptr;
-  if (redisReaderGetReply(reader_.get(), &raw) != REDIS_OK) {
-    const bool is_exhausted = reader_->err == REDIS_ERR_OOM;
-    fault_ = is_exhausted ? Fault::kExhausted : Fault::kNotRedis;
+  Received received{{Purpose::kMessage}, reader_->next()};
+  if (!received.reply) {
+    record_fault_of_reader();
     return std::nullopt;
   }
-  if (raw == nullptr) {
-    const std::size_t unread = reader_->len - reader_->pos;
-    if (announces_too_much() || unread > kLongestUnread) fault_ = Fault::kNotRedis;
-    return std::nullopt;
-  }
-  Received received{{Purpose::kMessage}, ReplyPtr(static_cast<redisReply*>(raw))};
   has_received_ = true;
   // A server that closes a connection may send the reason unasked.
   if (expected_.empty()) return received;
@@ -163,18 +143,9 @@ std::optional<RedisConnection::Received> RedisConnection::receive() {
   return received;
 }
 
-/// Whether the reply that is arriving announces more than any expected reply has. For a string,
-/// hiredis has read the sign by then, and continues where its length begins.
-bool RedisConnection::announces_too_much() const {
-  const redisReader& reader = *reader_;
-  if (reader.ridx < 0) return false;
-  if (reader.ridx > kDeepest) return true;
-  const int type = reader.task[reader.ridx]->type;
-  if (type != REDIS_REPLY_STRING && type != REDIS_REPLY_VERB) return false;
-  std::size_t length = 0;
-  const char* const end = reader.buf + reader.len;
-  const std::errc error = std::from_chars(reader.buf + reader.pos, end, length).ec;
-  return error == std::errc::result_out_of_range || length > kLongestUnread;
+void RedisConnection::record_fault_of_reader() {
+  if (reader_->fault() == ReplyReader::Fault::kNotRedis) fault_ = Fault::kNotRedis;
+  if (reader_->fault() == ReplyReader::Fault::kExhausted) fault_ = Fault::kExhausted;
 }
 
 std::string RedisConnection::fault_text() const {

@@ -17,12 +17,12 @@
 #include "store/net/stream.h"
 #include "store/redis/replies.h"
 
-struct redisReader;
-
 namespace cluster_leader {
 
+class ReplyReader;
+
 /// One open connection: it takes commands, and returns their replies in order, with pushed messages
-/// in between. hiredis reads the replies. Nothing here blocks, and refused memory is never an
+/// in between. Nothing here blocks, and refused memory is never an
 /// exception.
 class RedisConnection {
  public:
@@ -119,18 +119,13 @@ class RedisConnection {
   bool has_received() const { return has_received_; }
 
  private:
-  struct FreeReader {
-    void operator()(redisReader* reader) const;
-  };
-  using Reader = std::unique_ptr<redisReader, FreeReader>;
-
-  RedisConnection(std::unique_ptr<Stream> stream, Reader reader);
+  RedisConnection(std::unique_ptr<Stream> stream, std::unique_ptr<ReplyReader> reader);
 
   std::size_t unwritten() const { return output_.size() - taken_; }
-  bool announces_too_much() const;
+  void record_fault_of_reader();
 
   std::unique_ptr<Stream> stream_;
-  Reader reader_;
+  std::unique_ptr<ReplyReader> reader_;
   std::string output_;     ///< commands, from the first that the stream has not taken as a whole
   std::size_t taken_ = 0;  ///< how much of it the stream has taken
   std::deque<Expected> expected_;

@@ -24,8 +24,8 @@ constexpr Duration kPause = seconds(1);
 
 }  // namespace
 
-RedisEvents::RedisEvents(RedisLocation location)
-    : line_(std::move(location), RedisLine::Role::kAny) {}
+RedisEvents::RedisEvents(RedisLocation location, Duration asking)
+    : line_(std::move(location), RedisLine::Role::kAny, asking) {}
 
 void RedisEvents::subscribe(std::uint32_t candidacy, const Key& key) {
   if (candidacy >= is_known_.size()) is_known_.resize(candidacy + 1);

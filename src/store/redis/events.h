@@ -30,8 +30,8 @@ class RedisEvents {
   };
   using Event = std::variant<Subscribed, ReplyPtr>;
 
-  /// Does no I/O yet.
-  explicit RedisEvents(RedisLocation location);
+  /// Does no I/O yet. `asking`: as in RedisLine.
+  RedisEvents(RedisLocation location, Duration asking);
 
   /// Subscribes to the events of `key`, unless that was done. `key` must outlive this, and belongs
   /// to `candidacy`: 0, 1, 2, ...

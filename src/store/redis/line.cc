@@ -17,13 +17,14 @@ bool belongs_to_login(Purpose purpose) {
 
 }  // namespace
 
-RedisLine::RedisLine(RedisLocation location, Role role)
+RedisLine::RedisLine(RedisLocation location, Role role, Duration asking)
     : location_(std::move(location)),
+      asking_(asking),
       tls_(location_.tls ? std::make_shared<TlsContext>(*location_.tls) : nullptr),
       login_(location_, role) {}
 
 RedisLine::RedisLine(const RedisLine& other)
-    : location_(other.location_), tls_(other.tls_), login_(other.login_) {}
+    : location_(other.location_), asking_(other.asking_), tls_(other.tls_), login_(other.login_) {}
 
 std::unique_ptr<RedisLine> RedisLine::sibling() const {
   return std::unique_ptr<RedisLine>(new RedisLine(*this));
@@ -32,7 +33,7 @@ std::unique_ptr<RedisLine> RedisLine::sibling() const {
 void RedisLine::open(Duration patience, Time now) {
   is_wanted_ = true;
   has_connected_ = false;
-  if (!dialer_) dialer_ = std::make_unique<Dialer>(location_, patience, now);
+  if (!dialer_) dialer_ = std::make_unique<Dialer>(location_, patience, now, asking_);
   connect(nullptr, now);
 }
 

@@ -56,8 +56,10 @@ class RedisLine {
     bool is_written;  ///< at least in part: the server may execute it
   };
 
-  /// Does nothing yet. `role` says which servers are accepted.
-  explicit RedisLine(RedisLocation location, Role role = Role::kPrimary);
+  /// Does nothing yet. `role` says which servers are accepted, and `asking` for how long the kernel
+  /// asks after a silent one (see Dialer).
+  explicit RedisLine(RedisLocation location, Role role = Role::kPrimary,
+                     Duration asking = Dialer::kAsking);
 
   /// Another line to the same location, closed, that knows what this one has learned about it.
   std::unique_ptr<RedisLine> sibling() const;
@@ -137,6 +139,7 @@ class RedisLine {
   RedisLine(const RedisLine& other);
 
   const RedisLocation location_;
+  const Duration asking_;
   std::shared_ptr<TlsContext> tls_;  ///< null: without TLS
   RedisLogin login_;
   bool is_wanted_ = false;          ///< open() was called, and stop_connecting() was not

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "store/measurements.h"
+#include "store/redis/info.h"
 #include "store/redis/replies.h"
 
 namespace cluster_leader {

@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "lease/retry_after.h"
+#include "store/redis/info.h"
 
 namespace cluster_leader {
 
@@ -308,7 +309,7 @@ std::optional<Failed> failure_of_role(const redisReply& reply) {
     if (text_at(reply, i) == "role") role = text_at(reply, i + 1);
     if (text_at(reply, i) == "mode") mode = text_at(reply, i + 1);
   }
-  const bool is_replica_by_info = text_of(reply).find("\nrole:slave\r") != std::string_view::npos;
+  const bool is_replica_by_info = facts_in(text_of(reply)).role == "slave";
   std::optional<Failed> failure;
   // "slave" is what every version says; a later one may say "replica".
   if (role == "replica" || role == "slave" || is_replica_by_info) {

@@ -4,22 +4,26 @@
 
 #include <utility>
 
-#include "store/measurements.h"
+#include "store/redis/info.h"
 #include "store/redis/replies.h"
 
 namespace cluster_leader {
 
-void ServerAge::handle(const redisReply& info) {
+void ServerAge::handle(const redisReply& info, Time now) {
   is_asked_ = false;
   hidden_because_.clear();
+  is_refused_ = info.type == REDIS_REPLY_ERROR;
   ServerFacts facts = facts_in(text_of(info));
   replication_id_ = std::move(facts.replication_id);
   was_replica_ = facts.was_replica;
+  if (!facts.run_id.empty() && std::exchange(run_id_, facts.run_id) != facts.run_id) {
+    watched_since_ = now;
+  }
   if (facts.uptime_s) {
     uptime_s_ = *facts.uptime_s;
     return;
   }
-  if (info.type != REDIS_REPLY_ERROR) {
+  if (!is_refused_) {
     hidden_because_ = "its uptime makes no sense; was its clock set back?";
     return;
   }
@@ -31,6 +35,8 @@ void ServerAge::handle(const redisReply& info) {
       hidden_because_ = "the server has no INFO";
       break;
     default:
+      // Also what a proxy says whose server is down.
+      watched_since_ = now;
       hidden_because_ = "the server refuses INFO";
   }
 }

@@ -20,7 +20,8 @@ struct KnownServer {
 /// How long the server has been up, for servers whose scripts may not run INFO: the connection asks
 /// instead. If INFO is refused to it as well, the server is only known to be up for as long as it
 /// was watched over this connection, which a restart breaks. A proxy may keep a connection through
-/// a restart, so that every sign of one begins the watch anew.
+/// a restart, so that every sign of one begins the watch anew: where INFO says at least who the
+/// server is, it is asked before each acquire.
 /// A promotion is covered in the same way: it breaks all connections, or their login is refused as
 /// long as the server is a replica.
 class ServerAge {
@@ -32,12 +33,15 @@ class ServerAge {
   void set_asked() { is_asked_ = true; }
 
   /// Handles the reply to INFO.
-  void handle(const redisReply& info);
+  void handle(const redisReply& info, Time now);
   /// The server may have restarted.
   void watch_from(Time now) { watched_since_ = now; }
 
   /// By the last reply, or by watching. Valid until the next reply.
   KnownServer at(Time now) const;
+
+  /// Whether INFO is refused, so that asking again is of no use.
+  bool is_only_watched() const { return is_refused_; }
 
   /// Whether the server does not say it.
   bool is_hidden() const { return !hidden_because_.empty(); }
@@ -50,6 +54,8 @@ class ServerAge {
   std::string replication_id_;  ///< likewise
   bool was_replica_ = false;    ///< likewise
   bool is_asked_ = false;
+  bool is_refused_ = false;
+  std::string run_id_;  ///< new in each start of the server; empty if it has never said it
   std::string hidden_because_;
 };
 

@@ -17,6 +17,14 @@ namespace {
 /// once.
 constexpr Duration kPauseBetweenConnects = std::chrono::milliseconds(100);
 
+/// For how long the kernel asks after a server that has been silent for Dialer::kIdle. A candidate
+/// that waits asks again by its own timer when the lease it has seen would end, which is sooner for
+/// every ttl up to that time. Where leases are longer, it learns that its connection is dead long
+/// before, and the longer they are, the less it costs to wait for a network that is only slow.
+Duration asking_of(const Candidate& candidate) {
+  return std::clamp<Duration>(candidate.ttl / 4, std::chrono::seconds(6), std::chrono::seconds(30));
+}
+
 /// With this many requests on a new connection, the first of each kind is sent with the text of its
 /// script, rather than having each of them refused because the server does not know it.
 constexpr std::size_t kManyRequests = 10;
@@ -38,7 +46,8 @@ RedisStore::RedisStore(RedisLocation location, Candidate candidate)
     : location_(std::move(location)),
       candidate_(std::move(candidate)),
       patience_(std::min<Duration>(candidate_.ttl / 6, std::chrono::seconds(1))),
-      line_(std::make_unique<RedisLine>(location_)),
+      line_(
+          std::make_unique<RedisLine>(location_, RedisLine::Role::kPrimary, asking_of(candidate_))),
       command_(candidate_),
       freshness_(candidate_.ttl) {}
 
@@ -192,7 +201,7 @@ void RedisStore::append_request(std::uint32_t candidacy, By by) {
 void RedisStore::listen(std::uint32_t candidacy) {
   Entry& entry = candidacies_[candidacy];
   if (line_->login().speaks_resp2()) {
-    if (!events_) events_ = std::make_unique<RedisEvents>(location_);
+    if (!events_) events_ = std::make_unique<RedisEvents>(location_, asking_of(candidate_));
     events_->subscribe(candidacy, entry.candidacy.key);
   } else if (entry.listening_on != connection_number_) {
     const bool is_queued =
@@ -236,8 +245,8 @@ void RedisStore::append_script(std::uint32_t candidacy, const Request& request, 
                                Purpose purpose, std::optional<KnownServer> server) {
   Entry& entry = candidacies_[candidacy];
   entry.asked_at = now_;
-  // As long as the server does not say it, each acquire does.
-  if (age_->is_hidden() && !server) server = age_->at(now_);
+  // Where nothing is to be learnt from the server, each acquire says it.
+  if (age_->is_only_watched() && !server) server = age_->at(now_);
   entry.says_age = server.has_value();
   const auto words = command_.words(entry.candidacy, request, by, form, candidate_.listens,
                                     memory_of(entry), server);

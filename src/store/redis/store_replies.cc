@@ -6,7 +6,7 @@
 #include <chrono>
 #include <utility>
 
-#include "store/measurements.h"
+#include "store/redis/info.h"
 #include "store/redis/names.h"
 #include "store/redis/replies.h"
 #include "store/redis/store.h"
@@ -161,7 +161,7 @@ void RedisStore::handle_info(const redisReply& reply) {
     run_id_ = reply.type == REDIS_REPLY_ERROR ? "" : facts_in(text_of(reply)).run_id;
   }
   if (!age_->is_asked()) return;
-  age_->handle(reply);
+  age_->handle(reply, now_);
   append_ageless();
 }
 

@@ -192,6 +192,46 @@ TEST_F(RedisProxyTest, AServerThatForgetsItsScriptsMayHaveRestarted) {
   expect<Young>(ask(*store, RequestKind::kAcquire));
 }
 
+TEST_F(RedisProxyTest, AnotherRunIdIsARestartBehindAProxy) {
+  // Its scripts do not know INFO, and the clock was set back, so that only watching it helps.
+  GrownServer server({"--rename-command", "INFO", ""});
+  std::string run_id = "aaaa";
+  RespProxy proxy(server.tcp(), [&](int, const Words& words) -> std::optional<std::string> {
+    if (words[0] != "INFO") return std::nullopt;
+    const std::string info = "uptime_in_seconds:-3600\r\nrun_id:" + run_id + "\r\n";
+    return "$" + std::to_string(info.size()) + "\r\n" + info + "\r\n";
+  });
+  Contender one = contender("a");
+  one.candidate.ttl = 1s;
+  auto store = open_at(proxy.location(), one);
+  expect<Young>(ask(*store, RequestKind::kAcquire));
+  store->await_notice(2100ms);
+  run_id = "bbbb";
+  const Young young = expect<Young>(ask(*store, RequestKind::kAcquire));
+  EXPECT_THAT(young.hidden_because, HasSubstr("clock"));
+  store->await_notice(2100ms);
+  expect_granted(*store);
+  EXPECT_EQ(proxy.connections(), 1);
+}
+
+TEST_F(RedisProxyTest, AProxyThatCannotAskItsServerMayHideARestart) {
+  GrownServer server({"--rename-command", "INFO", ""});
+  bool is_down = false;
+  RespProxy proxy(server.tcp(), [&](int, const Words& words) -> std::optional<std::string> {
+    if (words[0] != "INFO") return std::nullopt;
+    return is_down ? "-upstream failure\r\n" : "$20\r\nuptime_in_seconds:-1\r\n";
+  });
+  Contender one = contender("a");
+  one.candidate.ttl = 1s;
+  auto store = open_at(proxy.location(), one);
+  expect<Young>(ask(*store, RequestKind::kAcquire));
+  store->await_notice(2100ms);
+  is_down = true;
+  expect<Young>(ask(*store, RequestKind::kAcquire));
+  store->await_notice(2100ms);
+  expect_granted(*store);
+}
+
 TEST_F(RedisProxyTest, AWritableReplicaIsRefusedInResp2) {
   for (const bool has_role : {true, false}) {
     RespProxy proxy(server_->tcp(), [&](int, const Words& words) -> std::optional<std::string> {

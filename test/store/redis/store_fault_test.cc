@@ -19,6 +19,7 @@
 #include "store/redis/world.h"
 #include "store/store_contract.h"
 #include "support/fake_server.h"
+#include "support/resp_proxy.h"
 
 namespace cluster_leader {
 
@@ -241,10 +242,10 @@ TEST(RedisStoreFaultTest, LeavesNoDescriptorToTheJob) {
   for (const int fd : connections) EXPECT_TRUE((::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
 }
 
-TEST(RedisStoreFaultTest, TheKernelAsksWhetherASilentServerIsStillThere) {
-  FakeServer server(FakeServer::answers(kHello + kGranted));
-  auto store = open_at(server.location(), kContender);
-  expect_granted(*store);
+/// For how long the kernel lets the other end of each connection of a store be silent, in s; empty
+/// if it does not ask three times before that.
+std::vector<int> longest_silences() {
+  std::vector<int> silences;
   for (const int fd : connections_of_stores()) {
     const auto option = [&](int level, int name) {
       int value = -1;
@@ -254,8 +255,39 @@ TEST(RedisStoreFaultTest, TheKernelAsksWhetherASilentServerIsStillThere) {
     };
     EXPECT_EQ(option(SOL_SOCKET, SO_KEEPALIVE), 1);
     EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPIDLE), 30);
-    EXPECT_LE(option(IPPROTO_TCP, TCP_KEEPINTVL) * option(IPPROTO_TCP, TCP_KEEPCNT), 30);
+    EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPCNT), 3);
+    const int silence = 30 + 3 * option(IPPROTO_TCP, TCP_KEEPINTVL);
+    // It takes the place of the number of probes, and must not end the connection before the last.
+    EXPECT_EQ(option(IPPROTO_TCP, TCP_USER_TIMEOUT), 1000 * silence);
+    silences.push_back(silence);
   }
+  return silences;
+}
+
+TEST(RedisStoreFaultTest, TheKernelAsksWhetherASilentServerIsStillThere) {
+  FakeServer server(FakeServer::answers(kHello + kGranted));
+  const std::pair<Duration, int> silences[] = {{1s, 36}, {10s, 36}, {60s, 45}, {24h, 60}};
+  for (const auto& [ttl, longest] : silences) {
+    Contender contender = kContender;
+    contender.candidate.ttl = ttl;
+    auto store = open_at(server.location(), contender);
+    expect_granted(*store);
+    EXPECT_THAT(longest_silences(), testing::ElementsAre(longest)) << ceil_ms(ttl);
+  }
+}
+
+TEST(RedisStoreFaultTest, TheKernelAsksOnTheConnectionForEventsAsWell) {
+  const Server server(REDIS_SERVER);
+  RespProxy proxy(server.tcp(), [](int, const RespProxy::Words& words) {
+    return words[0] == "HELLO" ? std::optional<std::string>("-ERR unknown command 'HELLO'\r\n")
+                               : std::nullopt;
+  });
+  Contender contender = kContender;
+  contender.candidate.ttl = 60s;
+  auto store = open_at(proxy.location(), contender, true);
+  expect<Young>(ask(*store, RequestKind::kAcquire));
+  ASSERT_TRUE(store->await_notice(5s)) << "its events are subscribed to";
+  EXPECT_THAT(longest_silences(), testing::ElementsAre(45, 45));
 }
 
 TEST(RedisStoreFaultTest, AMissingServerProgramIsAFailure) {

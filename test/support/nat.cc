@@ -1,0 +1,109 @@
+#include "support/nat.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <vector>
+
+#include "base/errors.h"
+
+namespace cluster_leader {
+
+namespace {
+
+sockaddr_in loopback(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  return address;
+}
+
+UniqueFd new_socket() {
+  UniqueFd fd(check_errno(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  const int on = 1;
+  ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return fd;
+}
+
+/// Passes on what has arrived at `from`; false at its end.
+bool copy(int from, int to) {
+  char buffer[65536];
+  const ssize_t got = ::recv(from, buffer, sizeof buffer, 0);
+  return got > 0 && ::send(to, buffer, static_cast<std::size_t>(got), MSG_NOSIGNAL) == got;
+}
+
+}  // namespace
+
+Nat::Nat(std::uint16_t server_port)
+    : server_port_(server_port),
+      listener_(new_socket()),
+      ended_(check_errno(::eventfd(0, EFD_CLOEXEC), "eventfd")) {
+  sockaddr_in address = loopback(0);
+  socklen_t size = sizeof address;
+  check_errno(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size), "bind");
+  check_errno(::listen(listener_.get(), 16), "listen");
+  check_errno(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size),
+              "getsockname");
+  port_ = ntohs(address.sin_port);
+  thread_ = std::thread([this] { run(); });
+}
+
+Nat::~Nat() {
+  check_errno(::eventfd_write(ended_.get(), 1), "eventfd_write");
+  thread_.join();
+}
+
+void Nat::run() {
+  for (;;) {
+    std::vector<pollfd> polled = {{ended_.get(), POLLIN, 0}, {listener_.get(), POLLIN, 0}};
+    for (const Passage& passage : passages_) {
+      polled.push_back({passage.client.get(), POLLIN, 0});
+      polled.push_back({passage.server.get(), POLLIN, 0});
+    }
+    check_errno(::poll(polled.data(), polled.size(), -1), "poll");
+    if (polled[0].revents != 0) return;
+    auto events = polled.begin() + 2;
+    for (auto it = passages_.begin(); it != passages_.end(); events += 2) {
+      if (pass_on(*it, events[0].revents, events[1].revents)) {
+        ++it;
+      } else {
+        it = passages_.erase(it);
+      }
+    }
+    if (polled[1].revents != 0) accept();
+  }
+}
+
+void Nat::accept() {
+  UniqueFd client(
+      check_errno(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept"));
+  const int on = 1;
+  ::setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  UniqueFd server = new_socket();
+  const sockaddr_in address = loopback(server_port_);
+  check_errno(::connect(server.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
+              "connect");
+  passages_.push_back({++connections_, std::move(client), std::move(server)});
+}
+
+/// Passes on what has arrived on a connection, or drops it; false at the end of the connection.
+bool Nat::pass_on(const Passage& passage, short client_events, short server_events) const {
+  const int client = passage.client.get();
+  const int server = passage.server.get();
+  if (passage.number <= forget_up_to_) {
+    char dropped[65536];
+    // Neither side hears of the end of the other; each may still end itself.
+    if (client_events != 0 && ::recv(client, dropped, sizeof dropped, 0) <= 0) return false;
+    return server_events == 0 || ::recv(server, dropped, sizeof dropped, 0) > 0;
+  }
+  return (client_events == 0 || copy(client, server)) &&
+         (server_events == 0 || copy(server, client));
+}
+
+}  // namespace cluster_leader
