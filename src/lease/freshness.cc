@@ -1,5 +1,7 @@
 #include "lease/freshness.h"
 
+#include <algorithm>
+
 namespace cluster_leader {
 
 namespace {
@@ -9,6 +11,8 @@ namespace {
 constexpr Duration kFreshForGrants = std::chrono::milliseconds(500);
 
 }  // namespace
+
+void Freshness::expect_check() { check_at_ = std::max(checked_at_ + interval_, not_before_); }
 
 void Freshness::confirm(Time asked_at) {
   confirmed_at_ = std::max(confirmed_at_, asked_at);

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <algorithm>
-
 #include "base/clock.h"
 
 namespace cluster_leader {
@@ -27,7 +25,7 @@ class Freshness {
   void fail(Time now) { not_before_ = now + pause_; }
 
   /// A renewal is sent, so the connection must be checked in time.
-  void expect_check() { check_at_ = std::max(checked_at_ + interval_, not_before_); }
+  void expect_check();
   /// A check has begun, or nobody needs one.
   void forget_check() { check_at_ = kNever; }
   /// When a check must begin; kNever if no lease needs one.

@@ -312,3 +312,29 @@ add_mutation(lower_fence_forgotten_at_once
   "(fence_ < request.seen || request.barred)"
   "fence_ < request.seen"
   "SupervisorSearch.JobNeverLivesBesideARivalThatHasWatchedWhenTheServerLosesItsData")
+
+# How long a connection may be relied on.
+set(mutated src/lease/freshness.cc)
+set(moving "MovingSearch.AJobNeverLivesBesideTheRivalsWhenTheNameMoves")
+add_mutation(old_connections_count_for_grants
+  "return granted_at < confirmed_at_ + kFreshForGrants;"
+  "return true;"
+  "${moving}")
+
+add_mutation(connections_count_for_too_long
+  "kFreshForGrants = std::chrono::milliseconds(500)"
+  "kFreshForGrants = std::chrono::milliseconds(1200)"
+  "${moving}")
+
+add_mutation(holder_never_checks
+  "check_at_ = std::max(checked_at_ + interval_, not_before_);"
+  "check_at_ = kNever;"
+  "${moving}")
+
+add_mutation(address_counts_for_grants
+  "  confirmed_at_ = std::max(confirmed_at_, asked_at);
+  confirm_address(asked_at);
+}"
+  "  confirm_address(asked_at);
+}"
+  "FreshnessTest.*")

@@ -28,7 +28,7 @@ add_mutation(promotion_not_noticed
   ""
   "PromotionTest/Redis.AFreeKeyIsGrantedATtlAndASecondAfterThePromotionWasNoticed")
 
-set(mutated src/store/redis/measurements.cc)
+set(mutated src/store/redis/info.cc)
 add_mutation(promotion_not_noticed_outside_of_scripts
   "facts.was_replica = number_in(info, \"second_repl_offset\").has_value();"
   ""
@@ -74,3 +74,22 @@ add_mutation(run_id_ignored
   "std::exchange(run_id_, facts.run_id) != facts.run_id"
   "std::exchange(run_id_, facts.run_id).empty()"
   "RedisProxyTest.AnotherRunIdIsARestartBehindAProxy")
+
+# A name that leads to another server by now, while the old one goes on.
+set(mutated src/store/redis/store_freshness.cc)
+add_mutation(other_server_taken_for_the_same
+  "const bool is_same = !reached->run_id.empty() && run_id_ == reached->run_id;"
+  "const bool is_same = true;"
+  "RedisMovingTest.AWaiterIsNotGrantedTheKeyThatIsFreeOnTheOldServerOnly")
+
+set(mutated src/store/redis/store.cc)
+add_mutation(holder_relies_on_its_connection
+  "if (request.kind == RequestKind::kRenew && !probe_) freshness_.expect_check();"
+  ""
+  "RedisMovingTest.AHolderIsOnTheNewServerHalfATtlAfterAMove")
+
+set(mutated src/store/redis/store_replies.cc)
+add_mutation(grant_over_an_old_connection_counts
+  "granted != nullptr && !freshness_.counts(now_)"
+  "false"
+  "RedisMovingTest.AWaiterIsNotGrantedTheKeyThatIsFreeOnTheOldServerOnly")
