@@ -145,6 +145,19 @@ class BalancedTest : public MovingTest {
 TEST_F(BalancedTest, RunsNeverOverlap) { expect_no_overlap_of_runs(); }
 TEST_F(BalancedTest, OneLeads) { expect_one_leader_throughout(); }
 
+/// The replica was promoted before the last lease had reached it.
+class LossyTest : public BalancedTest {
+ protected:
+  void move() override {
+    promote(primary_, replica_);
+    replica_.command({"DEL", "job-a", "cluster-leader:record:{job-a}"});
+    balancer_.lead_to(replica_.port());
+  }
+};
+
+TEST_F(LossyTest, RunsNeverOverlap) { expect_no_overlap_of_runs(); }
+TEST_F(LossyTest, OneLeads) { expect_one_leader_throughout(); }
+
 /// The name is in an /etc/hosts that only these processes see.
 class RenamedTest : public MovingTest {
  protected:
