@@ -6,9 +6,9 @@ namespace cluster_leader {
 
 namespace {
 
-/// Half of the shortest ttl (Timeline::fault). A holder that has moved to another server leaves a
-/// lock on the old one that lasts for two thirds of its ttl at least, and we need not know its ttl.
-constexpr Duration kFreshForGrants = std::chrono::milliseconds(500);
+/// A holder that has moved to another server leaves a lock on the old one, which lasts for the
+/// margin before its end at least, whenever it moved: 0.3 s with the shortest ttl (Timeline::of).
+constexpr Duration kFreshForGrants = std::chrono::milliseconds(250);
 
 }  // namespace
 

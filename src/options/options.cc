@@ -122,6 +122,11 @@ void apply_names(Options& options) {
   std::unordered_set<std::string> seen;
   for (const std::string& key : options.keys) {
     refuse_long("the key", options.prefix.size() + key.size(), kMaxKeyLength);
+    if ((options.prefix + key).starts_with("cluster-leader:")) {
+      refuse(
+          "--key: names that begin with 'cluster-leader:' are our own: choose another --key or "
+          "--prefix");
+    }
     if (!seen.insert(key).second) refuse("--key: '" + key + "' is given twice");
   }
   refuse_long("the label of this node", options.node.size(), 255);

@@ -322,7 +322,7 @@ add_mutation(old_connections_count_for_grants
   "${moving}")
 
 add_mutation(connections_count_for_too_long
-  "kFreshForGrants = std::chrono::milliseconds(500)"
+  "kFreshForGrants = std::chrono::milliseconds(250)"
   "kFreshForGrants = std::chrono::milliseconds(1200)"
   "${moving}")
 

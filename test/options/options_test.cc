@@ -220,6 +220,14 @@ TEST_F(OptionsTest, AnEmptyKeyIsRefused) {
   EXPECT_THAT(refusal({"--key=", "--prefix", "p"}), HasSubstr("the key must not be empty"));
 }
 
+TEST_F(OptionsTest, AKeyIsNotAmongOurOwnNames) {
+  const std::string why =
+      "--key: names that begin with 'cluster-leader:' are our own: choose another --key or --prefix";
+  EXPECT_EQ(refusal({"--key", "cluster-leader:primary"}), why);
+  EXPECT_EQ(refusal({"--key", "record:{k}", "--prefix", "cluster-leader:"}), why);
+  run({"--key", "cluster-leader"});
+}
+
 TEST_F(OptionsTest, AKeyHasUpTo512BytesWithItsPrefix) {
   EXPECT_THAT(run({"--key", std::string(512, 'k')}).keys, ElementsAre(testing::SizeIs(512)));
   EXPECT_EQ(refusal({"--key", std::string(513, 'k')}),

@@ -65,8 +65,8 @@ add_mutation(slow_server_taken_for_a_step
 # A server whose age is not known may have forgotten a lease whose job is running.
 set(mutated src/store/redis/server_age.cc)
 add_mutation(unknown_age_taken_for_old
-  "return uptime_s_;"
-  "return 1000000;"
+  "is_hidden() ? watched : uptime_s_"
+  "is_hidden() ? 1000000 : uptime_s_"
   "RedisProxyTest.WhereScriptsMayNotRunInfoAYoungServerIsStillYoung")
 
 # A restart that a proxy hides.
@@ -78,7 +78,7 @@ add_mutation(run_id_ignored
 # A name that leads to another server by now, while the old one goes on.
 set(mutated src/store/redis/store_freshness.cc)
 add_mutation(other_server_taken_for_the_same
-  "const bool is_same = !reached->run_id.empty() && run_id_ == reached->run_id;"
+  "const bool is_same = !reached->run_id.empty() && known_.run_id == reached->run_id;"
   "const bool is_same = true;"
   "RedisMovingTest.AWaiterIsNotGrantedTheKeyThatIsFreeOnTheOldServerOnly")
 
@@ -90,6 +90,6 @@ add_mutation(holder_relies_on_its_connection
 
 set(mutated src/store/redis/store_replies.cc)
 add_mutation(grant_over_an_old_connection_counts
-  "granted != nullptr && !freshness_.counts(now_)"
+  "granted != nullptr && !freshness_.counts(entry.granted_at)"
   "false"
   "RedisMovingTest.AWaiterIsNotGrantedTheKeyThatIsFreeOnTheOldServerOnly")

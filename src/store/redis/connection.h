@@ -34,6 +34,7 @@ class RedisConnection {
     kSelect,
     kSubscribe,
     kInfo,
+    kRunId,
     kRequest,
     kUndo,
     kMessage

@@ -11,8 +11,20 @@
 
 namespace cluster_leader {
 
+namespace {
+
+/// For all of it. A name server may be slower than an attempt, and a check goes on from one to the
+/// next.
+constexpr Duration kPatience = std::chrono::seconds(2);
+
+}  // namespace
+
 RedisProbe::RedisProbe(const RedisLine& line, Depth depth, Duration patience, Time now)
-    : begun_at_(now), patience_(patience), peer_(line.peer()), line_(line.sibling()) {
+    : begun_at_(now),
+      give_up_at_(now + kPatience),
+      patience_(patience),
+      peer_(line.peer()),
+      line_(line.sibling()) {
   const RedisLocation& location = line.location();
   const bool is_name =
       location.socket_path.empty() && !numeric_address(location.host, location.port);
@@ -50,7 +62,7 @@ void RedisProbe::watch(Poller& poller) {
 
 Time RedisProbe::wake_at() const {
   if (result_) return kNever;
-  return std::min(begun_at_ + 2 * patience_, resolver_ ? resolver_->wake_at() : line_->wake_at());
+  return std::min(give_up_at_, resolver_ ? resolver_->wake_at() : line_->wake_at());
 }
 
 void RedisProbe::advance(const Poller& poller, Time now) {
@@ -62,7 +74,7 @@ void RedisProbe::advance(const Poller& poller, Time now) {
     line_->advance(poller, now);
     handle_events(now);
   }
-  if (!result_ && now >= begun_at_ + 2 * patience_) {
+  if (!result_ && now >= give_up_at_) {
     result_ = Failed{.trouble = Trouble::kUnreachable,
                      .text = "no answer in time over a new connection (" + describe_stage() + ")"};
   }
@@ -72,11 +84,12 @@ void RedisProbe::handle_events(Time now) {
   while (const auto event = line_->next()) {
     if (std::holds_alternative<RedisLine::Connected>(*event)) {
       run_id_.reset();
-      if (!line_->append(RedisLine::Purpose::kInfo, {"INFO", "server"})) result_ = refused_memory();
+      if (!line_->append(RedisLine::Purpose::kRunId, {"INFO", "server"}))
+        result_ = refused_memory();
     } else if (std::holds_alternative<RedisLine::LoggedIn>(*event)) {
       is_logged_in_ = true;
     } else if (const auto* received = std::get_if<RedisLine::Received>(&*event)) {
-      if (received->purpose != RedisLine::Purpose::kInfo) continue;
+      if (received->purpose != RedisLine::Purpose::kRunId) continue;
       const bool is_error = received->reply->type == REDIS_REPLY_ERROR;
       run_id_ = is_error ? "" : facts_in(text_of(*received->reply)).run_id;
     } else if (const auto* ended = std::get_if<RedisLine::Ended>(&*event)) {

@@ -35,8 +35,8 @@ class RedisProbe {
   };
   using Result = std::variant<SameAddress, Reached, Failed>;
 
-  /// Begins to look up the location of `line`, which is open. All of it may take twice as long as
-  /// `patience`.
+  /// Begins to look up the location of `line`, which is open. `patience` is as for RedisLine::open;
+  /// without a result after 2 s it has failed.
   RedisProbe(const RedisLine& line, Depth depth, Duration patience, Time now);
 
   void watch(Poller& poller);
@@ -60,6 +60,7 @@ class RedisProbe {
   void handle_events(Time now);
 
   const Time begun_at_;
+  const Time give_up_at_;
   const Duration patience_;
   const std::optional<Address> peer_;   ///< of the line that may lead elsewhere
   std::unique_ptr<Resolver> resolver_;  ///< with kLookUp, until the name is looked up

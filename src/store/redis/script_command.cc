@@ -42,7 +42,7 @@ std::span<const std::string_view> ScriptCommand::words(const Candidacy& candidac
   token_ = std::to_string(request.token.value);
   words_.assign({by == By::kSha1 ? "EVALSHA" : "EVAL", by == By::kSha1 ? script.sha1 : script.text,
                  "2", candidacy.key.value, record_});
-  if (request.kind == RequestKind::kAcquire) {
+  if (request.kind == RequestKind::kAcquire && !memory.has_no_mark) {
     words_[2] = "3";
     add({kPromotionMark});
   }
@@ -66,7 +66,8 @@ std::span<const std::string_view> ScriptCommand::words(const Candidacy& candidac
     latest_ = memory.clock ? std::to_string(memory.clock->latest_ms) : "";
     since_step_ = text_of(memory.ms_since_step);
     since_loss_ = text_of(memory.ms_since_loss);
-    add({fence_, earliest_, latest_, since_step_, since_loss_});
+    add({fence_, earliest_, latest_, since_step_, since_loss_,
+         memory.looks_for_promotion ? "1" : ""});
     if (!server) return words_;
     age_ = std::to_string(server->age_s);
     add({age_, server->replication_id, server->was_replica ? "1" : ""});

@@ -21,6 +21,8 @@ struct Memory {
   std::optional<ServerClock::Expected> clock;
   std::optional<std::int64_t> ms_since_step;  ///< of the clock, forward
   std::optional<std::int64_t> ms_since_loss;  ///< when the fence was found to have gone back
+  bool looks_for_promotion = false;           ///< even if the key is not free
+  bool has_no_mark = false;                   ///< the mark of promotions cannot be used there
 };
 
 /// The command that runs the script of a request: its words, in the order that the script names at

@@ -92,10 +92,10 @@ void RedisStore::send(std::size_t candidacy, const Request& request, Time now) {
 
 void RedisStore::cancel(std::size_t candidacy) {
   Entry& entry = candidacies_[candidacy];
-  if (entry.in_flight && is_unconfirmed(candidacy)) {
+  if (is_unconfirmed(candidacy)) {
+    // The check goes on, and the next attempt may profit from it.
     entry.in_flight = false;
-    probe_.reset();
-    return fail_unconfirmed(no_answer_in_time());
+    return;
   }
   const bool waited = entry.in_flight;
   forget_request(entry);
@@ -147,7 +147,8 @@ Time RedisStore::wake_at() const {
   } else if (!waiting_.empty()) {
     at = std::min(at, open_at_);
   }
-  return std::min(at, probe_ ? probe_->wake_at() : freshness_.check_at());
+  if (probe_) return std::min(at, probe_->wake_at());
+  return line_->is_open() ? std::min(at, freshness_.check_at()) : at;
 }
 
 void RedisStore::advance(const Poller& poller, Time now) {
@@ -173,6 +174,7 @@ std::string RedisStore::stage(std::size_t candidacy) const {
 void RedisStore::begin_connection() {
   ++connection_number_;
   taught_at_ = {};
+  known_ = {};
   age_.emplace(now_);
   connected_at_ = now_;
 }
@@ -182,6 +184,8 @@ void RedisStore::begin_connection() {
 void RedisStore::append_waiting() {
   const std::vector<Waiting> waiting = std::exchange(waiting_, {});
   const bool teaches = waiting.size() >= kManyRequests;
+  // So that the answer does not come after all of theirs.
+  if (teaches) ask_run_id();
   for (const Waiting& request : waiting) {
     if (!is_in_flight(request.candidacy, request.attempt)) continue;
     const std::size_t kind = static_cast<std::size_t>(candidacies_[request.candidacy].request.kind);
@@ -248,8 +252,15 @@ void RedisStore::append_script(std::uint32_t candidacy, const Request& request, 
   // Where nothing is to be learnt from the server, each acquire says it.
   if (age_->is_only_watched() && !server) server = age_->at(now_);
   entry.says_age = server.has_value();
-  const auto words = command_.words(entry.candidacy, request, by, form, candidate_.listens,
-                                    memory_of(entry), server);
+  Memory memory = memory_of(entry);
+  memory.has_no_mark = known_.has_no_mark;
+  entry.has_mark = request.kind == RequestKind::kAcquire && !known_.has_no_mark;
+  if (entry.has_mark && !known_.has_noticed_promotion) {
+    memory.looks_for_promotion = known_.noticing.value_or(candidacy) == candidacy;
+    if (memory.looks_for_promotion) known_.noticing = candidacy;
+  }
+  const auto words =
+      command_.words(entry.candidacy, request, by, form, candidate_.listens, memory, server);
   const std::uint64_t begin = line_->queued();
   if (!line_->append(purpose, words, candidacy, entry.request.attempt)) {
     Failed failure = refused_memory();
@@ -340,8 +351,6 @@ std::vector<RedisLine::Unanswered> RedisStore::leave_line() {
   std::vector<RedisLine::Unanswered> unanswered = line_->close();
   probe_.reset();
   freshness_.forget_check();
-  is_run_id_asked_ = false;
-  run_id_.reset();
   // The connection would have reported changes of these keys, so they must ask. Those with a
   // request in flight get an answer instead.
   for (std::uint32_t candidacy = 0; candidacy < candidacies_.size(); ++candidacy) {
@@ -358,6 +367,7 @@ std::vector<RedisLine::Unanswered> RedisStore::leave_line() {
 void RedisStore::close(const Failed& failure) {
   if (!line_->is_open()) {
     line_->close();
+    freshness_.forget_check();
     return fail_waiting(waiting_, failure);
   }
   for (const RedisLine::Unanswered& lost : leave_line()) {

@@ -65,10 +65,13 @@ class RedisStore final : public Store {
     Request request;                 ///< the last one
     Token fence;                     ///< the highest that was seen
     Time asked_at;                   ///< when the last request was queued
+    Token granted;                   ///< of the last lease
+    Time granted_at;                 ///< when the first answer came that it was granted
     std::size_t former_holder = 0;   ///< hash of the holder id of its last term
     std::uint32_t listening_on = 0;  ///< number of the connection that is subscribed to it; or 0
     bool in_flight = false;
     bool used = false;      ///< something was sent since it was last abandoned
+    bool has_mark = false;  ///< the acquire in flight uses the mark of promotions
     bool says_age = false;  ///< the acquire in flight says how long the server has been up
     bool id_spent = false;  ///< a release of the present holder id may be on its way
     /// The holder id before, if what it acquired may still be there because its release may have
@@ -86,11 +89,13 @@ class RedisStore final : public Store {
     bool is_unknown = false;
   };
 
-  /// A grant that may have come from a server that the name no longer leads to.
-  struct Unconfirmed {
-    Waiting request;
-    Granted grant;
-    Time at;
+  /// What is known about the server at the end of the line; at its beginning, nothing.
+  struct Known {
+    bool is_run_id_asked = false;
+    std::optional<std::string> run_id{};      ///< empty: it does not say; nothing: not answered
+    bool has_noticed_promotion = false;       ///< if there was one
+    std::optional<std::uint32_t> noticing{};  ///< the candidacy whose acquire notices it
+    bool has_no_mark = false;  ///< part of a cluster: a script cannot use the mark of promotions
   };
 
   void begin_connection();
@@ -108,7 +113,6 @@ class RedisStore final : public Store {
   void handle(const RedisLine::Ended& ended);
   void handle(const Received& received);
   void handle_reply(const Received& received);
-  void handle_info(const redisReply& reply);
   void handle_ageless(const Received& received);
   void record_sighting(Entry& entry, const redisReply& reply);
   Memory memory_of(const Entry& entry) const;
@@ -118,15 +122,17 @@ class RedisStore final : public Store {
   void handle_message(const redisReply& reply);
   void handle_after_failed_login(std::uint32_t candidacy);
 
+  void ask_run_id();
   void begin_check(RedisProbe::Depth depth);
   void check_if_due();
   bool is_check_done() const;
   void conclude_check();
   void confirm_grants();
+  void give_up_unconfirmed(const Failed& why);
   void move_to(std::unique_ptr<RedisLine> line, std::string run_id);
   void ask_unconfirmed_again();
   bool is_unconfirmed(std::size_t candidacy) const;
-  void fail_unconfirmed(Failed failure);
+  void fail_unconfirmed(const Failed& failure);
 
   bool accepts_requests() const { return line_->is_open() && !line_->is_ending(); }
   void listen(std::uint32_t candidacy);
@@ -168,10 +174,9 @@ class RedisStore final : public Store {
   Freshness freshness_;                ///< of the line
   std::unique_ptr<RedisProbe> probe_;  ///< while it is being checked
   unsigned checks_ = 0;
-  std::vector<Unconfirmed> unconfirmed_;
-  bool is_run_id_asked_ = false;
-  /// Of the server at the end of the line, empty if it does not say; nothing: not known yet.
-  std::optional<std::string> run_id_;
+  /// Acquires that were granted, perhaps by a server that the name no longer leads to.
+  std::vector<Waiting> unconfirmed_;
+  Known known_;
 };
 
 }  // namespace cluster_leader

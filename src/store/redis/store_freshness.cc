@@ -9,8 +9,10 @@ namespace cluster_leader {
 
 namespace {
 
-/// A holder under TLS connects only for every fifth check, and looks up the name for the others.
-constexpr unsigned kChecksPerHandshake = 5;
+/// A holder connects only for every fifth check, and looks up the name for the others, where a
+/// connection is dear: under TLS, and where the server does not say which one it is, so that the
+/// line is replaced after each.
+constexpr unsigned kChecksPerConnection = 5;
 
 }  // namespace
 
@@ -19,13 +21,19 @@ void RedisStore::check_if_due() {
   if (!unconfirmed_.empty()) return begin_check(RedisProbe::Depth::kConnect);
   if (now_ < freshness_.check_at()) return;
   ++checks_;
-  const bool looks_up = location_.tls && checks_ % kChecksPerHandshake != 0;
+  const bool is_dear = location_.tls || known_.run_id == "";
+  const bool looks_up = is_dear && checks_ % kChecksPerConnection != 0;
   begin_check(looks_up ? RedisProbe::Depth::kLookUp : RedisProbe::Depth::kConnect);
+}
+
+void RedisStore::ask_run_id() {
+  if (known_.is_run_id_asked) return;
+  known_.is_run_id_asked = line_->append(Purpose::kRunId, {"INFO", "server"});
 }
 
 void RedisStore::begin_check(RedisProbe::Depth depth) {
   freshness_.forget_check();
-  if (!is_run_id_asked_) is_run_id_asked_ = line_->append(Purpose::kInfo, {"INFO", "server"});
+  ask_run_id();
   probe_ = std::make_unique<RedisProbe>(*line_, depth, patience_, now_);
 }
 
@@ -33,7 +41,7 @@ void RedisStore::begin_check(RedisProbe::Depth depth) {
 bool RedisStore::is_check_done() const {
   if (!probe_ || !probe_->result()) return false;
   const bool needs_run_id = std::holds_alternative<RedisProbe::Reached>(*probe_->result());
-  return !needs_run_id || run_id_ || !is_run_id_asked_;
+  return !needs_run_id || known_.run_id || !known_.is_run_id_asked;
 }
 
 void RedisStore::conclude_check() {
@@ -41,27 +49,38 @@ void RedisStore::conclude_check() {
   const std::unique_ptr<RedisProbe> probe = std::move(probe_);
   if (const auto* failed = std::get_if<Failed>(&*probe->result())) {
     freshness_.fail(now_);
-    Failed failure = *failed;
-    failure.text = "cannot confirm the lease over a new connection: " + failure.text;
-    fail_unconfirmed(std::move(failure));
-    return;
+    return give_up_unconfirmed(*failed);
   }
   const auto* reached = std::get_if<RedisProbe::Reached>(&*probe->result());
   if (reached == nullptr) return freshness_.confirm_address(probe->begun_at());
   freshness_.confirm(probe->begun_at());
-  const bool is_same = !reached->run_id.empty() && run_id_ == reached->run_id;
+  const bool is_same = !reached->run_id.empty() && known_.run_id == reached->run_id;
   is_same ? confirm_grants() : move_to(probe->take_line(), reached->run_id);
 }
 
 void RedisStore::confirm_grants() {
-  for (const Unconfirmed& grant : std::exchange(unconfirmed_, {})) {
-    const auto [candidacy, attempt, is_unknown] = grant.request;
-    if (!is_in_flight(candidacy, attempt)) continue;
-    if (freshness_.counts(grant.at)) {
-      finish(candidacy, grant.grant);
+  for (const Waiting& request : std::exchange(unconfirmed_, {})) {
+    if (!is_in_flight(request.candidacy, request.attempt)) continue;
+    const Entry& entry = candidacies_[request.candidacy];
+    if (freshness_.counts(entry.granted_at)) {
+      finish(request.candidacy, Granted{entry.granted});
     } else {
-      unconfirmed_.push_back(grant);
+      unconfirmed_.push_back(request);
     }
+  }
+}
+
+/// Ends requests whose grants cannot be confirmed, and releases those leases: nobody else could
+/// have the key as long as we go on trying.
+void RedisStore::give_up_unconfirmed(const Failed& why) {
+  Failed failure = why;
+  failure.text = "cannot confirm the lease over a new connection: " + why.text;
+  failure.unknown = failure.id_spent = true;
+  failure.retry_after = candidate_.ttl / 2;
+  for (const Waiting& request : std::exchange(unconfirmed_, {})) {
+    if (!is_in_flight(request.candidacy, request.attempt)) continue;
+    append_release(request.candidacy);
+    if (is_in_flight(request.candidacy, request.attempt)) finish(request.candidacy, failure);
   }
 }
 
@@ -84,33 +103,30 @@ void RedisStore::move_to(std::unique_ptr<RedisLine> line, std::string run_id) {
   for (const Waiting& request : std::exchange(ageless_, {})) waiting_.push_back(request);
   ask_unconfirmed_again();
   line_ = std::move(line);
-  run_id_ = std::move(run_id);
-  is_run_id_asked_ = true;
   begin_connection();
+  known_.is_run_id_asked = true;
+  known_.run_id = std::move(run_id);
   if (events_) events_->reconnect();
   append_waiting();
 }
 
 /// On the next connection: the same id gets the same lease again.
 void RedisStore::ask_unconfirmed_again() {
-  for (const Unconfirmed& grant : std::exchange(unconfirmed_, {})) {
-    waiting_.push_back({grant.request.candidacy, grant.request.attempt, /*is_unknown=*/true});
+  for (const Waiting& request : std::exchange(unconfirmed_, {})) {
+    waiting_.push_back({request.candidacy, request.attempt, /*is_unknown=*/true});
   }
 }
 
 bool RedisStore::is_unconfirmed(std::size_t candidacy) const {
-  return std::any_of(unconfirmed_.begin(), unconfirmed_.end(), [&](const Unconfirmed& grant) {
-    return grant.request.candidacy == candidacy;
+  return std::any_of(unconfirmed_.begin(), unconfirmed_.end(), [&](const Waiting& request) {
+    return request.candidacy == candidacy && is_in_flight(request.candidacy, request.attempt);
   });
 }
 
-/// Ends requests whose grants cannot be confirmed. The server may have made them all the same.
-void RedisStore::fail_unconfirmed(Failed failure) {
-  failure.unknown = true;
-  for (const Unconfirmed& grant : std::exchange(unconfirmed_, {})) {
-    const auto [candidacy, attempt, is_unknown] = grant.request;
-    if (is_in_flight(candidacy, attempt)) finish(candidacy, failure);
-  }
+/// Ends requests whose grants cannot be confirmed because the line has ended.
+void RedisStore::fail_unconfirmed(const Failed& failure) {
+  for (Waiting& request : unconfirmed_) request.is_unknown = true;
+  fail_waiting(unconfirmed_, failure);
 }
 
 }  // namespace cluster_leader

@@ -40,7 +40,13 @@ void RedisStore::handle(const Received& received) {
     case Purpose::kUndo:
       return handle_undone(received);
     case Purpose::kInfo:
-      return handle_info(*received.reply);
+      age_->handle(*received.reply, now_);
+      return append_ageless();
+    case Purpose::kRunId: {
+      const bool is_error = received.reply->type == REDIS_REPLY_ERROR;
+      known_.run_id = is_error ? "" : facts_in(text_of(*received.reply)).run_id;
+      return;
+    }
     case Purpose::kMessage:
       return handle_message(*received.reply);
     case Purpose::kSubscribe:
@@ -82,12 +88,18 @@ void RedisStore::handle_reply(const Received& received) {
     age_->watch_from(now_);
   }
   if (code == "NOSCRIPT" || is_incomplete(reply)) return append_again(received);
+  if (code == "CROSSSLOT" && entry.has_mark) {
+    // The mark is in another slot than the key, and nothing was done.
+    known_.has_no_mark = true;
+    return append_again(received);
+  }
   if (is_ageless(reply)) return handle_ageless(received);
   if (is_error && spoils_connection(text_of(reply))) {
     line_->retire();
     entry.listening_on = 0;
   }
   if (!is_error) entry.unreleased.reset();
+  if (!is_error && known_.noticing == received.candidacy) known_.has_noticed_promotion = true;
   if (kind == RequestKind::kAcquire) record_sighting(entry, reply);
   // The request itself was late, and the clock was not set. Nothing was done.
   if (is_newly_suspect(reply) && !is_shaken(entry)) return append_again(received);
@@ -96,8 +108,11 @@ void RedisStore::handle_reply(const Received& received) {
   auto* young = std::get_if<Young>(&answer);
   if (young != nullptr && young->because.empty()) young->hidden_because = age_->hidden_because();
   const auto* granted = std::get_if<Granted>(&answer);
-  if (granted != nullptr && !freshness_.counts(now_)) {
-    unconfirmed_.push_back({{received.candidacy, received.attempt}, *granted, now_});
+  if (granted != nullptr && std::exchange(entry.granted, granted->token) != granted->token) {
+    entry.granted_at = now_;
+  }
+  if (granted != nullptr && !freshness_.counts(entry.granted_at)) {
+    unconfirmed_.push_back({received.candidacy, received.attempt});
     return;
   }
   finish(received.candidacy, std::move(answer));
@@ -153,16 +168,6 @@ void RedisStore::handle_ageless(const Received& received) {
     age_->set_asked();
   }
   ageless_.push_back({received.candidacy, received.attempt});
-}
-
-/// Handles the reply to INFO server.
-void RedisStore::handle_info(const redisReply& reply) {
-  if (is_run_id_asked_ && !run_id_) {
-    run_id_ = reply.type == REDIS_REPLY_ERROR ? "" : facts_in(text_of(reply)).run_id;
-  }
-  if (!age_->is_asked()) return;
-  age_->handle(reply, now_);
-  append_ageless();
 }
 
 void RedisStore::append_ageless() {

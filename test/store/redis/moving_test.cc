@@ -15,6 +15,7 @@
 #include "store/store_contract.h"
 #include "support/balancer.h"
 #include "support/certificates.h"
+#include "support/command.h"
 #include "support/grown_server.h"
 #include "support/replication.h"
 #include "support/resp_proxy.h"
@@ -153,19 +154,23 @@ TEST_F(RedisMovingTest, WithoutANewConnectionAHolderKeepsTheOldOneAndNothingIsGr
   balancer_.lead_to(0);
   const Failed failed = expect_failed(*other);
   EXPECT_EQ(failed.trouble, Trouble::kUnreachable);
-  EXPECT_TRUE(failed.unknown);
   EXPECT_THAT(failed.text, testing::HasSubstr("new connection"));
+  EXPECT_GT(failed.retry_after, 0s);
+  EXPECT_TRUE(failed.id_spent);
+  EXPECT_TRUE(eventually([&] {
+    return old_.text({"GET", "free"}) == "(nil)";
+  })) << "nobody else can have the key";
   const int before = balancer_.connections();
   hold(*holder, token, 2 * kTtl);
   EXPECT_EQ(holder->stage(), "waiting for an answer");
   EXPECT_GE(balancer_.connections(), before + 4) << "it tries again";
-  // The same id gets the same lease once that is possible.
   balancer_.lead_to(old_.port());
+  other->set_holder({"b/3"});
   expect_granted(*other);
 }
 
-TEST_F(RedisMovingTest, AGrantThatCannotBeConfirmedInTimeIsCancelledWithItsCheckOnly) {
-  Server silent(REDIS_SERVER);
+TEST_F(RedisMovingTest, ACheckOutlivesTheAttemptsThatWaitForIt) {
+  GrownServer silent;
   auto store = open_at(balancer_.location(), contender("a"));
   store->add({{"free"}, {"a/free"}});
   const Token token = expect_granted(*store).token;
@@ -177,7 +182,34 @@ TEST_F(RedisMovingTest, AGrantThatCannotBeConfirmedInTimeIsCancelledWithItsCheck
   EXPECT_EQ(store->stage(1), "waiting for an answer");
   store->cancel(1);
   expect_renewed(*store, token);
+  const int before = balancer_.connections();
+  EXPECT_FALSE(store->ask(RequestKind::kAcquire, {}, 100ms, 1));
+  EXPECT_EQ(balancer_.connections(), before) << "the check goes on";
+  store->cancel(1);
   silent.resume();
+}
+
+TEST_F(RedisMovingTest, AClosedLineIsNotCheckedAllTheTime) {
+  GrownServer server;
+  auto store = open_at(server.tcp(), contender("a"));
+  const Token token = expect_granted(*store).token;
+  expect_renewed(*store, token);
+  server.kill();
+  store->send(RequestKind::kRenew, token);
+  expect<Failed>(store->await_answer());
+  pass(*store, kTtl / 2);
+  EXPECT_EQ(store->wake_at(), kNever);
+}
+
+TEST(RedisClusterNodeTest, ASingleNodeThatHasAllSlotsKeepsLeases) {
+  GrownServer server({"--cluster-enabled", "yes"});
+  server.command({"CLUSTER", "ADDSLOTSRANGE", "0", "16383"});
+  EXPECT_TRUE(eventually([&] {
+    return server.text({"CLUSTER", "INFO"}).find("cluster_state:ok") != std::string::npos;
+  }));
+  auto store = open_at(server.tcp(), make_contender({"k"}, "a"));
+  expect_renewed(*store, expect_granted(*store).token);
+  expect_released(*store);
 }
 
 TEST_F(RedisMovingTest, WhoDoesNotSayWhichServerItIsIsTakenForAnother) {
@@ -189,7 +221,8 @@ TEST_F(RedisMovingTest, WhoDoesNotSayWhichServerItIsIsTakenForAnother) {
   auto store = open_at(proxy.location(), contender("a"));
   const Token token = expect_granted(*store).token;
   hold(*store, token, 2 * kTtl);
-  EXPECT_GE(proxy.connections(), 4);
+  EXPECT_GE(proxy.connections(), 2);
+  EXPECT_LE(proxy.connections(), 4) << "for every fifth check";
   expect_released(*store);
   EXPECT_EQ(holder(old_), "(nil)");
 }

@@ -158,10 +158,10 @@ TEST(RedisStoreFaultTest, MessagesMayComeBetweenReplies) {
   const std::string channel = "$25\r\ncluster-leader:events:{k}\r\n";
   const std::string message = ">3\r\n$7\r\nmessage\r\n" + channel + "$8\r\nreleased\r\n";
   const std::string confirmation = ">3\r\n$9\r\nsubscribe\r\n" + channel + ":1\r\n";
-  FakeServer server(
-      FakeServer::answers(kHello + message + confirmation + message + kGranted + message, true));
+  FakeServer server(FakeServer::answers(
+      kHello + message + confirmation + message + "*1\r\n$7\r\nrenewed\r\n" + message, true));
   auto store = open_at(server.location(), kContender, true);
-  EXPECT_EQ(expect_granted(*store).token.value, 42);
+  expect_renewed(*store, {42});
   EXPECT_TRUE(await_hint(*store));
 }
 

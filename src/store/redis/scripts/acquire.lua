@@ -5,8 +5,8 @@
 -- result is awaited ('0': of whatever run has the key; '': the candidate does not join), '1' if the
 -- candidate is subscribed to the channel, else ''; what it has seen of the server, each '' if nothing:
 -- highest fence of the key, server time in ms that it expects, at least and at most, ms since it
--- noticed that the clock was set forward, ms since it noticed that the fence had gone back; and, if
--- INFO is refused here: seconds that the server has been up, at least ('': ask INFO), its replication
+-- noticed that the clock was set forward, ms since it noticed that the fence had gone back; '1' if a
+-- promotion is to be noticed even if the key is not free, else ''; and, if INFO is refused here: seconds that the server has been up, at least ('': ask INFO), its replication
 -- id ('': not known), '1' if it may have been a replica, else ''.
 -- Answers: {'granted', token}
 --          {'busy', holder id, rest in ms (-1: no expiry), ttl of that holder in ms (0: unknown), token
@@ -24,7 +24,8 @@ local node, host, pid, label, identity = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARG
 local awaited, listens = tonumber(ARGV[9]), ARGV[10]
 local seen_fence, earliest, latest = tonumber(ARGV[11]) or 0, tonumber(ARGV[12]), tonumber(ARGV[13])
 local since_step, since_loss = tonumber(ARGV[14]), tonumber(ARGV[15])
-local known_age, known_replid, known_as_replica = tonumber(ARGV[16]), ARGV[17], ARGV[18]
+local notices = ARGV[16]
+local known_age, known_replid, known_as_replica = tonumber(ARGV[17]), ARGV[18], ARGV[19]
 
 local now, refusal = server_ms()
 if refusal then return refusal end
@@ -37,6 +38,40 @@ local holder_ttl = tonumber(fields[3] or 0) or 0
 local holder = fields[4]
 local held_until = tonumber(fields[5] or 0) or 0
 local result_token = tonumber(fields[7] or 0) or 0
+
+-- What identifies the history of the server's data, '' if that is not known, and whether it may have
+-- been a replica; nothing if INFO is refused.
+local replid, was_replica = known_replid, known_as_replica == '1'
+local function replication()
+  if not known_age and not replid then
+    local info = redis.pcall('INFO', 'replication')
+    if is_refusal(info) then return nil end
+    replid = string.match(info, 'master_replid:(%x+)') or ''
+    was_replica = string.find(info, 'second_repl_offset:%d')
+  end
+  return replid, was_replica
+end
+
+-- When it was first noticed that this server was promoted from a replica, in ms since 1970; nothing if
+-- it was not. A promotion gives a server a new replication id, and keeps the one before and the offset
+-- where that ended. Both may be forgotten later, hence the mark, which does not expire. A server that
+-- was never a replica has no mark. Whatever else changes the id of a server with a mark, or leaves the
+-- former id, as a restart may, counts as a promotion too.
+local function noticed_promotion()
+  local id_now, may_be_promoted = replication()
+  if not mark or (id_now or '') == '' then return nil end
+  local noticed = redis.call('HMGET', mark, 'replid', 'since')
+  local since = tonumber(noticed[2] or '')
+  -- After it, the clock was set back: waiting for it to catch up could take years.
+  if noticed[1] == id_now and since and since <= now then return since end
+  if not noticed[1] and not may_be_promoted then return nil end
+  redis.call('HSET', mark, 'replid', id_now, 'since', whole(now))
+  return now
+end
+
+-- The wait after a promotion begins when somebody notices it, so not only where a key is free. Where
+-- that fails, it begins later.
+if notices == '1' then pcall(noticed_promotion) end
 
 local function busy(rest, known)
   return {'busy', value or holder or '', rest, known and holder_ttl or 0, whole(known and fence or 0),
@@ -105,21 +140,6 @@ if not value and ends > now and holder ~= id then
   return busy(rest, true)
 end
 
--- When it was first noticed that this server was promoted from a replica, in ms since 1970; nothing if
--- it was not. A promotion gives a server a new replication id, and keeps the one before and the offset
--- where that ended. Both may be forgotten later, hence the mark, which does not expire. A server that
--- was never a replica has no mark. Whatever else changes the id of a server with a mark, or leaves the
--- former id, as a restart may, counts as a promotion too.
-local function noticed_promotion(replid, was_replica)
-  local noticed = redis.call('HMGET', mark, 'replid', 'since')
-  local since = tonumber(noticed[2] or '')
-  -- After it, the clock was set back: waiting for it to catch up could take years.
-  if noticed[1] == replid and since and since <= now then return since end
-  if not noticed[1] and not was_replica then return nil end
-  redis.call('HSET', mark, 'replid', replid, 'since', whole(now))
-  return now
-end
-
 local is_own = value == id or (not value and holder == id and ends > now)
 if not is_own then
   -- A server that has just started may have forgotten a lease whose holder is still running its job;
@@ -128,14 +148,11 @@ if not is_own then
   -- may have a longer ttl than ours. With `appendfsync always` nothing is forgotten, but to find out
   -- needs CONFIG, which is not among the rights that we ask for, so the rule applies to every server.
   -- Uptime is in whole seconds of the wall clock, hence one more.
-  local uptime, replid, was_replica = known_age, known_replid, known_as_replica == '1'
+  local uptime = known_age
   if not uptime then
-    local server, replication = redis.pcall('INFO', 'server'), redis.pcall('INFO', 'replication')
-    if is_refusal(server) or is_refusal(replication) then return {'ageless'} end
-    uptime = tonumber(string.match(server, 'uptime_in_seconds:(%d+)'))
-    if not uptime then return {'ageless'} end
-    replid = string.match(replication, 'master_replid:(%x+)')
-    was_replica = string.find(replication, 'second_repl_offset:%d')
+    local info = redis.pcall('INFO', 'server')
+    uptime = not is_refusal(info) and tonumber(string.match(info, 'uptime_in_seconds:(%d+)'))
+    if not uptime or not replication() then return {'ageless'} end
   end
   local longest = math.max(ttl, ends > 0 and holder_ttl or 0)
   local needed = math.ceil(longest / 1000) + 1
@@ -143,7 +160,7 @@ if not is_own then
   -- So has one that was promoted, if a lease had not reached it. It was noticed first when somebody
   -- came here, so after the last holder that renewed at the former primary. If it has also restarted,
   -- both times pass together.
-  local promoted = mark and (replid or '') ~= '' and noticed_promotion(replid, was_replica)
+  local promoted = noticed_promotion()
   local promoted_for = promoted and promoted + longest + 1000 - now or 0
   if promoted_for > young_for then
     return {'promoted', math.floor((now - promoted) / 1000), promoted_for, whole(now), whole(fence)}
