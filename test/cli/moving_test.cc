@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include "support/balancer.h"
 #include "support/cli_world.h"
 #include "support/elector.h"
 #include "support/grown_server.h"
+#include "support/relay.h"
 #include "support/replication.h"
 #include "support/run_log.h"
 
@@ -139,7 +139,7 @@ class BalancedTest : public MovingTest {
     return "redis://127.0.0.1:" + std::to_string(balancer_.port());
   }
 
-  Balancer balancer_{primary_.port()};
+  Relay balancer_{primary_.port()};
 };
 
 TEST_F(BalancedTest, RunsNeverOverlap) { expect_no_overlap_of_runs(); }
@@ -183,8 +183,8 @@ class RenamedTest : public MovingTest {
   std::string url() const override { return "redis://redis.test:" + std::to_string(old_.port()); }
 
   const std::string hosts_ = folder_.write("hosts", "127.0.0.2 redis.test\n");
-  Balancer old_{primary_.port(), "127.0.0.2"};
-  Balancer new_{replica_.port(), "127.0.0.3", old_.port()};
+  Relay old_{primary_.port(), "127.0.0.2"};
+  Relay new_{replica_.port(), "127.0.0.3", old_.port()};
 };
 
 TEST_F(RenamedTest, RunsNeverOverlap) { expect_no_overlap_of_runs(); }

@@ -1,10 +1,9 @@
 // A path to the server that forgets connections and tells nobody, on the built binary: everybody
 // notices by timers of their own.
-#include "support/nat.h"
-
 #include "support/cli_world.h"
 #include "support/elector.h"
 #include "support/grown_server.h"
+#include "support/relay.h"
 #include "support/run_log.h"
 
 namespace cluster_leader {
@@ -51,7 +50,7 @@ class NatTest : public CliTest {
   RunLog log() const { return RunLog::read(path("log")); }
 
   GrownServer server_;
-  Nat nat_{server_.port()};
+  Relay nat_{server_.port()};
   Pipe stdin_of_job_;
   LifeLine life_;
 };

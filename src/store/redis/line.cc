@@ -23,11 +23,12 @@ RedisLine::RedisLine(RedisLocation location, Role role, Duration asking)
       tls_(location_.tls ? std::make_shared<TlsContext>(*location_.tls) : nullptr),
       login_(location_, role) {}
 
-RedisLine::RedisLine(const RedisLine& other)
-    : location_(other.location_), asking_(other.asking_), tls_(other.tls_), login_(other.login_) {}
+RedisLine::RedisLine(const RedisLocation& location, std::shared_ptr<TlsContext> tls,
+                     const RedisLogin& login, Duration asking)
+    : location_(location), asking_(asking), tls_(std::move(tls)), login_(login) {}
 
 std::unique_ptr<RedisLine> RedisLine::sibling() const {
-  return std::unique_ptr<RedisLine>(new RedisLine(*this));
+  return std::unique_ptr<RedisLine>(new RedisLine(location_, tls_, login_, asking_));
 }
 
 void RedisLine::open(Duration patience, Time now) {

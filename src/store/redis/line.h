@@ -136,7 +136,9 @@ class RedisLine {
   void open_connection(UniqueFd socket);
   Failed failure() const;
 
-  RedisLine(const RedisLine& other);
+  /// For sibling().
+  RedisLine(const RedisLocation& location, std::shared_ptr<TlsContext> tls, const RedisLogin& login,
+            Duration asking);
 
   const RedisLocation location_;
   const Duration asking_;

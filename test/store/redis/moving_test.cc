@@ -13,10 +13,10 @@
 #include "store/redis/store.h"
 #include "store/redis/world.h"
 #include "store/store_contract.h"
-#include "support/balancer.h"
 #include "support/certificates.h"
 #include "support/command.h"
 #include "support/grown_server.h"
+#include "support/relay.h"
 #include "support/replication.h"
 #include "support/resp_proxy.h"
 #include "support/tls_redis.h"
@@ -62,7 +62,7 @@ class RedisMovingTest : public testing::Test {
 
   GrownServer old_;
   GrownServer new_;
-  Balancer balancer_{old_.port()};
+  Relay balancer_{old_.port()};
 };
 
 TEST_F(RedisMovingTest, AHolderIsOnTheNewServerHalfATtlAfterAMove) {
@@ -265,7 +265,7 @@ class RedisMovingUnderTlsTest : public RedisMovingTest {
   const Certificates::Files files_ = certificates_.sign({});
   TlsRedis primary_{TlsEnd::kStunnel, files_};
   TlsRedis replica_{TlsEnd::kStunnel, files_};
-  Balancer tls_balancer_{primary_.port()};
+  Relay tls_balancer_{primary_.port()};
 };
 
 TEST_F(RedisMovingUnderTlsTest, BehindABalancerAHolderIsOnTheNewServerAfterTheFifthCheck) {

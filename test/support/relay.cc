@@ -1,4 +1,4 @@
-#include "support/nat.h"
+#include "support/relay.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -16,11 +16,11 @@ namespace cluster_leader {
 
 namespace {
 
-sockaddr_in loopback(std::uint16_t port) {
+sockaddr_in address_of(const std::string& host, std::uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   address.sin_port = htons(port);
+  ::inet_pton(AF_INET, host.c_str(), &address.sin_addr);
   return address;
 }
 
@@ -40,26 +40,36 @@ bool copy(int from, int to) {
 
 }  // namespace
 
-Nat::Nat(std::uint16_t server_port)
-    : server_port_(server_port),
+Relay::Relay(std::uint16_t backend, const std::string& address, std::uint16_t port)
+    : address_(address),
       listener_(new_socket()),
-      ended_(check_errno(::eventfd(0, EFD_CLOEXEC), "eventfd")) {
-  sockaddr_in address = loopback(0);
-  socklen_t size = sizeof address;
-  check_errno(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size), "bind");
-  check_errno(::listen(listener_.get(), 16), "listen");
-  check_errno(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size),
+      ended_(check_errno(::eventfd(0, EFD_CLOEXEC), "eventfd")),
+      backend_(backend) {
+  sockaddr_in own = address_of(address, port);
+  socklen_t size = sizeof own;
+  const int on = 1;
+  ::setsockopt(listener_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  check_errno(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&own), size), "bind");
+  check_errno(::listen(listener_.get(), 64), "listen");
+  check_errno(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&own), &size),
               "getsockname");
-  port_ = ntohs(address.sin_port);
+  port_ = ntohs(own.sin_port);
   thread_ = std::thread([this] { run(); });
 }
 
-Nat::~Nat() {
+Relay::~Relay() {
   check_errno(::eventfd_write(ended_.get(), 1), "eventfd_write");
   thread_.join();
 }
 
-void Nat::run() {
+RedisLocation Relay::location() const {
+  RedisLocation location;
+  location.host = address_;
+  location.port = port_;
+  return location;
+}
+
+void Relay::run() {
   for (;;) {
     std::vector<pollfd> polled = {{ended_.get(), POLLIN, 0}, {listener_.get(), POLLIN, 0}};
     for (const Passage& passage : passages_) {
@@ -80,20 +90,22 @@ void Nat::run() {
   }
 }
 
-void Nat::accept() {
+void Relay::accept() {
   UniqueFd client(
       check_errno(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept"));
   const int on = 1;
   ::setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  const int number = ++connections_;
   UniqueFd server = new_socket();
-  const sockaddr_in address = loopback(server_port_);
-  check_errno(::connect(server.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
-              "connect");
-  passages_.push_back({++connections_, std::move(client), std::move(server)});
+  const sockaddr_in address = address_of("127.0.0.1", backend_);
+  const bool leads_anywhere =
+      backend_ != 0 &&
+      ::connect(server.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  if (leads_anywhere) passages_.push_back({number, std::move(client), std::move(server)});
 }
 
 /// Passes on what has arrived on a connection, or drops it; false at the end of the connection.
-bool Nat::pass_on(const Passage& passage, short client_events, short server_events) const {
+bool Relay::pass_on(const Passage& passage, short client_events, short server_events) const {
   const int client = passage.client.get();
   const int server = passage.server.get();
   if (passage.number <= forget_up_to_) {
