@@ -132,6 +132,20 @@ Finding replicas_of(const RedisMeasurements& measured) {
                  "min-replicas-to-write 1; " + risk);
 }
 
+Finding min_replicas_of(const RedisMeasurements& measured, int min_replicas) {
+  if (!measured.facts || !measured.facts->replicas) return unknown("min-replicas", measured);
+  const std::int64_t replicas = *measured.facts->replicas;
+  const std::string detail = "a lease counts once " + std::to_string(min_replicas) + " of " +
+                             std::to_string(replicas) + " replicas have it";
+  if (replicas < min_replicas) {
+    return {"min-replicas", Finding::Result::kFailed, detail + ", so that nothing is granted",
+            "connect more replicas, or lower --min-replicas", Trouble::kNotServing};
+  }
+  if (replicas == min_replicas) return ok("min-replicas", detail);
+  return warning("min-replicas", detail + ": another one may be promoted without the lease",
+                 "--min-replicas " + std::to_string(replicas));
+}
+
 Finding clock_of(const RedisMeasurements& measured) {
   if (!measured.clock_ahead) return unknown("clock", measured, "TIME", "time");
   const Duration ahead = *measured.clock_ahead;

@@ -26,6 +26,9 @@ Finding uptime_of(const RedisMeasurements& measured, const Timeline& timeline);
 Finding persistence_of(const RedisMeasurements& measured);
 Finding eviction_of(const RedisMeasurements& measured);
 Finding replicas_of(const RedisMeasurements& measured);
+/// How many replicas must have a lease, against how many there are. REQUIRES: `min_replicas` is
+/// more than zero.
+Finding min_replicas_of(const RedisMeasurements& measured, int min_replicas);
 Finding clock_of(const RedisMeasurements& measured);
 /// What the ttl costs where a machine or the server fails.
 Finding ttl_of(const Timeline& timeline);

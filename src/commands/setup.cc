@@ -110,6 +110,7 @@ std::optional<Location> make_location(const Options& options, Reporter& reporter
   auto* redis = std::get_if<RedisLocation>(&*location);
   if (redis == nullptr) return location;
   complete(options, redis->credentials);
+  redis->min_replicas = options.min_replicas;
   if (redis->tls) {
     *redis->tls = {options.tls_ca, options.tls_certificate, options.tls_key,
                    options.tls_server_name, options.tls_insecure};

@@ -78,6 +78,13 @@ void check_files(const Options& options) {
   }
 }
 
+/// The scheme of --server or its variable, in lower case.
+std::string scheme_of(const Options& options) {
+  std::string scheme = options.server.substr(0, options.server.find(':'));
+  for (char& c : scheme) c = static_cast<char>(c | 0x20);
+  return scheme;
+}
+
 /// TLS options that had no effect would let somebody believe that the connection is encrypted.
 void check_tls(const Options& options) {
   const std::pair<bool, const char*> given[] = {
@@ -89,8 +96,7 @@ void check_tls(const Options& options) {
   const auto* const first = std::find_if(std::begin(given), std::end(given),
                                          [](const auto& option) { return option.first; });
   if (first == std::end(given)) return;
-  std::string scheme = options.server.substr(0, options.server.find(':'));
-  for (char& c : scheme) c = static_cast<char>(c | 0x20);
+  const std::string scheme = scheme_of(options);
   if (scheme != "rediss" && scheme != "valkeys") {
     refuse(std::string(first->second) + " requires TLS: use --server rediss://...");
   }
@@ -105,6 +111,12 @@ void check_tls(const Options& options) {
   }
   if (options.tls_insecure && !options.tls_ca.empty()) {
     refuse("--tls-insecure and --tls-ca cannot be combined");
+  }
+}
+
+void check_replicas(const Options& options) {
+  if (options.min_replicas > 0 && scheme_of(options) == "file") {
+    refuse("--min-replicas requires a server: a directory has no replicas");
   }
 }
 
@@ -189,6 +201,7 @@ std::optional<std::string> read(const Words& line, Options& options) {
   apply_timeline(is_given, options);
   apply_patience(is_given, options);
   check_tls(options);
+  check_replicas(options);
   check_files(options);
   apply_names(options);
   apply_command(is_given, command, options);

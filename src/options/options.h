@@ -44,6 +44,7 @@ struct Options {
   std::string tls_key;          ///< of our certificate; empty: in the same file
   std::string tls_server_name;  ///< that the server's certificate must be for; empty: the host
   bool tls_insecure = false;    ///< accept every certificate
+  int min_replicas = 0;         ///< a lease counts only once so many replicas have it
   std::string prefix;  ///< prepended to every key, so that several clusters can share a server
 
   // The lease.

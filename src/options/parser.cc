@@ -278,6 +278,8 @@ void define_common(Definition& verb, Options& options) {
       "name in the server's certificate; default: the host (CLUSTER_LEADER_TLS_SERVER_NAME)");
   verb.flag("--tls-insecure", options.tls_insecure,
             "accept any certificate (CLUSTER_LEADER_TLS_INSECURE=1)");
+  verb.value("--min-replicas", options.min_replicas, number("K", 0, 100),
+             "a lease counts only once K replicas of the server have it; default 0");
   verb.value("--connect-timeout", options.timeline.connect, any_duration(),
              "resolving, connecting, TLS and AUTH together; default 2 s; at most a third of a ttl",
              [](Duration timeout) { return timeout == Duration() ? "must be more than 0" : ""; });

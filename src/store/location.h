@@ -40,6 +40,8 @@ struct RedisLocation {
   int db = 0;               ///< 0 or more
   Credentials credentials;
   std::optional<TlsSettings> tls{};  ///< nothing: without TLS
+  /// A lease counts only once so many replicas of the server have it. See --min-replicas.
+  int min_replicas = 0;
 };
 
 /// A directory on one machine (flock(2) and one record per key); no server.

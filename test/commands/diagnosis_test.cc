@@ -286,6 +286,15 @@ TEST_F(DiagnosisTest, ReplicasMakeFailoversLoseLeases) {
   expect("replicas", Result::kWarning, "2, of which 1", "token");
   measured_.facts->replicas = measured_.facts->good_replicas = 0;
   expect("replicas", Result::kOk, "0, of which 0");
+  EXPECT_THAT(checks(), Not(testing::Contains("min-replicas")));
+  location_.min_replicas = 2;
+  expect("min-replicas", Result::kFailed, "2 of 0 replicas have it, so that nothing is granted");
+  EXPECT_EQ(status(), 69);
+  measured_.facts->replicas = 2;
+  expect("min-replicas", Result::kOk, "once 2 of 2 replicas have it");
+  measured_.facts->replicas = 3;
+  expect("min-replicas", Result::kWarning, "another one may be promoted without",
+         "--min-replicas 3");
 }
 
 TEST_F(DiagnosisTest, ClocksThatAreApartAreTold) {

@@ -187,6 +187,15 @@ TEST_F(OptionsTest, TlsIsConfiguredByOptionsOrVariables) {
               HasSubstr("CLUSTER_LEADER_TLS_INSECURE"));
 }
 
+TEST_F(OptionsTest, MinReplicasRequireAServer) {
+  EXPECT_EQ(run({}).min_replicas, 0);
+  EXPECT_EQ(run({"--min-replicas", "2"}).min_replicas, 2);
+  EXPECT_EQ(refusal({"--server", "file:///a", "--min-replicas", "1"}),
+            "--min-replicas requires a server: a directory has no replicas");
+  run({"--server", "file:///a", "--min-replicas", "0"});
+  EXPECT_THAT(refusal({"--min-replicas", "-1"}), HasSubstr("--min-replicas"));
+}
+
 TEST_F(OptionsTest, TlsOptionsRequireTls) {
   for (const char* option : {"--tls-ca", "--tls-cert", "--tls-key", "--tls-server-name"}) {
     for (const char* server : {"redis://a", "unix:///a", "file:///a"}) {

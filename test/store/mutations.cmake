@@ -74,3 +74,10 @@ add_mutation(run_id_ignored
   "std::exchange(run_id_, facts.run_id) != facts.run_id"
   "std::exchange(run_id_, facts.run_id).empty()"
   "RedisProxyTest.AnotherRunIdIsARestartBehindAProxy")
+
+# A lease that too few replicas have may be lost with the primary.
+set(mutated src/store/redis/store_replies.cc)
+add_mutation(answers_not_held_back_for_replicas
+  ".awaits_replicas = location_.min_replicas > 0,"
+  ".awaits_replicas = false,"
+  "MinReplicasTest.*TooFewReplicasHave*")

@@ -36,6 +36,7 @@ class RedisConnection {
     kInfo,
     kRequest,
     kUndo,
+    kWait,  ///< WAIT, which is about all requests before it
     kMessage
   };
 

@@ -92,7 +92,7 @@ void RedisStore::send(std::size_t candidacy, const Request& request, Time now) {
 
 void RedisStore::cancel(std::size_t candidacy) {
   Entry& entry = candidacies_[candidacy];
-  if (entry.in_flight && is_unconfirmed(candidacy)) {
+  if (entry.in_flight && awaits_only_check(candidacy)) {
     entry.in_flight = false;
     probe_.reset();
     return fail_unconfirmed(no_answer_in_time());
@@ -133,6 +133,7 @@ void RedisStore::watch(Poller& poller) {
     line_->open(patience_, now_);
     handle_events();
   }
+  append_wait();
   line_->watch(poller);
   if (probe_) probe_->watch(poller);
   if (events_) events_->watch(poller, now_);
@@ -166,13 +167,15 @@ void RedisStore::advance(const Poller& poller, Time now) {
 std::optional<StoreEvent> RedisStore::next() { return reports_.next(); }
 
 std::string RedisStore::stage(std::size_t candidacy) const {
-  return probe_ && is_unconfirmed(candidacy) ? probe_->describe_stage() : line_->describe_stage();
+  return probe_ && awaits_only_check(candidacy) ? probe_->describe_stage()
+                                                : line_->describe_stage();
 }
 
 /// Nothing is known yet about the server at the end of the line.
 void RedisStore::begin_connection() {
   ++connection_number_;
   taught_at_ = {};
+  must_wait_ = false;
   age_.emplace(now_);
   connected_at_ = now_;
 }
@@ -256,7 +259,21 @@ void RedisStore::append_script(std::uint32_t candidacy, const Request& request, 
     failure.unknown = failure.id_spent = purpose == Purpose::kUndo;
     return finish(candidacy, std::move(failure));
   }
+  must_wait_ |= location_.min_replicas > 0 && purpose == Purpose::kRequest &&
+                (request.kind == RequestKind::kAcquire || request.kind == RequestKind::kRenew);
   if (by == By::kText) taught_at_[static_cast<std::size_t>(request.kind)] = begin;
+}
+
+/// Has the server say how many replicas have what was queued before. One WAIT is enough for all
+/// requests of a packet; what is queued behind it waits as well.
+void RedisStore::append_wait() {
+  if (!line_->is_open() || !std::exchange(must_wait_, false)) return;
+  using std::chrono::milliseconds;
+  const auto patience = std::chrono::floor<milliseconds>(patience_ / 2);
+  const std::string replicas = std::to_string(location_.min_replicas);
+  const std::string ms = std::to_string(std::max(patience, milliseconds(1)).count());
+  // If memory is refused, the answers that wait for it are cancelled in time.
+  must_wait_ = !line_->append(Purpose::kWait, {"WAIT", replicas, ms});
 }
 
 void RedisStore::handle_events() {
@@ -290,7 +307,7 @@ void RedisStore::handle(const RedisLine::Ended& ended) {
   const bool is_short =
       line_->is_open() && ended.failure && now_ - connected_at_ < kPauseBetweenConnects;
   if (is_refused || is_short) open_at_ = now_ + kPauseBetweenConnects;
-  if (!ended.failure) ask_unconfirmed_again();
+  if (!ended.failure) ask_held_again();
   close(ended.failure.value_or(Failed{}));
 }
 
@@ -338,6 +355,7 @@ void RedisStore::fail_waiting(std::vector<Waiting>& requests, Failed failure) {
 /// Closes the line, which is open. Returns what was not answered on it.
 std::vector<RedisLine::Unanswered> RedisStore::leave_line() {
   std::vector<RedisLine::Unanswered> unanswered = line_->close();
+  refused_.clear();
   probe_.reset();
   freshness_.forget_check();
   is_run_id_asked_ = false;
@@ -371,7 +389,7 @@ void RedisStore::close(const Failed& failure) {
     finish(lost.candidacy, std::move(lost_answer));
   }
   fail_waiting(ageless_, failure);
-  fail_unconfirmed(failure);
+  fail_held(failure);
 }
 
 }  // namespace cluster_leader

@@ -86,11 +86,20 @@ class RedisStore final : public Store {
     bool is_unknown = false;
   };
 
-  /// A grant that may have come from a server that the name no longer leads to.
-  struct Unconfirmed {
+  /// An answer that counts only if something else is true as well.
+  struct Held {
     Waiting request;
-    Granted grant;
+    Answer answer;  ///< Granted or Renewed
     Time at;
+    bool awaits_replicas = false;  ///< the next reply to WAIT says whether they have it
+    /// A grant may have come from a server that the name no longer leads to.
+    bool awaits_check = false;
+  };
+
+  /// A grant that is being released again, and why.
+  struct Refused {
+    Waiting request;
+    Failed failure;
   };
 
   void begin_connection();
@@ -102,6 +111,7 @@ class RedisStore final : public Store {
                      Purpose purpose, std::optional<KnownServer> server = {});
   void append_unreleased(const Entry& entry);
   void append_ageless();
+  void append_wait();
 
   void handle_events();
   void handle_events_of_keys();
@@ -114,6 +124,9 @@ class RedisStore final : public Store {
   Memory memory_of(const Entry& entry) const;
   bool is_shaken(const Entry& entry) const;
   std::string describe_doubt(const Entry& entry) const;
+  bool holds_back(const Received& received, const Answer& answer);
+  void handle_wait(const redisReply& reply);
+  void refuse(const Held& held, const Failed& failure);
   void handle_undone(const Received& received);
   void handle_message(const redisReply& reply);
   void handle_after_failed_login(std::uint32_t candidacy);
@@ -122,11 +135,13 @@ class RedisStore final : public Store {
   void check_if_due();
   bool is_check_done() const;
   void conclude_check();
-  void confirm_grants();
+  void finish_held();
   void move_to(std::unique_ptr<RedisLine> line, std::string run_id);
-  void ask_unconfirmed_again();
-  bool is_unconfirmed(std::size_t candidacy) const;
+  void ask_held_again();
+  bool awaits_only_check(std::size_t candidacy) const;
+  bool awaits_check() const;
   void fail_unconfirmed(Failed failure);
+  void fail_held(Failed failure);
 
   bool accepts_requests() const { return line_->is_open() && !line_->is_ending(); }
   void listen(std::uint32_t candidacy);
@@ -161,6 +176,9 @@ class RedisStore final : public Store {
   ServerClock clock_;
   std::optional<ServerAge> age_;  ///< of the server at the end of this connection
   std::vector<Waiting> ageless_;  ///< acquires that must be sent again with that age
+  std::vector<Held> held_;        ///< in the order of the replies
+  std::vector<Refused> refused_;
+  bool must_wait_ = false;  ///< an acquire or renewal was queued behind the last WAIT
   std::uint32_t connection_number_ = 0;
   /// By kind of request: where on this connection the text of its script was last sent; 0: nowhere.
   std::array<std::uint64_t, 4> taught_at_{};
@@ -168,7 +186,6 @@ class RedisStore final : public Store {
   Freshness freshness_;                ///< of the line
   std::unique_ptr<RedisProbe> probe_;  ///< while it is being checked
   unsigned checks_ = 0;
-  std::vector<Unconfirmed> unconfirmed_;
   bool is_run_id_asked_ = false;
   /// Of the server at the end of the line, empty if it does not say; nothing: not known yet.
   std::optional<std::string> run_id_;

@@ -16,7 +16,7 @@ constexpr unsigned kChecksPerHandshake = 5;
 
 void RedisStore::check_if_due() {
   if (probe_ || !line_->is_open()) return;
-  if (!unconfirmed_.empty()) return begin_check(RedisProbe::Depth::kConnect);
+  if (awaits_check()) return begin_check(RedisProbe::Depth::kConnect);
   if (now_ < freshness_.check_at()) return;
   ++checks_;
   const bool looks_up = location_.tls && checks_ % kChecksPerHandshake != 0;
@@ -50,17 +50,19 @@ void RedisStore::conclude_check() {
   if (reached == nullptr) return freshness_.confirm_address(probe->begun_at());
   freshness_.confirm(probe->begun_at());
   const bool is_same = !reached->run_id.empty() && run_id_ == reached->run_id;
-  is_same ? confirm_grants() : move_to(probe->take_line(), reached->run_id);
+  is_same ? finish_held() : move_to(probe->take_line(), reached->run_id);
 }
 
-void RedisStore::confirm_grants() {
-  for (const Unconfirmed& grant : std::exchange(unconfirmed_, {})) {
-    const auto [candidacy, attempt, is_unknown] = grant.request;
+/// Reports the answers that count by now.
+void RedisStore::finish_held() {
+  for (Held& held : std::exchange(held_, {})) {
+    const auto [candidacy, attempt, is_unknown] = held.request;
     if (!is_in_flight(candidacy, attempt)) continue;
-    if (freshness_.counts(grant.at)) {
-      finish(candidacy, grant.grant);
+    held.awaits_check = held.awaits_check && !freshness_.counts(held.at);
+    if (held.awaits_replicas || held.awaits_check) {
+      held_.push_back(std::move(held));
     } else {
-      unconfirmed_.push_back(grant);
+      finish(candidacy, std::move(held.answer));
     }
   }
 }
@@ -82,7 +84,7 @@ void RedisStore::move_to(std::unique_ptr<RedisLine> line, std::string run_id) {
     }
   }
   for (const Waiting& request : std::exchange(ageless_, {})) waiting_.push_back(request);
-  ask_unconfirmed_again();
+  ask_held_again();
   line_ = std::move(line);
   run_id_ = std::move(run_id);
   is_run_id_asked_ = true;
@@ -92,23 +94,38 @@ void RedisStore::move_to(std::unique_ptr<RedisLine> line, std::string run_id) {
 }
 
 /// On the next connection: the same id gets the same lease again.
-void RedisStore::ask_unconfirmed_again() {
-  for (const Unconfirmed& grant : std::exchange(unconfirmed_, {})) {
-    waiting_.push_back({grant.request.candidacy, grant.request.attempt, /*is_unknown=*/true});
+void RedisStore::ask_held_again() {
+  for (const Held& held : std::exchange(held_, {})) {
+    waiting_.push_back({held.request.candidacy, held.request.attempt, /*is_unknown=*/true});
   }
 }
 
-bool RedisStore::is_unconfirmed(std::size_t candidacy) const {
-  return std::any_of(unconfirmed_.begin(), unconfirmed_.end(), [&](const Unconfirmed& grant) {
-    return grant.request.candidacy == candidacy;
+/// Whether the server has answered all that there is to answer to the request of `candidacy`.
+bool RedisStore::awaits_only_check(std::size_t candidacy) const {
+  return std::any_of(held_.begin(), held_.end(), [&](const Held& held) {
+    return held.request.candidacy == candidacy && !held.awaits_replicas;
   });
+}
+
+bool RedisStore::awaits_check() const {
+  return std::any_of(held_.begin(), held_.end(), [](const Held& one) { return one.awaits_check; });
 }
 
 /// Ends requests whose grants cannot be confirmed. The server may have made them all the same.
 void RedisStore::fail_unconfirmed(Failed failure) {
   failure.unknown = true;
-  for (const Unconfirmed& grant : std::exchange(unconfirmed_, {})) {
-    const auto [candidacy, attempt, is_unknown] = grant.request;
+  for (Held& held : std::exchange(held_, {})) {
+    const auto [candidacy, attempt, is_unknown] = held.request;
+    if (!is_in_flight(candidacy, attempt)) continue;
+    held.awaits_check ? finish(candidacy, failure) : held_.push_back(std::move(held));
+  }
+}
+
+/// Ends requests whose answers do not count yet. The server has executed them all the same.
+void RedisStore::fail_held(Failed failure) {
+  failure.unknown = true;
+  for (const Held& held : std::exchange(held_, {})) {
+    const auto [candidacy, attempt, is_unknown] = held.request;
     if (is_in_flight(candidacy, attempt)) finish(candidacy, failure);
   }
 }
