@@ -239,6 +239,12 @@ std::vector<Finding> diagnose(const RedisMeasurements& measured, const RedisLoca
   return findings;
 }
 
+std::vector<Finding> diagnose(const SentinelMeasurements& measured, const Timeline& timeline) {
+  std::vector<Finding> findings = {sentinels_of(measured)};
+  if (!measured.failure) findings.push_back(down_after_of(measured, timeline));
+  return findings;
+}
+
 std::vector<Finding> diagnose(const FileMeasurements& measured, const Timeline& timeline) {
   if (!measured.exists) {
     return {warning("directory", "does not exist, so nothing was checked",

@@ -97,7 +97,7 @@ void check_tls(const Options& options) {
                                          [](const auto& option) { return option.first; });
   if (first == std::end(given)) return;
   const std::string scheme = scheme_of(options);
-  if (scheme != "rediss" && scheme != "valkeys") {
+  if (!scheme.starts_with("rediss") && !scheme.starts_with("valkeys")) {
     refuse(std::string(first->second) + " requires TLS: use --server rediss://...");
   }
   if (!options.tls_key.empty() && options.tls_certificate.empty()) {
@@ -117,6 +117,16 @@ void check_tls(const Options& options) {
 void check_replicas(const Options& options) {
   if (options.min_replicas > 0 && scheme_of(options) == "file") {
     refuse("--min-replicas requires a server: a directory has no replicas");
+  }
+}
+
+/// The same goes for a login to Sentinels where there are none.
+void check_sentinels(const IsGiven& is_given, const Options& options) {
+  if (scheme_of(options).ends_with("sentinel")) return;
+  for (const char* option : {"--sentinel-user", "--sentinel-password-file"}) {
+    if (is_given(option)) {
+      refuse(std::string(option) + " requires Sentinels: use --server redis+sentinel://...");
+    }
   }
 }
 
@@ -202,6 +212,7 @@ std::optional<std::string> read(const Words& line, Options& options) {
   apply_patience(is_given, options);
   check_tls(options);
   check_replicas(options);
+  check_sentinels(is_given, options);
   check_files(options);
   apply_names(options);
   apply_command(is_given, command, options);

@@ -17,6 +17,7 @@
 #include "store/redis/line.h"
 #include "store/redis/probe.h"
 #include "store/redis/script_command.h"
+#include "store/redis/sentinel_watch.h"
 #include "store/redis/server_age.h"
 #include "store/redis/server_clock.h"
 #include "store/reports.h"
@@ -30,11 +31,14 @@ namespace cluster_leader {
 ///
 /// The line carries the bytes; this class knows the candidacies, what each of them waits for, when
 /// to connect again, and when to find out whether the line still leads to the right server
-/// (Freshness). If not, it goes on over a line to the new one.
+/// (Freshness). If not, it goes on over a line to the new one. Where Sentinels watch the server,
+/// they are asked instead.
 class RedisStore final : public Store {
  public:
   /// Does no I/O yet.
   RedisStore(RedisLocation location, Candidate candidate);
+  /// On the server that Sentinels name, wherever that is.
+  RedisStore(const SentinelLocation& location, Candidate candidate);
 
   std::size_t add(Key key) override;
   void set_holder(std::size_t candidacy, HolderId holder) override;
@@ -66,6 +70,7 @@ class RedisStore final : public Store {
     Token fence;                     ///< the highest that was seen
     Time asked_at;                   ///< when the last request was queued
     std::size_t former_holder = 0;   ///< hash of the holder id of its last term
+    std::uint64_t round = 0;         ///< that is not earlier than the last request; see `Held`
     std::uint32_t listening_on = 0;  ///< number of the connection that is subscribed to it; or 0
     bool in_flight = false;
     bool used = false;      ///< something was sent since it was last abandoned
@@ -94,6 +99,10 @@ class RedisStore final : public Store {
     bool awaits_replicas = false;  ///< the next reply to WAIT says whether they have it
     /// A grant may have come from a server that the name no longer leads to.
     bool awaits_check = false;
+    /// The round in which, or after which, a majority of the Sentinels must name this server: for
+    /// a renewal one that was begun after it was sent, for a grant one after its answer. 0: without
+    /// Sentinels.
+    std::uint64_t round = 0;
   };
 
   /// A grant that is being released again, and why.
@@ -137,11 +146,19 @@ class RedisStore final : public Store {
   void conclude_check();
   void finish_held();
   void move_to(std::unique_ptr<RedisLine> line, std::string run_id);
+  void leave_server();
   void ask_held_again();
   bool awaits_only_check(std::size_t candidacy) const;
   bool awaits_check() const;
   void fail_unconfirmed(Failed failure);
   void fail_held(Failed failure);
+
+  std::uint64_t later_round();
+  void ask_sentinels();
+  void follow_sentinels();
+  bool knows_server();
+  bool is_named(std::uint64_t round) const;
+  Endpoint server() const { return {line_->location().host, line_->location().port}; }
 
   bool accepts_requests() const { return line_->is_open() && !line_->is_ending(); }
   void listen(std::uint32_t candidacy);
@@ -154,11 +171,12 @@ class RedisStore final : public Store {
   std::vector<RedisLine::Unanswered> leave_line();
   void close(const Failed& failure);
 
-  const RedisLocation location_;
+  RedisLocation location_;  ///< of the server
   const Candidate candidate_;
   /// How long all addresses of a name may take together: one attempt, which is at most a second and
   /// at most a sixth of the ttl. The last address may take until the request is cancelled.
   const Duration patience_;
+  const Duration asking_;  ///< as in RedisLine
 
   std::deque<Entry> candidacies_;  ///< keep their addresses
   /// Of the candidacies whose key may be subscribed to.
@@ -182,6 +200,10 @@ class RedisStore final : public Store {
   std::uint32_t connection_number_ = 0;
   /// By kind of request: where on this connection the text of its script was last sent; 0: nowhere.
   std::array<std::uint64_t, 4> taught_at_{};
+
+  std::unique_ptr<SentinelWatch> sentinels_;  ///< null: the location names the server
+  std::uint64_t needed_round_ = 0;            ///< somebody waits for what they say in it
+  std::uint64_t address_round_ = 0;           ///< the server is the one that they name since then
 
   Freshness freshness_;                ///< of the line
   std::unique_ptr<RedisProbe> probe_;  ///< while it is being checked

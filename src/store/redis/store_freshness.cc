@@ -15,7 +15,7 @@ constexpr unsigned kChecksPerHandshake = 5;
 }  // namespace
 
 void RedisStore::check_if_due() {
-  if (probe_ || !line_->is_open()) return;
+  if (sentinels_ || probe_ || !line_->is_open()) return;
   if (awaits_check()) return begin_check(RedisProbe::Depth::kConnect);
   if (now_ < freshness_.check_at()) return;
   ++checks_;
@@ -55,11 +55,16 @@ void RedisStore::conclude_check() {
 
 /// Reports the answers that count by now.
 void RedisStore::finish_held() {
+  if (held_.empty()) return;
+  // Many of them wait for the same round.
+  std::uint64_t round = 0;
+  bool is_enough = is_named(round);
   for (Held& held : std::exchange(held_, {})) {
     const auto [candidacy, attempt, is_unknown] = held.request;
     if (!is_in_flight(candidacy, attempt)) continue;
     held.awaits_check = held.awaits_check && !freshness_.counts(held.at);
-    if (held.awaits_replicas || held.awaits_check) {
+    if (held.round != round) is_enough = is_named(round = held.round);
+    if (held.awaits_replicas || held.awaits_check || !is_enough) {
       held_.push_back(std::move(held));
     } else {
       finish(candidacy, std::move(held.answer));
@@ -70,6 +75,17 @@ void RedisStore::finish_held() {
 /// Goes on over `line`, which leads to another server. What was not answered on the old one is
 /// asked again there. What was granted by the old server only, ends with its ttl.
 void RedisStore::move_to(std::unique_ptr<RedisLine> line, std::string run_id) {
+  leave_server();
+  line_ = std::move(line);
+  run_id_ = std::move(run_id);
+  is_run_id_asked_ = true;
+  begin_connection();
+  if (events_) events_->reconnect(line_->location());
+  append_waiting();
+}
+
+/// Closes the line, and keeps what was not answered on it for the next one. REQUIRES: it is open.
+void RedisStore::leave_server() {
   line_->flush();
   line_->drain();
   for (const RedisLine::Unanswered& lost : leave_line()) {
@@ -85,12 +101,6 @@ void RedisStore::move_to(std::unique_ptr<RedisLine> line, std::string run_id) {
   }
   for (const Waiting& request : std::exchange(ageless_, {})) waiting_.push_back(request);
   ask_held_again();
-  line_ = std::move(line);
-  run_id_ = std::move(run_id);
-  is_run_id_asked_ = true;
-  begin_connection();
-  if (events_) events_->reconnect();
-  append_waiting();
 }
 
 /// On the next connection: the same id gets the same lease again.

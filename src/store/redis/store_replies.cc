@@ -108,8 +108,9 @@ bool RedisStore::holds_back(const Received& received, const Answer& answer) {
                   .answer = answer,
                   .at = now_,
                   .awaits_replicas = location_.min_replicas > 0,
-                  .awaits_check = is_grant && !freshness_.counts(now_)};
-  if (!held.awaits_replicas && !held.awaits_check) return false;
+                  .awaits_check = is_grant && !sentinels_ && !freshness_.counts(now_),
+                  .round = is_grant ? later_round() : candidacies_[received.candidacy].round};
+  if (!held.awaits_replicas && !held.awaits_check && is_named(held.round)) return false;
   held_.push_back(held);
   return true;
 }
