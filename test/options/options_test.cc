@@ -196,6 +196,24 @@ TEST_F(OptionsTest, MinReplicasRequireAServer) {
   EXPECT_THAT(refusal({"--min-replicas", "-1"}), HasSubstr("--min-replicas"));
 }
 
+TEST_F(OptionsTest, ALoginToSentinelsRequiresSentinels) {
+  const std::vector<std::string> at_sentinels = {"--server", "redis+sentinel://a/m"};
+  auto words = at_sentinels;
+  words.insert(words.end(), {"--sentinel-user", "u", "--sentinel-password-file", "/f"});
+  EXPECT_EQ(run(words).sentinel_user, "u");
+  EXPECT_EQ(run(words).sentinel_password_file, "/f");
+  EXPECT_EQ(refusal({"--server", "redis://a", "--sentinel-user", "u"}),
+            "--sentinel-user requires Sentinels: use --server redis+sentinel://...");
+  const Variables variables = {{"CLUSTER_LEADER_SENTINEL_USER", "u"},
+                               {"CLUSTER_LEADER_SENTINEL_PASSWORD", "p"},
+                               {"CLUSTER_LEADER_SENTINEL_PASSWORD_FILE", "/f"}};
+  const Options given = run({"--server", "redis://a"}, variables);
+  EXPECT_EQ(given.sentinel_user, "u");
+  EXPECT_EQ(given.sentinel_password, "p");
+  EXPECT_EQ(given.sentinel_password_file, "/f");
+  EXPECT_EQ(run({"--server", "rediss+sentinel://a/m", "--tls-ca", "/ca"}).tls_ca, "/ca");
+}
+
 TEST_F(OptionsTest, TlsOptionsRequireTls) {
   for (const char* option : {"--tls-ca", "--tls-cert", "--tls-key", "--tls-server-name"}) {
     for (const char* server : {"redis://a", "unix:///a", "file:///a"}) {

@@ -323,10 +323,7 @@ void RedisStore::handle(const RedisLine::Ended& ended) {
       line_->is_open() && ended.failure && now_ - connected_at_ < kPauseBetweenConnects;
   if (is_refused || is_short) open_at_ = now_ + kPauseBetweenConnects;
   if (!ended.failure) ask_held_again();
-  Failed failure = ended.failure.value_or(Failed{});
-  // The location names the Sentinels only.
-  if (sentinels_) failure.text = describe(server()) + ": " + failure.text;
-  close(failure);
+  close(at_server(ended.failure.value_or(Failed{})));
 }
 
 /// Whether a request waits for a connection.

@@ -158,6 +158,7 @@ class RedisStore final : public Store {
   void follow_sentinels();
   bool knows_server();
   bool is_named(std::uint64_t round) const;
+  Failed at_server(Failed failure) const;
   Endpoint server() const { return {line_->location().host, line_->location().port}; }
 
   bool accepts_requests() const { return line_->is_open() && !line_->is_ending(); }

@@ -248,7 +248,7 @@ void RedisStore::handle_undone(const Received& received) {
 void RedisStore::handle_after_failed_login(std::uint32_t candidacy) {
   Entry& entry = candidacies_[candidacy];
   entry.listening_on = 0;
-  Failed failure = *line_->login().failure();
+  Failed failure = at_server(*line_->login().failure());
   failure.unknown = entry.request.kind == RequestKind::kRenew;
   finish(candidacy, std::move(failure));
 }

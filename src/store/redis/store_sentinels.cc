@@ -25,6 +25,12 @@ bool RedisStore::is_named(std::uint64_t round) const {
   return named && *named == server();
 }
 
+/// Names the server in a failure, since the location names only the Sentinels.
+Failed RedisStore::at_server(Failed failure) const {
+  if (sentinels_) failure.text = describe(server()) + ": " + failure.text;
+  return failure;
+}
+
 /// Whether the line leads to where the Sentinels say, or can be made to. REQUIRES: it is not open.
 bool RedisStore::knows_server() {
   if (is_named(address_round_)) return true;

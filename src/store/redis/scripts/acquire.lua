@@ -38,7 +38,37 @@ local holder = fields[4]
 local held_until = tonumber(fields[5] or 0) or 0
 local result_token = tonumber(fields[7] or 0) or 0
 
+-- When it was first noticed that this server was promoted from a replica, in ms since 1970; nothing if
+-- it was not. A promotion gives a server a new replication id, and keeps the one before and the offset
+-- where that ended. Both may be forgotten later, hence the mark, which does not expire. A server that
+-- was never a replica has no mark. Whatever else changes the id of a server with a mark, or leaves the
+-- former id, as a restart may, counts as a promotion too.
+local function noticed_promotion(replid, was_replica)
+  local noticed = redis.call('HMGET', mark, 'replid', 'since')
+  local since = tonumber(noticed[2] or '')
+  -- After it, the clock was set back: waiting for it to catch up could take years.
+  if noticed[1] == replid and since and since <= now then return since end
+  if not noticed[1] and not was_replica then return nil end
+  redis.call('HSET', mark, 'replid', replid, 'since', whole(now))
+  return now
+end
+
+-- It is noticed while the key is held, too, so that the wait is over when a holder that died with the
+-- former primary would have lost it.
+local function notice_promotion()
+  local replid, was_replica = known_replid, known_as_replica == '1'
+  if not known_age then
+    local replication = redis.pcall('INFO', 'replication')
+    if is_refusal(replication) then return end
+    replid = string.match(replication, 'master_replid:(%x+)')
+    was_replica = string.find(replication, 'second_repl_offset:%d')
+  end
+  -- A server that refuses writes can still say who has the key.
+  if (replid or '') ~= '' then pcall(noticed_promotion, replid, was_replica) end
+end
+
 local function busy(rest, known)
+  if mark then notice_promotion() end
   return {'busy', value or holder or '', rest, known and holder_ttl or 0, whole(known and fence or 0),
     whole(now), whole(fence)}
 end
@@ -103,21 +133,6 @@ if not value and ends > now and holder ~= id then
     redis.pcall('HSET', record, 'until', whole(now + rest))
   end
   return busy(rest, true)
-end
-
--- When it was first noticed that this server was promoted from a replica, in ms since 1970; nothing if
--- it was not. A promotion gives a server a new replication id, and keeps the one before and the offset
--- where that ended. Both may be forgotten later, hence the mark, which does not expire. A server that
--- was never a replica has no mark. Whatever else changes the id of a server with a mark, or leaves the
--- former id, as a restart may, counts as a promotion too.
-local function noticed_promotion(replid, was_replica)
-  local noticed = redis.call('HMGET', mark, 'replid', 'since')
-  local since = tonumber(noticed[2] or '')
-  -- After it, the clock was set back: waiting for it to catch up could take years.
-  if noticed[1] == replid and since and since <= now then return since end
-  if not noticed[1] and not was_replica then return nil end
-  redis.call('HSET', mark, 'replid', replid, 'since', whole(now))
-  return now
 end
 
 local is_own = value == id or (not value and holder == id and ends > now)
