@@ -230,9 +230,18 @@ std::vector<Finding> diagnose(const RedisMeasurements& measured, const RedisLoca
   findings.push_back(persistence_of(measured));
   findings.push_back(eviction_of(measured));
   findings.push_back(replicas_of(measured));
+  if (location.min_replicas > 0) {
+    findings.push_back(min_replicas_of(measured, location.min_replicas));
+  }
   findings.push_back(clock_of(measured));
   findings.push_back(ttl_of(timeline));
   add_lease_findings(findings, measured.lease, timeline);
+  return findings;
+}
+
+std::vector<Finding> diagnose(const SentinelMeasurements& measured, const Timeline& timeline) {
+  std::vector<Finding> findings = {sentinels_of(measured)};
+  if (!measured.failure) findings.push_back(down_after_of(measured, timeline));
   return findings;
 }
 

@@ -11,6 +11,7 @@ namespace cluster_leader {
 
 /// Judges the measurements for leases of that timeline: a finding for each check that could begin,
 /// in the order in which the checks build on each other.
+std::vector<Finding> diagnose(const SentinelMeasurements& measured, const Timeline& timeline);
 std::vector<Finding> diagnose(const RedisMeasurements& measured, const RedisLocation& location,
                               const Timeline& timeline);
 std::vector<Finding> diagnose(const FileMeasurements& measured, const Timeline& timeline);

@@ -27,6 +27,15 @@ int doctor(const Options& options) {
   std::vector<Finding> findings;
   if (const auto* file = std::get_if<FileLocation>(&*location)) {
     findings = diagnose(measure(*file, options.prefix, candidate), options.timeline);
+  } else if (const auto* sentinels = std::get_if<SentinelLocation>(&*location)) {
+    const auto measured = measure(*sentinels, options.timeline.connect);
+    findings = diagnose(measured, options.timeline);
+    if (measured.primary) {
+      const RedisLocation primary = at(sentinels->server, *measured.primary);
+      auto found = diagnose(measure(primary, options.prefix, candidate, options.timeline.connect),
+                            primary, options.timeline);
+      findings.insert(findings.end(), found.begin(), found.end());
+    }
   } else {
     const auto& redis = std::get<RedisLocation>(*location);
     findings = diagnose(measure(redis, options.prefix, candidate, options.timeline.connect), redis,

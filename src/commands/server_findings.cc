@@ -132,6 +132,20 @@ Finding replicas_of(const RedisMeasurements& measured) {
                  "min-replicas-to-write 1; " + risk);
 }
 
+Finding min_replicas_of(const RedisMeasurements& measured, int min_replicas) {
+  if (!measured.facts || !measured.facts->replicas) return unknown("min-replicas", measured);
+  const std::int64_t replicas = *measured.facts->replicas;
+  const std::string detail = "a lease counts once " + std::to_string(min_replicas) + " of " +
+                             std::to_string(replicas) + " replicas have it";
+  if (replicas < min_replicas) {
+    return {"min-replicas", Finding::Result::kFailed, detail + ", so that nothing is granted",
+            "connect more replicas, or lower --min-replicas", Trouble::kNotServing};
+  }
+  if (replicas == min_replicas) return ok("min-replicas", detail);
+  return warning("min-replicas", detail + ": another one may be promoted without the lease",
+                 "--min-replicas " + std::to_string(replicas));
+}
+
 Finding clock_of(const RedisMeasurements& measured) {
   if (!measured.clock_ahead) return unknown("clock", measured, "TIME", "time");
   const Duration ahead = *measured.clock_ahead;
@@ -151,6 +165,41 @@ Finding clock_of(const RedisMeasurements& measured) {
                      ": if it is set forward soon after a start, the server seems older than it "
                      "is, and may grant a lease too early",
                  advice);
+}
+
+Finding sentinels_of(const SentinelMeasurements& measured) {
+  if (measured.failure) {
+    return failed("sentinels", *measured.failure, "check the Sentinels in the URL");
+  }
+  const std::string detail = std::to_string(measured.answered) + " of " +
+                             std::to_string(measured.members) + " answer, and a majority names " +
+                             describe(*measured.primary);
+  const std::string without =
+      "; without a majority, every holder stops within a ttl, and nothing begins";
+  if (measured.members < 3) {
+    return warning("sentinels", detail + without, "use three Sentinels, or five");
+  }
+  if (measured.answered == measured.members) return ok("sentinels", detail);
+  return warning("sentinels", detail + without,
+                 "start the others; SENTINEL RESET forgets those that no longer exist");
+}
+
+Finding down_after_of(const SentinelMeasurements& measured, const Timeline& timeline) {
+  if (!measured.down_after) {
+    return warning("down-after", "not known: no Sentinel in the URL says it",
+                   "allow SENTINEL MASTER: ACL SETUSER: +sentinel|master");
+  }
+  // What follows until the new primary is named. The job is stopped at 0.7 of the ttl, and the last
+  // renewal may be a fifth of it old.
+  constexpr Duration kElection = std::chrono::milliseconds(1500);
+  const Duration needed = 2 * (*measured.down_after + kElection);
+  const std::string ttl = std::to_string(std::chrono::floor<seconds>(needed).count() + 1) + " s";
+  const std::string detail =
+      in_s(*measured.down_after) + ": a job survives a failover with a ttl of " + ttl;
+  if (timeline.ttl > needed) return ok("down-after", detail);
+  return warning("down-after", detail + ", and the ttl is " + in_s(timeline.ttl),
+                 "a shorter down-after-milliseconds, or --ttl " +
+                     std::to_string(std::chrono::floor<seconds>(needed).count() + 1));
 }
 
 Finding ttl_of(const Timeline& timeline) {

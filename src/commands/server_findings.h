@@ -26,7 +26,14 @@ Finding uptime_of(const RedisMeasurements& measured, const Timeline& timeline);
 Finding persistence_of(const RedisMeasurements& measured);
 Finding eviction_of(const RedisMeasurements& measured);
 Finding replicas_of(const RedisMeasurements& measured);
+/// How many replicas must have a lease, against how many there are. REQUIRES: `min_replicas` is
+/// more than zero.
+Finding min_replicas_of(const RedisMeasurements& measured, int min_replicas);
 Finding clock_of(const RedisMeasurements& measured);
+/// How many Sentinels answer, and whether they agree.
+Finding sentinels_of(const SentinelMeasurements& measured);
+/// Whether a lease outlives a failover. REQUIRES: the Sentinels name a primary.
+Finding down_after_of(const SentinelMeasurements& measured, const Timeline& timeline);
 /// What the ttl costs where a machine or the server fails.
 Finding ttl_of(const Timeline& timeline);
 

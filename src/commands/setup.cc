@@ -24,8 +24,9 @@ std::string host_name() {
 
 /// The parts of the address that are given besides the URL, or without one.
 bool replace_parts(const Options& options, Location& location, std::string& fault) {
-  auto* redis = std::get_if<RedisLocation>(&location);
-  const bool has_host = redis != nullptr && redis->socket_path.empty();
+  auto* redis = server_of(location);
+  const bool has_host =
+      std::holds_alternative<RedisLocation>(location) && redis->socket_path.empty();
   const auto refused = [&](const char* option, const char* part) {
     fault = std::string(option) + " cannot be combined with the URL in " + options.server_source +
             ", which has no " + part;
@@ -68,7 +69,7 @@ std::optional<Location> read_location(const Options& options, Reporter& reporter
       reporter.warning(source + ": ignoring " + list_of(unknown, kMost) +
                        ": db is the only parameter that is used");
     }
-    const auto* redis = std::get_if<RedisLocation>(&*location);
+    const auto* redis = server_of(*location);
     if (source == "--server" && redis != nullptr && !redis->credentials.password.empty()) {
       reporter.warning(
           "the password in --server is hidden from ps(1) now, but was shown for a moment: use "
@@ -107,15 +108,23 @@ std::optional<Location> make_location(const Options& options, Reporter& reporter
     reporter.error(fault);
     return std::nullopt;
   }
-  auto* redis = std::get_if<RedisLocation>(&*location);
+  auto* redis = server_of(*location);
   if (redis == nullptr) return location;
   complete(options, redis->credentials);
+  redis->min_replicas = options.min_replicas;
   if (redis->tls) {
     *redis->tls = {options.tls_ca, options.tls_certificate, options.tls_key,
                    options.tls_server_name, options.tls_insecure};
   }
-  if (const std::string& file = redis->credentials.password_file; !file.empty()) {
-    if (const auto exposure = exposure_of(file)) reporter.warning(*exposure);
+  auto* sentinels = std::get_if<SentinelLocation>(&*location);
+  if (sentinels != nullptr) {
+    sentinels->credentials = {options.sentinel_user, options.sentinel_password,
+                              options.sentinel_password_file};
+  }
+  for (const Credentials* one :
+       {&redis->credentials, sentinels != nullptr ? &sentinels->credentials : nullptr}) {
+    if (one == nullptr || one->password_file.empty()) continue;
+    if (const auto exposure = exposure_of(one->password_file)) reporter.warning(*exposure);
   }
   return location;
 }

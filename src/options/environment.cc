@@ -60,12 +60,15 @@ void read_server(Options& options) {
   if (options.password_file.empty()) {
     options.password_file = from_environment({"REDIS_PASSWORD_FILE"});
   }
-  const std::pair<std::string*, const char*> tls[] = {
+  options.sentinel_password = from_environment({"CLUSTER_LEADER_SENTINEL_PASSWORD"});
+  const std::pair<std::string*, const char*> variables[] = {
+      {&options.sentinel_user, "CLUSTER_LEADER_SENTINEL_USER"},
+      {&options.sentinel_password_file, "CLUSTER_LEADER_SENTINEL_PASSWORD_FILE"},
       {&options.tls_ca, "CLUSTER_LEADER_TLS_CA"},
       {&options.tls_certificate, "CLUSTER_LEADER_TLS_CERT"},
       {&options.tls_key, "CLUSTER_LEADER_TLS_KEY"},
       {&options.tls_server_name, "CLUSTER_LEADER_TLS_SERVER_NAME"}};
-  for (const auto& [target, name] : tls) {
+  for (const auto& [target, name] : variables) {
     if (target->empty()) *target = from_environment({name});
   }
   constexpr const char* kInsecure = "CLUSTER_LEADER_TLS_INSECURE";

@@ -78,6 +78,13 @@ void check_files(const Options& options) {
   }
 }
 
+/// The scheme of --server or its variable, in lower case.
+std::string scheme_of(const Options& options) {
+  std::string scheme = options.server.substr(0, options.server.find(':'));
+  for (char& c : scheme) c = static_cast<char>(c | 0x20);
+  return scheme;
+}
+
 /// TLS options that had no effect would let somebody believe that the connection is encrypted.
 void check_tls(const Options& options) {
   const std::pair<bool, const char*> given[] = {
@@ -89,9 +96,8 @@ void check_tls(const Options& options) {
   const auto* const first = std::find_if(std::begin(given), std::end(given),
                                          [](const auto& option) { return option.first; });
   if (first == std::end(given)) return;
-  std::string scheme = options.server.substr(0, options.server.find(':'));
-  for (char& c : scheme) c = static_cast<char>(c | 0x20);
-  if (scheme != "rediss" && scheme != "valkeys") {
+  const std::string scheme = scheme_of(options);
+  if (!scheme.starts_with("rediss") && !scheme.starts_with("valkeys")) {
     refuse(std::string(first->second) + " requires TLS: use --server rediss://...");
   }
   if (!options.tls_key.empty() && options.tls_certificate.empty()) {
@@ -105,6 +111,22 @@ void check_tls(const Options& options) {
   }
   if (options.tls_insecure && !options.tls_ca.empty()) {
     refuse("--tls-insecure and --tls-ca cannot be combined");
+  }
+}
+
+void check_replicas(const Options& options) {
+  if (options.min_replicas > 0 && scheme_of(options) == "file") {
+    refuse("--min-replicas requires a server: a directory has no replicas");
+  }
+}
+
+/// The same goes for a login to Sentinels where there are none.
+void check_sentinels(const IsGiven& is_given, const Options& options) {
+  if (scheme_of(options).ends_with("sentinel")) return;
+  for (const char* option : {"--sentinel-user", "--sentinel-password-file"}) {
+    if (is_given(option)) {
+      refuse(std::string(option) + " requires Sentinels: use --server redis+sentinel://...");
+    }
   }
 }
 
@@ -194,6 +216,8 @@ std::optional<std::string> read(const Words& line, Options& options) {
   apply_timeline(is_given, options);
   apply_patience(is_given, options);
   check_tls(options);
+  check_replicas(options);
+  check_sentinels(is_given, options);
   check_files(options);
   apply_names(options);
   apply_command(is_given, command, options);

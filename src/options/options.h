@@ -37,14 +37,18 @@ struct Options {
   std::string user;  ///< an ACL user
   /// On the command line: then they also replace their part of a URL of the environment.
   bool user_is_option = false, password_file_is_option = false;
-  std::string password;         ///< from the environment only: ps(1) shows options
-  std::string password_file;    ///< wins over password; read again for every connection
-  std::string tls_ca;           ///< CAs to trust; empty: the system's
-  std::string tls_certificate;  ///< our own, for servers that ask for one
-  std::string tls_key;          ///< of our certificate; empty: in the same file
-  std::string tls_server_name;  ///< that the server's certificate must be for; empty: the host
-  bool tls_insecure = false;    ///< accept every certificate
-  std::string prefix;  ///< prepended to every key, so that several clusters can share a server
+  std::string password;           ///< from the environment only: ps(1) shows options
+  std::string password_file;      ///< wins over password; read again for every connection
+  std::string tls_ca;             ///< CAs to trust; empty: the system's
+  std::string tls_certificate;    ///< our own, for servers that ask for one
+  std::string tls_key;            ///< of our certificate; empty: in the same file
+  std::string tls_server_name;    ///< that the server's certificate must be for; empty: the host
+  bool tls_insecure = false;      ///< accept every certificate
+  std::string sentinel_user;      ///< of the Sentinels, whose accounts are not the servers'
+  std::string sentinel_password;  ///< from the environment only
+  std::string sentinel_password_file;
+  int min_replicas = 0;  ///< a lease counts only once so many replicas have it
+  std::string prefix;    ///< prepended to every key, so that several clusters can share a server
 
   // The lease.
   /// Without the prefix; each 1 to 512 bytes with it, no two the same. `elect` takes any number,

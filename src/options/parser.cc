@@ -256,7 +256,8 @@ void define_common(Definition& verb, Options& options) {
   verb.help_flag();
   verb.heading("Where the lease lives");
   verb.value("--server", options.server, any_text("URL"),
-             "redis://[user[:password]@]host[:port][/db], rediss:// (TLS), unix:///path[?db=N] or "
+             "redis://[user[:password]@]host[:port][/db], rediss:// (TLS), "
+             "redis+sentinel://host[:port][,...]/NAME[/db], unix:///path[?db=N] or "
              "file:///directory (CLUSTER_LEADER_SERVER, REDIS_URL)");
   verb.value("--host", options.host, any_text("HOST"),
              "plain form of --server; default redis (REDIS_HOST)");
@@ -267,6 +268,11 @@ void define_common(Definition& verb, Options& options) {
              "ACL user (REDIS_USERNAME; the password: REDIS_PASSWORD, REDISCLI_AUTH)");
   verb.value("--password-file", options.password_file, any_text("PATH"),
              "file that holds the password (REDIS_PASSWORD_FILE)");
+  verb.value("--sentinel-user", options.sentinel_user, any_text("NAME"),
+             "ACL user of the Sentinels (CLUSTER_LEADER_SENTINEL_USER; the password: "
+             "CLUSTER_LEADER_SENTINEL_PASSWORD)");
+  verb.value("--sentinel-password-file", options.sentinel_password_file, any_text("PATH"),
+             "file that holds their password (CLUSTER_LEADER_SENTINEL_PASSWORD_FILE)");
   verb.value("--tls-ca", options.tls_ca, any_text("PATH"),
              "CAs to trust, a file or a directory; default: the system's (CLUSTER_LEADER_TLS_CA)");
   verb.value("--tls-cert", options.tls_certificate, any_text("PATH"),
@@ -278,6 +284,8 @@ void define_common(Definition& verb, Options& options) {
       "name in the server's certificate; default: the host (CLUSTER_LEADER_TLS_SERVER_NAME)");
   verb.flag("--tls-insecure", options.tls_insecure,
             "accept any certificate (CLUSTER_LEADER_TLS_INSECURE=1)");
+  verb.value("--min-replicas", options.min_replicas, number("K", 0, 100),
+             "a lease counts only once K replicas of the server have it; default 0");
   verb.value("--connect-timeout", options.timeline.connect, any_duration(),
              "resolving, connecting, TLS and AUTH together; default 2 s; at most a third of a ttl",
              [](Duration timeout) { return timeout == Duration() ? "must be more than 0" : ""; });

@@ -23,6 +23,8 @@ constexpr std::size_t kLongestHost = 253;
 /// A URL may have one parameter, the database; nothing else follows its `?`.
 constexpr std::string_view kDb = "db";
 
+constexpr std::uint16_t kSentinelPort = 26379;
+
 /// A URL in its parts, still percent-encoded. A part that is absent is empty.
 struct Parts {
   std::string_view scheme, userinfo, host, path, query;
@@ -91,10 +93,39 @@ bool is_address_without_scheme(std::string_view text) {
   return text.find(':') != text.npos && is_address(text);
 }
 
+/// The scheme of a server in `scheme` if that means its Sentinels, as in "rediss+sentinel"; empty
+/// if it does not.
+std::string_view scheme_behind_sentinels(std::string_view scheme) {
+  for (const std::string_view suffix : {"+sentinel", "-sentinel"}) {
+    if (scheme.ends_with(suffix)) return scheme.substr(0, scheme.size() - suffix.size());
+  }
+  return {};
+}
+
+bool is_server_scheme(std::string_view scheme) {
+  return scheme == "redis" || scheme == "valkey" || scheme == "rediss" || scheme == "valkeys";
+}
+
+bool has_tls(std::string_view server_scheme) {
+  return server_scheme == "rediss" || server_scheme == "valkeys";
+}
+
 bool is_plain_path(std::string_view path) {
   return std::all_of(path.begin(), path.end(), [](char c) {
     return c == '/' || is_host_name({&c, 1});
   });
+}
+
+/// Whether `text` is `host[:port],...` with a path that needs no encoding.
+bool are_addresses(std::string_view text) {
+  const std::size_t slash = std::min(text.find('/'), text.size());
+  if (!is_plain_path(text.substr(slash))) return false;
+  for (std::string_view hosts = text.substr(0, slash);;) {
+    const std::size_t comma = std::min(hosts.find(','), hosts.size());
+    if (!is_address(hosts.substr(0, comma))) return false;
+    if (comma == hosts.size()) return true;
+    hosts.remove_prefix(comma + 1);
+  }
 }
 
 /// `url` for messages. With one wrong character any part of a URL may be the password, so that no
@@ -106,16 +137,18 @@ std::string quoted(std::string_view url) {
   if (is_address_without_scheme(url)) return std::string(url);
   const std::size_t colon = url.find("://");
   const std::string scheme = lower(url.substr(0, colon));
-  const bool is_known =
-      std::find(std::begin(kSchemes), std::end(kSchemes), scheme) != std::end(kSchemes);
+  const bool has_sentinels = is_server_scheme(scheme_behind_sentinels(scheme));
+  const bool is_known = has_sentinels || std::find(std::begin(kSchemes), std::end(kSchemes),
+                                                   scheme) != std::end(kSchemes);
   if (colon == url.npos || !is_known) return std::string(kHidden);
   std::string text = scheme + "://";
   url.remove_prefix(text.size());
   const std::size_t end = std::min(url.find('?'), url.size());
   const std::string_view place = url.substr(0, end);
   const bool has_path = scheme == "unix" || scheme == "file";
-  const bool is_in_order =
-      has_path ? place.starts_with('/') && is_plain_path(place) : is_address(place);
+  const bool is_in_order = has_sentinels ? are_addresses(place)
+                           : has_path    ? place.starts_with('/') && is_plain_path(place)
+                                         : is_address(place);
   // What follows an @ may be the rest of a password that should have it encoded.
   const bool has_login = url.find('@') != url.npos;
   if (has_login || !is_in_order) return text.append(kHidden);
@@ -210,10 +243,10 @@ bool read_query(const Parts& parts, bool has_db, int& db, Unknown unknown, std::
 bool names_several(std::string_view text) {
   for (std::size_t at = 0; (at = text.find_first_of(", ", at)) != text.npos;) {
     const std::string_view rest = text.substr(++at);
-    for (const std::string_view scheme :
-         {"redis://", "rediss://", "valkey://", "valkeys://", "unix://"}) {
-      if (rest.starts_with(scheme)) return true;
-    }
+    const std::string scheme = lower(rest.substr(0, std::min(rest.find("://"), rest.size())));
+    if (scheme.size() == rest.size()) continue;
+    const std::string_view behind = scheme_behind_sentinels(scheme);
+    if (scheme == "unix" || is_server_scheme(behind.empty() ? scheme : behind)) return true;
   }
   return false;
 }
@@ -266,6 +299,36 @@ bool read_redis(const Parts& parts, RedisLocation& to, Unknown unknown, std::str
   return read_query(parts, has_db, to.db, unknown, fault);
 }
 
+/// Reads `host[:port],.../NAME[/db]`.
+bool read_sentinels(const Parts& parts, SentinelLocation& to, Unknown unknown, std::string& fault) {
+  if (parts.path.find('@') != std::string_view::npos) {
+    return refuse(fault, "has an @ after a slash; write %2F for a slash in a password");
+  }
+  for (std::string_view hosts = parts.host;;) {
+    const std::size_t comma = std::min(hosts.find(','), hosts.size());
+    RedisLocation sentinel;
+    sentinel.port = kSentinelPort;
+    if (!read_host(hosts.substr(0, comma), sentinel, fault)) return false;
+    const Endpoint endpoint{sentinel.host, sentinel.port};
+    if (std::find(to.sentinels.begin(), to.sentinels.end(), endpoint) != to.sentinels.end()) {
+      return refuse(fault, "names a Sentinel twice");
+    }
+    to.sentinels.push_back(endpoint);
+    if (comma == hosts.size()) break;
+    hosts.remove_prefix(comma + 1);
+  }
+  std::string_view name = parts.path.substr(std::min<std::size_t>(parts.path.size(), 1));
+  const std::size_t slash = std::min(name.find('/'), name.size());
+  const std::string_view db = name.substr(std::min(slash + 1, name.size()));
+  if (!decode(name.substr(0, slash), to.monitor, fault)) return false;
+  if (to.monitor.empty()) {
+    return refuse(fault, "has no name of a monitor, as in redis+sentinel://HOST/mymaster");
+  }
+  if (!db.empty() && !read_db(db, to.server.db, fault)) return false;
+  if (!read_credentials(parts, to.server.credentials, fault)) return false;
+  return read_query(parts, !db.empty(), to.server.db, unknown, fault);
+}
+
 bool read_unix(const Parts& parts, RedisLocation& to, Unknown unknown, std::string& fault) {
   if (!parts.host.empty() || parts.path.size() <= 1) {
     return refuse(fault, "needs three slashes and the socket's path, as in unix:///PATH");
@@ -296,6 +359,16 @@ std::string describe(const Credentials& credentials) {
   return percent_encode(credentials.user, "-._~") + ":***@";
 }
 
+std::string url_of(const SentinelLocation& location) {
+  std::string url = location.server.tls ? "rediss+sentinel://" : "redis+sentinel://";
+  url += describe(location.server.credentials);
+  for (std::size_t i = 0; i < location.sentinels.size(); ++i) {
+    url += (i == 0 ? "" : ",") + describe(location.sentinels[i]);
+  }
+  url += '/' + percent_encode(location.monitor, "-._~");
+  return location.server.db == 0 ? url : url + '/' + std::to_string(location.server.db);
+}
+
 std::optional<Location> read_url(std::string_view url, Unknown unknown, std::string& fault) {
   if (names_several(url)) {
     refuse(fault, "names several servers, which this version cannot use");
@@ -305,8 +378,15 @@ std::optional<Location> read_url(std::string_view url, Unknown unknown, std::str
   if (!split(url, parts, fault)) return std::nullopt;
   const std::string scheme = lower(parts.scheme);
   RedisLocation redis;
-  if (scheme == "redis" || scheme == "valkey" || scheme == "rediss" || scheme == "valkeys") {
-    if (scheme == "rediss" || scheme == "valkeys") redis.tls = TlsSettings();
+  const std::string_view behind = scheme_behind_sentinels(scheme);
+  if (is_server_scheme(behind)) {
+    SentinelLocation sentinels;
+    if (has_tls(behind)) sentinels.server.tls = TlsSettings();
+    if (!read_sentinels(parts, sentinels, unknown, fault)) return std::nullopt;
+    return sentinels;
+  }
+  if (is_server_scheme(scheme)) {
+    if (has_tls(scheme)) redis.tls = TlsSettings();
     if (!read_redis(parts, redis, unknown, fault)) return std::nullopt;
     return redis;
   }
@@ -319,14 +399,16 @@ std::optional<Location> read_url(std::string_view url, Unknown unknown, std::str
     if (!read_file(parts, file, fault)) return std::nullopt;
     return file;
   }
-  for (const std::string_view later : {"redis+sentinel", "redis+cluster"}) {
+  for (const std::string_view later : {"redis+cluster", "rediss+cluster"}) {
     if (scheme != later) continue;
     refuse(fault, "begins with " + scheme +
                       "://, which this version does not support yet; it supports redis://, "
-                      "rediss://, unix:// and file://");
+                      "rediss://, redis+sentinel://, unix:// and file://");
     return std::nullopt;
   }
-  refuse(fault, "is a URL of an unknown kind; use redis://, rediss://, unix:// or file://");
+  refuse(fault,
+         "is a URL of an unknown kind; use redis://, rediss://, redis+sentinel://, unix:// or "
+         "file://");
   return std::nullopt;
 }
 
@@ -344,10 +426,28 @@ bool is_host(const std::string& host) {
   return is_host_name(host) || ::inet_pton(AF_INET6, host.c_str(), &address) == 1;
 }
 
+RedisLocation* server_of(Location& location) {
+  if (auto* sentinels = std::get_if<SentinelLocation>(&location)) return &sentinels->server;
+  return std::get_if<RedisLocation>(&location);
+}
+
+RedisLocation at(RedisLocation server, const Endpoint& endpoint) {
+  server.host = endpoint.host;
+  server.port = endpoint.port;
+  return server;
+}
+
+std::string describe(const Endpoint& endpoint) {
+  const bool is_ipv6 = endpoint.host.find(':') != std::string::npos;
+  return (is_ipv6 ? "[" + endpoint.host + "]" : endpoint.host) + ":" +
+         std::to_string(endpoint.port);
+}
+
 std::string describe(const Location& location) {
   if (const auto* file = std::get_if<FileLocation>(&location)) {
     return "file://" + percent_encode(file->directory, kPathBytes);
   }
+  if (const auto* sentinels = std::get_if<SentinelLocation>(&location)) return url_of(*sentinels);
   const auto& redis = std::get<RedisLocation>(location);
   const std::string db = std::to_string(redis.db);
   const std::string user = describe(redis.credentials);
@@ -355,9 +455,7 @@ std::string describe(const Location& location) {
     return "unix://" + user + percent_encode(redis.socket_path, kPathBytes) +
            (redis.db == 0 ? "" : "?db=" + db);
   }
-  const bool is_ipv6 = redis.host.find(':') != std::string::npos;
-  const std::string host = is_ipv6 ? "[" + redis.host + "]" : redis.host;
-  return (redis.tls ? "rediss://" : "redis://") + user + host + ":" + std::to_string(redis.port) +
+  return (redis.tls ? "rediss://" : "redis://") + user + describe({redis.host, redis.port}) +
          (redis.db == 0 ? "" : "/" + db);
 }
 

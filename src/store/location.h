@@ -40,6 +40,24 @@ struct RedisLocation {
   int db = 0;               ///< 0 or more
   Credentials credentials;
   std::optional<TlsSettings> tls{};  ///< nothing: without TLS
+  /// A lease counts only once so many replicas of the server have it. See --min-replicas.
+  int min_replicas = 0;
+};
+
+/// A host and port.
+struct Endpoint {
+  std::string host;
+  std::uint16_t port = 0;
+  bool operator==(const Endpoint&) const = default;
+};
+
+/// The primary that Sentinels name.
+struct SentinelLocation {
+  std::vector<Endpoint> sentinels;  ///< one or more of them
+  std::string monitor;              ///< the name that they give the primary
+  Credentials credentials;          ///< for the Sentinels
+  /// Its host and port are what the Sentinels say. If it has TLS, they have too.
+  RedisLocation server;
 };
 
 /// A directory on one machine (flock(2) and one record per key); no server.
@@ -47,19 +65,29 @@ struct FileLocation {
   std::string directory;  ///< absolute
 };
 
-using Location = std::variant<RedisLocation, FileLocation>;
+using Location = std::variant<RedisLocation, SentinelLocation, FileLocation>;
+
+/// The part of a location that is about a server; null for a directory.
+RedisLocation* server_of(Location& location);
+
+/// `server` at `endpoint`.
+RedisLocation at(RedisLocation server, const Endpoint& endpoint);
 
 /// Reads `redis://[user[:password]@]host[:port][/db]` (`rediss://`: TLS; `valkey://` and
-/// `valkeys://` mean the same), `unix:///path[?db=N]` (also `unix://[user[:password]@]/path`) or
-/// `file:///directory`. User and password are percent-decoded; a host may be an IPv6 address in
-/// brackets. `?db=N` may also follow a host. The names of other parameters are added to `unknown`;
-/// without that, they are refused. On failure returns nothing and sets `fault` to one line for
-/// people that quotes the URL, but not what may be a password.
+/// `valkeys://` mean the same), `redis+sentinel://[user[:password]@]host[:port][,...]/NAME[/db]`
+/// (also `redis-sentinel://` and with the other three), `unix:///path[?db=N]` (also
+/// `unix://[user[:password]@]/path`) or `file:///directory`. User and password are percent-decoded;
+/// a host may be an IPv6 address in brackets. `?db=N` may also follow a host. The names of other
+/// parameters are added to `unknown`; without that, they are refused. On failure returns nothing
+/// and sets `fault` to one line for people that quotes the URL, but not what may be a password.
 std::optional<Location> parse_location(const std::string& url, std::string& fault,
                                        std::vector<std::string>* unknown = nullptr);
 
 /// Whether `host` can be a host: letters, digits and . - _ as in a URL, or an IPv6 address.
 bool is_host(const std::string& host);
+
+/// `host:port`, with brackets around an IPv6 address.
+std::string describe(const Endpoint& endpoint);
 
 /// The location as a URL for messages, without any secret.
 std::string describe(const Location& location);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -59,6 +60,17 @@ inline constexpr Duration kLeastPatience = std::chrono::seconds(5);
 /// `patience`.
 RedisMeasurements measure(const RedisLocation& location, const std::string& prefix,
                           const Candidate& candidate, Duration patience);
+
+struct SentinelMeasurements {
+  std::size_t answered = 0;            ///< Sentinels
+  std::size_t members = 0;             ///< that there are
+  std::optional<Failed> failure;       ///< why no majority of them names a primary
+  std::optional<Endpoint> primary;     ///< that they name
+  std::optional<Duration> down_after;  ///< how long they take it for alive; nothing: not known
+};
+
+/// Asks the Sentinels, for as long as `patience`.
+SentinelMeasurements measure(const SentinelLocation& location, Duration patience);
 
 struct FileMeasurements {
   bool exists = true;

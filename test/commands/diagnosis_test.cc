@@ -31,6 +31,14 @@ RedisMeasurements healthy() {
   return measured;
 }
 
+SentinelMeasurements sentinels() {
+  SentinelMeasurements measured;
+  measured.answered = measured.members = 3;
+  measured.primary = Endpoint{"10.0.0.1", 6379};
+  measured.down_after = 1s;
+  return measured;
+}
+
 RedisLocation redis() {
   RedisLocation location;
   location.host = "redis";
@@ -286,6 +294,15 @@ TEST_F(DiagnosisTest, ReplicasMakeFailoversLoseLeases) {
   expect("replicas", Result::kWarning, "2, of which 1", "token");
   measured_.facts->replicas = measured_.facts->good_replicas = 0;
   expect("replicas", Result::kOk, "0, of which 0");
+  EXPECT_THAT(checks(), Not(testing::Contains("min-replicas")));
+  location_.min_replicas = 2;
+  expect("min-replicas", Result::kFailed, "2 of 0 replicas have it, so that nothing is granted");
+  EXPECT_EQ(status(), 69);
+  measured_.facts->replicas = 2;
+  expect("min-replicas", Result::kOk, "once 2 of 2 replicas have it");
+  measured_.facts->replicas = 3;
+  expect("min-replicas", Result::kWarning, "another one may be promoted without",
+         "--min-replicas 3");
 }
 
 TEST_F(DiagnosisTest, ClocksThatAreApartAreTold) {
@@ -391,6 +408,38 @@ TEST_F(DiagnosisTest, IsALineForEachCheck) {
             R"({"advice":null,"check":"connect","detail":"0.200 ms","result":"ok"})");
   EXPECT_EQ(json[11]["result"], "warning");
   EXPECT_THAT(json[11]["advice"], HasSubstr("NTP"));
+}
+
+TEST(SentinelDiagnosisTest, TheyMustAllAnswer) {
+  const Timeline timeline = Timeline::of(10s);
+  SentinelMeasurements measured = sentinels();
+  Finding found = diagnose(measured, timeline)[0];
+  EXPECT_EQ(found.result, Result::kOk);
+  EXPECT_EQ(found.detail, "3 of 3 answer, and a majority names 10.0.0.1:6379");
+  measured.answered = 2;
+  found = diagnose(measured, timeline)[0];
+  EXPECT_EQ(found.result, Result::kWarning);
+  EXPECT_THAT(found.detail, HasSubstr("every holder stops within a ttl"));
+  measured.answered = measured.members = 1;
+  EXPECT_EQ(diagnose(measured, timeline)[0].result, Result::kWarning);
+  measured.failure = Failed{Trouble::kUnreachable, "no Sentinel could be reached"};
+  ASSERT_EQ(diagnose(measured, timeline).size(), 1U);
+  EXPECT_EQ(diagnose(measured, timeline)[0].result, Result::kFailed);
+}
+
+TEST(SentinelDiagnosisTest, TheTtlMustOutliveAFailover) {
+  SentinelMeasurements measured = sentinels();
+  EXPECT_EQ(diagnose(measured, Timeline::of(6s))[1].result, Result::kOk);
+  EXPECT_EQ(diagnose(measured, Timeline::of(5s))[1].result, Result::kWarning);
+  // The default of Sentinels.
+  measured.down_after = 30s;
+  EXPECT_EQ(diagnose(measured, Timeline::of(64s))[1].result, Result::kOk);
+  const Finding found = diagnose(measured, Timeline::of(10s))[1];
+  EXPECT_EQ(found.result, Result::kWarning);
+  EXPECT_THAT(found.detail, HasSubstr("survives a failover with a ttl of 64 s"));
+  EXPECT_THAT(found.advice, HasSubstr("--ttl 64"));
+  measured.down_after.reset();
+  EXPECT_EQ(diagnose(measured, Timeline::of(10s))[1].result, Result::kWarning);
 }
 
 }  // namespace

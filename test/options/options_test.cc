@@ -187,6 +187,33 @@ TEST_F(OptionsTest, TlsIsConfiguredByOptionsOrVariables) {
               HasSubstr("CLUSTER_LEADER_TLS_INSECURE"));
 }
 
+TEST_F(OptionsTest, MinReplicasRequireAServer) {
+  EXPECT_EQ(run({}).min_replicas, 0);
+  EXPECT_EQ(run({"--min-replicas", "2"}).min_replicas, 2);
+  EXPECT_EQ(refusal({"--server", "file:///a", "--min-replicas", "1"}),
+            "--min-replicas requires a server: a directory has no replicas");
+  run({"--server", "file:///a", "--min-replicas", "0"});
+  EXPECT_THAT(refusal({"--min-replicas", "-1"}), HasSubstr("--min-replicas"));
+}
+
+TEST_F(OptionsTest, ALoginToSentinelsRequiresSentinels) {
+  const std::vector<std::string> at_sentinels = {"--server", "redis+sentinel://a/m"};
+  auto words = at_sentinels;
+  words.insert(words.end(), {"--sentinel-user", "u", "--sentinel-password-file", "/f"});
+  EXPECT_EQ(run(words).sentinel_user, "u");
+  EXPECT_EQ(run(words).sentinel_password_file, "/f");
+  EXPECT_EQ(refusal({"--server", "redis://a", "--sentinel-user", "u"}),
+            "--sentinel-user requires Sentinels: use --server redis+sentinel://...");
+  const Variables variables = {{"CLUSTER_LEADER_SENTINEL_USER", "u"},
+                               {"CLUSTER_LEADER_SENTINEL_PASSWORD", "p"},
+                               {"CLUSTER_LEADER_SENTINEL_PASSWORD_FILE", "/f"}};
+  const Options given = run({"--server", "redis://a"}, variables);
+  EXPECT_EQ(given.sentinel_user, "u");
+  EXPECT_EQ(given.sentinel_password, "p");
+  EXPECT_EQ(given.sentinel_password_file, "/f");
+  EXPECT_EQ(run({"--server", "rediss+sentinel://a/m", "--tls-ca", "/ca"}).tls_ca, "/ca");
+}
+
 TEST_F(OptionsTest, TlsOptionsRequireTls) {
   for (const char* option : {"--tls-ca", "--tls-cert", "--tls-key", "--tls-server-name"}) {
     for (const char* server : {"redis://a", "unix:///a", "file:///a"}) {

@@ -228,12 +228,66 @@ TEST(LocationTest, RedissIsTlsAndValkeyMeansTheSame) {
 }
 
 TEST(LocationTest, KindsThatComeLaterAreNamed) {
-  for (const char* scheme : {"redis+sentinel", "redis+cluster"}) {
+  for (const char* scheme : {"redis+cluster", "rediss+cluster"}) {
     const std::string fault = fault_of(std::string(scheme) + "://user:hush@h/name");
     EXPECT_NE(fault.find(std::string(scheme) + "://"), std::string::npos) << fault;
     EXPECT_NE(fault.find("yet"), std::string::npos) << fault;
     EXPECT_EQ(fault.find("hush"), std::string::npos) << fault;
   }
+}
+
+SentinelLocation sentinels(const std::string& url) {
+  const auto location = parsed(url);
+  const auto* sentinels = location ? std::get_if<SentinelLocation>(&*location) : nullptr;
+  EXPECT_NE(sentinels, nullptr) << url;
+  return sentinels != nullptr ? *sentinels : SentinelLocation{};
+}
+
+TEST(LocationTest, EveryPartOfAUrlOfSentinelsIsRead) {
+  const SentinelLocation location =
+      sentinels("redis+sentinel://app:s%3a@s1,[fd00::7]:7000,10.0.0.3:26380/my%20master/2");
+  ASSERT_EQ(location.sentinels.size(), 3U);
+  EXPECT_EQ(location.sentinels[0], (Endpoint{"s1", 26379}));
+  EXPECT_EQ(location.sentinels[1], (Endpoint{"fd00::7", 7000}));
+  EXPECT_EQ(location.sentinels[2], (Endpoint{"10.0.0.3", 26380}));
+  EXPECT_EQ(location.monitor, "my master");
+  EXPECT_EQ(location.server.db, 2);
+  EXPECT_FALSE(location.server.tls);
+  // The login in the URL is for the server.
+  EXPECT_EQ(location.server.credentials.user, "app");
+  EXPECT_EQ(location.server.credentials.password, "s:");
+  EXPECT_EQ(location.credentials.user, "");
+  EXPECT_EQ(sentinels("redis+sentinel://s/m?db=3").server.db, 3);
+}
+
+TEST(LocationTest, SentinelsHaveSchemesInManySpellings) {
+  for (const char* scheme :
+       {"redis+sentinel", "redis-sentinel", "valkey+sentinel", "valkey-sentinel"}) {
+    EXPECT_FALSE(sentinels(std::string(scheme) + "://s/m").server.tls) << scheme;
+  }
+  for (const char* scheme :
+       {"rediss+sentinel", "rediss-sentinel", "valkeys+sentinel", "valkeys-sentinel"}) {
+    EXPECT_TRUE(sentinels(std::string(scheme) + "://s/m").server.tls) << scheme;
+  }
+}
+
+TEST(LocationTest, AWrongUrlOfSentinelsIsRefused) {
+  for (const char* url :
+       {"redis+sentinel://", "redis+sentinel:///m", "redis+sentinel://s", "redis+sentinel://s/",
+        "redis+sentinel://s,/m", "redis+sentinel://s,s/m", "redis+sentinel://s:0/m",
+        "redis+sentinel://s/m/x", "redis+sentinel://s/m/1/2", "redis+sentinel://s/m/1?db=2",
+        "unix+sentinel://s/m", "redis+sentinels://s/m"}) {
+    EXPECT_NE(fault_of(url), "") << url;
+  }
+  EXPECT_THAT(fault_of("redis+sentinel://a:1,b:2"),
+              testing::AllOf(testing::HasSubstr("'redis+sentinel://a:1,b:2'"),
+                             testing::HasSubstr("no name of a monitor")));
+  EXPECT_THAT(fault_of("redis+sentinel://u:hush@a,b"), testing::Not(testing::HasSubstr("hush")));
+}
+
+TEST(LocationTest, SeveralUrlsOfSentinelsAreNoList) {
+  EXPECT_THAT(fault_of("redis+sentinel://a/m,redis+sentinel://b/m"),
+              testing::HasSubstr("several servers"));
 }
 
 TEST(LocationTest, AnUnknownKindNamesTheKnownOnes) {
@@ -273,6 +327,8 @@ TEST(LocationTest, ADescriptionHasNoSecret) {
   EXPECT_EQ(describe(*parsed("redis://app:hush@h:7000/3")), "redis://app:***@h:7000/3");
   EXPECT_EQ(describe(*parsed("redis://:hush@h")), "redis://***@h:6379");
   EXPECT_EQ(describe(*parsed("redis://[fd00::7]:7000")), "redis://[fd00::7]:7000");
+  EXPECT_EQ(describe(*parsed("valkeys-sentinel://app:hush@a,[::1]:7/m%2fn/3")),
+            "rediss+sentinel://app:***@a:26379,[::1]:7/m%2Fn/3");
   EXPECT_EQ(describe(*parsed("unix://app:hush@/run/a%3Fb.sock?db=2")),
             "unix://app:***@/run/a%3Fb.sock?db=2");
   EXPECT_EQ(describe(*parsed("file:///var/lock/a%20b")), "file:///var/lock/a%20b");
@@ -286,8 +342,9 @@ TEST(LocationTest, AUserWithoutAPasswordMayBeAPassword) {
 }
 
 TEST(LocationTest, ADescriptionIsAUrlOfTheSameLocation) {
-  for (const char* url : {"redis://h", "redis://[::1]:7/9", "unix:///a%20b%25%3F%40?db=3",
-                          "file:///x%0A%C3%A9%3F%23", "file:///", "redis://a%3Ab:c@h"}) {
+  for (const char* url : {"redis://h", "redis://[::1]:7/9", "redis+sentinel://a,b:1/%20m/9",
+                          "unix:///a%20b%25%3F%40?db=3", "file:///x%0A%C3%A9%3F%23", "file:///",
+                          "redis://a%3Ab:c@h"}) {
     const std::string text = describe(*parsed(url));
     EXPECT_EQ(describe(*parsed(text)), text) << url;
   }

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <thread>
 
@@ -43,13 +44,18 @@ std::uint16_t free_port() {
   return ntohs(address.sin_port);
 }
 
-Server::Server(const std::string& program, std::vector<std::string> arguments)
+Server::Server(const std::string& program, std::vector<std::string> arguments,
+               const std::string& settings)
     : program_(program), arguments_(std::move(arguments)) {
   if (program.empty()) throw std::runtime_error("this machine has no server to test with");
   // Not TMPDIR: the path of a Unix socket has at most 107 bytes.
   char name[] = "/tmp/cluster-leader-test-XXXXXX";
   if (::mkdtemp(name) == nullptr) throw_errno("mkdtemp");
   folder_ = name;
+  if (!settings.empty()) {
+    settings_path_ = folder_ + "/conf";
+    std::ofstream(settings_path_) << settings;
+  }
   // Another process may bind the free port before the server does.
   for (int attempt = 0;; ++attempt) {
     port_ = free_port();
@@ -90,6 +96,7 @@ void Server::start() {
                                     socket_path(),   "--dir",     folder_,
                                     "--save",        "",          "--logfile",
                                     folder_ + "/log"};
+  if (!settings_path_.empty()) words.insert(words.begin() + 1, settings_path_);
   words.insert(words.end(), arguments_.begin(), arguments_.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());

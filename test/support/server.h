@@ -24,7 +24,9 @@ class Server {
   /// Starts `program` with further arguments and waits until it answers. Throws std::runtime_error
   /// if the program is missing or the server does not come up: a missing server is a failure, never
   /// a skip.
-  explicit Server(const std::string& program, std::vector<std::string> arguments = {});
+  /// `settings`, if there are any, become its configuration file, which a Sentinel needs.
+  explicit Server(const std::string& program, std::vector<std::string> arguments = {},
+                  const std::string& settings = "");
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -57,6 +59,7 @@ class Server {
  private:
   const std::string program_;
   const std::vector<std::string> arguments_;
+  std::string settings_path_;  ///< empty: none
   std::string folder_;
   std::uint16_t port_ = 0;
   pid_t pid_ = -1;

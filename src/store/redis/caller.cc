@@ -7,15 +7,30 @@ namespace cluster_leader {
 
 using Purpose = RedisLine::Purpose;
 
+namespace {
+
+/// For how long the server counts that the Sentinels have named.
+constexpr Duration kNamedFor = std::chrono::seconds(1);
+
+/// Each Sentinel answers at once, or is left out.
+constexpr Duration kPatience = std::chrono::seconds(1);
+
+}  // namespace
+
+RedisCaller::RedisCaller(const SentinelLocation& location)
+    : location_(location),
+      sentinels_(std::make_unique<SentinelWatch>(location, kPatience, Dialer::kAsking)),
+      line_(std::make_unique<RedisLine>(location.server)) {}
+
 std::variant<RedisCaller::Replies, Failed> RedisCaller::call(std::span<const Command> commands,
                                                              Time deadline) {
   if (auto failed = connect(deadline)) return *failed;
   for (const Command& command : commands) {
     const std::vector<std::string_view> words(command.begin(), command.end());
     const bool subscribes = words.front() == "SUBSCRIBE";
-    if (!line_.append(subscribes ? Purpose::kSubscribe : Purpose::kRequest, words)) {
+    if (!line_->append(subscribes ? Purpose::kSubscribe : Purpose::kRequest, words)) {
       // Nothing was written yet, so that the server executes none of them.
-      line_.close();
+      line_->close();
       return refused_memory();
     }
   }
@@ -34,13 +49,14 @@ std::variant<RedisCaller::Replies, Failed> RedisCaller::call(std::span<const Com
 }
 
 std::optional<Failed> RedisCaller::connect(Time deadline) {
-  if (line_.is_open()) drop_messages();
-  while (line_.stage() != RedisLine::Stage::kOpen) {
+  if (line_->is_open()) drop_messages();
+  if (auto failed = find_server(deadline)) return failed;
+  while (line_->stage() != RedisLine::Stage::kOpen) {
     times_ = {};
     tls_.reset();
     began_ = BootClock::now();
     // The first of several addresses must not use up the time of all.
-    line_.open((deadline - began_) / 2, began_);
+    line_->open((deadline - began_) / 2, began_);
     for (bool is_done = false; !is_done;) {
       auto event = wait(deadline);
       const auto* ended = event ? std::get_if<RedisLine::Ended>(&*event) : nullptr;
@@ -51,9 +67,24 @@ std::optional<Failed> RedisCaller::connect(Time deadline) {
         return failure;
       }
       // A server that does not understand HELLO gets another login on another connection.
-      if (ended != nullptr) line_.close();
+      if (ended != nullptr) line_->close();
       is_done = ended != nullptr || std::holds_alternative<RedisLine::LoggedIn>(*event);
     }
+  }
+  return std::nullopt;
+}
+
+/// Makes a line to the server that the Sentinels name, unless it leads there.
+std::optional<Failed> RedisCaller::find_server(Time deadline) {
+  const Time now = BootClock::now();
+  if (!sentinels_ || (line_->is_open() && now < found_at_ + kNamedFor)) return std::nullopt;
+  const auto found = find_primary(*sentinels_, deadline);
+  if (const auto* failed = std::get_if<Failed>(&found)) return *failed;
+  found_at_ = now;
+  const RedisLocation location = at(location_->server, std::get<Endpoint>(found));
+  const RedisLocation& present = line_->location();
+  if (location.host != present.host || location.port != present.port) {
+    line_ = std::make_unique<RedisLine>(location);
   }
   return std::nullopt;
 }
@@ -61,10 +92,10 @@ std::optional<Failed> RedisCaller::connect(Time deadline) {
 /// Reads what the server has pushed since the last call, and finds out whether it has closed the
 /// connection.
 void RedisCaller::drop_messages() {
-  line_.watch(poller_);
-  line_.advance(poller_, poller_.wait(Time::min()));
-  while (const auto event = line_.next()) {
-    if (std::holds_alternative<RedisLine::Ended>(*event)) line_.close();
+  line_->watch(poller_);
+  line_->advance(poller_, poller_.wait(Time::min()));
+  while (const auto event = line_->next()) {
+    if (std::holds_alternative<RedisLine::Ended>(*event)) line_->close();
   }
 }
 
@@ -72,12 +103,12 @@ void RedisCaller::drop_messages() {
 /// which never stops sending does not keep it busy.
 std::optional<RedisLine::Event> RedisCaller::wait(Time deadline) {
   for (Time now = BootClock::now();;) {
-    auto event = line_.next();
+    auto event = line_->next();
     measure(event);
     if (event || now >= deadline) return event;
-    line_.watch(poller_);
-    now = poller_.wait(std::min(deadline, line_.wake_at()));
-    line_.advance(poller_, now);
+    line_->watch(poller_);
+    now = poller_.wait(std::min(deadline, line_->wake_at()));
+    line_->advance(poller_, now);
   }
 }
 
@@ -88,9 +119,9 @@ Failed RedisCaller::give_up(std::optional<RedisLine::Event> event) {
   if (event) {
     failure = std::get<RedisLine::Ended>(std::move(*event)).failure.value_or(Failed{});
   } else {
-    failure.text = "no answer in time (" + line_.describe_stage() + ")";
+    failure.text = "no answer in time (" + line_->describe_stage() + ")";
   }
-  const auto unanswered = line_.close();
+  const auto unanswered = line_->close();
   failure.unknown = !unanswered.empty() && unanswered.front().is_written;
   return failure;
 }
@@ -100,14 +131,14 @@ void RedisCaller::measure(const std::optional<RedisLine::Event>& event) {
   if (times_.login) return;
   // With TLS 1.3, a server refuses a client's certificate when the handshake is done for the
   // client.
-  if (line_.has_tls_failed()) {
+  if (line_->has_tls_failed()) {
     tls_.reset();
   } else if (!tls_) {
-    tls_ = line_.tls_facts();
+    tls_ = line_->tls_facts();
   }
   const Duration elapsed = BootClock::now() - began_;
-  const auto stage = line_.stage();
-  const bool has_connected = line_.has_connected();
+  const auto stage = line_->stage();
+  const bool has_connected = line_->has_connected();
   if (!times_.lookup && (has_connected || stage >= RedisLine::Stage::kConnecting)) {
     times_.lookup = elapsed;
   }

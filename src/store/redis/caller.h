@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,6 +14,7 @@
 #include "store/location.h"
 #include "store/redis/line.h"
 #include "store/redis/replies.h"
+#include "store/redis/sentinel_watch.h"
 
 namespace cluster_leader {
 
@@ -27,7 +29,10 @@ class RedisCaller {
 
   /// `role` says which servers are accepted. Does nothing yet.
   explicit RedisCaller(const RedisLocation& location, Role role = Role::kPrimary)
-      : line_(location, role) {}
+      : line_(std::make_unique<RedisLine>(location, role)) {}
+  /// Calls the server that a majority of the Sentinels names, and asks them again when it calls a
+  /// second later.
+  explicit RedisCaller(const SentinelLocation& location);
 
   /// Sends `commands` as one packet, and returns a reply to each of them, in order; an error reply
   /// of the server is a reply too. After a Failed that is `unknown` they may have been executed.
@@ -37,25 +42,29 @@ class RedisCaller {
   std::optional<Failed> connect(Time deadline);
 
   /// Closes the connection; the next call makes one.
-  void disconnect() { line_.close(); }
+  void disconnect() { line_->close(); }
 
   /// Of the last time that it connected.
   const ConnectTimes& times() const { return times_; }
 
   /// What the server has said about itself.
-  const RedisLogin& login() const { return line_.login(); }
+  const RedisLogin& login() const { return line_->login(); }
   /// Of the last connection; nothing without TLS, or if its handshake failed.
   const std::optional<TlsFacts>& tls() const { return tls_; }
 
  private:
+  std::optional<Failed> find_server(Time deadline);
   std::optional<RedisLine::Event> wait(Time deadline);
   Failed give_up(std::optional<RedisLine::Event> event);
   void drop_messages();
   void measure(const std::optional<RedisLine::Event>& event);
 
   Poller poller_;
-  RedisLine line_;
-  Time began_;  ///< to connect
+  std::optional<SentinelLocation> location_;  ///< nothing: the line's
+  std::unique_ptr<SentinelWatch> sentinels_;  ///< only with that
+  Time found_at_ = Time::min();               ///< when they have named the server of the line
+  std::unique_ptr<RedisLine> line_;           ///< never null
+  Time began_;                                ///< to connect
   ConnectTimes times_;
   std::optional<TlsFacts> tls_;
 };

@@ -37,6 +37,7 @@ class RedisConnection {
     kRunId,
     kRequest,
     kUndo,
+    kWait,  ///< WAIT, which is about all requests before it
     kMessage
   };
 

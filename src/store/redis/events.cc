@@ -25,7 +25,8 @@ constexpr Duration kPause = seconds(1);
 }  // namespace
 
 RedisEvents::RedisEvents(RedisLocation location, Duration asking)
-    : line_(std::move(location), RedisLine::Role::kAny, asking) {}
+    : asking_(asking),
+      line_(std::make_unique<RedisLine>(std::move(location), RedisLine::Role::kAny, asking)) {}
 
 void RedisEvents::subscribe(std::uint32_t candidacy, const Key& key) {
   if (candidacy >= is_known_.size()) is_known_.resize(candidacy + 1);
@@ -34,42 +35,43 @@ void RedisEvents::subscribe(std::uint32_t candidacy, const Key& key) {
   keys_.emplace_back(candidacy, &key);
 }
 
-void RedisEvents::reconnect() {
+void RedisEvents::reconnect(const RedisLocation& location) {
   close();
+  line_ = std::make_unique<RedisLine>(location, RedisLine::Role::kAny, asking_);
   open_at_ = Time::min();
 }
 
 void RedisEvents::watch(Poller& poller, Time now) {
   now_ = now;
-  if (line_.stage() == RedisLine::Stage::kClosed && now >= open_at_) {
-    line_.open(kPatience, now);
+  if (line_->stage() == RedisLine::Stage::kClosed && now >= open_at_) {
+    line_->open(kPatience, now);
     give_up_at_ = now + kPatience + kPatienceForAnswers;
   }
   append_subscriptions();
-  line_.watch(poller);
+  line_->watch(poller);
 }
 
 Time RedisEvents::wake_at() const {
-  if (line_.stage() == RedisLine::Stage::kClosed) return open_at_;
-  return std::min(line_.wake_at(), give_up_at_);
+  if (line_->stage() == RedisLine::Stage::kClosed) return open_at_;
+  return std::min(line_->wake_at(), give_up_at_);
 }
 
 void RedisEvents::advance(const Poller& poller, Time now) {
   now_ = now;
-  line_.advance(poller, now);
-  if (line_.stage() == RedisLine::Stage::kClosed || now < give_up_at_) return;
+  line_->advance(poller, now);
+  if (line_->stage() == RedisLine::Stage::kClosed || now < give_up_at_) return;
   open_at_ = now + kPause;
   close();
 }
 
 void RedisEvents::close() {
-  line_.close();
+  line_->close();
   is_logged_in_ = false;
   give_up_at_ = kNever;
 }
 
 std::optional<RedisEvents::Event> RedisEvents::next() {
-  while (auto event = line_.next()) {
+  while (auto event = line_->next()) {
     if (auto* received = std::get_if<RedisLine::Received>(&*event)) {
       if (received->purpose == RedisLine::Purpose::kMessage) return std::move(received->reply);
       if (++confirmed_ == appended_) give_up_at_ = kNever;
@@ -95,7 +97,7 @@ void RedisEvents::append_subscriptions() {
     const std::string channel = events_channel(*key);
     const std::string_view words[] = {"SUBSCRIBE", channel};
     // If memory is refused, the next turn tries again.
-    if (!line_.append(RedisLine::Purpose::kSubscribe, words, candidacy)) return;
+    if (!line_->append(RedisLine::Purpose::kSubscribe, words, candidacy)) return;
     give_up_at_ = now_ + kPatienceForAnswers;
   }
 }

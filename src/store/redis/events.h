@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -37,8 +38,8 @@ class RedisEvents {
   /// to `candidacy`: 0, 1, 2, ...
   void subscribe(std::uint32_t candidacy, const Key& key);
 
-  /// Subscribes anew over another connection, since the server may have changed.
-  void reconnect();
+  /// Subscribes anew over another connection, since the server may be another one now.
+  void reconnect(const RedisLocation& location);
 
   void watch(Poller& poller, Time now);
   Time wake_at() const;
@@ -50,7 +51,8 @@ class RedisEvents {
   void append_subscriptions();
   void close();
 
-  RedisLine line_;
+  const Duration asking_;
+  std::unique_ptr<RedisLine> line_;
   std::vector<std::pair<std::uint32_t, const Key*>> keys_;
   std::vector<bool> is_known_;  ///< by candidacy, whether its key is among keys_
   bool is_logged_in_ = false;

@@ -147,15 +147,20 @@ void RedisLogin::handle_hello(const redisReply& reply) {
     must_begin_again_ = speaks_resp2_ = true;
     return;
   }
-  wrong_role_ = failure_of_role(reply);
+  if (role_ != Role::kSentinel) {
+    wrong_role_ = failure_of_role(reply);
+  } else if (const redisReply* const mode = field_of(reply, "mode");
+             mode == nullptr || text_of(*mode) != "sentinel") {
+    wrong_role_ = {Trouble::kMisconfigured,
+                   "this is no Sentinel: name the Sentinels of the server, or use redis://"};
+  }
 }
 
 void RedisLogin::handle_hello_error(std::string_view error) {
   const std::string_view code = error_code(error);
   const bool lacks_password = code == "NOAUTH" && !has_credentials_;
   if (lacks_password || is_about_server(code)) {
-    refusal_ = failure_of_login(error);
-    refusal_->unknown = true;
+    refuse(error);
   } else {
     // Older servers and proxies do not know the command, each in its own words. Others forbid it.
     must_begin_again_ = speaks_resp2_ = true;
@@ -166,11 +171,20 @@ void RedisLogin::handle_hello_error(std::string_view error) {
 /// know neither.
 void RedisLogin::handle_role(const redisReply& reply) {
   if (reply.type == REDIS_REPLY_ERROR && error_code(text_of(reply)) == "NOAUTH") {
-    refusal_ = failure_of_login(text_of(reply));
-    refusal_->unknown = true;
-  } else if (!wrong_role_) {
+    refuse(text_of(reply));
+  } else if (role_ != Role::kSentinel && !wrong_role_) {
     wrong_role_ = failure_of_role(reply);
   }
+}
+
+void RedisLogin::refuse(std::string_view error) {
+  refusal_ = failure_of_login(error);
+  if (role_ == Role::kSentinel && error_code(error) == "NOAUTH") {
+    refusal_->text =
+        "the Sentinel requires a password: set CLUSTER_LEADER_SENTINEL_PASSWORD or "
+        "--sentinel-password-file";
+  }
+  refusal_->unknown = true;
 }
 
 Failed failure_of_fault(const RedisConnection& connection) {

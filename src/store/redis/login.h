@@ -19,8 +19,8 @@ namespace cluster_leader {
 /// whatever it answers to them.
 class RedisLogin {
  public:
-  /// Which servers are accepted: only those that keep leases, or replicas and Sentinels as well.
-  enum class Role : std::uint8_t { kPrimary, kAny };
+  /// Which servers are accepted: only those that keep leases, only Sentinels, or all of them.
+  enum class Role : std::uint8_t { kPrimary, kSentinel, kAny };
 
   explicit RedisLogin(RedisLocation location, Role role = Role::kPrimary)
       : location_(std::move(location)), role_(role) {}
@@ -54,6 +54,7 @@ class RedisLogin {
   void handle_hello(const redisReply& reply);
   void handle_hello_error(std::string_view error);
   void handle_role(const redisReply& reply);
+  void refuse(std::string_view error);
 
   const RedisLocation location_;
   const Role role_;

@@ -162,7 +162,7 @@ class Measurement {
   void probe_rights() {
     const std::string channel = events_channel(key_);
     const std::string unknown_sha1(40, '0');
-    const std::vector<std::pair<const char*, Command>> probes = {
+    std::vector<std::pair<const char*, Command>> probes = {
         {"eval", {"EVAL", "return 1", "0"}},
         {"evalsha", {"EVALSHA", unknown_sha1, "0"}},
         {"set", {"SET", key_.value, "x", "PX", "1000"}},
@@ -181,6 +181,7 @@ class Measurement {
         {"scan", {"SCAN", "0", "MATCH", record_, "COUNT", "1"}},
         {"pubsub|numsub", {"PUBSUB", "NUMSUB", channel}},
     };
+    if (location_.min_replicas > 0) probes.push_back({"wait", {"WAIT", "0", "1"}});
     std::vector<Command> commands;
     commands.reserve(probes.size());
     for (const auto& probe : probes) commands.push_back(probe.second);

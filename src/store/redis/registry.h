@@ -12,10 +12,12 @@
 
 namespace cluster_leader {
 
-/// The leases on one Redis or Valkey server. Stays connected between calls.
+/// The leases on one Redis or Valkey server, or on the one that Sentinels name. Stays connected
+/// between calls.
 class RedisRegistry final : public Registry {
  public:
   explicit RedisRegistry(const RedisLocation& location) : caller_(location) {}
+  explicit RedisRegistry(const SentinelLocation& location) : caller_(location) {}
 
   std::variant<Listing, Failed> list(const std::string& prefix, Duration patience) override;
   std::variant<Listing, Failed> show(std::span<const Key> keys, Duration patience) override;

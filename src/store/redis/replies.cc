@@ -276,6 +276,23 @@ Failed not_understood() {
           .unknown = true};
 }
 
+Failed too_few_replicas(long long found, int needed) {
+  return {Trouble::kNotServing, "only " + std::to_string(std::max(found, 0LL)) + " of " +
+                                    std::to_string(needed) +
+                                    " replicas have the lease: connect more of them, or lower "
+                                    "--min-replicas"};
+}
+
+Failed failure_of_wait(std::string_view error) {
+  if (is_missing_right(error)) {
+    return {Trouble::kDenied,
+            "the user lacks rights: " + quoted(error) + " (needed for --min-replicas: wait)"};
+  }
+  if (refusal_of_command(error) == CommandRefusal::kMissing) return missing_command(error);
+  // Its other errors are about a server that is, or has just become, a replica.
+  return failure_of_request("READONLY");
+}
+
 Failed failure_of_login(std::string_view error) {
   if (error.starts_with(kTooManyClients)) {
     return {Trouble::kNotServing, "the server has too many clients: raise its maxclients"};

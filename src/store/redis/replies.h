@@ -42,6 +42,12 @@ Failed failure_of_request(std::string_view error);
 /// The failure for a reply that our scripts never return.
 Failed not_understood();
 
+/// The failure if only `found` of `needed` replicas have a lease.
+Failed too_few_replicas(long long found, int needed);
+
+/// What an error in reply to WAIT means. With kNotServing, the server is no primary any more.
+Failed failure_of_wait(std::string_view error);
+
 /// What an error in reply to HELLO or AUTH means. Never quotes the server: one that does not know
 /// the command repeats its arguments, including the password.
 Failed failure_of_login(std::string_view error);

@@ -46,10 +46,15 @@ RedisStore::RedisStore(RedisLocation location, Candidate candidate)
     : location_(std::move(location)),
       candidate_(std::move(candidate)),
       patience_(std::min<Duration>(candidate_.ttl / 6, std::chrono::seconds(1))),
-      line_(
-          std::make_unique<RedisLine>(location_, RedisLine::Role::kPrimary, asking_of(candidate_))),
+      asking_(asking_of(candidate_)),
+      line_(std::make_unique<RedisLine>(location_, RedisLine::Role::kPrimary, asking_)),
       command_(candidate_),
       freshness_(candidate_.ttl) {}
+
+RedisStore::RedisStore(const SentinelLocation& location, Candidate candidate)
+    : RedisStore(location.server, std::move(candidate)) {
+  sentinels_ = std::make_unique<SentinelWatch>(location, patience_, asking_);
+}
 
 std::size_t RedisStore::add(Key key) {
   const std::size_t number = candidacies_.size();
@@ -75,7 +80,8 @@ void RedisStore::send(std::size_t candidacy, const Request& request, Time now) {
   Entry& entry = candidacies_[candidacy];
   entry.request = request;
   entry.in_flight = true;
-  if (request.kind == RequestKind::kRenew && !probe_) freshness_.expect_check();
+  if (request.kind == RequestKind::kRenew && !probe_ && !sentinels_) freshness_.expect_check();
+  entry.round = later_round();
   if (!entry.used) ++used_;
   entry.used = true;
   const auto number = static_cast<std::uint32_t>(candidacy);
@@ -86,13 +92,14 @@ void RedisStore::send(std::size_t candidacy, const Request& request, Time now) {
   } else if (accepts_requests()) {
     append_request(number, By::kSha1);
   } else {
+    if (!line_->is_open() && !has_waiting()) address_round_ = entry.round;
     waiting_.push_back({number, request.attempt});
   }
 }
 
 void RedisStore::cancel(std::size_t candidacy) {
   Entry& entry = candidacies_[candidacy];
-  if (is_unconfirmed(candidacy)) {
+  if (awaits_only_check(candidacy)) {
     // The check goes on, and the next attempt may profit from it.
     entry.in_flight = false;
     return;
@@ -127,13 +134,16 @@ void RedisStore::abandon(std::size_t candidacy) {
 }
 
 void RedisStore::watch(Poller& poller) {
+  ask_sentinels();
   const bool is_due = line_->stage() != RedisLine::Stage::kClosed || now_ >= open_at_;
-  if (!line_->is_open() && is_due && has_waiting()) {
+  if (!line_->is_open() && is_due && has_waiting() && knows_server()) {
     if (line_->stage() == RedisLine::Stage::kClosed) freshness_.confirm(now_);
     line_->open(patience_, now_);
     handle_events();
   }
+  append_wait();
   line_->watch(poller);
+  if (sentinels_) sentinels_->watch(poller, now_);
   if (probe_) probe_->watch(poller);
   if (events_) events_->watch(poller, now_);
 }
@@ -144,9 +154,10 @@ Time RedisStore::wake_at() const {
   Time at = events_ ? events_->wake_at() : kNever;
   if (line_->stage() != RedisLine::Stage::kClosed) {
     at = std::min(at, line_->wake_at());
-  } else if (!waiting_.empty()) {
+  } else if (!waiting_.empty() && (!sentinels_ || sentinels_->named(address_round_))) {
     at = std::min(at, open_at_);
   }
+  if (sentinels_) return std::min(at, sentinels_->wake_at());
   if (probe_) return std::min(at, probe_->wake_at());
   return line_->is_open() ? std::min(at, freshness_.check_at()) : at;
 }
@@ -156,6 +167,8 @@ void RedisStore::advance(const Poller& poller, Time now) {
   if (!has_waiting()) line_->stop_connecting();
   line_->advance(poller, now);
   handle_events();
+  if (sentinels_) sentinels_->advance(poller, now);
+  follow_sentinels();
   if (probe_) probe_->advance(poller, now);
   conclude_check();
   check_if_due();
@@ -167,7 +180,10 @@ void RedisStore::advance(const Poller& poller, Time now) {
 std::optional<StoreEvent> RedisStore::next() { return reports_.next(); }
 
 std::string RedisStore::stage(std::size_t candidacy) const {
-  return probe_ && is_unconfirmed(candidacy) ? probe_->describe_stage() : line_->describe_stage();
+  const bool awaits_check = awaits_only_check(candidacy);
+  const bool has_server = line_->stage() != RedisLine::Stage::kClosed;
+  if (sentinels_ && (awaits_check || !has_server)) return sentinels_->describe_stage();
+  return probe_ && awaits_check ? probe_->describe_stage() : line_->describe_stage();
 }
 
 /// Nothing is known yet about the server at the end of the line.
@@ -175,6 +191,7 @@ void RedisStore::begin_connection() {
   ++connection_number_;
   taught_at_ = {};
   known_ = {};
+  must_wait_ = false;
   age_.emplace(now_);
   connected_at_ = now_;
 }
@@ -205,7 +222,7 @@ void RedisStore::append_request(std::uint32_t candidacy, By by) {
 void RedisStore::listen(std::uint32_t candidacy) {
   Entry& entry = candidacies_[candidacy];
   if (line_->login().speaks_resp2()) {
-    if (!events_) events_ = std::make_unique<RedisEvents>(location_, asking_of(candidate_));
+    if (!events_) events_ = std::make_unique<RedisEvents>(line_->location(), asking_);
     events_->subscribe(candidacy, entry.candidacy.key);
   } else if (entry.listening_on != connection_number_) {
     const bool is_queued =
@@ -267,7 +284,21 @@ void RedisStore::append_script(std::uint32_t candidacy, const Request& request, 
     failure.unknown = failure.id_spent = purpose == Purpose::kUndo;
     return finish(candidacy, std::move(failure));
   }
+  must_wait_ |= location_.min_replicas > 0 && purpose == Purpose::kRequest &&
+                (request.kind == RequestKind::kAcquire || request.kind == RequestKind::kRenew);
   if (by == By::kText) taught_at_[static_cast<std::size_t>(request.kind)] = begin;
+}
+
+/// Has the server say how many replicas have what was queued before. One WAIT is enough for all
+/// requests of a packet; what is queued behind it waits as well.
+void RedisStore::append_wait() {
+  if (!line_->is_open() || !std::exchange(must_wait_, false)) return;
+  using std::chrono::milliseconds;
+  const auto patience = std::chrono::floor<milliseconds>(patience_ / 2);
+  const std::string replicas = std::to_string(location_.min_replicas);
+  const std::string ms = std::to_string(std::max(patience, milliseconds(1)).count());
+  // If memory is refused, the answers that wait for it are cancelled in time.
+  must_wait_ = !line_->append(Purpose::kWait, {"WAIT", replicas, ms});
 }
 
 void RedisStore::handle_events() {
@@ -301,8 +332,8 @@ void RedisStore::handle(const RedisLine::Ended& ended) {
   const bool is_short =
       line_->is_open() && ended.failure && now_ - connected_at_ < kPauseBetweenConnects;
   if (is_refused || is_short) open_at_ = now_ + kPauseBetweenConnects;
-  if (!ended.failure) ask_unconfirmed_again();
-  close(ended.failure.value_or(Failed{}));
+  if (!ended.failure) ask_held_again();
+  close(at_server(ended.failure.value_or(Failed{})));
 }
 
 /// Whether a request waits for a connection.
@@ -349,6 +380,7 @@ void RedisStore::fail_waiting(std::vector<Waiting>& requests, Failed failure) {
 /// Closes the line, which is open. Returns what was not answered on it.
 std::vector<RedisLine::Unanswered> RedisStore::leave_line() {
   std::vector<RedisLine::Unanswered> unanswered = line_->close();
+  refused_.clear();
   probe_.reset();
   freshness_.forget_check();
   // The connection would have reported changes of these keys, so they must ask. Those with a
@@ -365,6 +397,8 @@ std::vector<RedisLine::Unanswered> RedisStore::leave_line() {
 /// Closes the line. Requests that wait for an answer on it, or for it to open, get `failure`, which
 /// is `unknown` if the server may have executed what was written.
 void RedisStore::close(const Failed& failure) {
+  // The server may have failed: where to go on is for the Sentinels to say again.
+  address_round_ = later_round();
   if (!line_->is_open()) {
     line_->close();
     freshness_.forget_check();
@@ -381,7 +415,7 @@ void RedisStore::close(const Failed& failure) {
     finish(lost.candidacy, std::move(lost_answer));
   }
   fail_waiting(ageless_, failure);
-  fail_unconfirmed(failure);
+  fail_held(failure);
 }
 
 }  // namespace cluster_leader

@@ -17,6 +17,7 @@
 #include "store/redis/line.h"
 #include "store/redis/probe.h"
 #include "store/redis/script_command.h"
+#include "store/redis/sentinel_watch.h"
 #include "store/redis/server_age.h"
 #include "store/redis/server_clock.h"
 #include "store/reports.h"
@@ -30,11 +31,14 @@ namespace cluster_leader {
 ///
 /// The line carries the bytes; this class knows the candidacies, what each of them waits for, when
 /// to connect again, and when to find out whether the line still leads to the right server
-/// (Freshness). If not, it goes on over a line to the new one.
+/// (Freshness). If not, it goes on over a line to the new one. Where Sentinels watch the server,
+/// they are asked instead.
 class RedisStore final : public Store {
  public:
   /// Does no I/O yet.
   RedisStore(RedisLocation location, Candidate candidate);
+  /// On the server that Sentinels name, wherever that is.
+  RedisStore(const SentinelLocation& location, Candidate candidate);
 
   std::size_t add(Key key) override;
   void set_holder(std::size_t candidacy, HolderId holder) override;
@@ -68,6 +72,7 @@ class RedisStore final : public Store {
     Token granted;                   ///< of the last lease
     Time granted_at;                 ///< when the first answer came that it was granted
     std::size_t former_holder = 0;   ///< hash of the holder id of its last term
+    std::uint64_t round = 0;         ///< that is not earlier than the last request; see `Held`
     std::uint32_t listening_on = 0;  ///< number of the connection that is subscribed to it; or 0
     bool in_flight = false;
     bool used = false;      ///< something was sent since it was last abandoned
@@ -98,6 +103,26 @@ class RedisStore final : public Store {
     bool has_no_mark = false;  ///< part of a cluster: a script cannot use the mark of promotions
   };
 
+  /// An answer that counts only if something else is true as well.
+  struct Held {
+    Waiting request;
+    Answer answer;  ///< Granted or Renewed
+    Time at;        ///< of a grant: when the first answer came that the lease was granted
+    bool awaits_replicas = false;  ///< the next reply to WAIT says whether they have it
+    /// A grant may have come from a server that the name no longer leads to.
+    bool awaits_check = false;
+    /// The round in which, or after which, a majority of the Sentinels must name this server: for
+    /// a renewal one that was begun after it was sent, for a grant one after its answer. 0: without
+    /// Sentinels.
+    std::uint64_t round = 0;
+  };
+
+  /// A grant that is being released again, and why.
+  struct Refused {
+    Waiting request;
+    Failed failure;
+  };
+
   void begin_connection();
   void append_waiting();
   void append_request(std::uint32_t candidacy, By by);
@@ -107,6 +132,7 @@ class RedisStore final : public Store {
                      Purpose purpose, std::optional<KnownServer> server = {});
   void append_unreleased(const Entry& entry);
   void append_ageless();
+  void append_wait();
 
   void handle_events();
   void handle_events_of_keys();
@@ -118,6 +144,9 @@ class RedisStore final : public Store {
   Memory memory_of(const Entry& entry) const;
   bool is_shaken(const Entry& entry) const;
   std::string describe_doubt(const Entry& entry) const;
+  bool holds_back(const Received& received, const Answer& answer);
+  void handle_wait(const redisReply& reply);
+  void refuse(const Held& held, const Failed& failure);
   void handle_undone(const Received& received);
   void handle_message(const redisReply& reply);
   void handle_after_failed_login(std::uint32_t candidacy);
@@ -127,12 +156,22 @@ class RedisStore final : public Store {
   void check_if_due();
   bool is_check_done() const;
   void conclude_check();
-  void confirm_grants();
+  void finish_held();
   void give_up_unconfirmed(const Failed& why);
   void move_to(std::unique_ptr<RedisLine> line, std::string run_id);
-  void ask_unconfirmed_again();
-  bool is_unconfirmed(std::size_t candidacy) const;
-  void fail_unconfirmed(const Failed& failure);
+  void leave_server();
+  void ask_held_again();
+  bool awaits_only_check(std::size_t candidacy) const;
+  bool awaits_check() const;
+  void fail_held(Failed failure);
+
+  std::uint64_t later_round();
+  void ask_sentinels();
+  void follow_sentinels();
+  bool knows_server();
+  bool is_named(std::uint64_t round) const;
+  Failed at_server(Failed failure) const;
+  Endpoint server() const { return {line_->location().host, line_->location().port}; }
 
   bool accepts_requests() const { return line_->is_open() && !line_->is_ending(); }
   void listen(std::uint32_t candidacy);
@@ -145,11 +184,12 @@ class RedisStore final : public Store {
   std::vector<RedisLine::Unanswered> leave_line();
   void close(const Failed& failure);
 
-  const RedisLocation location_;
+  RedisLocation location_;  ///< of the server
   const Candidate candidate_;
   /// How long all addresses of a name may take together: one attempt, which is at most a second and
   /// at most a sixth of the ttl. The last address may take until the request is cancelled.
   const Duration patience_;
+  const Duration asking_;  ///< as in RedisLine
 
   std::deque<Entry> candidacies_;  ///< keep their addresses
   /// Of the candidacies whose key may be subscribed to.
@@ -167,15 +207,20 @@ class RedisStore final : public Store {
   ServerClock clock_;
   std::optional<ServerAge> age_;  ///< of the server at the end of this connection
   std::vector<Waiting> ageless_;  ///< acquires that must be sent again with that age
+  std::vector<Held> held_;        ///< in the order of the replies
+  std::vector<Refused> refused_;
+  bool must_wait_ = false;  ///< an acquire or renewal was queued behind the last WAIT
   std::uint32_t connection_number_ = 0;
   /// By kind of request: where on this connection the text of its script was last sent; 0: nowhere.
   std::array<std::uint64_t, 4> taught_at_{};
 
+  std::unique_ptr<SentinelWatch> sentinels_;  ///< null: the location names the server
+  std::uint64_t needed_round_ = 0;            ///< somebody waits for what they say in it
+  std::uint64_t address_round_ = 0;           ///< the server is the one that they name since then
+
   Freshness freshness_;                ///< of the line
   std::unique_ptr<RedisProbe> probe_;  ///< while it is being checked
   unsigned checks_ = 0;
-  /// Acquires that were granted, perhaps by a server that the name no longer leads to.
-  std::vector<Waiting> unconfirmed_;
   Known known_;
 };
 

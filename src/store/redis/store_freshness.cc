@@ -17,8 +17,8 @@ constexpr unsigned kChecksPerConnection = 5;
 }  // namespace
 
 void RedisStore::check_if_due() {
-  if (probe_ || !line_->is_open()) return;
-  if (!unconfirmed_.empty()) return begin_check(RedisProbe::Depth::kConnect);
+  if (sentinels_ || probe_ || !line_->is_open()) return;
+  if (awaits_check()) return begin_check(RedisProbe::Depth::kConnect);
   if (now_ < freshness_.check_at()) return;
   ++checks_;
   const bool is_dear = location_.tls || known_.run_id == "";
@@ -55,17 +55,24 @@ void RedisStore::conclude_check() {
   if (reached == nullptr) return freshness_.confirm_address(probe->begun_at());
   freshness_.confirm(probe->begun_at());
   const bool is_same = !reached->run_id.empty() && known_.run_id == reached->run_id;
-  is_same ? confirm_grants() : move_to(probe->take_line(), reached->run_id);
+  is_same ? finish_held() : move_to(probe->take_line(), reached->run_id);
 }
 
-void RedisStore::confirm_grants() {
-  for (const Waiting& request : std::exchange(unconfirmed_, {})) {
-    if (!is_in_flight(request.candidacy, request.attempt)) continue;
-    const Entry& entry = candidacies_[request.candidacy];
-    if (freshness_.counts(entry.granted_at)) {
-      finish(request.candidacy, Granted{entry.granted});
+/// Reports the answers that count by now.
+void RedisStore::finish_held() {
+  if (held_.empty()) return;
+  // Many of them wait for the same round.
+  std::uint64_t round = 0;
+  bool is_enough = is_named(round);
+  for (Held& held : std::exchange(held_, {})) {
+    const auto [candidacy, attempt, is_unknown] = held.request;
+    if (!is_in_flight(candidacy, attempt)) continue;
+    held.awaits_check = held.awaits_check && !freshness_.counts(held.at);
+    if (held.round != round) is_enough = is_named(round = held.round);
+    if (held.awaits_replicas || held.awaits_check || !is_enough) {
+      held_.push_back(std::move(held));
     } else {
-      unconfirmed_.push_back(request);
+      finish(candidacy, std::move(held.answer));
     }
   }
 }
@@ -77,16 +84,33 @@ void RedisStore::give_up_unconfirmed(const Failed& why) {
   failure.text = "cannot confirm the lease over a new connection: " + why.text;
   failure.unknown = failure.id_spent = true;
   failure.retry_after = candidate_.ttl / 2;
-  for (const Waiting& request : std::exchange(unconfirmed_, {})) {
-    if (!is_in_flight(request.candidacy, request.attempt)) continue;
-    append_release(request.candidacy);
-    if (is_in_flight(request.candidacy, request.attempt)) finish(request.candidacy, failure);
+  for (Held& held : std::exchange(held_, {})) {
+    const auto [candidacy, attempt, is_unknown] = held.request;
+    if (!is_in_flight(candidacy, attempt)) continue;
+    if (!held.awaits_check) {
+      held_.push_back(std::move(held));
+      continue;
+    }
+    append_release(candidacy);
+    // Without memory for it, that has ended the request.
+    if (is_in_flight(candidacy, attempt)) finish(candidacy, failure);
   }
 }
 
 /// Goes on over `line`, which leads to another server. What was not answered on the old one is
 /// asked again there. What was granted by the old server only, ends with its ttl.
 void RedisStore::move_to(std::unique_ptr<RedisLine> line, std::string run_id) {
+  leave_server();
+  line_ = std::move(line);
+  begin_connection();
+  known_.is_run_id_asked = true;
+  known_.run_id = std::move(run_id);
+  if (events_) events_->reconnect(line_->location());
+  append_waiting();
+}
+
+/// Closes the line, and keeps what was not answered on it for the next one. REQUIRES: it is open.
+void RedisStore::leave_server() {
   line_->flush();
   line_->drain();
   for (const RedisLine::Unanswered& lost : leave_line()) {
@@ -101,32 +125,36 @@ void RedisStore::move_to(std::unique_ptr<RedisLine> line, std::string run_id) {
     }
   }
   for (const Waiting& request : std::exchange(ageless_, {})) waiting_.push_back(request);
-  ask_unconfirmed_again();
-  line_ = std::move(line);
-  begin_connection();
-  known_.is_run_id_asked = true;
-  known_.run_id = std::move(run_id);
-  if (events_) events_->reconnect();
-  append_waiting();
+  ask_held_again();
 }
 
 /// On the next connection: the same id gets the same lease again.
-void RedisStore::ask_unconfirmed_again() {
-  for (const Waiting& request : std::exchange(unconfirmed_, {})) {
-    waiting_.push_back({request.candidacy, request.attempt, /*is_unknown=*/true});
+void RedisStore::ask_held_again() {
+  for (const Held& held : std::exchange(held_, {})) {
+    waiting_.push_back({held.request.candidacy, held.request.attempt, /*is_unknown=*/true});
   }
 }
 
-bool RedisStore::is_unconfirmed(std::size_t candidacy) const {
-  return std::any_of(unconfirmed_.begin(), unconfirmed_.end(), [&](const Waiting& request) {
-    return request.candidacy == candidacy && is_in_flight(request.candidacy, request.attempt);
+/// Whether the server has answered all that there is to answer to the request of `candidacy`.
+bool RedisStore::awaits_only_check(std::size_t candidacy) const {
+  return std::any_of(held_.begin(), held_.end(), [&](const Held& held) {
+    const Waiting& request = held.request;
+    return request.candidacy == candidacy && !held.awaits_replicas &&
+           is_in_flight(request.candidacy, request.attempt);
   });
 }
 
-/// Ends requests whose grants cannot be confirmed because the line has ended.
-void RedisStore::fail_unconfirmed(const Failed& failure) {
-  for (Waiting& request : unconfirmed_) request.is_unknown = true;
-  fail_waiting(unconfirmed_, failure);
+bool RedisStore::awaits_check() const {
+  return std::any_of(held_.begin(), held_.end(), [](const Held& one) { return one.awaits_check; });
+}
+
+/// Ends requests whose answers do not count yet. The server has executed them all the same.
+void RedisStore::fail_held(Failed failure) {
+  failure.unknown = true;
+  for (const Held& held : std::exchange(held_, {})) {
+    const auto [candidacy, attempt, is_unknown] = held.request;
+    if (is_in_flight(candidacy, attempt)) finish(candidacy, failure);
+  }
 }
 
 }  // namespace cluster_leader

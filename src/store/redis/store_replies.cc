@@ -39,6 +39,8 @@ void RedisStore::handle(const Received& received) {
       return handle_reply(received);
     case Purpose::kUndo:
       return handle_undone(received);
+    case Purpose::kWait:
+      return handle_wait(*received.reply);
     case Purpose::kInfo:
       age_->handle(*received.reply, now_);
       return append_ageless();
@@ -107,15 +109,63 @@ void RedisStore::handle_reply(const Received& received) {
   if (is_suspect(reply)) std::get<Young>(answer).because = describe_doubt(entry);
   auto* young = std::get_if<Young>(&answer);
   if (young != nullptr && young->because.empty()) young->hidden_because = age_->hidden_because();
+  if (!holds_back(received, answer)) finish(received.candidacy, std::move(answer));
+}
+
+/// Keeps `answer` back if it does not count yet.
+bool RedisStore::holds_back(const Received& received, const Answer& answer) {
   const auto* granted = std::get_if<Granted>(&answer);
+  if (granted == nullptr && !std::holds_alternative<Renewed>(answer)) return false;
+  Entry& entry = candidacies_[received.candidacy];
   if (granted != nullptr && std::exchange(entry.granted, granted->token) != granted->token) {
     entry.granted_at = now_;
   }
-  if (granted != nullptr && !freshness_.counts(entry.granted_at)) {
-    unconfirmed_.push_back({received.candidacy, received.attempt});
-    return;
+  const bool is_old = granted != nullptr && !freshness_.counts(entry.granted_at);
+  const Held held{.request = {received.candidacy, received.attempt},
+                  .answer = answer,
+                  .at = entry.granted_at,
+                  .awaits_replicas = location_.min_replicas > 0,
+                  .awaits_check = is_old && !sentinels_,
+                  .round = granted != nullptr ? later_round() : entry.round};
+  if (!held.awaits_replicas && !held.awaits_check && is_named(held.round)) return false;
+  held_.push_back(held);
+  return true;
+}
+
+/// The reply to WAIT is about everything that was answered before it.
+void RedisStore::handle_wait(const redisReply& reply) {
+  const bool is_error = reply.type == REDIS_REPLY_ERROR;
+  std::optional<Failed> failure;
+  if (is_error) {
+    failure = failure_of_wait(text_of(reply));
+    if (failure->trouble == Trouble::kNotServing) line_->retire();
+  } else if (reply.type != REDIS_REPLY_INTEGER) {
+    failure = not_understood();
+  } else if (reply.integer < location_.min_replicas) {
+    failure = too_few_replicas(reply.integer, location_.min_replicas);
   }
-  finish(received.candidacy, std::move(answer));
+  for (Held& held : std::exchange(held_, {})) {
+    if (failure && held.awaits_replicas) {
+      refuse(held, *failure);
+    } else {
+      held.awaits_replicas = false;
+      held_.push_back(std::move(held));
+    }
+  }
+  finish_held();
+}
+
+/// Ends a request whose answer does not count. A grant is undone first.
+void RedisStore::refuse(const Held& held, const Failed& failure) {
+  const auto [candidacy, attempt, is_unknown] = held.request;
+  if (!is_in_flight(candidacy, attempt)) return;
+  if (std::holds_alternative<Granted>(held.answer)) {
+    refused_.push_back({held.request, failure});
+    return append_release(candidacy);
+  }
+  Failed failed = failure;
+  failed.unknown = true;
+  finish(candidacy, std::move(failed));
 }
 
 /// Notices that the server's clock was set, or that it has lost data.
@@ -178,16 +228,25 @@ void RedisStore::append_ageless() {
   }
 }
 
-/// A release that was sent because the login failed, or because the candidacy was abandoned.
+/// A release that was sent because a grant does not count, or because the candidacy was abandoned.
 void RedisStore::handle_undone(const Received& received) {
+  std::optional<Failed> reason;
+  const auto refused = std::find_if(refused_.begin(), refused_.end(), [&](const Refused& one) {
+    return one.request.candidacy == received.candidacy && one.request.attempt == received.attempt;
+  });
+  if (refused != refused_.end()) {
+    reason = std::move(refused->failure);
+    refused_.erase(refused);
+  }
   if (!is_in_flight(received.candidacy, received.attempt)) return;
   const Answer answer = answer_of(RequestKind::kRelease, *received.reply, candidate_.ttl);
   if (std::holds_alternative<Released>(answer)) {
     candidacies_[received.candidacy].id_spent = false;
+    if (reason) return finish(received.candidacy, *std::move(reason));
     return handle_after_failed_login(received.candidacy);
   }
   // It may still be executed, and would then delete a later lease of the same id.
-  Failed failure = line_->login().failure().value_or(not_understood());
+  Failed failure = reason ? *reason : line_->login().failure().value_or(not_understood());
   failure.unknown = failure.id_spent = true;
   finish(received.candidacy, std::move(failure));
 }
@@ -196,7 +255,7 @@ void RedisStore::handle_undone(const Received& received) {
 void RedisStore::handle_after_failed_login(std::uint32_t candidacy) {
   Entry& entry = candidacies_[candidacy];
   entry.listening_on = 0;
-  Failed failure = *line_->login().failure();
+  Failed failure = at_server(*line_->login().failure());
   failure.unknown = entry.request.kind == RequestKind::kRenew;
   finish(candidacy, std::move(failure));
 }

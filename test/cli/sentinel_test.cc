@@ -1,0 +1,148 @@
+// Leases on the server that Sentinels name, on the built binary and real servers, judged by the
+// jobs themselves.
+#include <gmock/gmock.h>
+
+#include <string>
+
+#include "support/cli_world.h"
+#include "support/run_log.h"
+#include "support/sentinel_world.h"
+
+namespace cluster_leader {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+class SentinelTest : public CliTest {
+ protected:
+  Words at(const std::string& url, const Words& more = {}) const {
+    return joined({"--server", url, "--key", "job-a"}, more);
+  }
+
+  Process run(const SentinelWorld& world, const std::string& ttl, const std::string& node,
+              const std::string& milliseconds) const {
+    return run_under_lease(at(world.url(), {"--ttl", ttl, "--node", node, "-w", "60"}),
+                           {test_program("job_exclusive"), path("log"), milliseconds})
+        .start();
+  }
+
+  RunLog log() const { return RunLog::read(path("log")); }
+
+  /// A holder whose job takes that long, a waiter, and after `fail` a newcomer: never two at once,
+  /// and nobody fails.
+  template <typename Fail>
+  void expect_no_overlap(const SentinelWorld& world, const std::string& ttl,
+                         const std::string& milliseconds, const Fail& fail) {
+    Process holder = run(world, ttl, "a", milliseconds);
+    ASSERT_TRUE(eventually([&] { return log().count("start") == 1; })) << holder.err();
+    Process waiter = run(world, ttl, "b", "10");
+    fail();
+    Process newcomer = run(world, ttl, "c", "10");
+    for (Process* process : {&holder, &waiter, &newcomer}) {
+      const Ended ended = process->wait(60s);
+      EXPECT_EQ(ended.status(), 0) << ended;
+    }
+    EXPECT_EQ(log().fault(), "");
+    EXPECT_EQ(log().count("end"), 3);
+  }
+};
+
+class SentinelFailoverTest : public SentinelTest, public testing::WithParamInterface<const char*> {
+ protected:
+  static std::string program() {
+    return GetParam() == std::string("Redis") ? REDIS_SERVER : VALKEY_SERVER;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Servers, SentinelFailoverTest, testing::Values("Redis", "Valkey"),
+                         [](const auto& server) { return std::string(server.param); });
+
+// With the URL of the old primary, the jobs of this test overlap for seconds.
+TEST_P(SentinelFailoverTest, RunsNeverOverlapAtAFailoverByCommand) {
+  SentinelWorld world(program());
+  expect_no_overlap(world, "3", "9000", [&] { world.fail_over(); });
+}
+
+TEST_P(SentinelFailoverTest, AJobSurvivesAPrimaryThatIsFrozenAndComesBack) {
+  SentinelWorld world(program());
+  expect_no_overlap(world, "10", "5000", [&] {
+    world.server(0).pause();
+    world.await_another(0);
+    world.server(0).resume();
+  });
+}
+
+TEST_F(SentinelTest, RunsNeverOverlapAtAFailoverWithALongTtl) {
+  SentinelWorld world;
+  expect_no_overlap(world, "10", "9000", [&] { world.fail_over(); });
+}
+
+TEST_F(SentinelTest, OneSentinelMayBeDownAndNotTwo) {
+  SentinelWorld world;
+  world.sentinel(0).kill();
+  Ended ended = run_under_lease(at(world.url()), {"echo", "runs"}).run();
+  EXPECT_EQ(ended.status(), 0) << ended;
+  EXPECT_EQ(ended.out, "runs\n");
+  // The others are learned from the one that is named.
+  EXPECT_EQ(run_under_lease(at("redis+sentinel://127.0.0.1:" +
+                               std::to_string(world.sentinel(1).port()) + "/mymaster"),
+                            {"true"})
+                .run()
+                .status(),
+            0);
+  Process holder =
+      run_under_lease(at(world.url(), {"--ttl", "2"}), {"sh", "-c", "echo runs; exec sleep 60"})
+          .start();
+  ASSERT_TRUE(holder.says("runs")) << holder.err();
+  const Time begin = BootClock::now();
+  world.sentinel(1).kill();
+  ended = holder.wait(10s);
+  EXPECT_EQ(ended.status(), 79) << ended;
+  EXPECT_LT(BootClock::now() - begin, 2s);
+  expect_failure(run_under_lease(at(world.url()), {"echo", "runs"}).run(), 69,
+                 {"only 1 of 3 Sentinels answer", "connection refused"});
+}
+
+TEST_F(SentinelTest, WhatIsWrongIsSaid) {
+  SentinelWorld world;
+  for (std::size_t i = 0; i < 3; ++i) {
+    world.sentinel(i).command({"ACL", "SETUSER", "default", "resetpass", ">pw"});
+  }
+  const Words job = {"echo", "runs"};
+  expect_failure(run_under_lease(at(world.url()), job).run(), 77, {"--sentinel-password-file"});
+  const auto with_password = [](Command command) {
+    return command.with("CLUSTER_LEADER_SENTINEL_PASSWORD", "pw").run();
+  };
+  expect_failure(with_password(run_under_lease(at(world.url(3, "other")), job)), 78,
+                 {"know no monitor 'other'"});
+  expect_failure(
+      with_password(run_under_lease(
+          at("redis+sentinel://127.0.0.1:" + std::to_string(world.server(0).port()) + "/mymaster"),
+          job)),
+      78, {"this is no Sentinel"});
+  expect_failure(run_under_lease(at("redis+sentinel://127.0.0.1:1/mymaster"), job).run(), 69,
+                 {"no Sentinel could be reached"});
+}
+
+TEST_F(SentinelTest, TheOtherVerbsLookAtTheServerThatIsNamed) {
+  SentinelWorld world;
+  world.fail_over();
+  Process holder = run_under_lease(at(world.url(), {"-w", "60", "--ttl", "1", "--node", "a"}),
+                                   {"sh", "-c", "echo runs; exec sleep 60"})
+                       .start();
+  ASSERT_TRUE(holder.says("runs")) << holder.err();
+  const auto call = [&](const Words& words) {
+    return Command(joined({CLUSTER_LEADER_BINARY}, joined(words, {"--server", world.url()}))).run();
+  };
+  EXPECT_EQ(call({"check", "--key", "job-a", "--node", "a"}).status(), 0);
+  EXPECT_THAT(call({"status"}).out, HasSubstr("job-a"));
+  const Ended examined = call({"doctor"});
+  EXPECT_THAT(examined.out, HasSubstr("3 of 3 answer, and a majority names 127.0.0.1:" +
+                                      std::to_string(world.server(world.primary()).port())));
+  EXPECT_THAT(examined.out, HasSubstr("down-after"));
+  EXPECT_EQ(call({"release", "--key", "job-a", "--node", "a"}).status(), 0);
+  EXPECT_EQ(holder.wait(10s).status(), 79);
+}
+
+}  // namespace
+}  // namespace cluster_leader
