@@ -91,6 +91,18 @@ TYPED_TEST(PromotionTest, AFreeKeyIsGrantedATtlAndASecondAfterThePromotionWasNot
   EXPECT_EQ(server.integer({"TTL", kMark}), -1);
 }
 
+TYPED_TEST(PromotionTest, IsNoticedWhileTheKeyIsHeld) {
+  const GrownServer server = this->start();
+  this->promote(server);
+  server.command({"SET", this->key_.value, "x/1", "PX", "10000"});
+  auto a = this->open(server, "a");
+  EXPECT_EQ(node_in(expect_busy(*a)), "x");
+  EXPECT_EQ(this->field(server, "replid"), this->replication(server, "master_replid"));
+  this->pass(server, 2s);
+  server.command({"DEL", this->key_.value});
+  expect_granted(*a);
+}
+
 TYPED_TEST(PromotionTest, ARecordWithALongerTtlIsWaitedFor) {
   const GrownServer server = this->start();
   this->promote(server);
