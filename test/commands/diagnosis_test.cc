@@ -294,7 +294,7 @@ TEST_F(DiagnosisTest, ReplicasMakeFailoversLoseLeases) {
   expect("replicas", Result::kWarning, "2, of which 1", "token");
   measured_.facts->replicas = measured_.facts->good_replicas = 0;
   expect("replicas", Result::kOk, "0, of which 0");
-  EXPECT_THAT(checks(), Not(testing::Contains("min-replicas")));
+  EXPECT_THAT(checks(), testing::Not(testing::Contains("min-replicas")));
   location_.min_replicas = 2;
   expect("min-replicas", Result::kFailed, "2 of 0 replicas have it, so that nothing is granted");
   EXPECT_EQ(status(), 69);

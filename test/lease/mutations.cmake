@@ -273,6 +273,18 @@ add_mutation(no_turn_for_others
   "return backoff.next(timeline.retry_min, timeline.retry_max);"
   "CoolDownTest.*")
 
+set(mutated src/lease/majority.cc)
+
+add_mutation(one_sentinel_is_enough
+  "count(last.answer, round) >= needed"
+  "count(last.answer, round) >= std::min<std::size_t>(needed, 1)"
+  "MajorityTest.*")
+
+add_mutation(old_answers_count
+  "if (last.round >= round && count("
+  "if (count("
+  "MajorityTest.*")
+
 set(mutated test/support/model_server.cc)
 
 add_mutation(young_server_grants

@@ -99,3 +99,20 @@ add_mutation(answers_not_held_back_for_replicas
   ".awaits_replicas = location_.min_replicas > 0,"
   ".awaits_replicas = false,"
   "MinReplicasTest.*TooFewReplicasHave*")
+
+# An old primary goes on answering after another one was promoted.
+add_mutation(renewal_counts_without_the_sentinels
+  "later_round() : candidacies_[received.candidacy].round"
+  "later_round() : 0"
+  "SentinelStoreTest.ARenewalCountsOnlyIfAMajorityNamesTheServerAfterwards")
+
+add_mutation(grant_counts_without_the_sentinels
+  ".round = is_grant ? later_round()"
+  ".round = is_grant ? 0"
+  "SentinelStoreTest.AGrantCountsOnlyIfAMajorityNamesTheServerAfterIt")
+
+set(mutated src/store/redis/sentinel_watch.cc)
+add_mutation(sentinel_with_two_names_counts_twice
+  "identify(member, std::string(is_error ? std::string_view() : text_of(reply)));"
+  "identify(member, as_answer(member.endpoint));"
+  "SentinelStoreTest.TwoNamesOfOneSentinelCountOnce")

@@ -35,17 +35,17 @@ ModelServer::Reply ModelServer::execute(const Request& request, int now) {
 ModelServer::Reply ModelServer::acquire(const Request& request, int now) {
   const int id = request.id;
   const bool is_parked_for_us = lock_ == kParked && parked_for_ == request.node;
+  const bool is_own = lock_ == id || (lock_ == kFree && until_in_ > 0 && holder_ == id);
+  if (!is_own && is_newly_promoted_) {
+    is_newly_promoted_ = false;
+    young_for_ = kTtl + 1;
+  }
   if (lock_ != kFree && lock_ != id && !is_parked_for_us) return {Verdict::kBusy, fence_};
   if (lock_ == id && holder_ == id) {
     expires_in_ = until_in_ = kTtl;
     return {Verdict::kGranted, fence_};
   }
   if (lock_ == kFree && until_in_ > 0 && holder_ != id) return {Verdict::kBusy, fence_};
-  const bool is_own = lock_ == id || (lock_ == kFree && until_in_ > 0 && holder_ == id);
-  if (!is_own && is_newly_promoted_) {
-    is_newly_promoted_ = false;
-    young_for_ = kTtl + 1;
-  }
   if (!is_own && young_for_ > 0) return {Verdict::kYoung, fence_};
   if (!is_own && (fence_ < request.seen || request.barred)) return {Verdict::kSuspect, fence_};
   lock_ = holder_ = id;

@@ -56,7 +56,7 @@ class ModelServer {
   bool is_free() const { return lock_ == kFree; }
   int young_for() const { return young_for_; }
   int fence() const { return fence_; }
-  /// Whether the next acquire of a free key notices that this server was promoted.
+  /// Whether the next acquire notices that this server was promoted.
   bool is_newly_promoted() const { return is_newly_promoted_; }
 
   /// Calls `id(x)` and `token(x)` for every id and token of the state, and appends the rest to

@@ -12,7 +12,7 @@
 namespace cluster_leader {
 
 /// A primary with two replicas, and three Sentinels that watch it as `mymaster`. They take it for
-/// dead after a second, and otherwise do all that they do as quickly as they can.
+/// dead after a second.
 class SentinelWorld {
  public:
   explicit SentinelWorld(const std::string& program = REDIS_SERVER);

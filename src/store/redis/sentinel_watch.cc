@@ -86,8 +86,10 @@ SentinelWatch::SentinelWatch(const SentinelLocation& location, Duration patience
 void SentinelWatch::add(const Endpoint& endpoint, bool is_learned, std::string id) {
   auto line = std::make_unique<RedisLine>(location_of(location_, endpoint),
                                           RedisLine::Role::kSentinel, asking_);
-  members_.push_back(
-      std::make_unique<Member>(endpoint, std::move(line), is_learned, std::move(id)));
+  members_.push_back(std::make_unique<Member>(Member{.endpoint = endpoint,
+                                                     .line = std::move(line),
+                                                     .is_learned = is_learned,
+                                                     .id = std::move(id)}));
 }
 
 /// Whether it must be asked. One that fails is not needed if there is a majority without it.

@@ -91,6 +91,18 @@ TYPED_TEST(PromotionTest, AFreeKeyIsGrantedATtlAndASecondAfterThePromotionWasNot
   EXPECT_EQ(server.integer({"TTL", kMark}), -1);
 }
 
+TYPED_TEST(PromotionTest, IsNoticedWhileTheKeyIsHeld) {
+  const GrownServer server = this->start();
+  this->promote(server);
+  server.command({"SET", this->key_.value, "x/1", "PX", "10000"});
+  auto a = this->open(server, "a");
+  EXPECT_EQ(node_in(expect_busy(*a)), "x");
+  EXPECT_EQ(this->field(server, "replid"), this->replication(server, "master_replid"));
+  this->pass(server, 2s);
+  server.command({"DEL", this->key_.value});
+  expect_granted(*a);
+}
+
 TYPED_TEST(PromotionTest, ARecordWithALongerTtlIsWaitedFor) {
   const GrownServer server = this->start();
   this->promote(server);
@@ -118,7 +130,7 @@ TYPED_TEST(PromotionTest, ALeaseThatReachedTheReplicaGoesOnAndOneThatDidNotIsWai
   auto holder = open_at(replica.tcp(), moved);
   expect_renewed(*holder, token);
   EXPECT_EQ(expect_granted(*holder).token, token);
-  EXPECT_EQ(replica.integer({"EXISTS", kMark}), 1) << "noticed although the key was not free";
+  EXPECT_EQ(replica.integer({"EXISTS", kMark}), 1) << "whoever was told that it is busy notices it";
   // A key whose lease may not have reached it.
   auto c = open_at(replica.tcp(), make_contender(fresh_key(), "c"));
   this->expect_promoted(*c);
