@@ -79,7 +79,7 @@ void RedisStore::send(std::size_t candidacy, const Request& request, Time now) {
   if (!entry.used) ++used_;
   entry.used = true;
   const auto number = static_cast<std::uint32_t>(candidacy);
-  if (request.kind == RequestKind::kAcquire && entry.id_spent) {
+  if (takes_lock(request.kind) && entry.id_spent) {
     finish(number, Failed{.trouble = Trouble::kUnreachable,
                           .text = "an earlier attempt is still being released",
                           .id_spent = true});
@@ -193,7 +193,7 @@ void RedisStore::append_request(std::uint32_t candidacy, By by) {
   Entry& entry = candidacies_[candidacy];
   if (candidate_.listens) listen(candidacy);
   // Otherwise the candidate would wait for what it has acquired itself.
-  if (entry.request.kind == RequestKind::kAcquire) append_unreleased(entry);
+  if (takes_lock(entry.request.kind)) append_unreleased(entry);
   append_script(candidacy, entry.request, by, Form::kShort, Purpose::kRequest);
 }
 

@@ -89,7 +89,7 @@ class RedisStore final : public Store {
   /// A grant that may have come from a server that the name no longer leads to.
   struct Unconfirmed {
     Waiting request;
-    Granted grant;
+    Answer grant;  ///< Granted or Voted
     Time at;
   };
 
@@ -163,7 +163,7 @@ class RedisStore final : public Store {
   std::vector<Waiting> ageless_;  ///< acquires that must be sent again with that age
   std::uint32_t connection_number_ = 0;
   /// By kind of request: where on this connection the text of its script was last sent; 0: nowhere.
-  std::array<std::uint64_t, 4> taught_at_{};
+  std::array<std::uint64_t, 6> taught_at_{};
 
   Freshness freshness_;                ///< of the line
   std::unique_ptr<RedisProbe> probe_;  ///< while it is being checked

@@ -62,9 +62,7 @@ void RedisStore::handle_reply(const Received& received) {
     // The request was executed all the same, but as another user or in another database. What it
     // acquired there must not stay. No job runs under it yet. A renewal is not undone: it may have
     // renewed the real lease of a running job.
-    const bool has_acquired =
-        kind == RequestKind::kAcquire &&
-        std::holds_alternative<Granted>(answer_of(kind, reply, candidate_.ttl));
+    const bool has_acquired = takes_lock(kind) && is_grant(answer_of(kind, reply, candidate_.ttl));
     return has_acquired ? append_release(received.candidacy)
                         : handle_after_failed_login(received.candidacy);
   }
@@ -88,16 +86,16 @@ void RedisStore::handle_reply(const Received& received) {
     entry.listening_on = 0;
   }
   if (!is_error) entry.unreleased.reset();
-  if (kind == RequestKind::kAcquire) record_sighting(entry, reply);
+  if (takes_lock(kind)) record_sighting(entry, reply);
   // The request itself was late, and the clock was not set. Nothing was done.
   if (is_newly_suspect(reply) && !is_shaken(entry)) return append_again(received);
   Answer answer = answer_of(kind, reply, candidate_.ttl);
   if (is_suspect(reply)) std::get<Young>(answer).because = describe_doubt(entry);
   auto* young = std::get_if<Young>(&answer);
   if (young != nullptr && young->because.empty()) young->hidden_because = age_->hidden_because();
-  const auto* granted = std::get_if<Granted>(&answer);
-  if (granted != nullptr && !freshness_.counts(now_)) {
-    unconfirmed_.push_back({{received.candidacy, received.attempt}, *granted, now_});
+  // What is adopted was confirmed as a vote.
+  if (takes_lock(kind) && is_grant(answer) && !freshness_.counts(now_)) {
+    unconfirmed_.push_back({{received.candidacy, received.attempt}, std::move(answer), now_});
     return;
   }
   finish(received.candidacy, std::move(answer));
