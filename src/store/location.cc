@@ -344,7 +344,20 @@ bool is_host(const std::string& host) {
   return is_host_name(host) || ::inet_pton(AF_INET6, host.c_str(), &address) == 1;
 }
 
+std::string short_name(const RedisLocation& server) {
+  if (!server.socket_path.empty()) return server.socket_path;
+  const bool is_ipv6 = server.host.find(':') != std::string::npos;
+  return (is_ipv6 ? "[" + server.host + "]" : server.host) + ":" + std::to_string(server.port);
+}
+
 std::string describe(const Location& location) {
+  if (const auto* quorum = std::get_if<QuorumLocation>(&location)) {
+    std::string urls;
+    for (const RedisLocation& server : quorum->servers) {
+      urls += (urls.empty() ? "" : " ") + describe(server);
+    }
+    return urls;
+  }
   if (const auto* file = std::get_if<FileLocation>(&location)) {
     return "file://" + percent_encode(file->directory, kPathBytes);
   }
@@ -355,9 +368,7 @@ std::string describe(const Location& location) {
     return "unix://" + user + percent_encode(redis.socket_path, kPathBytes) +
            (redis.db == 0 ? "" : "?db=" + db);
   }
-  const bool is_ipv6 = redis.host.find(':') != std::string::npos;
-  const std::string host = is_ipv6 ? "[" + redis.host + "]" : redis.host;
-  return (redis.tls ? "rediss://" : "redis://") + user + host + ":" + std::to_string(redis.port) +
+  return (redis.tls ? "rediss://" : "redis://") + user + short_name(redis) +
          (redis.db == 0 ? "" : "/" + db);
 }
 

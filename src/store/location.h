@@ -47,7 +47,12 @@ struct FileLocation {
   std::string directory;  ///< absolute
 };
 
-using Location = std::variant<RedisLocation, FileLocation>;
+/// Several independent servers, of which a majority decides: 3 or 5, and no two the same.
+struct QuorumLocation {
+  std::vector<RedisLocation> servers;
+};
+
+using Location = std::variant<RedisLocation, FileLocation, QuorumLocation>;
 
 /// Reads `redis://[user[:password]@]host[:port][/db]` (`rediss://`: TLS; `valkey://` and
 /// `valkeys://` mean the same), `unix:///path[?db=N]` (also `unix://[user[:password]@]/path`) or
@@ -61,8 +66,12 @@ std::optional<Location> parse_location(const std::string& url, std::string& faul
 /// Whether `host` can be a host: letters, digits and . - _ as in a URL, or an IPv6 address.
 bool is_host(const std::string& host);
 
-/// The location as a URL for messages, without any secret.
+/// The location as a URL for messages, without any secret; the URLs of a quorum with blanks
+/// between.
 std::string describe(const Location& location);
+
+/// A server in a few words: "web-1:6379", or the path of its socket.
+std::string short_name(const RedisLocation& server);
 
 /// A store at `location` for the candidacies of `candidate`; does no I/O yet.
 std::unique_ptr<Store> open_store(const Location& location, const Candidate& candidate);

@@ -74,3 +74,34 @@ add_mutation(run_id_ignored
   "std::exchange(run_id_, facts.run_id) != facts.run_id"
   "std::exchange(run_id_, facts.run_id).empty()"
   "RedisProxyTest.AnotherRunIdIsARestartBehindAProxy")
+
+# What a quorum promises; the search knows nothing of the repair, for which there is a test.
+set(mutated src/store/quorum/store_answers.cc)
+set(quorum_search "QuorumSearch.*TokensOnlyGrow")
+add_mutation(quorum_without_a_second_round
+  "  begin(candidacy, Step::kAdopt);"
+  "  finish(candidacy, Granted{entry.token});"
+  "${quorum_search}")
+
+add_mutation(quorum_renewed_by_one_server
+  "if (majority == Majority::kYes) return finish(candidacy, Renewed{});"
+  "if (majority != Majority::kUndecided) return finish(candidacy, Renewed{});"
+  "${quorum_search}:QuorumStoreTest.ARenewal*")
+
+set(mutated src/store/quorum/store.cc)
+add_mutation(quorum_without_repair
+  "if (entry.step == Step::kNone || seat.mark != Mark::kPending) return;"
+  "if (entry.step == Step::kNone || seat.mark != Mark::kPending) return;
+  if (entry.step == Step::kRenew && !seat.may_hold) return;"
+  "QuorumStoreTest.ARenewalGivesTheLeaseToEveryServerThatLacksIt")
+
+add_mutation(quorum_reuses_an_id_whose_release_may_come_late
+  "if (!is_clean || entry.is_burnt) {"
+  "if (!is_clean) {"
+  "QuorumStoreTest.AnIdNeverAcquiresAgainThoughASecondReleaseWasAnswered")
+
+set(mutated src/store/redis/script_command.cc)
+add_mutation(vote_writes_the_record
+  "request.kind == RequestKind::kVote ? \"\" : events_channel(candidacy.key)"
+  "events_channel(candidacy.key)"
+  "VoteTest/Redis.AVoteLeavesFenceAndRecordAlone")
