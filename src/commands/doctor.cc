@@ -7,6 +7,7 @@
 
 #include "base/exit_code.h"
 #include "commands/diagnosis.h"
+#include "commands/quorum_findings.h"
 #include "commands/setup.h"
 #include "report/reporter.h"
 #include "report/standard_output.h"
@@ -27,6 +28,12 @@ int doctor(const Options& options) {
   std::vector<Finding> findings;
   if (const auto* file = std::get_if<FileLocation>(&*location)) {
     findings = diagnose(measure(*file, options.prefix, candidate), options.timeline);
+  } else if (const auto* quorum = std::get_if<QuorumLocation>(&*location)) {
+    std::vector<MeasuredServer> servers;
+    for (const RedisLocation& one : quorum->servers) {
+      servers.push_back({one, measure(one, options.prefix, candidate, options.timeline.connect)});
+    }
+    findings = diagnose_quorum(servers, options.timeline);
   } else {
     const auto& redis = std::get<RedisLocation>(*location);
     findings = diagnose(measure(redis, options.prefix, candidate, options.timeline.connect), redis,

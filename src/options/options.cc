@@ -14,6 +14,7 @@
 #include "options/command_line.h"
 #include "options/environment.h"
 #include "options/parser.h"
+#include "options/quorum.h"
 
 namespace cluster_leader {
 
@@ -89,9 +90,11 @@ void check_tls(const Options& options) {
   const auto* const first = std::find_if(std::begin(given), std::end(given),
                                          [](const auto& option) { return option.first; });
   if (first == std::end(given)) return;
-  std::string scheme = options.server.substr(0, options.server.find(':'));
-  for (char& c : scheme) c = static_cast<char>(c | 0x20);
-  if (scheme != "rediss" && scheme != "valkeys") {
+  const Words urls = options.servers.empty() ? Words{options.server} : options.servers;
+  for (const std::string& url : urls) {
+    std::string scheme = url.substr(0, url.find(':'));
+    for (char& c : scheme) c = static_cast<char>(c | 0x20);
+    if (scheme == "rediss" || scheme == "valkeys") continue;
     refuse(std::string(first->second) + " requires TLS: use --server rediss://...");
   }
   if (!options.tls_key.empty() && options.tls_certificate.empty()) {
@@ -188,6 +191,7 @@ std::optional<std::string> read(const Words& line, Options& options) {
   read_environment(options);
   apply_timeline(is_given, options);
   apply_patience(is_given, options);
+  if (const auto wrong = fault_of_quorum(options)) refuse(*wrong);
   check_tls(options);
   check_files(options);
   apply_names(options);
