@@ -16,7 +16,8 @@ declare -A may_include=(
   [store/net]="store lease base"
   [store/redis]="store/net store lease base"
   [store/file]="store lease base"
-  [store/open]="store/redis store/file store lease base"
+  [store/quorum]="store lease base"
+  [store/open]="store/redis store/file store/quorum store lease base"
   [process]="base"
   [options]="lease base"
   [report]="process lease base"
@@ -167,7 +168,9 @@ self_test() {
   expect 0 store/net/resolver.cc '#include <ares.h>'
   expect 1 store/net/resolver.cc '#include "store/redis/login.h"'
   expect 1 store/file/store.cc '#include "store/redis/names.h"'
+  expect 1 store/quorum/store.cc '#include "store/redis/store.h"'
   expect 0 store/open.cc '#include "store/file/store.h"'
+  expect 0 store/open.cc '#include "store/quorum/store.h"'
   expect 1 process/front.cc '#include "lease/candidacy.h"'
   expect 1 process/front.cc '#include "store/store.h"'
   expect 1 process/front.cc '#include <hiredis.h>'

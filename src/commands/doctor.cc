@@ -7,6 +7,7 @@
 
 #include "base/exit_code.h"
 #include "commands/diagnosis.h"
+#include "commands/quorum_findings.h"
 #include "commands/setup.h"
 #include "report/reporter.h"
 #include "report/standard_output.h"
@@ -36,6 +37,12 @@ int doctor(const Options& options) {
                             primary, options.timeline);
       findings.insert(findings.end(), found.begin(), found.end());
     }
+  } else if (const auto* quorum = std::get_if<QuorumLocation>(&*location)) {
+    std::vector<MeasuredServer> servers;
+    for (const RedisLocation& one : quorum->servers) {
+      servers.push_back({one, measure(one, options.prefix, candidate, options.timeline.connect)});
+    }
+    findings = diagnose_quorum(servers, options.timeline);
   } else {
     const auto& redis = std::get<RedisLocation>(*location);
     findings = diagnose(measure(redis, options.prefix, candidate, options.timeline.connect), redis,

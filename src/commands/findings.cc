@@ -77,21 +77,28 @@ std::string in_s(Duration duration) {
 }
 
 std::string report_of(const std::vector<Finding>& findings, bool coloured) {
-  std::vector<std::vector<Cell>> rows;
-  for (const Finding& finding : findings) {
-    const std::string advice = finding.advice.empty() ? "" : "; " + finding.advice;
-    rows.push_back({{name_of(finding.result), paint_of(finding.result)},
-                    {finding.check},
-                    {finding.detail + advice}});
+  std::string report;
+  for (auto at = findings.begin(); at != findings.end();) {
+    const std::string& server = at->server;
+    const bool is_quorum = !findings.front().server.empty();
+    if (is_quorum) report += (server.empty() ? "all servers" : visible(server)) + ":\n";
+    std::vector<std::vector<Cell>> rows;
+    for (; at != findings.end() && at->server == server; ++at) {
+      const std::string advice = at->advice.empty() ? "" : "; " + at->advice;
+      rows.push_back(
+          {{name_of(at->result), paint_of(at->result)}, {at->check}, {at->detail + advice}});
+    }
+    report += draw_table(rows, coloured);
   }
-  return draw_table(rows, coloured);
+  return report;
 }
 
 std::string report_as_json(const std::vector<Finding>& findings) {
   using Json = nlohmann::ordered_json;
   Json array = Json::array();
   for (const Finding& finding : findings) {
-    array.push_back({{"check", finding.check},
+    array.push_back({{"server", finding.server.empty() ? Json() : Json(finding.server)},
+                     {"check", finding.check},
                      {"result", name_of(finding.result)},
                      {"detail", finding.detail},
                      {"advice", finding.advice.empty() ? Json() : Json(finding.advice)}});

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <climits>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "base/exit_code.h"
@@ -50,31 +52,50 @@ bool replace_parts(const Options& options, Location& location, std::string& faul
   return true;
 }
 
-/// Where the lease lives, with the login of the URL alone.
+std::optional<Location> read_url(const Options& options, const std::string& url, Reporter& reporter,
+                                 std::string& fault) {
+  const std::string& source = options.server_source;
+  // An application may have options of its own there.
+  const bool is_shared = source == "REDIS_URL";
+  std::vector<std::string> unknown;
+  std::optional<Location> location = parse_location(url, fault, is_shared ? &unknown : nullptr);
+  if (!location) {
+    fault = source + ": " + fault;
+    return std::nullopt;
+  }
+  if (!unknown.empty()) {
+    constexpr std::size_t kMost = 10;
+    reporter.warning(source + ": ignoring " + list_of(unknown, kMost) +
+                     ": db is the only parameter that is used");
+  }
+  const auto* redis = server_of(*location);
+  if (source == "--server" && redis != nullptr && !redis->credentials.password.empty()) {
+    reporter.warning(
+        "the password in --server is hidden from ps(1) now, but was shown for a moment: use "
+        "REDIS_PASSWORD or --password-file");
+  }
+  return location;
+}
+
+std::optional<Location> read_quorum(const Options& options, Reporter& reporter,
+                                    std::string& fault) {
+  QuorumLocation quorum;
+  for (const std::string& url : options.servers) {
+    std::optional<Location> location = read_url(options, url, reporter, fault);
+    if (!location) return std::nullopt;
+    quorum.servers.push_back(std::get<RedisLocation>(*std::move(location)));
+  }
+  return quorum;
+}
+
+/// Where the lease lives, with the logins of the URLs alone.
 std::optional<Location> read_location(const Options& options, Reporter& reporter,
                                       std::string& fault) {
+  if (!options.servers.empty()) return read_quorum(options, reporter, fault);
   std::optional<Location> location = RedisLocation{};
   if (!options.server.empty()) {
-    const std::string& source = options.server_source;
-    // An application may have options of its own there.
-    const bool is_shared = source == "REDIS_URL";
-    std::vector<std::string> unknown;
-    location = parse_location(options.server, fault, is_shared ? &unknown : nullptr);
-    if (!location) {
-      fault = source + ": " + fault;
-      return std::nullopt;
-    }
-    if (!unknown.empty()) {
-      constexpr std::size_t kMost = 10;
-      reporter.warning(source + ": ignoring " + list_of(unknown, kMost) +
-                       ": db is the only parameter that is used");
-    }
-    const auto* redis = server_of(*location);
-    if (source == "--server" && redis != nullptr && !redis->credentials.password.empty()) {
-      reporter.warning(
-          "the password in --server is hidden from ps(1) now, but was shown for a moment: use "
-          "REDIS_PASSWORD or --password-file");
-    }
+    location = read_url(options, options.server, reporter, fault);
+    if (!location) return std::nullopt;
   }
   if (!replace_parts(options, *location, fault)) return std::nullopt;
   return location;
@@ -108,23 +129,29 @@ std::optional<Location> make_location(const Options& options, Reporter& reporter
     reporter.error(fault);
     return std::nullopt;
   }
-  auto* redis = server_of(*location);
-  if (redis == nullptr) return location;
-  complete(options, redis->credentials);
-  redis->min_replicas = options.min_replicas;
-  if (redis->tls) {
-    *redis->tls = {options.tls_ca, options.tls_certificate, options.tls_key,
-                   options.tls_server_name, options.tls_insecure};
-  }
-  auto* sentinels = std::get_if<SentinelLocation>(&*location);
-  if (sentinels != nullptr) {
+  std::unordered_set<std::string> password_files;
+  const auto warn_of_exposure = [&](const Credentials& credentials) {
+    const std::string& file = credentials.password_file;
+    if (file.empty() || !password_files.insert(file).second) return;
+    if (const auto exposure = exposure_of(file)) reporter.warning(*exposure);
+  };
+  const auto complete_server = [&](RedisLocation& server) {
+    complete(options, server.credentials);
+    server.min_replicas = options.min_replicas;
+    if (server.tls) {
+      *server.tls = {options.tls_ca, options.tls_certificate, options.tls_key,
+                     options.tls_server_name, options.tls_insecure};
+    }
+    warn_of_exposure(server.credentials);
+  };
+  if (auto* server = server_of(*location)) complete_server(*server);
+  if (auto* sentinels = std::get_if<SentinelLocation>(&*location)) {
     sentinels->credentials = {options.sentinel_user, options.sentinel_password,
                               options.sentinel_password_file};
+    warn_of_exposure(sentinels->credentials);
   }
-  for (const Credentials* one :
-       {&redis->credentials, sentinels != nullptr ? &sentinels->credentials : nullptr}) {
-    if (one == nullptr || one->password_file.empty()) continue;
-    if (const auto exposure = exposure_of(one->password_file)) reporter.warning(*exposure);
+  if (auto* quorum = std::get_if<QuorumLocation>(&*location)) {
+    for (RedisLocation& server : quorum->servers) complete_server(server);
   }
   return location;
 }

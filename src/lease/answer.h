@@ -16,7 +16,15 @@ enum class RequestKind : std::uint8_t {
   kRenew,
   kRelease,  ///< releases a lease under which no job has run
   kFinish,   ///< releases it after a job, as Candidate::aftermath says
+  // Only what asks a quorum of servers sends the following to each of them.
+  kVote,   ///< takes the lock as kAcquire does, and leaves all else as it was
+  kAdopt,  ///< makes that lock a lease with Request::token
 };
+
+/// Whether a request of this kind takes the lock for the candidate, if nobody else has it.
+constexpr bool takes_lock(RequestKind kind) {
+  return kind == RequestKind::kAcquire || kind == RequestKind::kVote;
+}
 
 /// How a run ended by itself, as stored for others.
 struct RunResult {
@@ -31,7 +39,7 @@ struct Request {
   /// Increases with every request; an answer carries the number of its request.
   std::uint64_t attempt = 0;
   /// For kRenew, the token of the lease: a renewal may rebuild a lease that the server has lost,
-  /// but not once a later lease has been granted.
+  /// but not once a later lease has been granted. For kAdopt, the token that the lease gets.
   Token token;
   /// For kAcquire, the token of the run whose result a joining candidate waits for; 0: none yet.
   Token awaited{};
@@ -48,6 +56,12 @@ inline bool parks(const Candidate& candidate, const Request& request) {
 /// The lease is ours now, or was already: acquiring is idempotent for one holder id.
 struct Granted {
   Token token;
+};
+
+/// This server's lock is ours. Only an answer to kVote.
+struct Voted {
+  Token fence;                 ///< the last one that the server knows
+  std::int64_t server_ms = 0;  ///< the server's clock, since 1970
 };
 
 /// Somebody else may own the key.
@@ -121,7 +135,15 @@ struct Failed {
   bool id_spent = false;
 };
 
-using Answer = std::variant<Granted, Busy, Done, Renewed, Lost, Released, Young, Failed>;
+using Answer = std::variant<Granted, Voted, Busy, Done, Renewed, Lost, Released, Young, Failed>;
+
+/// Whether the lock is the candidate's.
+inline bool is_grant(const Answer& answer) {
+  return std::holds_alternative<Granted>(answer) || std::holds_alternative<Voted>(answer);
+}
+
+/// What has happened to the server, for people.
+std::string cause_of(const Young& answer);
 
 /// Why nothing is granted yet, in one line for people.
 std::string describe(const Young& answer);

@@ -27,6 +27,8 @@ class AnswerView {
   // The job is about to start; after_step() changes the view once it has.
   Leadership operator()(const Granted&) const { return before_; }
 
+  Leadership operator()(const Voted&) const { return before_; }
+
   Leadership operator()(const Busy& answer) const {
     Leadership seen = view_of(answer.holder, answer.token);
     // An answer without the token does not make it unknown.

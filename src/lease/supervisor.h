@@ -245,6 +245,7 @@ class Supervisor {
   void on(const FrontGone&, Time now, Actions& out);
 
   void accept(const Granted& answer, const State::InFlight& request, Time now, Actions& out);
+  void accept(const Voted& answer, const State::InFlight& request, Time now, Actions& out);
   void accept(const Busy& answer, const State::InFlight& request, Time now, Actions& out);
   void accept(const Done& answer, const State::InFlight& request, Time now, Actions& out);
   void accept(const Renewed& answer, const State::InFlight& request, Time now, Actions& out);

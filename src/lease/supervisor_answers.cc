@@ -41,6 +41,10 @@ void Supervisor::accept(const Granted& answer, const State::InFlight& request, T
   out.push_back({Kind::kStartJob, {}});
 }
 
+void Supervisor::accept(const Voted&, const State::InFlight&, Time, Actions&) {
+  assert(false && "a supervisor never asks for a vote");
+}
+
 void Supervisor::accept(const Busy& answer, const State::InFlight& request, Time now, Actions&) {
   assert(request.kind == RequestKind::kAcquire && state_.phase == Phase::kCandidate);
   static_cast<void>(request);

@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <utility>
 
+#include "options/quorum.h"
 #include "options/values.h"
 
 namespace cluster_leader {
@@ -45,7 +46,12 @@ void read_plain_server(Options& options) {
 }
 
 void read_server(Options& options) {
-  if (!options.server.empty()) options.server_source = "--server";
+  if (!options.servers.empty()) {
+    options.server_source = "--server";
+    for (const std::string& url : options.servers) {
+      options.server += (options.server.empty() ? "" : " ") + url;
+    }
+  }
   if (options.host) options.host_source = "--host";
   for (const char* name : {"CLUSTER_LEADER_SERVER", "REDIS_URL"}) {
     if (!options.server.empty()) break;
@@ -53,6 +59,9 @@ void read_server(Options& options) {
     if (!options.server.empty()) options.server_source = name;
   }
   if (options.server.empty()) read_plain_server(options);
+  // An application that shares REDIS_URL knows no list.
+  if (options.server_source == "CLUSTER_LEADER_SERVER") options.servers = urls_in(options.server);
+  if (options.servers.size() == 1) options.servers.clear();
   options.user_is_option = !options.user.empty();
   if (options.user.empty()) options.user = from_environment({"REDIS_USERNAME"});
   options.password_file_is_option = !options.password_file.empty();

@@ -14,6 +14,7 @@
 #include "options/command_line.h"
 #include "options/environment.h"
 #include "options/parser.h"
+#include "options/quorum.h"
 
 namespace cluster_leader {
 
@@ -79,8 +80,8 @@ void check_files(const Options& options) {
 }
 
 /// The scheme of --server or its variable, in lower case.
-std::string scheme_of(const Options& options) {
-  std::string scheme = options.server.substr(0, options.server.find(':'));
+std::string scheme_of(const std::string& url) {
+  std::string scheme = url.substr(0, url.find(':'));
   for (char& c : scheme) c = static_cast<char>(c | 0x20);
   return scheme;
 }
@@ -96,8 +97,10 @@ void check_tls(const Options& options) {
   const auto* const first = std::find_if(std::begin(given), std::end(given),
                                          [](const auto& option) { return option.first; });
   if (first == std::end(given)) return;
-  const std::string scheme = scheme_of(options);
-  if (!scheme.starts_with("rediss") && !scheme.starts_with("valkeys")) {
+  const Words urls = options.servers.empty() ? Words{options.server} : options.servers;
+  for (const std::string& url : urls) {
+    const std::string scheme = scheme_of(url);
+    if (scheme.starts_with("rediss") || scheme.starts_with("valkeys")) continue;
     refuse(std::string(first->second) + " requires TLS: use --server rediss://...");
   }
   if (!options.tls_key.empty() && options.tls_certificate.empty()) {
@@ -115,14 +118,14 @@ void check_tls(const Options& options) {
 }
 
 void check_replicas(const Options& options) {
-  if (options.min_replicas > 0 && scheme_of(options) == "file") {
+  if (options.min_replicas > 0 && scheme_of(options.server) == "file") {
     refuse("--min-replicas requires a server: a directory has no replicas");
   }
 }
 
 /// The same goes for a login to Sentinels where there are none.
 void check_sentinels(const IsGiven& is_given, const Options& options) {
-  if (scheme_of(options).ends_with("sentinel")) return;
+  if (scheme_of(options.server).ends_with("sentinel")) return;
   for (const char* option : {"--sentinel-user", "--sentinel-password-file"}) {
     if (is_given(option)) {
       refuse(std::string(option) + " requires Sentinels: use --server redis+sentinel://...");
@@ -215,6 +218,7 @@ std::optional<std::string> read(const Words& line, Options& options) {
   read_environment(options);
   apply_timeline(is_given, options);
   apply_patience(is_given, options);
+  if (const auto wrong = fault_of_quorum(options)) refuse(*wrong);
   check_tls(options);
   check_replicas(options);
   check_sentinels(is_given, options);

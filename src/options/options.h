@@ -28,6 +28,9 @@ struct Options {
   // Where the lease lives.
   std::string server;         ///< a URL; empty: none
   std::string server_source;  ///< the option or variable that gives it, for messages
+  /// The URLs of a quorum, 3 or 5; empty: `server` is the only one. Else `server` has them all,
+  /// with blanks between them.
+  std::vector<std::string> servers;
   /// These replace their part of a URL of the environment. Without a URL, the defaults of
   /// RedisLocation count where they are missing.
   std::optional<std::string> host;

@@ -255,10 +255,12 @@ void define_doctor(Definition& verb, Options& options) {
 void define_common(Definition& verb, Options& options) {
   verb.help_flag();
   verb.heading("Where the lease lives");
-  verb.value("--server", options.server, any_text("URL"),
-             "redis://[user[:password]@]host[:port][/db], rediss:// (TLS), "
-             "redis+sentinel://host[:port][,...]/NAME[/db], unix:///path[?db=N] or "
-             "file:///directory (CLUSTER_LEADER_SERVER, REDIS_URL)");
+  CLI::Option* const server =
+      verb.value("--server", options.servers, any_text("URL"),
+                 "redis://[user[:password]@]host[:port][/db], rediss:// (TLS), "
+                 "redis+sentinel://host[:port][,...]/NAME[/db], unix:///path[?db=N] or "
+                 "file:///directory (CLUSTER_LEADER_SERVER, REDIS_URL); 3 or 5 times for a quorum");
+  if (server != nullptr) server->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   verb.value("--host", options.host, any_text("HOST"),
              "plain form of --server; default redis (REDIS_HOST)");
   verb.value("--port", options.port, number("PORT", 1, 65535), "default 6379 (REDIS_PORT)");

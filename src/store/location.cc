@@ -443,7 +443,18 @@ std::string describe(const Endpoint& endpoint) {
          std::to_string(endpoint.port);
 }
 
+std::string short_name(const RedisLocation& server) {
+  return server.socket_path.empty() ? describe({server.host, server.port}) : server.socket_path;
+}
+
 std::string describe(const Location& location) {
+  if (const auto* quorum = std::get_if<QuorumLocation>(&location)) {
+    std::string urls;
+    for (const RedisLocation& server : quorum->servers) {
+      urls += (urls.empty() ? "" : " ") + describe(server);
+    }
+    return urls;
+  }
   if (const auto* file = std::get_if<FileLocation>(&location)) {
     return "file://" + percent_encode(file->directory, kPathBytes);
   }

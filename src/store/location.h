@@ -65,9 +65,14 @@ struct FileLocation {
   std::string directory;  ///< absolute
 };
 
-using Location = std::variant<RedisLocation, SentinelLocation, FileLocation>;
+/// Several independent servers, of which a majority decides: 3 or 5, and no two the same.
+struct QuorumLocation {
+  std::vector<RedisLocation> servers;
+};
 
-/// The part of a location that is about a server; null for a directory.
+using Location = std::variant<RedisLocation, SentinelLocation, FileLocation, QuorumLocation>;
+
+/// The part of a location that is about a server; null for a directory and for a quorum.
 RedisLocation* server_of(Location& location);
 
 /// `server` at `endpoint`.
@@ -89,8 +94,12 @@ bool is_host(const std::string& host);
 /// `host:port`, with brackets around an IPv6 address.
 std::string describe(const Endpoint& endpoint);
 
-/// The location as a URL for messages, without any secret.
+/// The location as a URL for messages, without any secret; the URLs of a quorum with blanks
+/// between.
 std::string describe(const Location& location);
+
+/// A server in a few words: "web-1:6379", or the path of its socket.
+std::string short_name(const RedisLocation& server);
 
 /// A store at `location` for the candidacies of `candidate`; does no I/O yet.
 std::unique_ptr<Store> open_store(const Location& location, const Candidate& candidate);

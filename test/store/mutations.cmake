@@ -90,7 +90,7 @@ add_mutation(holder_relies_on_its_connection
 
 set(mutated src/store/redis/store_replies.cc)
 add_mutation(grant_over_an_old_connection_counts
-  ".awaits_check = is_old && !sentinels_,"
+  ".awaits_check = takes && !sentinels_ && !freshness_.counts(entry.granted_at),"
   ".awaits_check = false,"
   "RedisMovingTest.AWaiterIsNotGrantedTheKeyThatIsFreeOnTheOldServerOnly")
 
@@ -102,13 +102,13 @@ add_mutation(answers_not_held_back_for_replicas
 
 # An old primary goes on answering after another one was promoted.
 add_mutation(renewal_counts_without_the_sentinels
-  "later_round() : candidacies_[received.candidacy].round"
+  "later_round() : entry.round"
   "later_round() : 0"
   "SentinelStoreTest.ARenewalCountsOnlyIfAMajorityNamesTheServerAfterwards")
 
 add_mutation(grant_counts_without_the_sentinels
-  ".round = is_grant ? later_round()"
-  ".round = is_grant ? 0"
+  ".round = takes ? later_round()"
+  ".round = takes ? 0"
   "SentinelStoreTest.AGrantCountsOnlyIfAMajorityNamesTheServerAfterIt")
 
 set(mutated src/store/redis/sentinel_watch.cc)
@@ -116,3 +116,34 @@ add_mutation(sentinel_with_two_names_counts_twice
   "identify(member, std::string(is_error ? std::string_view() : text_of(reply)));"
   "identify(member, as_answer(member.endpoint));"
   "SentinelStoreTest.TwoNamesOfOneSentinelCountOnce")
+
+# What a quorum promises; the search knows nothing of the repair, for which there is a test.
+set(mutated src/store/quorum/store_answers.cc)
+set(quorum_search "QuorumSearch.*TokensOnlyGrow")
+add_mutation(quorum_without_a_second_round
+  "  begin(candidacy, Step::kAdopt);"
+  "  finish(candidacy, Granted{entry.token});"
+  "${quorum_search}")
+
+add_mutation(quorum_renewed_by_one_server
+  "if (majority == Majority::kYes) return finish(candidacy, Renewed{});"
+  "if (majority != Majority::kUndecided) return finish(candidacy, Renewed{});"
+  "${quorum_search}:QuorumStoreTest.ARenewal*")
+
+set(mutated src/store/quorum/store.cc)
+add_mutation(quorum_without_repair
+  "if (entry.step == Step::kNone || seat.mark != Mark::kPending) return;"
+  "if (entry.step == Step::kNone || seat.mark != Mark::kPending) return;
+  if (entry.step == Step::kRenew && !seat.may_hold) return;"
+  "QuorumStoreTest.ARenewalGivesTheLeaseToEveryServerThatLacksIt")
+
+add_mutation(quorum_reuses_an_id_whose_release_may_come_late
+  "if (!is_clean || entry.is_burnt) {"
+  "if (!is_clean) {"
+  "QuorumStoreTest.AnIdNeverAcquiresAgainThoughASecondReleaseWasAnswered")
+
+set(mutated src/store/redis/script_command.cc)
+add_mutation(vote_writes_the_record
+  "request.kind == RequestKind::kVote ? \"\" : events_channel(candidacy.key)"
+  "events_channel(candidacy.key)"
+  "VoteTest/Redis.AVoteLeavesFenceAndRecordAlone")

@@ -27,6 +27,8 @@ ModelServer::Reply ModelServer::execute(const Request& request, int now) {
     case RequestKind::kRelease:
       return release(request.id);
     case RequestKind::kFinish:
+    case RequestKind::kVote:
+    case RequestKind::kAdopt:
       break;
   }
   return finish(request);

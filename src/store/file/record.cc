@@ -298,6 +298,9 @@ Decision decide(const Request& request, const Candidate& candidate, const Candid
       return finish(request, contender, record, moment);
     case RequestKind::kRelease:
       break;
+    case RequestKind::kVote:
+    case RequestKind::kAdopt:
+      return {misconfigured("is a directory, which has no vote in a quorum"), {}};
   }
   return release(candidacy, record);
 }

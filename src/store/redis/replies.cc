@@ -369,6 +369,9 @@ std::optional<Sighting> sighting_in(const redisReply& reply) {
   std::size_t at = 3;
   if (verdict == "busy") {
     at = 5;
+  } else if (verdict == "voted") {
+    const Sighting voted{time_at(reply, 2), {number_at(reply, 1)}};
+    return voted.server_ms > 0 ? std::optional(voted) : std::nullopt;
   } else if (verdict != "young" && verdict != "promoted" && verdict != "suspect") {
     return std::nullopt;
   }
@@ -382,8 +385,16 @@ Answer answer_of(RequestKind kind, const redisReply& reply, Duration ttl) {
   if (reply.type == REDIS_REPLY_ERROR) return failure_of_request(text_of(reply));
   const std::string_view verdict = text_at(reply, 0);
   switch (kind) {
+    case RequestKind::kAdopt:
+      if (verdict == "granted") return Granted{{number_at(reply, 1)}};
+      if (verdict == "lost") return Lost{{std::string(text_at(reply, 1))}};
+      break;
     case RequestKind::kAcquire:
-      if (verdict == "granted") {
+    case RequestKind::kVote:
+      if (verdict == "voted" && kind == RequestKind::kVote && time_at(reply, 2) > 0) {
+        return Voted{{number_at(reply, 1)}, time_at(reply, 2)};
+      }
+      if (verdict == "granted" && kind == RequestKind::kAcquire) {
         const Granted granted{{number_at(reply, 1)}};
         if (granted.token.value > 0) return granted;
       }

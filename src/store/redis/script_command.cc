@@ -10,7 +10,10 @@ namespace {
 const Script& script_for(RequestKind kind) {
   switch (kind) {
     case RequestKind::kAcquire:
+    case RequestKind::kVote:
       return kAcquireScript;
+    case RequestKind::kAdopt:
+      return kAdoptScript;
     case RequestKind::kRenew:
       return kRenewScript;
     case RequestKind::kFinish:
@@ -42,7 +45,9 @@ std::span<const std::string_view> ScriptCommand::words(const Candidacy& candidac
   token_ = std::to_string(request.token.value);
   words_.assign({by == By::kSha1 ? "EVALSHA" : "EVAL", by == By::kSha1 ? script.sha1 : script.text,
                  "2", candidacy.key.value, record_});
-  if (request.kind == RequestKind::kAcquire && !memory.has_no_mark) {
+  const bool is_acquire =
+      request.kind == RequestKind::kAcquire || request.kind == RequestKind::kVote;
+  if (is_acquire && !memory.has_no_mark) {
     words_[2] = "3";
     add({kPromotionMark});
   }
@@ -53,11 +58,16 @@ std::span<const std::string_view> ScriptCommand::words(const Candidacy& candidac
     add({candidate_.node, candidate_.host, pid_, candidate_.label, candidate_.identity, listening});
     return words_;
   }
-  channel_ = events_channel(candidacy.key);
+  channel_ = request.kind == RequestKind::kVote ? "" : events_channel(candidacy.key);
   add({channel_});
   if (request.kind == RequestKind::kRelease) return words_;
   add({ttl_});
-  if (request.kind == RequestKind::kAcquire) {
+  if (request.kind == RequestKind::kAdopt) {
+    add({token_, candidate_.node, candidate_.host, pid_, candidate_.label, candidate_.identity,
+         listening});
+    return words_;
+  }
+  if (is_acquire) {
     awaited_ = candidate_.joins ? std::to_string(request.awaited.value) : "";
     add({candidate_.node, candidate_.host, pid_, candidate_.label, candidate_.identity, awaited_,
          listening});

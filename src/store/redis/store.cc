@@ -85,7 +85,7 @@ void RedisStore::send(std::size_t candidacy, const Request& request, Time now) {
   if (!entry.used) ++used_;
   entry.used = true;
   const auto number = static_cast<std::uint32_t>(candidacy);
-  if (request.kind == RequestKind::kAcquire && entry.id_spent) {
+  if (takes_lock(request.kind) && entry.id_spent) {
     finish(number, Failed{.trouble = Trouble::kUnreachable,
                           .text = "an earlier attempt is still being released",
                           .id_spent = true});
@@ -214,7 +214,7 @@ void RedisStore::append_request(std::uint32_t candidacy, By by) {
   Entry& entry = candidacies_[candidacy];
   if (candidate_.listens) listen(candidacy);
   // Otherwise the candidate would wait for what it has acquired itself.
-  if (entry.request.kind == RequestKind::kAcquire) append_unreleased(entry);
+  if (takes_lock(entry.request.kind)) append_unreleased(entry);
   append_script(candidacy, entry.request, by, Form::kShort, Purpose::kRequest);
 }
 
@@ -271,7 +271,7 @@ void RedisStore::append_script(std::uint32_t candidacy, const Request& request, 
   entry.says_age = server.has_value();
   Memory memory = memory_of(entry);
   memory.has_no_mark = known_.has_no_mark;
-  entry.has_mark = request.kind == RequestKind::kAcquire && !known_.has_no_mark;
+  entry.has_mark = takes_lock(request.kind) && !known_.has_no_mark;
   if (entry.has_mark && !known_.has_noticed_promotion) {
     memory.looks_for_promotion = known_.noticing.value_or(candidacy) == candidacy;
     if (memory.looks_for_promotion) known_.noticing = candidacy;

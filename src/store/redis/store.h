@@ -106,7 +106,7 @@ class RedisStore final : public Store {
   /// An answer that counts only if something else is true as well.
   struct Held {
     Waiting request;
-    Answer answer;  ///< Granted or Renewed
+    Answer answer;  ///< Granted, Voted or Renewed
     Time at;        ///< of a grant: when the first answer came that the lease was granted
     bool awaits_replicas = false;  ///< the next reply to WAIT says whether they have it
     /// A grant may have come from a server that the name no longer leads to.
@@ -212,7 +212,7 @@ class RedisStore final : public Store {
   bool must_wait_ = false;  ///< an acquire or renewal was queued behind the last WAIT
   std::uint32_t connection_number_ = 0;
   /// By kind of request: where on this connection the text of its script was last sent; 0: nowhere.
-  std::array<std::uint64_t, 4> taught_at_{};
+  std::array<std::uint64_t, 6> taught_at_{};
 
   std::unique_ptr<SentinelWatch> sentinels_;  ///< null: the location names the server
   std::uint64_t needed_round_ = 0;            ///< somebody waits for what they say in it

@@ -70,9 +70,7 @@ void RedisStore::handle_reply(const Received& received) {
     // The request was executed all the same, but as another user or in another database. What it
     // acquired there must not stay. No job runs under it yet. A renewal is not undone: it may have
     // renewed the real lease of a running job.
-    const bool has_acquired =
-        kind == RequestKind::kAcquire &&
-        std::holds_alternative<Granted>(answer_of(kind, reply, candidate_.ttl));
+    const bool has_acquired = takes_lock(kind) && is_grant(answer_of(kind, reply, candidate_.ttl));
     return has_acquired ? append_release(received.candidacy)
                         : handle_after_failed_login(received.candidacy);
   }
@@ -102,7 +100,7 @@ void RedisStore::handle_reply(const Received& received) {
   }
   if (!is_error) entry.unreleased.reset();
   if (!is_error && known_.noticing == received.candidacy) known_.has_noticed_promotion = true;
-  if (kind == RequestKind::kAcquire) record_sighting(entry, reply);
+  if (takes_lock(kind)) record_sighting(entry, reply);
   // The request itself was late, and the clock was not set. Nothing was done.
   if (is_newly_suspect(reply) && !is_shaken(entry)) return append_again(received);
   Answer answer = answer_of(kind, reply, candidate_.ttl);
@@ -114,11 +112,36 @@ void RedisStore::handle_reply(const Received& received) {
 
 /// Keeps `answer` back if it does not count yet.
 bool RedisStore::holds_back(const Received& received, const Answer& answer) {
-  const auto* granted = std::get_if<Granted>(&answer);
-  if (granted == nullptr && !std::holds_alternative<Renewed>(answer)) return false;
   Entry& entry = candidacies_[received.candidacy];
-  if (granted != nullptr && std::exchange(entry.granted, granted->token) != granted->token) {
-    entry.granted_at = now_;
+  // What is adopted was confirmed as a vote.
+  const bool takes = takes_lock(entry.request.kind) && is_grant(answer);
+  if (!takes && !std::holds_alternative<Renewed>(answer)) return false;
+  const auto* granted = std::get_if<Granted>(&answer);
+  const bool is_known = granted != nullptr && granted->token == entry.granted;
+  if (takes && !is_known) entry.granted_at = now_;
+  if (granted != nullptr) entry.granted = granted->token;
+  const Held held{.request = {received.candidacy, received.attempt},
+                  .answer = answer,
+                  .at = entry.granted_at,
+                  .awaits_replicas = location_.min_replicas > 0,
+                  .awaits_check = takes && !sentinels_ && !freshness_.counts(entry.granted_at),
+                  .round = takes ? later_round() : entry.round};
+  if (!held.awaits_replicas && !held.awaits_check && is_named(held.round)) return false;
+  held_.push_back(held);
+  return true;
+}
+
+/// The reply to WAIT is about everything that was answered before it.
+void RedisStore::handle_wait(const redisReply& reply) {
+  const bool is_error = reply.type == REDIS_REPLY_ERROR;
+  std::optional<Failed> failure;
+  if (is_error) {
+    failure = failure_of_wait(text_of(reply));
+    if (failure->trouble == Trouble::kNotServing) line_->retire();
+  } else if (reply.type != REDIS_REPLY_INTEGER) {
+    failure = not_understood();
+  } else if (reply.integer < location_.min_replicas) {
+    failure = too_few_replicas(reply.integer, location_.min_replicas);
   }
   const bool is_old = granted != nullptr && !freshness_.counts(entry.granted_at);
   const Held held{.request = {received.candidacy, received.attempt},

@@ -1,7 +1,8 @@
--- Gives the lease to a candidate, or says who has it and for how long.
+-- Gives the lease to a candidate, or says who has it and for how long. As the vote of one server of a
+-- quorum it gives only the lock, and leaves the record alone: adopt.lua follows if a majority votes alike.
 --
 -- KEYS: lock, record, mark of the server's last promotion (none: promotions are not noticed).
--- ARGV: holder id, events channel, ttl in ms, node, host, pid, label, identity, token of the run whose
+-- ARGV: holder id, events channel ('': a vote is asked for), ttl in ms, node, host, pid, label, identity, token of the run whose
 -- result is awaited ('0': of whatever run has the key; '': the candidate does not join), '1' if the
 -- candidate is subscribed to the channel, else ''; what it has seen of the server, each '' if nothing:
 -- highest fence of the key, server time in ms that it expects, at least and at most, ms since it
@@ -9,6 +10,7 @@
 -- promotion is to be noticed even if the key is not free, else ''; and, if INFO is refused here: seconds that the server has been up, at least ('': ask INFO), its replication
 -- id ('': not known), '1' if it may have been a replica, else ''.
 -- Answers: {'granted', token}
+--          {'voted', fence, server time in ms}
 --          {'busy', holder id, rest in ms (-1: no expiry), ttl of that holder in ms (0: unknown), token
 --           of that lease (0: unknown), server time in ms, fence}
 --          {'done', status, token, node, started, finished}: a run has ended and must not be repeated
@@ -26,6 +28,8 @@ local seen_fence, earliest, latest = tonumber(ARGV[11]) or 0, tonumber(ARGV[12])
 local since_step, since_loss = tonumber(ARGV[14]), tonumber(ARGV[15])
 local notices = ARGV[16]
 local known_age, known_replid, known_as_replica = tonumber(ARGV[17]), ARGV[18], ARGV[19]
+
+local is_vote = channel == ''
 
 local now, refusal = server_ms()
 if refusal then return refusal end
@@ -85,7 +89,7 @@ local function without_step(rest, longest)
   return math.max(1, math.min(rest, longest))
 end
 
-if value ~= id then
+if value ~= id and not is_vote then
   local forbidden = (tonumber(fields[6] or 0) or 0) > now
   -- A candidate that joins takes the result of the run that it saw, or of a later one. If it saw none
   -- and the key is still held after a run, it takes the result of that run.
@@ -121,7 +125,7 @@ if value and value ~= id then
   end
 end
 
-if value == id and holder == id then
+if value == id and holder == id and not is_vote then
   -- The reply to an earlier attempt was lost: it is the same lease, with the same token.
   redis.call('PEXPIRE', lock, ttl)
   redis.call('HSET', record, 'until', whole(now + ttl), 'ttl', whole(ttl))
@@ -176,6 +180,11 @@ if not is_own then
   if barred_for > 0 then
     return {'suspect', is_new and '1' or '', barred_for, whole(now), whole(fence)}
   end
+end
+
+if is_vote then
+  redis.call('SET', lock, id, 'PX', ttl)
+  return {'voted', whole(fence), whole(now)}
 end
 
 local token = whole(math.max(fence + 1, now))

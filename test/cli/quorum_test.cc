@@ -1,0 +1,247 @@
+// Leases on several independent servers, of which a majority decides: the built binary over real
+// ones.
+#include <nlohmann/json.hpp>
+
+#include "support/cli_world.h"
+#include "support/elector.h"
+#include "support/grown_server.h"
+#include "support/run_log.h"
+
+namespace cluster_leader {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using Json = nlohmann::ordered_json;
+
+class QuorumCliTest : public CliTest {
+ protected:
+  explicit QuorumCliTest(std::size_t servers = 3) {
+    while (servers_.size() + 1 < servers) servers_.push_back(std::make_unique<GrownServer>());
+    servers_.push_back(std::make_unique<GrownServer>(Words{}, VALKEY_SERVER));
+  }
+
+  Server& server(std::size_t number) { return *servers_[number - 1]; }
+  std::string name(std::size_t number) {
+    return "127.0.0.1:" + std::to_string(server(number).port());
+  }
+
+  Words on_all(const Words& more = {}) const {
+    Words words;
+    for (const auto& server : servers_) words = joined(words, on(*server));
+    return joined(words, more);
+  }
+  Words lease(const Words& more = {}) const { return on_all(joined({"--key", "job-a"}, more)); }
+  Words exclusive_job(const std::string& milliseconds) const {
+    return {test_program("job_exclusive"), path("log"), milliseconds};
+  }
+  RunLog log() const { return RunLog::read(path("log")); }
+  static Ended say(const Words& words) {
+    return Command(joined({CLUSTER_LEADER_BINARY}, words)).run();
+  }
+
+  Process hold(const Words& options = {}) {
+    Process holder = run_under_lease(lease(options), job_until_stdin_ends())
+                         .give(stdin_of_job_.read_end.get(), 0)
+                         .start();
+    EXPECT_TRUE(holder.says("runs")) << holder.err();
+    return holder;
+  }
+  void let_go() { stdin_of_job_.write_end.reset(); }
+  std::string holder_on(std::size_t number) { return server(number).text({"GET", "job-a"}); }
+
+  std::vector<std::unique_ptr<Server>> servers_;
+  Pipe stdin_of_job_;
+};
+
+class QuorumOfFiveCliTest : public QuorumCliTest {
+ protected:
+  QuorumOfFiveCliTest() : QuorumCliTest(5) {}
+};
+
+TEST_F(QuorumCliTest, OfTenReplicasThatStartTogetherExactlyOneRuns) {
+  std::vector<Process> replicas;
+  for (int i = 0; i < 10; ++i) {
+    replicas.push_back(
+        run_under_lease(lease({"--node", "n" + std::to_string(i)}), exclusive_job("0"))
+            .give(stdin_of_job_.read_end.get(), 0)
+            .start());
+  }
+  const auto still_running = [&] {
+    return std::count_if(replicas.begin(), replicas.end(), [](Process& p) { return p.running(); });
+  };
+  ASSERT_TRUE(eventually([&] { return still_running() == 1 && log().count("start") == 1; }));
+  let_go();
+  int leaders = 0;
+  for (Process& replica : replicas) {
+    const Ended ended = replica.wait();
+    if (ended.status() == 0) {
+      ++leaders;
+    } else {
+      expect_silent_follower(ended);
+    }
+  }
+  EXPECT_EQ(leaders, 1);
+  EXPECT_EQ(log().fault(), "");
+}
+
+TEST_F(QuorumCliTest, WaitersRunOneAfterTheOtherAndTheTokensGrow) {
+  std::vector<Process> waiters;
+  for (int i = 0; i < 6; ++i) {
+    waiters.push_back(run_under_lease(lease({"--wait", "60"}), exclusive_job("20")).start());
+  }
+  for (Process& waiter : waiters) {
+    const Ended ended = waiter.wait();
+    EXPECT_EQ(ended.status(), 0) << ended;
+  }
+  EXPECT_EQ(log().count("start"), 6);
+  EXPECT_EQ(log().fault(), "");
+}
+
+TEST_F(QuorumCliTest, WorksWithOneServerDownAndNotWithTwo) {
+  server(1).kill();
+  const Ended ended = run_under_lease(lease(), {"echo", "runs"}).run();
+  EXPECT_EQ(ended.status(), 0) << ended;
+  server(2).kill();
+  expect_failure(
+      run_under_lease(lease(), {"echo", "runs"}).run(), 69,
+      {"no majority: 2 of 3 servers gave no usable answer", "127.0.0.1:", "connection refused"});
+}
+
+TEST_F(QuorumOfFiveCliTest, WorksWithTwoServersDownAndNotWithThree) {
+  server(2).kill();
+  server(5).kill();
+  const Ended ended = run_under_lease(lease(), {"echo", "runs"}).run();
+  EXPECT_EQ(ended.status(), 0) << ended;
+  server(3).kill();
+  expect_failure(run_under_lease(lease(), {"echo", "runs"}).run(), 69,
+                 {"no majority: 3 of 5 servers gave no usable answer"});
+}
+
+TEST_F(QuorumCliTest, AJobOutlivesTheLossOfOneServerAndIsStoppedInTimeAfterThatOfTwo) {
+  Process holder = hold({"--ttl", "2"});
+  server(1).kill();
+  // Each renewal is a PEXPIRE of the lock and one of its record.
+  const long long before = server(2).calls("pexpire");
+  ASSERT_TRUE(eventually([&] { return server(2).calls("pexpire") >= before + 6; }));
+  EXPECT_TRUE(holder.running());
+  const Time lost_at = BootClock::now();
+  server(3).kill();
+  const Ended ended = holder.wait();
+  EXPECT_EQ(ended.status(), 79) << ended;
+  EXPECT_THAT(ended.err, HasSubstr("2 of 3 servers gave no usable answer"));
+  EXPECT_LE(ended.at - lost_at, 2s);
+}
+
+TEST_F(QuorumCliTest, AServerThatLosesItsDataHasTheLeaseAgainWithTheNextRenewal) {
+  Process holder = hold({"--ttl", "5"});
+  ASSERT_TRUE(
+      eventually([&] { return holder_on(2) == holder_on(1) && holder_on(3) == holder_on(1); }));
+  const std::string token = server(1).text({"HGET", "cluster-leader:record:{job-a}", "fence"});
+  const Time wiped_at = BootClock::now();
+  server(3).command({"FLUSHALL"});
+  ASSERT_TRUE(eventually([&] { return holder_on(3) == holder_on(1); }));
+  // A heartbeat is a second, and the machine may be busy.
+  EXPECT_LE(BootClock::now() - wiped_at, 2s);
+  EXPECT_EQ(server(3).text({"HGET", "cluster-leader:record:{job-a}", "fence"}), token);
+  let_go();
+  EXPECT_EQ(holder.wait().status(), 0);
+}
+
+TEST_F(QuorumCliTest, AFrozenServerDelaysNobodyForLong) {
+  server(1).pause();
+  // Its answer to a release is waited for: that takes a 20th of the ttl.
+  const Ended alone = run_under_lease(lease({"--ttl", "10"}), {"true"}).run();
+  EXPECT_EQ(alone.status(), 0) << alone;
+  EXPECT_LE(alone.took, 1500ms);
+  Process holder = hold({"--ttl", "10"});
+  const Ended follower = run_under_lease(lease({"--ttl", "10"}), {"true"}).run();
+  expect_silent_follower(follower);
+  EXPECT_LE(follower.took, 1s);
+  let_go();
+  EXPECT_EQ(holder.wait().status(), 0);
+  server(1).resume();
+}
+
+TEST_F(QuorumCliTest, AnElectorGoesOnLeadingWithOneServerLessAndHandsOverAtOnce) {
+  const auto options = [&](const std::string& node) {
+    return lease({"--node", node, "--ttl", "30"});
+  };
+  Elector first(options("web-1"));
+  ASSERT_TRUE(first.is("leader")) << first.transcript();
+  Elector second(options("web-2"));
+  ASSERT_TRUE(second.follows(first.last().holder)) << second.transcript();
+  const std::int64_t token = first.last().token;
+  server(2).kill();
+  first.stop();
+  ASSERT_TRUE(second.is("leader")) << second.transcript();
+  EXPECT_GT(second.last().token, token);
+}
+
+TEST_F(QuorumCliTest, ElectorsThatStartTogetherAreNeverWithoutAServer) {
+  std::vector<std::unique_ptr<Elector>> electors;
+  for (int i = 0; i < 6; ++i) {
+    electors.push_back(
+        std::make_unique<Elector>(lease({"--node", "web-" + std::to_string(i), "--ttl", "30"})));
+  }
+  int leaders = 0;
+  for (const auto& elector : electors) {
+    ASSERT_TRUE(eventually([&] {
+      return elector->count("leader") + elector->count("follower") == 1;
+    })) << elector->transcript();
+    leaders += elector->count("leader");
+  }
+  EXPECT_EQ(leaders, 1);
+}
+
+TEST_F(QuorumCliTest, CheckStatusAndReleaseAreThoseOfAMajority) {
+  Process holder = hold({"--node", "web-1", "--ttl", "30"});
+  // A vote of somebody else, and a server that is down.
+  server(1).kill();
+  EXPECT_EQ(say(joined({"check"}, lease({"--node", "web-1"}))).status(), 0);
+  EXPECT_EQ(say(joined({"check"}, lease({"--node", "web-2"}))).status(), 75);
+  const Ended status = say(joined({"status", "--json"}, on_all()));
+  EXPECT_EQ(status.status(), 0) << status;
+  const Json keys = Json::parse(status.out);
+  ASSERT_EQ(keys.size(), 1U) << status;
+  EXPECT_EQ(keys[0]["key"], "job-a");
+  EXPECT_THAT(keys.dump(), HasSubstr("web-1"));
+  const Ended others = say(joined({"release"}, lease({"--node", "web-2"})));
+  EXPECT_EQ(others.status(), 75) << others;
+  const Ended ours = say(joined({"release"}, lease({"--node", "web-2", "--force"})));
+  EXPECT_EQ(ours.status(), 0) << ours;
+  EXPECT_THAT(ours.out, HasSubstr("released job-a: it was held by web-1"));
+  EXPECT_EQ(holder.wait().status(), 79);
+  server(2).kill();
+  expect_failure(say(joined({"check"}, lease())), 69,
+                 {"1 of 3 servers answered, but 2 are needed"});
+}
+
+TEST_F(QuorumCliTest, DoctorHasABlockForEachServerAndComparesTheirClocks) {
+  const Ended text = say(joined({"doctor"}, on_all()));
+  EXPECT_EQ(text.status(), 0) << text;
+  for (const std::size_t number : {1U, 2U, 3U}) {
+    EXPECT_THAT(text.out, HasSubstr(name(number) + ":\n"));
+  }
+  EXPECT_THAT(text.out, HasSubstr("all servers:\n"));
+  EXPECT_THAT(text.out, HasSubstr("3 of 3 servers suit leases"));
+
+  auto ahead = std::make_unique<ClockServer>();
+  ahead->set_clock(6s);
+  server(2).kill();
+  servers_[1] = std::move(ahead);
+  const Ended json = say(joined({"doctor", "--json", "--ttl", "10"}, on_all()));
+  EXPECT_EQ(json.status(), 78) << json;
+  Json clocks;
+  for (const Json& finding : Json::parse(json.out)) {
+    if (finding["check"] == "clocks") clocks = finding;
+  }
+  EXPECT_EQ(clocks["result"], "failed") << json;
+  EXPECT_TRUE(clocks["server"].is_null());
+  EXPECT_THAT(std::string(clocks["detail"]), HasSubstr(name(2) + " is ahead of "));
+  const Ended longer = say(joined({"doctor", "--ttl", "20"}, on_all()));
+  EXPECT_EQ(longer.status(), 0) << longer;
+}
+
+}  // namespace
+}  // namespace cluster_leader
