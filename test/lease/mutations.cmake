@@ -281,8 +281,8 @@ add_mutation(one_sentinel_is_enough
   "MajorityTest.*")
 
 add_mutation(old_answers_count
-  "if (last.round >= round && count("
-  "if (count("
+  "return one.second.round >= round && one.second.answer == answer;"
+  "return one.second.answer == answer;"
   "MajorityTest.*")
 
 set(mutated test/support/model_server.cc)
