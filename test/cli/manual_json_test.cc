@@ -52,9 +52,9 @@ void expect_members(const Json& object, const std::string& section_name) {
 class ManualJsonTest : public CliTest {
  protected:
   /// The one line of JSON that `cluster-leader WORDS` says about leases on the server.
-  Json said(const Words& words, const std::string& url) const {
+  Json said(const Words& words, const std::string& servers) const {
     Words argv = {CLUSTER_LEADER_BINARY};
-    const Ended ended = Command(joined(joined(argv, words), {"--server", url})).run();
+    const Ended ended = Command(joined(argv, words)).with("CLUSTER_LEADER_SERVER", servers).run();
     EXPECT_EQ(std::count(ended.out.begin(), ended.out.end(), '\n'), 1) << ended;
     for (const char c : ended.out) EXPECT_TRUE(c == '\n' || (c >= ' ' && c < 0x7f)) << ended;
     return Json::parse(ended.out, nullptr, /*allow_exceptions=*/false);
@@ -100,8 +100,11 @@ TEST_F(ManualJsonTest, NamesTheMembersOfWhatStatusSays) {
 TEST_F(ManualJsonTest, NamesTheMembersAndTheChecksOfDoctor) {
   std::filesystem::create_directory(path("leases"));
   Names checks;
-  for (const std::string& url : {url_of(server_), file_url()}) {
-    const Json findings = said({"doctor", "--json"}, url);
+  const GrownServer second;
+  const GrownServer third;
+  const std::string quorum = url_of(server_) + " " + url_of(second) + " " + url_of(third);
+  for (const std::string& servers : {url_of(server_), file_url(), quorum}) {
+    const Json findings = said({"doctor", "--json"}, servers);
     EXPECT_THAT(findings, Not(IsEmpty()));
     for (const Json& finding : findings) {
       expect_members(finding, "DOCTOR");

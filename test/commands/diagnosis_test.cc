@@ -405,7 +405,7 @@ TEST_F(DiagnosisTest, IsALineForEachCheck) {
   const auto json = nlohmann::json::parse(report_as_json(diagnose_it()));
   ASSERT_EQ(json.size(), 16U);
   EXPECT_EQ(json[1].dump(),
-            R"({"advice":null,"check":"connect","detail":"0.200 ms","result":"ok"})");
+            R"({"advice":null,"check":"connect","detail":"0.200 ms","result":"ok","server":null})");
   EXPECT_EQ(json[11]["result"], "warning");
   EXPECT_THAT(json[11]["advice"], HasSubstr("NTP"));
 }

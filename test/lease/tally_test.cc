@@ -130,7 +130,9 @@ TEST(Tally, IsUndecidedOnlyIfAPendingBallotMayChangeIt) {
     for (const Ballots& complete : completions(ballots)) {
       const Verdict later = tally(complete);
       EXPECT_NE(later.kind, Outcome::kUndecided) << shown(complete);
-      differs = differs || later.kind != tally(completions(ballots).front()).kind;
+      const Verdict other = tally(completions(ballots).front());
+      differs = differs || later.kind != other.kind || later.holder != other.holder ||
+                later.rest != other.rest;
       // What is decided before all have answered stays so.
       if (verdict.kind != Outcome::kUndecided) {
         EXPECT_EQ(later.kind, verdict.kind) << shown(ballots) << " then " << shown(complete);

@@ -232,7 +232,7 @@ TEST_F(CommandLineTest, OfTwoMistakesTheFirstIsNamed) {
 TEST_F(CommandLineTest, NoOptionIsGivenTwice) {
   EXPECT_EQ(refusal({"--key", "a", "--key", "b"}), "--key is given twice");
   EXPECT_EQ(refusal({"--key", "a", "--key", "a"}), "--key is given twice");
-  EXPECT_EQ(refusal({"--server", "redis://a", "--server", "redis://b"}), "--server is given twice");
+  EXPECT_EQ(refusal({"--host", "a", "--host", "b"}), "--host is given twice");
   EXPECT_EQ(refusal({"-w", "1", "--timeout", "2"}), "--wait is given twice");
 }
 
