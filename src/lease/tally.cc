@@ -82,12 +82,13 @@ Verdict tally(std::span<const Ballot> ballots) {
   return verdict;
 }
 
-Majority find_majority(std::size_t yes, std::size_t no, std::size_t pending, std::size_t servers) {
+MajorityAnswer find_majority(std::size_t yes, std::size_t no, std::size_t pending,
+                             std::size_t servers) {
   const std::size_t need = majority_of(servers);
-  if (yes >= need) return Majority::kYes;
-  if (no >= need) return Majority::kNo;
+  if (yes >= need) return MajorityAnswer::kYes;
+  if (no >= need) return MajorityAnswer::kNo;
   const bool may_change = yes + pending >= need || no + pending >= need;
-  return may_change && pending > 0 ? Majority::kUndecided : Majority::kNone;
+  return may_change && pending > 0 ? MajorityAnswer::kUndecided : MajorityAnswer::kNone;
 }
 
 }  // namespace cluster_leader

@@ -53,7 +53,7 @@ struct Verdict {
 Verdict tally(std::span<const Ballot> ballots);
 
 /// What the answers of `servers` to the same yes-or-no question come to.
-enum class Majority : std::uint8_t {
+enum class MajorityAnswer : std::uint8_t {
   kUndecided,
   kYes,   ///< a majority said yes
   kNo,    ///< a majority said no
@@ -61,6 +61,7 @@ enum class Majority : std::uint8_t {
 };
 
 /// `pending` of the servers have not answered yet, and those that are in no number never will.
-Majority find_majority(std::size_t yes, std::size_t no, std::size_t pending, std::size_t servers);
+MajorityAnswer find_majority(std::size_t yes, std::size_t no, std::size_t pending,
+                             std::size_t servers);
 
 }  // namespace cluster_leader

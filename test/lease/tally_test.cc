@@ -191,14 +191,14 @@ TEST(Tally, AQuestionIsDecidedByTheSameAnswerOfAMajority) {
     for (std::size_t yes = 0; yes <= servers; ++yes) {
       for (std::size_t no = 0; yes + no <= servers; ++no) {
         for (std::size_t pending = 0; yes + no + pending <= servers; ++pending) {
-          const Majority majority = find_majority(yes, no, pending, servers);
+          const MajorityAnswer majority = find_majority(yes, no, pending, servers);
           SCOPED_TRACE(std::to_string(yes) + " yes, " + std::to_string(no) + " no, " +
                        std::to_string(pending) + " pending of " + std::to_string(servers));
-          EXPECT_EQ(majority == Majority::kYes, 2 * yes > servers);
-          EXPECT_EQ(majority == Majority::kNo, 2 * no > servers);
+          EXPECT_EQ(majority == MajorityAnswer::kYes, 2 * yes > servers);
+          EXPECT_EQ(majority == MajorityAnswer::kNo, 2 * no > servers);
           const bool is_open = 2 * yes < servers && 2 * no < servers &&
                                (2 * (yes + pending) > servers || 2 * (no + pending) > servers);
-          EXPECT_EQ(majority == Majority::kUndecided, is_open);
+          EXPECT_EQ(majority == MajorityAnswer::kUndecided, is_open);
         }
       }
     }

@@ -126,8 +126,8 @@ add_mutation(quorum_without_a_second_round
   "${quorum_search}")
 
 add_mutation(quorum_renewed_by_one_server
-  "if (majority == Majority::kYes) return finish(candidacy, Renewed{});"
-  "if (majority != Majority::kUndecided) return finish(candidacy, Renewed{});"
+  "if (majority == MajorityAnswer::kYes) return finish(candidacy, Renewed{});"
+  "if (majority != MajorityAnswer::kUndecided) return finish(candidacy, Renewed{});"
   "${quorum_search}:QuorumStoreTest.ARenewal*")
 
 set(mutated src/store/quorum/store.cc)

@@ -136,7 +136,7 @@ class QuorumStore final : public Store {
 
   void progress(std::size_t candidacy);
   void conclude_vote(std::size_t candidacy);
-  Majority majority_now(const Entry& entry) const;
+  MajorityAnswer majority_now(const Entry& entry) const;
   void return_votes(std::size_t candidacy, Answer result);
   Answer defeat(Entry& entry, const Verdict& verdict);
   Answer split(Entry& entry, const HolderId& leading);

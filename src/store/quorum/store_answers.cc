@@ -223,23 +223,23 @@ void QuorumStore::progress(std::size_t candidacy) {
   if (entry.step == Step::kNone) return;
   leave_out_silent(candidacy);
   if (entry.step == Step::kVote) return conclude_vote(candidacy);
-  const Majority majority = majority_now(entry);
+  const MajorityAnswer majority = majority_now(entry);
   const bool is_pending = std::any_of(entry.seats.begin(), entry.seats.end(),
                                       [](const Seat& seat) { return seat.mark == Mark::kPending; });
   switch (entry.step) {
     case Step::kAdopt:
-      if (majority == Majority::kYes) return finish(candidacy, Granted{entry.token});
-      if (majority != Majority::kUndecided) return return_votes(candidacy, split(entry, {}));
+      if (majority == MajorityAnswer::kYes) return finish(candidacy, Granted{entry.token});
+      if (majority != MajorityAnswer::kUndecided) return return_votes(candidacy, split(entry, {}));
       break;
     case Step::kRenew:
-      if (majority == Majority::kYes) return finish(candidacy, Renewed{});
-      if (majority == Majority::kNo) return finish(candidacy, lost(entry));
-      if (majority == Majority::kNone) return finish(candidacy, no_majority(entry));
+      if (majority == MajorityAnswer::kYes) return finish(candidacy, Renewed{});
+      if (majority == MajorityAnswer::kNo) return finish(candidacy, lost(entry));
+      if (majority == MajorityAnswer::kNone) return finish(candidacy, no_majority(entry));
       break;
     case Step::kRelease:
       // All that answer, since the process may end with the answer.
       if (is_pending) break;
-      if (majority == Majority::kYes) return finish(candidacy, Released{});
+      if (majority == MajorityAnswer::kYes) return finish(candidacy, Released{});
       return finish(candidacy, no_majority(entry));
     case Step::kReturn:
       if (!is_pending) return finish(candidacy, std::exchange(entry.result, Failed{}));
@@ -250,7 +250,7 @@ void QuorumStore::progress(std::size_t candidacy) {
   }
 }
 
-Majority QuorumStore::majority_now(const Entry& entry) const {
+MajorityAnswer QuorumStore::majority_now(const Entry& entry) const {
   const auto count = [&](Mark mark) {
     return static_cast<std::size_t>(
         std::count_if(entry.seats.begin(), entry.seats.end(),

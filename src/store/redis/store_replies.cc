@@ -143,30 +143,6 @@ void RedisStore::handle_wait(const redisReply& reply) {
   } else if (reply.integer < location_.min_replicas) {
     failure = too_few_replicas(reply.integer, location_.min_replicas);
   }
-  const bool is_old = granted != nullptr && !freshness_.counts(entry.granted_at);
-  const Held held{.request = {received.candidacy, received.attempt},
-                  .answer = answer,
-                  .at = entry.granted_at,
-                  .awaits_replicas = location_.min_replicas > 0,
-                  .awaits_check = is_old && !sentinels_,
-                  .round = granted != nullptr ? later_round() : entry.round};
-  if (!held.awaits_replicas && !held.awaits_check && is_named(held.round)) return false;
-  held_.push_back(held);
-  return true;
-}
-
-/// The reply to WAIT is about everything that was answered before it.
-void RedisStore::handle_wait(const redisReply& reply) {
-  const bool is_error = reply.type == REDIS_REPLY_ERROR;
-  std::optional<Failed> failure;
-  if (is_error) {
-    failure = failure_of_wait(text_of(reply));
-    if (failure->trouble == Trouble::kNotServing) line_->retire();
-  } else if (reply.type != REDIS_REPLY_INTEGER) {
-    failure = not_understood();
-  } else if (reply.integer < location_.min_replicas) {
-    failure = too_few_replicas(reply.integer, location_.min_replicas);
-  }
   for (Held& held : std::exchange(held_, {})) {
     if (failure && held.awaits_replicas) {
       refuse(held, *failure);
