@@ -249,7 +249,8 @@ TEST_F(OptionsTest, AnEmptyKeyIsRefused) {
 
 TEST_F(OptionsTest, AKeyIsNotAmongOurOwnNames) {
   const std::string why =
-      "--key: names that begin with 'cluster-leader:' are our own: choose another --key or --prefix";
+      "--key: names that begin with 'cluster-leader:' are our own: choose another --key or "
+      "--prefix";
   EXPECT_EQ(refusal({"--key", "cluster-leader:primary"}), why);
   EXPECT_EQ(refusal({"--key", "record:{k}", "--prefix", "cluster-leader:"}), why);
   run({"--key", "cluster-leader"});
