@@ -66,7 +66,7 @@ add_mutation(slow_server_taken_for_a_step
 set(mutated src/store/redis/server_age.cc)
 add_mutation(unknown_age_taken_for_old
   "is_hidden() ? watched : uptime_s_"
-  "is_hidden() ? 1000000 : uptime_s_"
+  "is_hidden() ? watched : 1000000"
   "RedisProxyTest.WhereScriptsMayNotRunInfoAYoungServerIsStillYoung")
 
 # A restart that a proxy hides.
@@ -84,7 +84,7 @@ add_mutation(other_server_taken_for_the_same
 
 set(mutated src/store/redis/store.cc)
 add_mutation(holder_relies_on_its_connection
-  "if (request.kind == RequestKind::kRenew && !probe_) freshness_.expect_check();"
+  "if (request.kind == RequestKind::kRenew && !probe_ && !sentinels_) freshness_.expect_check();"
   ""
   "RedisMovingTest.AHolderIsOnTheNewServerHalfATtlAfterAMove")
 
