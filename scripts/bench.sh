@@ -355,7 +355,7 @@ until they are waited for, in $rounds rounds that run each of them once in rando
 the median of the ratios of each round. The locale is C.UTF-8 but where it is named. Of an idle
 waiter EVALSHA and EVAL count, less what the holder alone sends; nothing else is sent after the first
 try. Of a job the clock is read in its first and last instructions, so that a hand-over includes its
-exit, the release, and the start of the next.
+exit, the release, the connection over which the waiter confirms its lease, and the start of the next.
 EOT
 }
 
