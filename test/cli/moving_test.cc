@@ -31,27 +31,10 @@ class MovingTest : public CliTest {
   /// From now on, new connections lead to the replica, which is a primary.
   virtual void move() = 0;
 
-  Process run(const std::string& node, const std::string& milliseconds) const {
-    const Words job = {test_program("job_exclusive"), path("log"), milliseconds};
+  /// A command line of ours at the moving server, and what follows its options.
+  Command command(const std::string& verb, const std::string& node, const Words& more) const {
     const Words own = {CLUSTER_LEADER_BINARY,
-                       "run",
-                       "--server",
-                       url(),
-                       "--key",
-                       "job-a",
-                       "--ttl",
-                       "3",
-                       "--node",
-                       node,
-                       "-w",
-                       "60",
-                       "--"};
-    return Command(at(joined(own, job))).with("PATH", "/usr/bin:/bin:/usr/sbin:/sbin").start();
-  }
-
-  Elector elect(const std::string& node) const {
-    const Words own = {CLUSTER_LEADER_BINARY,
-                       "elect",
+                       verb,
                        "--server",
                        url(),
                        "--key",
@@ -60,8 +43,13 @@ class MovingTest : public CliTest {
                        "3",
                        "--node",
                        node};
-    return Elector(Command(at(own)).with("PATH", "/usr/bin:/bin:/usr/sbin:/sbin"));
+    return Command(at(joined(own, more))).with("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
   }
+  Process run(const std::string& node, const std::string& milliseconds) const {
+    const Words job = {"-w", "60", "--", test_program("job_exclusive"), path("log"), milliseconds};
+    return command("run", node, job).start();
+  }
+  Elector elect(const std::string& node) const { return Elector(command("elect", node, {})); }
 
   virtual std::string url() const = 0;
 

@@ -7,11 +7,11 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "lease/freshness.h"
+#include "lease/overlap_search.h"
 #include "support/model_server.h"
 
 namespace cluster_leader {
@@ -236,27 +236,8 @@ class World {
   int asked_in_tick_ = 0;
 };
 
-/// The steps to a state in which both jobs run; empty if there is none.
 std::string overlap_under(const Rules& rules, std::size_t* visited = nullptr) {
-  struct Node {
-    World world;
-    std::string path;
-  };
-  std::unordered_set<std::string> seen;
-  std::vector<Node> open = {{World(rules), ""}};
-  std::string found;
-  while (!open.empty() && found.empty()) {
-    const Node node = std::move(open.back());
-    open.pop_back();
-    for (const World::Step& step : node.world.steps()) {
-      Node next{node.world, node.path + step.name + "\n"};
-      step.take(next.world);
-      if (next.world.overlaps()) found = next.path;
-      if (seen.insert(next.world.encode()).second) open.push_back(std::move(next));
-    }
-  }
-  if (visited != nullptr) *visited = seen.size();
-  return found;
+  return find_overlap(World(rules), visited);
 }
 
 TEST(MovingSearch, AJobNeverLivesBesideTheRivalsWhenTheNameMoves) {

@@ -9,11 +9,11 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "lease/majority.h"
+#include "lease/overlap_search.h"
 #include "support/model_server.h"
 
 namespace cluster_leader {
@@ -271,28 +271,8 @@ class World {
   bool rival_runs_ = false;
 };
 
-/// The steps to a state in which both jobs run; empty if there is none.
 std::string overlap_under(const Rules& rules, std::size_t* visited = nullptr) {
-  struct Node {
-    World world;
-    std::string path;
-  };
-  std::unordered_set<std::string> seen;
-  std::vector<Node> open = {{World(rules), ""}};
-  std::string found;
-  while (!open.empty() && found.empty()) {
-    const Node node = std::move(open.back());
-    open.pop_back();
-    for (const World::Step& step : node.world.steps()) {
-      World next = node.world;
-      step.take(next);
-      if (!seen.insert(next.encode()).second) continue;
-      if (next.overlaps()) found = node.path + step.name + "\n";
-      open.push_back({std::move(next), node.path + step.name + "\n"});
-    }
-  }
-  if (visited != nullptr) *visited = seen.size();
-  return found;
+  return find_overlap(World(rules), visited);
 }
 
 TEST(SentinelSearch, AJobNeverLivesBesideTheRivalsAtAFailover) {

@@ -84,14 +84,15 @@ void RedisProbe::handle_events(Time now) {
   while (const auto event = line_->next()) {
     if (std::holds_alternative<RedisLine::Connected>(*event)) {
       run_id_.reset();
-      if (!line_->append(RedisLine::Purpose::kRunId, {"INFO", "server"}))
+      if (!line_->append(RedisLine::Purpose::kRunId, {"INFO", "server"})) {
         result_ = refused_memory();
+      }
     } else if (std::holds_alternative<RedisLine::LoggedIn>(*event)) {
       is_logged_in_ = true;
     } else if (const auto* received = std::get_if<RedisLine::Received>(&*event)) {
       if (received->purpose != RedisLine::Purpose::kRunId) continue;
-      const bool is_error = received->reply->type == REDIS_REPLY_ERROR;
-      run_id_ = is_error ? "" : facts_in(text_of(*received->reply)).run_id;
+      // Empty if INFO is refused.
+      run_id_ = facts_in(text_of(*received->reply)).run_id;
     } else if (const auto* ended = std::get_if<RedisLine::Ended>(&*event)) {
       if (ended->failure) {
         result_ = *ended->failure;

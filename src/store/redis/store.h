@@ -106,8 +106,7 @@ class RedisStore final : public Store {
   /// An answer that counts only if something else is true as well.
   struct Held {
     Waiting request;
-    Answer answer;  ///< Granted, Voted or Renewed
-    Time at;        ///< of a grant: when the first answer came that the lease was granted
+    Answer answer;                 ///< Granted, Voted or Renewed
     bool awaits_replicas = false;  ///< the next reply to WAIT says whether they have it
     /// A grant may have come from a server that the name no longer leads to.
     bool awaits_check = false;

@@ -67,7 +67,7 @@ void RedisStore::finish_held() {
   for (Held& held : std::exchange(held_, {})) {
     const auto [candidacy, attempt, is_unknown] = held.request;
     if (!is_in_flight(candidacy, attempt)) continue;
-    held.awaits_check = held.awaits_check && !freshness_.counts(held.at);
+    held.awaits_check = held.awaits_check && !freshness_.counts(candidacies_[candidacy].granted_at);
     if (held.round != round) is_enough = is_named(round = held.round);
     if (held.awaits_replicas || held.awaits_check || !is_enough) {
       held_.push_back(std::move(held));

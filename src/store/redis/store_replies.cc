@@ -44,11 +44,10 @@ void RedisStore::handle(const Received& received) {
     case Purpose::kInfo:
       age_->handle(*received.reply, now_);
       return append_ageless();
-    case Purpose::kRunId: {
-      const bool is_error = received.reply->type == REDIS_REPLY_ERROR;
-      known_.run_id = is_error ? "" : facts_in(text_of(*received.reply)).run_id;
+    case Purpose::kRunId:
+      // Empty if INFO is refused.
+      known_.run_id = facts_in(text_of(*received.reply)).run_id;
       return;
-    }
     case Purpose::kMessage:
       return handle_message(*received.reply);
     case Purpose::kSubscribe:
@@ -122,7 +121,6 @@ bool RedisStore::holds_back(const Received& received, const Answer& answer) {
   if (granted != nullptr) entry.granted = granted->token;
   const Held held{.request = {received.candidacy, received.attempt},
                   .answer = answer,
-                  .at = entry.granted_at,
                   .awaits_replicas = location_.min_replicas > 0,
                   .awaits_check = takes && !sentinels_ && !freshness_.counts(entry.granted_at),
                   .round = takes ? later_round() : entry.round};

@@ -2,13 +2,14 @@
 -- quorum it gives only the lock, and leaves the record alone: adopt.lua follows if a majority votes alike.
 --
 -- KEYS: lock, record, mark of the server's last promotion (none: promotions are not noticed).
--- ARGV: holder id, events channel ('': a vote is asked for), ttl in ms, node, host, pid, label, identity, token of the run whose
--- result is awaited ('0': of whatever run has the key; '': the candidate does not join), '1' if the
--- candidate is subscribed to the channel, else ''; what it has seen of the server, each '' if nothing:
--- highest fence of the key, server time in ms that it expects, at least and at most, ms since it
--- noticed that the clock was set forward, ms since it noticed that the fence had gone back; '1' if a
--- promotion is to be noticed even if the key is not free, else ''; and, if INFO is refused here: seconds that the server has been up, at least ('': ask INFO), its replication
--- id ('': not known), '1' if it may have been a replica, else ''.
+-- ARGV: holder id, events channel ('': a vote is asked for), ttl in ms, node, host, pid, label,
+-- identity, token of the run whose result is awaited ('0': of whatever run has the key; '': the
+-- candidate does not join), '1' if the candidate is subscribed to the channel, else ''; what it has
+-- seen of the server, each '' if nothing: highest fence of the key, server time in ms that it expects,
+-- at least and at most, ms since it noticed that the clock was set forward, ms since it noticed that
+-- the fence had gone back; '1' if a promotion is to be noticed even if the key is not free, else '';
+-- and, if INFO is refused here: seconds that the server has been up, at least ('': ask INFO), its
+-- replication id ('': not known), '1' if it may have been a replica, else ''.
 -- Answers: {'granted', token}
 --          {'voted', fence, server time in ms}
 --          {'busy', holder id, rest in ms (-1: no expiry), ttl of that holder in ms (0: unknown), token
