@@ -60,6 +60,12 @@ struct SentinelLocation {
   RedisLocation server;
 };
 
+/// The nodes of a Redis or Valkey cluster.
+struct ClusterLocation {
+  std::vector<Endpoint> nodes;  ///< one or more of them; the others are learnt from these
+  RedisLocation node;           ///< each of them, except for its host and port; its database is 0
+};
+
 /// A directory on one machine (flock(2) and one record per key); no server.
 struct FileLocation {
   std::string directory;  ///< absolute
@@ -70,7 +76,8 @@ struct QuorumLocation {
   std::vector<RedisLocation> servers;
 };
 
-using Location = std::variant<RedisLocation, SentinelLocation, FileLocation, QuorumLocation>;
+using Location =
+    std::variant<RedisLocation, SentinelLocation, ClusterLocation, FileLocation, QuorumLocation>;
 
 /// The part of a location that is about a server; null for a directory and for a quorum.
 RedisLocation* server_of(Location& location);
@@ -80,7 +87,8 @@ RedisLocation at(RedisLocation server, const Endpoint& endpoint);
 
 /// Reads `redis://[user[:password]@]host[:port][/db]` (`rediss://`: TLS; `valkey://` and
 /// `valkeys://` mean the same), `redis+sentinel://[user[:password]@]host[:port][,...]/NAME[/db]`
-/// (also `redis-sentinel://` and with the other three), `unix:///path[?db=N]` (also
+/// (also `redis-sentinel://` and with the other three), `redis+cluster://` in the same
+/// way without name and database, `unix:///path[?db=N]` (also
 /// `unix://[user[:password]@]/path`) or `file:///directory`. User and password are percent-decoded;
 /// a host may be an IPv6 address in brackets. `?db=N` may also follow a host. The names of other
 /// parameters are added to `unknown`; without that, they are refused. On failure returns nothing
