@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "store/cluster/store.h"
 #include "store/file/registry.h"
 #include "store/file/store.h"
 #include "store/location.h"
@@ -21,6 +22,9 @@ std::unique_ptr<Store> open_store(const Location& location, const Candidate& can
   }
   if (const auto* sentinels = std::get_if<SentinelLocation>(&location)) {
     return std::make_unique<RedisStore>(*sentinels, candidate);
+  }
+  if (const auto* cluster = std::get_if<ClusterLocation>(&location)) {
+    return std::make_unique<ClusterStore>(*cluster, candidate);
   }
   if (const auto* quorum = std::get_if<QuorumLocation>(&location)) {
     std::vector<QuorumStore::Server> servers;

@@ -38,6 +38,9 @@ class RedisConnection {
     kRequest,
     kUndo,
     kWait,  ///< WAIT, which is about all requests before it
+    kAsking,
+    kSlots,
+    kNotice,
     kMessage
   };
 

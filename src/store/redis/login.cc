@@ -147,13 +147,26 @@ void RedisLogin::handle_hello(const redisReply& reply) {
     must_begin_again_ = speaks_resp2_ = true;
     return;
   }
-  if (role_ != Role::kSentinel) {
-    wrong_role_ = failure_of_role(reply);
-  } else if (const redisReply* const mode = field_of(reply, "mode");
-             mode == nullptr || text_of(*mode) != "sentinel") {
-    wrong_role_ = {Trouble::kMisconfigured,
-                   "this is no Sentinel: name the Sentinels of the server, or use redis://"};
+  const redisReply* const mode = field_of(reply, "mode");
+  wrong_role_ = failure_of_mode(mode != nullptr ? text_of(*mode) : std::string_view());
+  const bool may_be_replica = role_ == Role::kSentinel || role_ == Role::kNode;
+  if (!wrong_role_ && !may_be_replica) wrong_role_ = failure_of_role(reply);
+}
+
+/// Why a server that runs in this mode is not what was named; `mode` is empty if it does not say.
+std::optional<Failed> RedisLogin::failure_of_mode(std::string_view mode) const {
+  const char* text = nullptr;
+  if (role_ == Role::kSentinel && mode != "sentinel") {
+    text = "this is no Sentinel: name the Sentinels of the server, or use redis://";
+  } else if ((role_ == Role::kPrimary || role_ == Role::kAny) && mode == "cluster") {
+    text = "this server is a node of a cluster: use redis+cluster://";
+  } else if (role_ == Role::kNode && mode == "sentinel") {
+    text = "this is a Sentinel: name nodes of the cluster";
+  } else if (role_ == Role::kNode && mode == "standalone") {
+    text = "this server is no node of a cluster: use redis://";
   }
+  if (text == nullptr) return std::nullopt;
+  return Failed{.trouble = Trouble::kMisconfigured, .text = text, .unknown = true};
 }
 
 void RedisLogin::handle_hello_error(std::string_view error) {
@@ -172,7 +185,7 @@ void RedisLogin::handle_hello_error(std::string_view error) {
 void RedisLogin::handle_role(const redisReply& reply) {
   if (reply.type == REDIS_REPLY_ERROR && error_code(text_of(reply)) == "NOAUTH") {
     refuse(text_of(reply));
-  } else if (role_ != Role::kSentinel && !wrong_role_) {
+  } else if (role_ != Role::kSentinel && role_ != Role::kNode && !wrong_role_) {
     wrong_role_ = failure_of_role(reply);
   }
 }

@@ -19,8 +19,9 @@ namespace cluster_leader {
 /// whatever it answers to them.
 class RedisLogin {
  public:
-  /// Which servers are accepted: only those that keep leases, only Sentinels, or all of them.
-  enum class Role : std::uint8_t { kPrimary, kSentinel, kAny };
+  /// Which servers are accepted: only primaries without a cluster, only nodes of a cluster, only
+  /// Sentinels, or all of them. A replica in a cluster says where its primary is.
+  enum class Role : std::uint8_t { kPrimary, kNode, kSentinel, kAny };
 
   explicit RedisLogin(RedisLocation location, Role role = Role::kPrimary)
       : location_(std::move(location)), role_(role) {}
@@ -51,6 +52,7 @@ class RedisLogin {
   const std::string& version() const { return version_; }
 
  private:
+  std::optional<Failed> failure_of_mode(std::string_view mode) const;
   void handle_hello(const redisReply& reply);
   void handle_hello_error(std::string_view error);
   void handle_role(const redisReply& reply);

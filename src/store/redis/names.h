@@ -24,7 +24,8 @@ std::optional<Key> key_of_record(std::string_view name);
 /// key_of_record() finds out.
 std::string records_pattern(std::string_view prefix);
 
-/// The hash that remembers when the server was promoted from a replica, one for each database.
+/// The hash that remembers when the server was promoted from a replica, one for each database. In a
+/// cluster a colon and a hash tag follow, with which it is in a slot of the node.
 inline constexpr std::string_view kPromotionMark = "cluster-leader:primary";
 
 /// The channel on which changes of the lease of `key` are published.

@@ -47,7 +47,7 @@ std::span<const std::string_view> ScriptCommand::words(const Candidacy& candidac
                  "2", candidacy.key.value, record_});
   const bool is_acquire =
       request.kind == RequestKind::kAcquire || request.kind == RequestKind::kVote;
-  if (is_acquire && !memory.has_no_mark) {
+  if (is_acquire && !memory.is_cluster_node) {
     words_[2] = "3";
     add({kPromotionMark});
   }
@@ -78,6 +78,8 @@ std::span<const std::string_view> ScriptCommand::words(const Candidacy& candidac
     since_loss_ = text_of(memory.ms_since_loss);
     add({fence_, earliest_, latest_, since_step_, since_loss_,
          memory.looks_for_promotion ? "1" : ""});
+    add({memory.mark != nullptr ? std::string_view(memory.mark->replication_id) : "",
+         memory.mark != nullptr ? std::string_view(memory.mark->since_ms) : ""});
     if (!server) return words_;
     age_ = std::to_string(server->age_s);
     add({age_, server->replication_id, server->was_replica ? "1" : ""});
@@ -92,6 +94,12 @@ std::span<const std::string_view> ScriptCommand::words(const Candidacy& candidac
   const bool is_parked = parks(candidate_, request);
   const std::string_view parked_for = is_parked ? std::string_view(candidate_.identity) : "";
   add({token_, hold_, parked_for, once_, status_, started_, finished_, candidate_.node});
+  return words_;
+}
+
+std::span<const std::string_view> ScriptCommand::words_of_notice(std::string_view mark,
+                                                                 std::string_view replication_id) {
+  words_.assign({"EVAL", kNoticeScript.text, "1", mark, replication_id});
   return words_;
 }
 

@@ -15,6 +15,12 @@
 
 namespace cluster_leader {
 
+/// When it was noticed that a server was promoted.
+struct PromotionMark {
+  std::string replication_id;  ///< that it has since then
+  std::string since_ms;        ///< since 1970, by the server's clock
+};
+
 /// What a candidacy has seen of the server, for the script of its next acquire.
 struct Memory {
   Token fence;  ///< the highest
@@ -22,7 +28,9 @@ struct Memory {
   std::optional<std::int64_t> ms_since_step;  ///< of the clock, forward
   std::optional<std::int64_t> ms_since_loss;  ///< when the fence was found to have gone back
   bool looks_for_promotion = false;           ///< even if the key is not free
-  bool has_no_mark = false;                   ///< the mark of promotions cannot be used there
+  bool is_cluster_node = false;               ///< the mark of promotions is in another slot
+  /// That mark as notice.lua has answered; nothing if it was not asked. Valid until the next call.
+  const PromotionMark* mark = nullptr;
 };
 
 /// The command that runs the script of a request: its words, in the order that the script names at
@@ -46,6 +54,11 @@ class ScriptCommand {
   std::span<const std::string_view> words(const Candidacy&& candidacy, const Request& request,
                                           By by, Form form, bool listens, const Memory& memory = {},
                                           const std::optional<KnownServer>& server = {}) = delete;
+
+  /// Asks a node of a cluster with that replication id when it was noticed that it was promoted.
+  /// `mark` is where that is kept. Valid until the next call, and as long as both are.
+  std::span<const std::string_view> words_of_notice(std::string_view mark,
+                                                    std::string_view replication_id);
 
  private:
   void add(std::initializer_list<std::string_view> words);

@@ -42,14 +42,15 @@ std::size_t hash_of(std::string_view holder) { return std::hash<std::string_view
 
 }  // namespace
 
-RedisStore::RedisStore(RedisLocation location, Candidate candidate)
+RedisStore::RedisStore(RedisLocation location, Candidate candidate, RedisLine::Role role)
     : location_(std::move(location)),
       candidate_(std::move(candidate)),
       patience_(std::min<Duration>(candidate_.ttl / 6, std::chrono::seconds(1))),
       asking_(asking_of(candidate_)),
-      line_(std::make_unique<RedisLine>(location_, RedisLine::Role::kPrimary, asking_)),
+      line_(std::make_unique<RedisLine>(location_, role, asking_)),
       command_(candidate_),
-      freshness_(candidate_.ttl) {}
+      freshness_(candidate_.ttl),
+      node_(role == RedisLine::Role::kNode ? std::make_unique<Node>() : nullptr) {}
 
 RedisStore::RedisStore(const SentinelLocation& location, Candidate candidate)
     : RedisStore(location.server, std::move(candidate)) {
@@ -76,10 +77,15 @@ void RedisStore::set_holder(std::size_t candidacy, HolderId holder) {
 }
 
 void RedisStore::send(std::size_t candidacy, const Request& request, Time now) {
+  start(candidacy, request, now, /*is_asking=*/false);
+}
+
+void RedisStore::start(std::size_t candidacy, const Request& request, Time now, bool is_asking) {
   now_ = now;
   Entry& entry = candidacies_[candidacy];
   entry.request = request;
   entry.in_flight = true;
+  entry.is_asking = is_asking;
   if (request.kind == RequestKind::kRenew && !probe_ && !sentinels_) freshness_.expect_check();
   entry.round = later_round();
   if (!entry.used) ++used_;
@@ -151,6 +157,7 @@ void RedisStore::watch(Poller& poller) {
 Time RedisStore::wake_at() const {
   // There are events that needed no waiting; and watch() has work to do.
   if (!reports_.empty() || is_check_done()) return Time::min();
+  if (node_ && (!node_->redirected.empty() || node_->has_news)) return Time::min();
   Time at = events_ ? events_->wake_at() : kNever;
   if (line_->stage() != RedisLine::Stage::kClosed) {
     at = std::min(at, line_->wake_at());
@@ -191,6 +198,7 @@ void RedisStore::begin_connection() {
   ++connection_number_;
   taught_at_ = {};
   known_ = {};
+  if (node_) forget_node();
   must_wait_ = false;
   age_.emplace(now_);
   connected_at_ = now_;
@@ -270,16 +278,19 @@ void RedisStore::append_script(std::uint32_t candidacy, const Request& request, 
   if (age_->is_only_watched() && !server) server = age_->at(now_);
   entry.says_age = server.has_value();
   Memory memory = memory_of(entry);
-  memory.has_no_mark = known_.has_no_mark;
-  entry.has_mark = takes_lock(request.kind) && !known_.has_no_mark;
-  if (entry.has_mark && !known_.has_noticed_promotion) {
+  memory.is_cluster_node = node_ != nullptr;
+  if (node_ && node_->mark) memory.mark = &*node_->mark;
+  if (takes_lock(request.kind) && !known_.has_noticed_promotion) {
     memory.looks_for_promotion = known_.noticing.value_or(candidacy) == candidacy;
     if (memory.looks_for_promotion) known_.noticing = candidacy;
   }
+  // That goes for one command, so that there is no second try by its text.
+  if (entry.is_asking) by = By::kText;
   const auto words =
       command_.words(entry.candidacy, request, by, form, candidate_.listens, memory, server);
   const std::uint64_t begin = line_->queued();
-  if (!line_->append(purpose, words, candidacy, entry.request.attempt)) {
+  const bool is_queued = !entry.is_asking || line_->append(Purpose::kAsking, {"ASKING"});
+  if (!is_queued || !line_->append(purpose, words, candidacy, entry.request.attempt)) {
     Failed failure = refused_memory();
     failure.unknown = failure.id_spent = purpose == Purpose::kUndo;
     return finish(candidacy, std::move(failure));
@@ -415,6 +426,7 @@ void RedisStore::close(const Failed& failure) {
     finish(lost.candidacy, std::move(lost_answer));
   }
   fail_waiting(ageless_, failure);
+  if (node_) fail_waiting(node_->unmarked, failure);
   fail_held(failure);
 }
 

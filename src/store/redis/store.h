@@ -20,6 +20,7 @@
 #include "store/redis/sentinel_watch.h"
 #include "store/redis/server_age.h"
 #include "store/redis/server_clock.h"
+#include "store/redis/slots.h"
 #include "store/reports.h"
 #include "store/store.h"
 
@@ -36,7 +37,8 @@ namespace cluster_leader {
 class RedisStore final : public Store {
  public:
   /// Does no I/O yet.
-  RedisStore(RedisLocation location, Candidate candidate);
+  explicit RedisStore(RedisLocation location, Candidate candidate,
+                      RedisLine::Role role = RedisLine::Role::kPrimary);
   /// On the server that Sentinels name, wherever that is.
   RedisStore(const SentinelLocation& location, Candidate candidate);
 
@@ -50,6 +52,39 @@ class RedisStore final : public Store {
   void advance(const Poller& poller, Time now) override;
   std::optional<StoreEvent> next() override;
   std::string stage(std::size_t candidacy) const override;
+
+  // What follows is for the nodes of a cluster (RedisLine::Role::kNode).
+
+  /// A request that the node has not executed, and will not: it has to go elsewhere.
+  struct Redirected {
+    std::size_t candidacy = 0;
+    std::uint64_t attempt = 0;
+    Redirection to;
+  };
+  /// The next of them, or nothing. Such a request gets no answer.
+  std::optional<Redirected> next_redirection();
+
+  /// Like send(), of a key whose slot is being moved to this node.
+  void send_asking(std::size_t candidacy, const Request& request, Time now);
+
+  /// The key is another node's from now on: nothing more is reported, and nothing is released.
+  /// REQUIRES: no request of this candidacy is in flight.
+  void leave(std::size_t candidacy);
+
+  /// The highest fence that the candidacy has seen.
+  Token fence(std::size_t candidacy) const { return candidacies_[candidacy].fence; }
+  /// It has seen this one on another node.
+  void raise_fence(std::size_t candidacy, Token fence);
+
+  /// Asks which node has which slots, unless the line is closed, or that was asked already.
+  void ask_slots();
+  bool awaits_slots() const { return node_->is_asked_for_slots; }
+  /// The answer, once; empty if the node refuses to say. Nothing: there is none since the last
+  /// call.
+  std::optional<std::vector<SlotRange>> take_slots();
+
+  /// Whether the node has accepted a connection that is still open.
+  bool is_connected() const { return line_->is_open(); }
 
  private:
   using Purpose = RedisLine::Purpose;
@@ -75,10 +110,10 @@ class RedisStore final : public Store {
     std::uint64_t round = 0;         ///< that is not earlier than the last request; see `Held`
     std::uint32_t listening_on = 0;  ///< number of the connection that is subscribed to it; or 0
     bool in_flight = false;
-    bool used = false;      ///< something was sent since it was last abandoned
-    bool has_mark = false;  ///< the acquire in flight uses the mark of promotions
-    bool says_age = false;  ///< the acquire in flight says how long the server has been up
-    bool id_spent = false;  ///< a release of the present holder id may be on its way
+    bool used = false;       ///< something was sent since it was last abandoned
+    bool is_asking = false;  ///< the request in flight is sent behind ASKING
+    bool says_age = false;   ///< the acquire in flight says how long the server has been up
+    bool id_spent = false;   ///< a release of the present holder id may be on its way
     /// The holder id before, if what it acquired may still be there because its release may have
     /// been lost; null otherwise.
     std::unique_ptr<const HolderId> unreleased;
@@ -100,7 +135,20 @@ class RedisStore final : public Store {
     std::optional<std::string> run_id{};      ///< empty: it does not say; nothing: not answered
     bool has_noticed_promotion = false;       ///< if there was one
     std::optional<std::uint32_t> noticing{};  ///< the candidacy whose acquire notices it
-    bool has_no_mark = false;  ///< part of a cluster: a script cannot use the mark of promotions
+  };
+
+  /// What there is in addition if the server is a node of a cluster.
+  struct Node {
+    std::deque<Redirected> redirected;
+    // About the node at the end of the line:
+    bool is_asked_for_slots = false;
+    std::optional<std::vector<SlotRange>> slots;  ///< nothing: not known
+    bool has_news = false;                        ///< take_slots() has not returned these
+    std::vector<Waiting> unmarked;  ///< acquires that must be sent again with the mark
+    std::string promoted_id;  ///< the replication id that the mark is asked about; empty: it is not
+    bool is_notice_sent = false;  ///< the question, and not that for the slots
+    bool is_beside_key = false;   ///< the mark is in the slot of one of their keys
+    std::optional<PromotionMark> mark;
   };
 
   /// An answer that counts only if something else is true as well.
@@ -149,6 +197,13 @@ class RedisStore final : public Store {
   void handle_undone(const Received& received);
   void handle_message(const redisReply& reply);
   void handle_after_failed_login(std::uint32_t candidacy);
+
+  void start(std::size_t candidacy, const Request& request, Time now, bool is_asking);
+  void forget_node();
+  void handle_unmarked(const Received& received, std::string replication_id);
+  void append_notice();
+  void handle_slots(const redisReply& reply);
+  void handle_notice(const redisReply& reply);
 
   void ask_run_id();
   void begin_check(RedisProbe::Depth depth);
@@ -221,6 +276,8 @@ class RedisStore final : public Store {
   std::unique_ptr<RedisProbe> probe_;  ///< while it is being checked
   unsigned checks_ = 0;
   Known known_;
+
+  std::unique_ptr<Node> node_;  ///< null: it is no node of a cluster
 };
 
 }  // namespace cluster_leader

@@ -125,6 +125,9 @@ void RedisStore::leave_server() {
     }
   }
   for (const Waiting& request : std::exchange(ageless_, {})) waiting_.push_back(request);
+  if (node_) {
+    for (const Waiting& request : std::exchange(node_->unmarked, {})) waiting_.push_back(request);
+  }
   ask_held_again();
 }
 

@@ -50,6 +50,11 @@ void RedisStore::handle(const Received& received) {
       return;
     case Purpose::kMessage:
       return handle_message(*received.reply);
+    case Purpose::kSlots:
+      return handle_slots(*received.reply);
+    case Purpose::kNotice:
+      return handle_notice(*received.reply);
+    case Purpose::kAsking:
     case Purpose::kSubscribe:
       // Without the right to subscribe only the timer wakes, which is slower and no less safe.
     case Purpose::kHello:
@@ -87,12 +92,15 @@ void RedisStore::handle_reply(const Received& received) {
     age_->watch_from(now_);
   }
   if (code == "NOSCRIPT" || is_incomplete(reply)) return append_again(received);
-  if (code == "CROSSSLOT" && entry.has_mark) {
-    // The mark is in another slot than the key, and nothing was done.
-    known_.has_no_mark = true;
-    return append_again(received);
-  }
   if (is_ageless(reply)) return handle_ageless(received);
+  if (node_) {
+    if (auto id = unmarked_in(reply)) return handle_unmarked(received, *std::move(id));
+    if (const auto to = redirection_in(is_error ? text_of(reply) : std::string_view(), server())) {
+      entry.in_flight = false;
+      node_->redirected.push_back({received.candidacy, received.attempt, *to});
+      return;
+    }
+  }
   if (is_error && spoils_connection(text_of(reply))) {
     line_->retire();
     entry.listening_on = 0;

@@ -1,15 +1,17 @@
 -- Gives the lease to a candidate, or says who has it and for how long. As the vote of one server of a
 -- quorum it gives only the lock, and leaves the record alone: adopt.lua follows if a majority votes alike.
 --
--- KEYS: lock, record, mark of the server's last promotion (none: promotions are not noticed).
+-- KEYS: lock, record, mark of the server's last promotion (none: the server is a node of a cluster, and
+-- the mark is in another slot).
 -- ARGV: holder id, events channel ('': a vote is asked for), ttl in ms, node, host, pid, label,
 -- identity, token of the run whose result is awaited ('0': of whatever run has the key; '': the
 -- candidate does not join), '1' if the candidate is subscribed to the channel, else ''; what it has
 -- seen of the server, each '' if nothing: highest fence of the key, server time in ms that it expects,
 -- at least and at most, ms since it noticed that the clock was set forward, ms since it noticed that
 -- the fence had gone back; '1' if a promotion is to be noticed even if the key is not free, else '';
--- and, if INFO is refused here: seconds that the server has been up, at least ('': ask INFO), its
--- replication id ('': not known), '1' if it may have been a replica, else ''.
+-- for a node of a cluster, the replication id with which notice.lua was asked, and what it has answered,
+-- each '' if it was not; and, if INFO is refused here: seconds that the server has been up, at least ('':
+-- ask INFO), its replication id ('': not known), '1' if it may have been a replica, else ''.
 -- Answers: {'granted', token}
 --          {'voted', fence, server time in ms}
 --          {'busy', holder id, rest in ms (-1: no expiry), ttl of that holder in ms (0: unknown), token
@@ -19,6 +21,8 @@
 --          {'promoted', seconds since that was noticed, and as 'young'}
 --          {'suspect', '1' if that is new, rest in ms, server time in ms, fence}: the clock was set, or
 --           the fence has gone back
+--          {'unmarked', replication id}: nothing was done, since the node was promoted, and the candidate
+--           has not asked when that was noticed
 --          {'ageless'}: nothing was done, since INFO does not say how long the server has been up, and the
 --           candidate has not said it either
 local lock, record, mark = KEYS[1], KEYS[2], KEYS[3]
@@ -28,7 +32,8 @@ local awaited, listens = tonumber(ARGV[9]), ARGV[10]
 local seen_fence, earliest, latest = tonumber(ARGV[11]) or 0, tonumber(ARGV[12]), tonumber(ARGV[13])
 local since_step, since_loss = tonumber(ARGV[14]), tonumber(ARGV[15])
 local notices = ARGV[16]
-local known_age, known_replid, known_as_replica = tonumber(ARGV[17]), ARGV[18], ARGV[19]
+local marked_replid, marked_since = ARGV[17], tonumber(ARGV[18])
+local known_age, known_replid, known_as_replica = tonumber(ARGV[19]), ARGV[20], ARGV[21]
 
 local is_vote = channel == ''
 
@@ -61,10 +66,14 @@ end
 -- it was not. A promotion gives a server a new replication id, and keeps the one before and the offset
 -- where that ended. Both may be forgotten later, hence the mark, which does not expire. A server that
 -- was never a replica has no mark. Whatever else changes the id of a server with a mark, or leaves the
--- former id, as a restart may, counts as a promotion too.
+-- former id, as a restart may, counts as a promotion too. Then whether the candidate must read the mark.
 local function noticed_promotion()
   local id_now, may_be_promoted = replication()
-  if not mark or (id_now or '') == '' then return nil end
+  if (id_now or '') == '' then return nil end
+  if not mark then
+    if marked_replid == id_now then return marked_since end
+    return nil, may_be_promoted
+  end
   local noticed = redis.call('HMGET', mark, 'replid', 'since')
   local since = tonumber(noticed[2] or '')
   -- After it, the clock was set back: waiting for it to catch up could take years.
@@ -76,7 +85,10 @@ end
 
 -- The wait after a promotion begins when somebody notices it, so not only where a key is free. Where
 -- that fails, it begins later.
-if notices == '1' then pcall(noticed_promotion) end
+if notices == '1' then
+  local is_done, _, is_unmarked = pcall(noticed_promotion)
+  if is_done and is_unmarked then return {'unmarked', replid} end
+end
 
 local function busy(rest, known)
   return {'busy', value or holder or '', rest, known and holder_ttl or 0, whole(known and fence or 0),
@@ -165,7 +177,8 @@ if not is_own then
   -- So has one that was promoted, if a lease had not reached it. It was noticed first when somebody
   -- came here, so after the last holder that renewed at the former primary. If it has also restarted,
   -- both times pass together.
-  local promoted = noticed_promotion()
+  local promoted, is_unmarked = noticed_promotion()
+  if is_unmarked then return {'unmarked', replid} end
   local promoted_for = promoted and promoted + longest + 1000 - now or 0
   if promoted_for > young_for then
     return {'promoted', math.floor((now - promoted) / 1000), promoted_for, whole(now), whole(fence)}

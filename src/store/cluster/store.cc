@@ -1,0 +1,333 @@
+#include "store/cluster/store.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace cluster_leader {
+
+namespace {
+
+/// A request goes to so many nodes at most. One is usual, two after a slot has moved.
+constexpr unsigned kMostHops = 6;
+
+/// CLUSTER SLOTS is asked at most so often.
+constexpr Duration kPauseBetweenSlots = std::chrono::seconds(1);
+
+/// A cluster has fewer nodes. Whoever claims to have more makes us forget those that are not in
+/// use.
+constexpr std::size_t kMostNodes = 4096;
+
+Failed no_agreement() {
+  return {.trouble = Trouble::kNotServing,
+          .text = "the nodes of the cluster do not agree on which of them has the key: try again",
+          .retry_after = std::chrono::milliseconds(100)};
+}
+
+}  // namespace
+
+ClusterStore::ClusterStore(const ClusterLocation& location, Candidate candidate)
+    : location_(location.node), candidate_(std::move(candidate)), node_of_slot_(kSlots, kNone) {
+  for (const Endpoint& endpoint : location.nodes) nodes_[node_at(endpoint)].is_named = true;
+}
+
+std::size_t ClusterStore::add(Key key) {
+  Entry& entry = entries_.emplace_back();
+  entry.slot = slot_of(key.value);
+  entry.key = std::move(key);
+  return entries_.size() - 1;
+}
+
+void ClusterStore::set_holder(std::size_t candidacy, HolderId holder) {
+  Entry& entry = entries_[candidacy];
+  entry.holder = std::move(holder);
+  ++entry.term;
+}
+
+void ClusterStore::send(std::size_t candidacy, const Request& request, Time now) {
+  now_ = now;
+  Entry& entry = entries_[candidacy];
+  entry.request = request;
+  entry.sent_at = now;
+  entry.in_flight = true;
+  entry.hops = 0;
+  entry.failure.reset();
+  ask(static_cast<std::uint32_t>(candidacy), route(entry), /*is_asking=*/false);
+}
+
+void ClusterStore::cancel(std::size_t candidacy) {
+  Entry& entry = entries_[candidacy];
+  if (!std::exchange(entry.in_flight, false)) return;
+  Node& node = nodes_[entry.asked];
+  node.failed_at = now_;
+  node.store->cancel(node.numbers.at(static_cast<std::uint32_t>(candidacy)));
+}
+
+void ClusterStore::abandon(std::size_t candidacy) {
+  Entry& entry = entries_[candidacy];
+  const auto number = static_cast<std::uint32_t>(candidacy);
+  entry.in_flight = false;
+  for (const NodeNumber at : {entry.home, entry.guest}) {
+    if (at == kNone) continue;
+    Node& node = nodes_[at];
+    const auto seat = node.numbers.find(number);
+    if (seat == node.numbers.end() || !node.seats[seat->second].is_used) continue;
+    node.store->abandon(seat->second);
+    leave_seat(at, number);
+  }
+  entry.home = entry.guest = kNone;
+}
+
+void ClusterStore::watch(Poller& poller) {
+  close_unused();
+  for (Node& node : nodes_) {
+    if (node.store) node.store->watch(poller);
+  }
+}
+
+Time ClusterStore::wake_at() const {
+  if (!reports_.empty()) return Time::min();
+  Time at = kNever;
+  for (const Node& node : nodes_) {
+    if (node.store) at = std::min(at, node.store->wake_at());
+  }
+  return at;
+}
+
+void ClusterStore::advance(const Poller& poller, Time now) {
+  now_ = now;
+  // A node that is heard of on the way has no descriptor yet.
+  const std::size_t count = nodes_.size();
+  for (std::size_t number = 0; number < count; ++number) {
+    if (!nodes_[number].store) continue;
+    nodes_[number].store->advance(poller, now);
+    handle_node(static_cast<NodeNumber>(number));
+  }
+}
+
+std::string ClusterStore::stage(std::size_t candidacy) const {
+  const Entry& entry = entries_[candidacy];
+  if (!entry.in_flight) return "waiting for an answer";
+  const Node& node = nodes_[entry.asked];
+  const std::uint32_t number = node.numbers.at(static_cast<std::uint32_t>(candidacy));
+  return describe(node.endpoint) + ": " + node.store->stage(number);
+}
+
+/// The number of the node at `endpoint`, which may be new.
+ClusterStore::NodeNumber ClusterStore::node_at(const Endpoint& endpoint) {
+  const auto known = std::find_if(nodes_.begin(), nodes_.end(),
+                                  [&](const Node& node) { return node.endpoint == endpoint; });
+  if (known != nodes_.end()) return static_cast<NodeNumber>(known - nodes_.begin());
+  auto place = nodes_.end();
+  if (nodes_.size() >= kMostNodes) {
+    place = std::find_if(nodes_.begin(), nodes_.end(),
+                         [](const Node& node) { return !node.store && !node.is_named; });
+  }
+  if (place == nodes_.end()) {
+    nodes_.emplace_back().endpoint = endpoint;
+    return static_cast<NodeNumber>(nodes_.size() - 1);
+  }
+  const auto number = static_cast<NodeNumber>(place - nodes_.begin());
+  std::replace(node_of_slot_.begin(), node_of_slot_.end(), number, kNone);
+  *place = Node{};
+  place->endpoint = endpoint;
+  return number;
+}
+
+/// Where a request goes first.
+ClusterStore::NodeNumber ClusterStore::route(const Entry& entry) const {
+  const NodeNumber number = node_of_slot_[entry.slot];
+  if (number != kNone && !has_failed_lately(nodes_[number])) return number;
+  return any_but(number);
+}
+
+/// A node that can say who has a slot: best one that is connected, else one that has not failed
+/// lately, in the order in which they were named; else the one whose failure is the longest ago.
+ClusterStore::NodeNumber ClusterStore::any_but(NodeNumber other) const {
+  NodeNumber best = other;
+  const auto rank = [&](NodeNumber number) {
+    const Node& node = nodes_[number];
+    if (has_failed_lately(node)) return 0;
+    return node.store && node.store->is_connected() ? 2 : 1;
+  };
+  for (NodeNumber number = 0; number < nodes_.size(); ++number) {
+    if (number == other) continue;
+    const bool is_better =
+        best == other || rank(number) > rank(best) ||
+        (rank(number) == 0 && rank(best) == 0 && nodes_[number].failed_at < nodes_[best].failed_at);
+    if (is_better) best = number;
+  }
+  return best;
+}
+
+/// Returns the number that the candidacy has in the store of that node.
+std::uint32_t ClusterStore::take_seat(NodeNumber number, std::uint32_t candidacy) {
+  Node& node = nodes_[number];
+  Entry& entry = entries_[candidacy];
+  if (!node.store) {
+    node.store = std::make_unique<RedisStore>(at(location_, node.endpoint), candidate_,
+                                              RedisLine::Role::kNode);
+  }
+  auto seat = node.numbers.find(candidacy);
+  if (seat == node.numbers.end()) {
+    const auto added = static_cast<std::uint32_t>(node.store->add(entry.key));
+    node.seats.push_back({.candidacy = candidacy});
+    seat = node.numbers.emplace(candidacy, added).first;
+  }
+  Seat& taken = node.seats[seat->second];
+  if (!std::exchange(taken.is_used, true)) {
+    ++node.used;
+    node.store->raise_fence(seat->second, entry.fence);
+  }
+  if (taken.term != entry.term) node.store->set_holder(seat->second, entry.holder);
+  taken.term = entry.term;
+  return seat->second;
+}
+
+void ClusterStore::leave_seat(NodeNumber number, std::uint32_t candidacy) {
+  if (number == kNone) return;
+  Node& node = nodes_[number];
+  const auto seat = node.numbers.find(candidacy);
+  if (seat == node.numbers.end()) return;
+  if (!std::exchange(node.seats[seat->second].is_used, false)) return;
+  --node.used;
+  Entry& entry = entries_[candidacy];
+  entry.fence = std::max(entry.fence, node.store->fence(seat->second));
+  node.store->leave(seat->second);
+}
+
+/// That node has the slot.
+void ClusterStore::settle(std::uint32_t candidacy, NodeNumber home) {
+  Entry& entry = entries_[candidacy];
+  node_of_slot_[entry.slot] = home;
+  if (entry.guest != home) leave_seat(entry.guest, candidacy);
+  if (entry.home != home) leave_seat(entry.home, candidacy);
+  entry.home = home;
+  entry.guest = kNone;
+}
+
+void ClusterStore::ask(std::uint32_t candidacy, NodeNumber number, bool is_asking) {
+  Entry& entry = entries_[candidacy];
+  ++entry.hops;
+  entry.asked = number;
+  if (is_asking) {
+    if (entry.guest != number) leave_seat(entry.guest, candidacy);
+    entry.guest = number;
+  } else if (entry.home != number) {
+    leave_seat(entry.home, candidacy);
+    entry.home = number;
+  }
+  const std::uint32_t seat = take_seat(number, candidacy);
+  RedisStore& store = *nodes_[number].store;
+  is_asking ? store.send_asking(seat, entry.request, now_) : store.send(seat, entry.request, now_);
+}
+
+void ClusterStore::handle_node(NodeNumber number) {
+  Node& node = nodes_[number];
+  RedisStore& store = *node.store;
+  if (store.is_connected()) node.was_reached = true;
+  if (const auto ranges = store.take_slots()) learn(*ranges);
+  while (const auto redirected = store.next_redirection()) {
+    handle(number, node.seats[redirected->candidacy].candidacy, *redirected);
+  }
+  while (const auto event = store.next()) {
+    const std::uint32_t candidacy = node.seats[event->candidacy].candidacy;
+    if (const auto* answered = std::get_if<Answered>(&event->what)) {
+      handle(number, candidacy, *answered);
+    } else if (entries_[candidacy].home == number) {
+      // Nodes pass messages on to each other, so that a former home would only repeat them.
+      reports_.notice(candidacy, std::get<Notice>(event->what));
+    }
+  }
+}
+
+void ClusterStore::handle(NodeNumber number, std::uint32_t candidacy,
+                          const RedisStore::Redirected& redirected) {
+  Entry& entry = entries_[candidacy];
+  const bool is_awaited =
+      entry.in_flight && entry.asked == number && entry.request.attempt == redirected.attempt;
+  if (!is_awaited) return;
+  nodes_[number].failed_at = Time::min();
+  const NodeNumber next = node_at(redirected.to.node);
+  if (redirected.to.is_for_good) {
+    settle(candidacy, next);
+    if (entries_.size() > 1 && now_ >= slots_asked_at_ + kPauseBetweenSlots) {
+      slots_asked_at_ = now_;
+      nodes_[number].store->ask_slots();
+    }
+  }
+  const bool has_failed = nodes_[next].failed_at >= entry.sent_at;
+  if (entry.hops >= kMostHops || (has_failed && entry.failure)) {
+    return finish(candidacy, has_failed && entry.failure ? *entry.failure : no_agreement());
+  }
+  ask(candidacy, next, !redirected.to.is_for_good);
+}
+
+void ClusterStore::handle(NodeNumber number, std::uint32_t candidacy, const Answered& answered) {
+  Entry& entry = entries_[candidacy];
+  const bool is_awaited =
+      entry.in_flight && entry.asked == number && entry.request.attempt == answered.attempt;
+  if (!is_awaited) return;
+  Node& node = nodes_[number];
+  const auto* failed = std::get_if<Failed>(&answered.answer);
+  if (failed == nullptr) {
+    node.failed_at = Time::min();
+    if (entry.home == number) settle(candidacy, number);
+    return finish(candidacy, answered.answer);
+  }
+  if (!is_permanent(failed->trouble)) node.failed_at = now_;
+  Failed failure = at_node(node, *failed);
+  if (!try_elsewhere(number, candidacy, failure)) finish(candidacy, std::move(failure));
+}
+
+/// Asks another node if this one could not be reached. Nothing was sent to it, and any of them can
+/// say which one has the key.
+bool ClusterStore::try_elsewhere(NodeNumber number, std::uint32_t candidacy,
+                                 const Failed& failure) {
+  Entry& entry = entries_[candidacy];
+  const bool was_sent = failure.unknown || failure.id_spent;
+  if (failure.trouble != Trouble::kUnreachable || was_sent || entry.hops >= kMostHops) return false;
+  const NodeNumber other = any_but(number);
+  if (other == number || nodes_[other].failed_at >= entry.sent_at) return false;
+  if (!entry.failure) entry.failure = std::make_unique<const Failed>(failure);
+  ask(candidacy, other, /*is_asking=*/false);
+  return true;
+}
+
+/// Names the node in a failure, since the location names only some of them.
+Failed ClusterStore::at_node(const Node& node, Failed failure) const {
+  const std::string name = describe(node.endpoint);
+  if (failure.trouble == Trouble::kUnreachable && !node.was_reached && !node.is_named) {
+    failure.text = "the cluster announces " + name +
+                   " for this key, which cannot be reached from here (" + failure.text +
+                   "): if it is not down, set cluster-announce-ip or cluster-announce-hostname";
+  } else {
+    failure.text = name + ": " + failure.text;
+  }
+  return failure;
+}
+
+void ClusterStore::finish(std::uint32_t candidacy, Answer answer) {
+  Entry& entry = entries_[candidacy];
+  entry.in_flight = false;
+  reports_.answer(candidacy, entry.request.attempt, std::move(answer));
+}
+
+void ClusterStore::learn(const std::vector<SlotRange>& ranges) {
+  for (const SlotRange& range : ranges) {
+    const auto begin = node_of_slot_.begin() + range.first;
+    std::fill(begin, begin + (range.last - range.first + 1), node_at(range.primary));
+    for (const Endpoint& replica : range.replicas) static_cast<void>(node_at(replica));
+  }
+}
+
+/// Closes the lines to nodes that have nobody's key any more.
+void ClusterStore::close_unused() {
+  for (Node& node : nodes_) {
+    if (!node.store || node.used > 0 || node.store->awaits_slots()) continue;
+    node.store.reset();
+    node.seats.clear();
+    node.numbers.clear();
+  }
+}
+
+}  // namespace cluster_leader

@@ -1,0 +1,124 @@
+// What a RedisStore does if its server is a node of a cluster.
+#include <algorithm>
+#include <utility>
+
+#include "store/redis/names.h"
+#include "store/redis/replies.h"
+#include "store/redis/store.h"
+
+namespace cluster_leader {
+
+std::optional<RedisStore::Redirected> RedisStore::next_redirection() {
+  if (node_->redirected.empty()) return std::nullopt;
+  const Redirected redirected = std::move(node_->redirected.front());
+  node_->redirected.pop_front();
+  return redirected;
+}
+
+void RedisStore::send_asking(std::size_t candidacy, const Request& request, Time now) {
+  start(candidacy, request, now, /*is_asking=*/true);
+}
+
+void RedisStore::leave(std::size_t candidacy) {
+  Entry& entry = candidacies_[candidacy];
+  if (!entry.used) return;
+  entry.used = false;
+  --used_;
+  entry.unreleased.reset();
+  forget_request(entry);
+}
+
+void RedisStore::raise_fence(std::size_t candidacy, Token fence) {
+  Token& known = candidacies_[candidacy].fence;
+  known = std::max(known, fence);
+}
+
+void RedisStore::ask_slots() {
+  if (!accepts_requests() || node_->is_asked_for_slots) return;
+  node_->is_asked_for_slots = line_->append(Purpose::kSlots, {"CLUSTER", "SLOTS"});
+}
+
+std::optional<std::vector<SlotRange>> RedisStore::take_slots() {
+  if (!std::exchange(node_->has_news, false)) return std::nullopt;
+  return node_->slots;
+}
+
+/// Nothing is known about the node at the end of a new connection.
+void RedisStore::forget_node() {
+  node_->is_asked_for_slots = false;
+  node_->slots.reset();
+  node_->promoted_id.clear();
+  node_->is_notice_sent = false;
+  node_->mark.reset();
+}
+
+/// Finds out when it was noticed that the node was promoted, which the script could not. Nothing
+/// was done.
+void RedisStore::handle_unmarked(const Received& received, std::string replication_id) {
+  if (node_->mark && node_->mark->replication_id == replication_id) {
+    return finish(received.candidacy, not_understood());
+  }
+  node_->unmarked.push_back({received.candidacy, received.attempt});
+  // It is under way.
+  if (!node_->promoted_id.empty()) return;
+  node_->promoted_id = std::move(replication_id);
+  node_->is_beside_key = node_->is_notice_sent = false;
+  if (!node_->slots) ask_slots();
+  if (!node_->is_asked_for_slots) append_notice();
+}
+
+/// Asks for the mark in the lowest slot of the node, so that all candidates find the same one; if
+/// that is not possible, in the slot of a key, which is the node's too.
+void RedisStore::append_notice() {
+  const auto first =
+      std::find_if(node_->unmarked.begin(), node_->unmarked.end(),
+                   [&](const Waiting& one) { return is_in_flight(one.candidacy, one.attempt); });
+  if (first == node_->unmarked.end()) {
+    node_->unmarked.clear();
+    node_->promoted_id.clear();
+    return;
+  }
+  std::uint16_t slot = slot_of(candidacies_[first->candidacy].candidacy.key.value);
+  std::optional<std::uint16_t> lowest;
+  if (node_->slots && !node_->is_beside_key) lowest = lowest_slot_beside(slot, *node_->slots);
+  node_->is_beside_key = !lowest;
+  const std::string mark = std::string(kPromotionMark) + ':' + tag_for(lowest.value_or(slot));
+  node_->is_notice_sent =
+      line_->append(Purpose::kNotice, command_.words_of_notice(mark, node_->promoted_id));
+  if (node_->is_notice_sent) return;
+  node_->promoted_id.clear();
+  fail_waiting(node_->unmarked, refused_memory());
+}
+
+void RedisStore::handle_notice(const redisReply& reply) {
+  const auto since = noticed_in(reply);
+  // Its slot may just have become another node's, or be on its way there.
+  if (!since && !node_->is_beside_key) {
+    node_->is_beside_key = true;
+    return append_notice();
+  }
+  node_->is_notice_sent = false;
+  std::string replication_id = std::exchange(node_->promoted_id, {});
+  if (!since) {
+    const std::string_view error = text_of(reply);
+    const bool is_moving = redirection_in(error, server()).has_value();
+    const Failed failure =
+        error.empty() ? not_understood() : failure_of_request(is_moving ? "TRYAGAIN" : error);
+    return fail_waiting(node_->unmarked, failure);
+  }
+  node_->mark = {std::move(replication_id), *since};
+  for (const Waiting& waiting : std::exchange(node_->unmarked, {})) {
+    if (!is_in_flight(waiting.candidacy, waiting.attempt)) continue;
+    append_script(waiting.candidacy, candidacies_[waiting.candidacy].request, By::kSha1,
+                  Form::kShort, Purpose::kRequest);
+  }
+}
+
+void RedisStore::handle_slots(const redisReply& reply) {
+  node_->is_asked_for_slots = false;
+  node_->slots = slots_in(reply, server());
+  node_->has_news = true;
+  if (!node_->promoted_id.empty() && !node_->is_notice_sent) append_notice();
+}
+
+}  // namespace cluster_leader
