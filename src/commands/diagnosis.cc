@@ -205,7 +205,7 @@ Finding role_of(const RedisMeasurements& measured) {
 }  // namespace
 
 std::vector<Finding> diagnose(const RedisMeasurements& measured, const RedisLocation& location,
-                              const Timeline& timeline) {
+                              const Timeline& timeline, bool is_watched) {
   std::vector<Finding> findings = {name_of(measured, location)};
   if (findings.back().result == Result::kFailed) return findings;
   if (!measured.times.connect) {
@@ -229,7 +229,7 @@ std::vector<Finding> diagnose(const RedisMeasurements& measured, const RedisLoca
   findings.push_back(uptime_of(measured, timeline));
   findings.push_back(persistence_of(measured));
   findings.push_back(eviction_of(measured));
-  findings.push_back(replicas_of(measured));
+  findings.push_back(replicas_of(measured, is_watched));
   if (location.min_replicas > 0) {
     findings.push_back(min_replicas_of(measured, location.min_replicas));
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/exit_code.h"
+#include "commands/cluster_findings.h"
 #include "commands/diagnosis.h"
 #include "commands/quorum_findings.h"
 #include "commands/setup.h"
@@ -34,9 +35,13 @@ int doctor(const Options& options) {
     if (measured.primary) {
       const RedisLocation primary = at(sentinels->server, *measured.primary);
       auto found = diagnose(measure(primary, options.prefix, candidate, options.timeline.connect),
-                            primary, options.timeline);
+                            primary, options.timeline, /*is_watched=*/true);
       findings.insert(findings.end(), found.begin(), found.end());
     }
+  } else if (const auto* cluster = std::get_if<ClusterLocation>(&*location)) {
+    findings =
+        diagnose_cluster(measure(*cluster, options.prefix, candidate, options.timeline.connect),
+                         cluster->node, options.timeline);
   } else if (const auto* quorum = std::get_if<QuorumLocation>(&*location)) {
     std::vector<MeasuredServer> servers;
     for (const RedisLocation& one : quorum->servers) {

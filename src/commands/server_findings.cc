@@ -102,9 +102,14 @@ Finding eviction_of(const RedisMeasurements& measured) {
                  "maxmemory-policy noeviction");
 }
 
-Finding replicas_of(const RedisMeasurements& measured) {
+Finding replicas_of(const RedisMeasurements& measured, bool is_watched) {
   if (!measured.facts || !measured.facts->replicas) return unknown("replicas", measured);
   const std::int64_t replicas = *measured.facts->replicas;
+  if (is_watched) {
+    if (replicas > 0) return ok("replicas", std::to_string(replicas));
+    return warning("replicas", "none: nothing takes over if this primary fails",
+                   "connect a replica");
+  }
   const auto& good = measured.facts->good_replicas;
   constexpr int kFirstToHoldBackScripts = 7;
   if (good && std::atoi(version_in(measured).c_str()) < kFirstToHoldBackScripts) {
@@ -189,17 +194,22 @@ Finding down_after_of(const SentinelMeasurements& measured, const Timeline& time
     return warning("down-after", "not known: no Sentinel in the URL says it",
                    "allow SENTINEL MASTER: ACL SETUSER: +sentinel|master");
   }
-  // What follows until the new primary is named. The job is stopped at 0.7 of the ttl, and the last
+  return survival("down-after", *measured.down_after, timeline,
+                  "a shorter down-after-milliseconds");
+}
+
+Finding survival(const char* check, Duration noticed_after, const Timeline& timeline,
+                 const std::string& advice) {
+  // What follows until the new primary is known. The job is stopped at 0.7 of the ttl, and the last
   // renewal may be a fifth of it old.
   constexpr Duration kElection = std::chrono::milliseconds(1500);
-  const Duration needed = 2 * (*measured.down_after + kElection);
-  const std::string ttl = std::to_string(std::chrono::floor<seconds>(needed).count() + 1) + " s";
+  const Duration needed = 2 * (noticed_after + kElection);
+  const std::string ttl = std::to_string(std::chrono::floor<seconds>(needed).count() + 1);
   const std::string detail =
-      in_s(*measured.down_after) + ": a job survives a failover with a ttl of " + ttl;
-  if (timeline.ttl > needed) return ok("down-after", detail);
-  return warning("down-after", detail + ", and the ttl is " + in_s(timeline.ttl),
-                 "a shorter down-after-milliseconds, or --ttl " +
-                     std::to_string(std::chrono::floor<seconds>(needed).count() + 1));
+      in_s(noticed_after) + ": a job survives a failover with a ttl of " + ttl + " s";
+  if (timeline.ttl > needed) return ok(check, detail);
+  return warning(check, detail + ", and the ttl is " + in_s(timeline.ttl),
+                 advice + ", or --ttl " + ttl);
 }
 
 Finding ttl_of(const Timeline& timeline) {

@@ -25,7 +25,7 @@ std::string version_in(const RedisMeasurements& measured);
 Finding uptime_of(const RedisMeasurements& measured, const Timeline& timeline);
 Finding persistence_of(const RedisMeasurements& measured);
 Finding eviction_of(const RedisMeasurements& measured);
-Finding replicas_of(const RedisMeasurements& measured);
+Finding replicas_of(const RedisMeasurements& measured, bool is_watched);
 /// How many replicas must have a lease, against how many there are. REQUIRES: `min_replicas` is
 /// more than zero.
 Finding min_replicas_of(const RedisMeasurements& measured, int min_replicas);
@@ -34,6 +34,10 @@ Finding clock_of(const RedisMeasurements& measured);
 Finding sentinels_of(const SentinelMeasurements& measured);
 /// Whether a lease outlives a failover. REQUIRES: the Sentinels name a primary.
 Finding down_after_of(const SentinelMeasurements& measured, const Timeline& timeline);
+/// Whether a job outlives the failover of a server that is taken for dead after that time. `advice`
+/// is how to shorten it.
+Finding survival(const char* check, Duration noticed_after, const Timeline& timeline,
+                 const std::string& advice);
 /// What the ttl costs where a machine or the server fails.
 Finding ttl_of(const Timeline& timeline);
 

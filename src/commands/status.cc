@@ -158,9 +158,11 @@ class Status {
     }
     if (!listing.failure) return kExitOk;
     reporter_.error(describe_failure(
-        server_, std::to_string(listing.unread) +
-                     (listing.unread == 1 ? " key was not read: " : " keys were not read: ") +
-                     listing.failure->text));
+        server_,
+        (listing.unread == 0   ? "not all keys were read: "
+         : listing.unread == 1 ? "1 key was not read: "
+                               : std::to_string(listing.unread) + " keys were not read: ") +
+            listing.failure->text));
     return exit_status_of(listing.failure->trouble);
   }
 

@@ -11,6 +11,7 @@
 
 #include "base/exit_code.h"
 #include "base/one_line.h"
+#include "lease/hash_tag.h"
 #include "options/command_line.h"
 #include "options/environment.h"
 #include "options/parser.h"
@@ -133,6 +134,18 @@ void check_sentinels(const IsGiven& is_given, const Options& options) {
   }
 }
 
+/// A cluster has one database, and a key and what belongs to it must be on one node.
+void check_cluster(const Options& options) {
+  if (!scheme_of(options.server).ends_with("cluster")) return;
+  if (options.db.value_or(0) != 0) refuse("--db: a cluster has only database 0");
+  for (const std::string& key : options.keys) {
+    if (can_share_tag(options.prefix + key)) continue;
+    refuse("--key: '" + key +
+           "' cannot be used in a cluster, which takes the text in the braces of a name for what "
+           "decides where it is: leave out the '}', or write a whole pair as in '{job}-a'");
+  }
+}
+
 void refuse_long(const std::string& what, std::size_t size, std::size_t most) {
   if (size <= most) return;
   refuse(what + " has " + std::to_string(size) + " bytes; at most " + std::to_string(most) +
@@ -224,6 +237,7 @@ std::optional<std::string> read(const Words& line, Options& options) {
   check_sentinels(is_given, options);
   check_files(options);
   apply_names(options);
+  check_cluster(options);
   apply_command(is_given, command, options);
   return {};
 }

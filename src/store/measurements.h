@@ -57,9 +57,10 @@ struct RedisMeasurements {
 inline constexpr Duration kLeastPatience = std::chrono::seconds(5);
 
 /// Measures a server. `candidate` has the ttl that is to be used. Connecting may take as long as
-/// `patience`.
+/// `patience`. `tag` gives a key one of its slots if it is a node of a cluster; empty: it is none.
 RedisMeasurements measure(const RedisLocation& location, const std::string& prefix,
-                          const Candidate& candidate, Duration patience);
+                          const Candidate& candidate, Duration patience,
+                          const std::string& tag = "");
 
 struct SentinelMeasurements {
   std::size_t answered = 0;            ///< Sentinels
@@ -71,6 +72,22 @@ struct SentinelMeasurements {
 
 /// Asks the Sentinels, for as long as `patience`.
 SentinelMeasurements measure(const SentinelLocation& location, Duration patience);
+
+struct ClusterMeasurements {
+  std::optional<Failed> failure;  ///< why no node says which nodes there are
+  std::string state;              ///< "ok" or "fail", as a node has it; empty: it does not say
+  std::size_t slots = 0;          ///< that some node has, of 16,384
+  std::optional<Duration> node_timeout;  ///< how long a node is taken for alive; nothing: not known
+  struct Primary {
+    Endpoint endpoint;
+    RedisMeasurements measured;
+  };
+  std::vector<Primary> primaries;  ///< those that can have keys with the prefix
+};
+
+/// Asks a node for the others, and measures each primary as above.
+ClusterMeasurements measure(const ClusterLocation& location, const std::string& prefix,
+                            const Candidate& candidate, Duration patience);
 
 struct FileMeasurements {
   bool exists = true;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "store/cluster/registry.h"
 #include "store/cluster/store.h"
 #include "store/file/registry.h"
 #include "store/file/store.h"
@@ -42,6 +43,9 @@ std::unique_ptr<Registry> open_registry(const Location& location) {
   }
   if (const auto* sentinels = std::get_if<SentinelLocation>(&location)) {
     return std::make_unique<RedisRegistry>(*sentinels);
+  }
+  if (const auto* cluster = std::get_if<ClusterLocation>(&location)) {
+    return std::make_unique<ClusterRegistry>(*cluster);
   }
   if (const auto* quorum = std::get_if<QuorumLocation>(&location)) {
     std::vector<QuorumRegistry::Server> servers;

@@ -227,13 +227,40 @@ TEST(LocationTest, RedissIsTlsAndValkeyMeansTheSame) {
   EXPECT_EQ(describe(*parsed("valkeys://app:hush@h/2")), "rediss://app:***@h:6379/2");
 }
 
-TEST(LocationTest, KindsThatComeLaterAreNamed) {
-  for (const char* scheme : {"redis+cluster", "rediss+cluster"}) {
-    const std::string fault = fault_of(std::string(scheme) + "://user:hush@h/name");
-    EXPECT_NE(fault.find(std::string(scheme) + "://"), std::string::npos) << fault;
-    EXPECT_NE(fault.find("yet"), std::string::npos) << fault;
-    EXPECT_EQ(fault.find("hush"), std::string::npos) << fault;
+ClusterLocation cluster(const std::string& url) {
+  const auto location = parsed(url);
+  const auto* cluster = location ? std::get_if<ClusterLocation>(&*location) : nullptr;
+  EXPECT_NE(cluster, nullptr) << url;
+  return cluster != nullptr ? *cluster : ClusterLocation{};
+}
+
+TEST(LocationTest, EveryPartOfAUrlOfAClusterIsRead) {
+  const ClusterLocation location = cluster("redis+cluster://app:s%3a@n1,[fd00::7]:7000,10.0.0.3");
+  ASSERT_EQ(location.nodes.size(), 3U);
+  EXPECT_EQ(location.nodes[0], (Endpoint{"n1", 6379}));
+  EXPECT_EQ(location.nodes[1], (Endpoint{"fd00::7", 7000}));
+  EXPECT_EQ(location.nodes[2], (Endpoint{"10.0.0.3", 6379}));
+  EXPECT_EQ(location.node.credentials.user, "app");
+  EXPECT_EQ(location.node.credentials.password, "s:");
+  EXPECT_FALSE(location.node.tls);
+  EXPECT_TRUE(cluster("rediss+cluster://n1").node.tls);
+  EXPECT_TRUE(cluster("valkeys-cluster://n1/0").node.tls);
+  EXPECT_FALSE(cluster("VALKEY+cluster://n1/?db=0").node.tls);
+  EXPECT_EQ(describe(*parsed("valkey-cluster://app:hush@n1,n2:7000/")),
+            "redis+cluster://app:***@n1:6379,n2:7000");
+}
+
+TEST(LocationTest, AUrlOfAClusterThatMakesNoSenseIsRefused) {
+  EXPECT_EQ(fault_of("redis+cluster://n1/1"),
+            "'redis+cluster://n1/1' names a database, and a cluster has only 0");
+  EXPECT_NE(fault_of("redis+cluster://n1?db=2").find("only 0"), std::string::npos);
+  EXPECT_NE(fault_of("redis+cluster://n1,n1:6379").find("names a node twice"), std::string::npos);
+  for (const char* url : {"redis+cluster://", "redis+cluster://n1,", "redis+cluster://n1/name",
+                          "redis+cluster://n1:0", "unix+cluster://n1", "redis+clusters://n1"}) {
+    const std::string fault = fault_of(url);
+    EXPECT_NE(fault, "") << url;
   }
+  EXPECT_EQ(fault_of("redis+cluster://user:hush@h/name").find("hush"), std::string::npos);
 }
 
 SentinelLocation sentinels(const std::string& url) {

@@ -62,13 +62,15 @@ constexpr const char* kProbedInScript[] = {"set",   "get",  "pttl", "pexpire", "
 class Measurement {
  public:
   Measurement(const RedisLocation& location, const std::string& prefix, const Candidate& candidate,
-              Duration patience)
+              Duration patience, const std::string& tag)
       : location_(location),
         candidate_(candidate),
         patience_(patience),
-        key_(probe_key(prefix)),
+        role_(tag.empty() ? RedisCaller::Role::kPrimary : RedisCaller::Role::kNode),
+        key_(probe_key(prefix + tag)),
         record_(record_name(key_)),
-        caller_(location, RedisCaller::Role::kAny) {}
+        mark_(std::string(kPromotionMark) + (tag.empty() ? "" : ":" + tag)),
+        caller_(location, tag.empty() ? RedisCaller::Role::kAny : role_) {}
 
   RedisMeasurements operator()() {
     result_.failure = caller_.connect(BootClock::now() + patience_);
@@ -93,7 +95,7 @@ class Measurement {
 
  private:
   LeaseProbe probe_lease_there() const {
-    RedisStore store(location_, candidate_);
+    RedisStore store(location_, candidate_, role_);
     return probe_lease(store, key_, candidate_.node, kLeastPatience);
   }
 
@@ -173,7 +175,7 @@ class Measurement {
         {"pexpire", {"PEXPIRE", record_, "1000"}},
         {"hmget", {"HMGET", record_, "doctor"}},
         {"hdel", {"HDEL", record_, "doctor"}},
-        {"hmget", {"HMGET", std::string(kPromotionMark), "replid"}},
+        {"hmget", {"HMGET", mark_, "replid"}},
         {"del", {"DEL", key_.value}},
         {"time", {"TIME"}},
         {"info", {"INFO", "server"}},
@@ -223,8 +225,10 @@ class Measurement {
   const RedisLocation& location_;
   const Candidate& candidate_;
   const Duration patience_;
+  const RedisCaller::Role role_;
   const Key key_;
   const std::string record_;
+  const std::string mark_;
   RedisCaller caller_;
   RedisMeasurements result_;
 };
@@ -232,8 +236,8 @@ class Measurement {
 }  // namespace
 
 RedisMeasurements measure(const RedisLocation& location, const std::string& prefix,
-                          const Candidate& candidate, Duration patience) {
-  return Measurement(location, prefix, candidate, patience)();
+                          const Candidate& candidate, Duration patience, const std::string& tag) {
+  return Measurement(location, prefix, candidate, patience, tag)();
 }
 
 }  // namespace cluster_leader

@@ -7,8 +7,6 @@ namespace {
 constexpr std::string_view kRecord = "cluster-leader:record:";
 constexpr std::string_view kEvents = "cluster-leader:events:";
 
-bool has_own_tag(std::string_view key) { return hash_tag(key).size() != key.size(); }
-
 /// `{KEY}` makes the whole key the tag. A key with a tag of its own follows unchanged after one
 /// more colon: otherwise the key `{a}` would share its record with the key `a`.
 std::string beside(std::string_view prefix, std::string_view key) {
@@ -23,14 +21,6 @@ std::string beside(std::string_view prefix, std::string_view key) {
 }
 
 }  // namespace
-
-std::string_view hash_tag(std::string_view key) {
-  const std::size_t open = key.find('{');
-  if (open == key.npos) return key;
-  const std::size_t close = key.find('}', open + 1);
-  if (close == key.npos || close == open + 1) return key;
-  return key.substr(open + 1, close - open - 1);
-}
 
 std::string record_name(const Key& key) { return beside(kRecord, key.value); }
 
@@ -62,10 +52,6 @@ std::string_view key_of_channel(std::string_view channel) {
   const bool own_tag = channel[kEvents.size()] == ':';
   channel.remove_prefix(kEvents.size() + 1);
   return own_tag ? channel : channel.substr(0, channel.size() - 1);
-}
-
-bool shares_slot(const Key& key) {
-  return has_own_tag(key.value) || key.value.find('}') == key.value.npos;
 }
 
 }  // namespace cluster_leader

@@ -5,16 +5,12 @@
 #include <string_view>
 
 #include "lease/candidacy.h"
+#include "lease/hash_tag.h"
 
 namespace cluster_leader {
 
-/// The part of a key that decides its slot in a cluster: the text between its first '{' and the
-/// next
-/// '}' if that is not empty, otherwise the whole key (Redis Cluster specification, "Hash tags").
-std::string_view hash_tag(std::string_view key);
-
 /// The hash that describes the lease of `key`. Different keys have different records, and a key
-/// shares the slot with its record unless shares_slot() says no.
+/// shares the slot with its record unless can_share_tag() says no.
 std::string record_name(const Key& key);
 
 /// The key that has a record of this name; nothing if no key has.
@@ -33,9 +29,5 @@ std::string events_channel(const Key& key);
 
 /// The key whose channel has this name, as a part of `channel`. REQUIRES: it is an events channel.
 std::string_view key_of_channel(std::string_view channel);
-
-/// Whether a record name can have the hash tag of `key`, so that a cluster can run scripts over
-/// both. Not so for a key with a '}' but without a hash tag of its own.
-bool shares_slot(const Key& key);
 
 }  // namespace cluster_leader

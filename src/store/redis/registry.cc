@@ -104,9 +104,9 @@ std::variant<std::vector<Key>, Failed> RedisRegistry::scan(const std::string& pr
     if (now > deadline - patience) {
       return Failed{Trouble::kUnreachable, "listing its keys takes too long"};
     }
-    auto answered = caller_.call(std::span(&command, 1), now + patience);
+    auto answered = call_one(command, now + patience);
     if (auto* failed = std::get_if<Failed>(&answered)) return std::move(*failed);
-    const redisReply& reply = *std::get<Replies>(answered).front();
+    const redisReply& reply = *std::get<ReplyPtr>(answered);
     if (reply.type == REDIS_REPLY_ERROR) return failure_of_request(text_of(reply));
     const auto next = cursor_of(reply);
     if (!next) return not_understood();
@@ -123,6 +123,48 @@ std::variant<std::vector<Key>, Failed> RedisRegistry::scan(const std::string& pr
   return keys;
 }
 
+/// Calls, behind ASKING if that is necessary, and notices that a key is not here.
+std::variant<Replies, Failed> RedisRegistry::call(std::vector<Command> commands, Time deadline) {
+  redirection_.reset();
+  is_moving_key_ = false;
+  if (is_asking_) {
+    std::vector<Command> asking;
+    for (Command& command : commands) {
+      asking.push_back({"ASKING"});
+      asking.push_back(std::move(command));
+    }
+    commands = std::move(asking);
+  }
+  auto answered = caller_.call(commands, deadline);
+  auto* const replies = std::get_if<Replies>(&answered);
+  if (replies == nullptr) return answered;
+  if (is_asking_) {
+    Replies kept;
+    for (std::size_t i = 1; i < replies->size(); i += 2) kept.push_back(std::move((*replies)[i]));
+    *replies = std::move(kept);
+  }
+  for (const ReplyPtr& reply : *replies) {
+    if (reply->type != REDIS_REPLY_ERROR) continue;
+    if (!redirection_) redirection_ = redirection_in(text_of(*reply), endpoint_);
+    is_moving_key_ |= error_code(text_of(*reply)) == "TRYAGAIN";
+  }
+  return answered;
+}
+
+std::variant<ReplyPtr, Failed> RedisRegistry::call_one(Command command, Time deadline) {
+  std::vector<Command> commands;
+  commands.push_back(std::move(command));
+  auto answered = call(std::move(commands), deadline);
+  if (auto* failed = std::get_if<Failed>(&answered)) return std::move(*failed);
+  return std::move(std::get<Replies>(answered).front());
+}
+
+std::variant<std::vector<SlotRange>, Failed> RedisRegistry::slots(Duration patience) {
+  const auto answered = call_one({"CLUSTER", "SLOTS"}, BootClock::now() + patience);
+  if (const auto* failed = std::get_if<Failed>(&answered)) return *failed;
+  return slots_in(*std::get<ReplyPtr>(answered), endpoint_);
+}
+
 /// Inspects `keys` and counts their waiting candidates, in one packet.
 std::variant<std::vector<Inspection>, Failed> RedisRegistry::inspect(std::span<const Key> keys,
                                                                      Time deadline) {
@@ -134,7 +176,7 @@ std::variant<std::vector<Inspection>, Failed> RedisRegistry::inspect(std::span<c
   }
   commands.push_back({"PUBSUB", "NUMSUB"});
   for (const Key& key : keys) commands.back().push_back(events_channel(key));
-  auto answered = caller_.call(commands, deadline);
+  auto answered = call(std::move(commands), deadline);
   if (auto* failed = std::get_if<Failed>(&answered)) return std::move(*failed);
   auto& replies = std::get<Replies>(answered);
   const auto subscribers = subscribers_of(*replies.back(), keys.size());
@@ -143,10 +185,9 @@ std::variant<std::vector<Inspection>, Failed> RedisRegistry::inspect(std::span<c
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (is_missing_script(*replies[i])) {
       // SCRIPT FLUSH has just made the server forget it.
-      const Command again = inspect_command("EVAL", kInspectScript.text, keys[i]);
-      auto second = caller_.call(std::span(&again, 1), deadline);
+      auto second = call_one(inspect_command("EVAL", kInspectScript.text, keys[i]), deadline);
       if (auto* failed = std::get_if<Failed>(&second)) return std::move(*failed);
-      replies[i] = std::move(std::get<Replies>(second).front());
+      replies[i] = std::get<ReplyPtr>(std::move(second));
     }
     inspections.push_back(inspected_of(keys[i], *replies[i]));
     if (auto* one = std::get_if<Inspected>(&inspections.back())) {
@@ -160,10 +201,9 @@ std::variant<std::vector<Inspection>, Failed> RedisRegistry::inspect(std::span<c
 /// Inspects `key` without its waiting candidates: counting them needs a right of its own, and a
 /// refusal would be recorded in the server's ACL LOG.
 Inspection RedisRegistry::inspect(const Key& key, Time deadline) {
-  const Command command = inspect_command("EVAL", kInspectScript.text, key);
-  auto answered = caller_.call(std::span(&command, 1), deadline);
-  if (auto* failed = std::get_if<Failed>(&answered)) return std::move(*failed);
-  return inspected_of(key, *std::get<Replies>(answered).front());
+  const auto answered = call_one(inspect_command("EVAL", kInspectScript.text, key), deadline);
+  if (const auto* failed = std::get_if<Failed>(&answered)) return *failed;
+  return inspected_of(key, *std::get<ReplyPtr>(answered));
 }
 
 std::variant<LeaseView, Failed> RedisRegistry::look(const Key& key, Duration patience) {
@@ -182,12 +222,12 @@ std::variant<Evicted, Failed> RedisRegistry::evict(const Key& key, const Evictio
     const auto kind = std::get<Evicted::Kind>(judgement);
     if (kind != Evicted::Kind::kReleased) return Evicted{kind, std::move(seen.view)};
 
-    const Command command = {
-        "EVAL",           std::string(kEvictScript.text), "2",        key.value,
-        record_name(key), seen.view.holder.value,         seen.fence, events_channel(key)};
-    auto answered = caller_.call(std::span(&command, 1), deadline);
-    if (auto* failed = std::get_if<Failed>(&answered)) return std::move(*failed);
-    const redisReply& reply = *std::get<Replies>(answered).front();
+    const auto answered =
+        call_one({"EVAL", std::string(kEvictScript.text), "2", key.value, record_name(key),
+                  seen.view.holder.value, seen.fence, events_channel(key)},
+                 deadline);
+    if (const auto* failed = std::get_if<Failed>(&answered)) return *failed;
+    const redisReply& reply = *std::get<ReplyPtr>(answered);
     if (reply.type == REDIS_REPLY_ERROR) return failure_of_request(text_of(reply));
     const std::string_view verdict =
         reply.elements == 1 ? text_of(*reply.element[0]) : std::string_view();

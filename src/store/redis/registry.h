@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -7,6 +8,7 @@
 
 #include "store/location.h"
 #include "store/redis/caller.h"
+#include "store/redis/slots.h"
 #include "store/redis/view.h"
 #include "store/registry.h"
 
@@ -16,7 +18,9 @@ namespace cluster_leader {
 /// between calls.
 class RedisRegistry final : public Registry {
  public:
-  explicit RedisRegistry(const RedisLocation& location) : caller_(location) {}
+  explicit RedisRegistry(const RedisLocation& location,
+                         RedisCaller::Role role = RedisCaller::Role::kPrimary)
+      : caller_(location, role), endpoint_{location.host, location.port} {}
   explicit RedisRegistry(const SentinelLocation& location) : caller_(location) {}
 
   std::variant<Listing, Failed> list(const std::string& prefix, Duration patience) override;
@@ -25,6 +29,18 @@ class RedisRegistry final : public Registry {
   std::variant<Evicted, Failed> evict(const Key& key, const Eviction& us,
                                       Duration patience) override;
 
+  // What follows is for the nodes of a cluster (RedisCaller::Role::kNode).
+
+  /// Which node has which slots; empty if it refuses to say.
+  std::variant<std::vector<SlotRange>, Failed> slots(Duration patience);
+  /// Where the node has said that the key of the last call is, if that has failed for this reason.
+  const std::optional<Redirection>& redirection() const { return redirection_; }
+  /// The last call has failed since the slot of the key is being moved, and a part of what belongs
+  /// to the key is on another node.
+  bool is_moving_key() const { return is_moving_key_; }
+  /// Whether everything is sent behind ASKING: the slot of the key is being moved to this node.
+  void set_asking(bool is_asking) { is_asking_ = is_asking; }
+
  private:
   std::variant<std::vector<Key>, Failed> scan(const std::string& prefix, Duration patience,
                                               Time deadline);
@@ -32,8 +48,15 @@ class RedisRegistry final : public Registry {
                                            Time deadline);
   std::variant<std::vector<Inspection>, Failed> inspect(std::span<const Key> keys, Time deadline);
   Inspection inspect(const Key& key, Time deadline);
+  std::variant<RedisCaller::Replies, Failed> call(std::vector<RedisCaller::Command> commands,
+                                                  Time deadline);
+  std::variant<ReplyPtr, Failed> call_one(RedisCaller::Command command, Time deadline);
 
   RedisCaller caller_;
+  Endpoint endpoint_;
+  bool is_asking_ = false;
+  std::optional<Redirection> redirection_;
+  bool is_moving_key_ = false;
 };
 
 }  // namespace cluster_leader

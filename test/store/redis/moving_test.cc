@@ -201,17 +201,6 @@ TEST_F(RedisMovingTest, AClosedLineIsNotCheckedAllTheTime) {
   EXPECT_EQ(store->wake_at(), kNever);
 }
 
-TEST(RedisClusterNodeTest, ASingleNodeThatHasAllSlotsKeepsLeases) {
-  GrownServer server({"--cluster-enabled", "yes"});
-  server.command({"CLUSTER", "ADDSLOTSRANGE", "0", "16383"});
-  EXPECT_TRUE(eventually([&] {
-    return server.text({"CLUSTER", "INFO"}).find("cluster_state:ok") != std::string::npos;
-  }));
-  auto store = open_at(server.tcp(), make_contender({"k"}, "a"));
-  expect_renewed(*store, expect_granted(*store).token);
-  expect_released(*store);
-}
-
 TEST_F(RedisMovingTest, WhoDoesNotSayWhichServerItIsIsTakenForAnother) {
   // With "-@dangerous", as many hosted services have it.
   RespProxy proxy(old_.tcp(), [](int, const RespProxy::Words& words) -> std::optional<std::string> {

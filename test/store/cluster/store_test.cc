@@ -1,0 +1,304 @@
+// Where the keys of a cluster are, and how a ClusterStore finds them.
+#include "store/cluster/store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "store/redis/names.h"
+#include "store/store_contract.h"
+#include "support/cluster_world.h"
+#include "support/command.h"
+
+namespace cluster_leader {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+const auto kIgnoreSigpipe = std::signal(SIGPIPE, SIG_IGN);
+
+/// All tests of a suite use one cluster, and each a key of its own.
+class ClusterStoreTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    cluster_ = std::make_unique<ClusterWorld>(ClusterWorld::Settings{.has_replicas = false});
+  }
+  static void TearDownTestSuite() { cluster_.reset(); }
+
+  static Key key_at(std::size_t number) { return {key_on(number, random_hex_128())}; }
+  static std::unique_ptr<LoopedStore> open(const ClusterLocation& location, const Key& key,
+                                           const std::string& node = "a", bool listens = false) {
+    Contender contender = make_contender(key, node, 10s);
+    contender.candidate.listens = listens;
+    auto store = std::make_unique<LoopedStore>(
+        std::make_unique<ClusterStore>(location, contender.candidate));
+    store->add(contender.candidacy);
+    return store;
+  }
+  static std::unique_ptr<LoopedStore> open(const Key& key, const std::string& node = "a",
+                                           bool listens = false) {
+    return open(cluster_->location(), key, node, listens);
+  }
+  static Failed expect_failed(LoopedStore& store, RequestKind kind = RequestKind::kAcquire,
+                              Token token = {}) {
+    return expect<Failed>(ask(store, kind, token));
+  }
+  static std::string holder_at(std::size_t number, const Key& key) {
+    return cluster_->node(number).text({"GET", key.value});
+  }
+  /// Moves the lock and the record of a key.
+  static void move(const Key& key, std::size_t from, std::size_t to) {
+    cluster_->move_key(key.value, from, to);
+    cluster_->move_key(record_name(key), from, to);
+  }
+
+  inline static std::unique_ptr<ClusterWorld> cluster_;
+};
+
+TEST_F(ClusterStoreTest, AKeyIsFoundOnEachNode) {
+  for (std::size_t number = 0; number < 3; ++number) {
+    const Key key = key_at(number);
+    auto a = open(key);
+    const Token token = expect_granted(*a).token;
+    EXPECT_EQ(node_of(holder_at(number, key)), "a");
+    expect_renewed(*a, token);
+    expect_released(*a);
+    EXPECT_EQ(holder_at(number, key), "(nil)");
+  }
+}
+
+TEST_F(ClusterStoreTest, ANodeThatIsDownIsPassedOver) {
+  ClusterLocation location = cluster_->location();
+  location.nodes.insert(location.nodes.begin(), {"127.0.0.1", 1});
+  expect_granted(*open(location, key_at(2)));
+}
+
+TEST_F(ClusterStoreTest, IfNoNodeCanBeReachedTheFirstOneIsNamed) {
+  ClusterLocation location;
+  location.nodes = {{"127.0.0.1", 1}, {"127.0.0.1", 2}};
+  auto a = open(location, key_at(0));
+  const Failed failed = expect_failed(*a);
+  EXPECT_EQ(failed.trouble, Trouble::kUnreachable);
+  EXPECT_THAT(failed.text, HasSubstr("127.0.0.1:1: "));
+}
+
+TEST_F(ClusterStoreTest, ManyKeysNeedOneConnectionToEachNode) {
+  std::vector<long long> before;
+  const auto received = [&](std::size_t number) {
+    const std::string info = cluster_->node(number).text({"INFO", "stats"});
+    const std::string name = "total_connections_received:";
+    return std::atoll(info.c_str() + info.find(name) + name.size());
+  };
+  for (std::size_t i = 0; i < 3; ++i) before.push_back(received(i));
+  Candidate candidate = make_candidate("a", 10s);
+  candidate.listens = true;
+  LoopedStore a(std::make_unique<ClusterStore>(cluster_->location(), candidate));
+  constexpr std::size_t kKeys = 300;
+  for (std::size_t i = 0; i < kKeys; ++i) {
+    a.add({key_at(i % 3), fresh_holder("a")});
+    a.send(RequestKind::kAcquire, {}, i);
+  }
+  std::vector<Token> tokens;
+  for (std::size_t i = 0; i < kKeys; ++i) {
+    tokens.push_back(expect<Granted>(a.await_answer(5s, i)).token);
+  }
+  for (int round = 0; round < 3; ++round) {
+    for (std::size_t i = 0; i < kKeys; ++i) a.send(RequestKind::kRenew, tokens[i], i);
+    for (std::size_t i = 0; i < kKeys; ++i) expect<Renewed>(a.await_answer(5s, i));
+  }
+  for (std::size_t i = 0; i < 3; ++i) {
+    // One is for the leases, one asks whether it still leads to the right server, and one is ours.
+    EXPECT_LE(received(i) - before[i], 4) << i;
+  }
+}
+
+TEST_F(ClusterStoreTest, ASlotThatIsMovedWhileItsKeyIsHeld) {
+  const Key key = key_at(0);
+  const std::uint16_t slot = slot_of(key.value);
+  auto a = open(key);
+  const Token token = expect_granted(*a).token;
+  cluster_->begin_move(slot, 0, 1);
+  expect_renewed(*a, token);
+
+  cluster_->move_key(key.value, 0, 1);
+  const Failed failed = expect_failed(*a, RequestKind::kRenew, token);
+  EXPECT_EQ(failed.trouble, Trouble::kNotServing);
+  EXPECT_THAT(failed.text, HasSubstr("moving this key"));
+  EXPECT_GE(failed.retry_after, 20ms);
+  EXPECT_LE(failed.retry_after, 50ms);
+  EXPECT_FALSE(failed.unknown);
+
+  cluster_->move_key(record_name(key), 0, 1);
+  for (int i = 0; i < 3; ++i) expect_renewed(*a, token);
+  cluster_->node(1).command({"SCRIPT", "FLUSH"});
+  expect_renewed(*a, token);
+
+  cluster_->end_move(slot, 0, 1);
+  for (int i = 0; i < 3; ++i) expect_renewed(*a, token);
+  auto b = open(key, "b");
+  EXPECT_EQ(node_in(expect_busy(*b)), "a");
+  expect_released(*a);
+  EXPECT_GT(expect_granted(*b).token, token);
+}
+
+TEST_F(ClusterStoreTest, ALeaseIsReleasedWhileItsSlotIsMoved) {
+  const Key key = key_at(0);
+  const std::uint16_t slot = slot_of(key.value);
+  auto a = open(key);
+  expect_granted(*a);
+  cluster_->begin_move(slot, 0, 1);
+  move(key, 0, 1);
+  expect_released(*a);
+  // Nobody gets a free key before the slot has arrived.
+  auto b = open(key, "b");
+  EXPECT_EQ(expect_failed(*b).trouble, Trouble::kNotServing);
+  cluster_->move_key(record_name(key), 0, 1);
+  cluster_->end_move(slot, 0, 1);
+  expect_granted(*b);
+}
+
+TEST_F(ClusterStoreTest, AnUnfinishedMoveThatIsGivenUpLeavesTheKeyWhereItWas) {
+  const Key key = key_at(0);
+  const std::uint16_t slot = slot_of(key.value);
+  auto a = open(key);
+  const Token token = expect_granted(*a).token;
+  cluster_->begin_move(slot, 0, 1);
+  move(key, 0, 1);
+  expect_renewed(*a, token);
+  cluster_->end_move(slot, 0, 1);
+  cluster_->begin_move(slot, 1, 0);
+  move(key, 1, 0);
+  cluster_->end_move(slot, 1, 0);
+  expect_renewed(*a, token);
+  expect_released(*a);
+}
+
+TEST_F(ClusterStoreTest, AWaiterHearsOfTheReleaseOnTheNewNode) {
+  const Key key = key_at(0);
+  const std::uint16_t slot = slot_of(key.value);
+  auto a = open(key, "a", /*listens=*/true);
+  auto b = open(key, "b", /*listens=*/true);
+  const Token token = expect_granted(*a).token;
+  expect_busy(*b);
+  cluster_->begin_move(slot, 0, 1);
+  move(key, 0, 1);
+  cluster_->end_move(slot, 0, 1);
+  expect_renewed(*a, token);
+  expect_released(*a);
+  ASSERT_TRUE(await_hint(*b));
+  expect_granted(*b);
+}
+
+TEST_F(ClusterStoreTest, AnAddressThatCannotBeReachedIsExplained) {
+  cluster_->node(2).command({"CONFIG", "SET", "cluster-announce-ip", "127.9.9.9"});
+  const Key key = key_at(2);
+  EXPECT_TRUE(eventually([&] {
+    const std::string moved = cluster_->node(0).text({"GET", key.value});
+    return moved.find("127.9.9.9") != moved.npos;
+  }));
+  auto a = open(key);
+  const Failed failed = expect_failed(*a);
+  EXPECT_EQ(failed.trouble, Trouble::kUnreachable);
+  EXPECT_THAT(failed.text, HasSubstr("the cluster announces 127.9.9.9:"));
+  EXPECT_THAT(failed.text, HasSubstr("cluster-announce-ip"));
+  EXPECT_THAT(failed.text, HasSubstr("refused"));
+  cluster_->node(2).command({"CONFIG", "SET", "cluster-announce-ip", ""});
+  EXPECT_TRUE(eventually([&] {
+    const std::string moved = cluster_->node(0).text({"GET", key.value});
+    return moved.find("127.9.9.9") == moved.npos;
+  }));
+}
+
+TEST_F(ClusterStoreTest, ANodeWithoutANameIsWhereTheOneIsThatWasAsked) {
+  for (const char* type : {"unknown-endpoint", "hostname"}) {
+    cluster_->node(0).command({"CONFIG", "SET", "cluster-preferred-endpoint-type", type});
+    expect_granted(*open(key_at(1)));
+  }
+  cluster_->node(0).command({"CONFIG", "SET", "cluster-preferred-endpoint-type", "ip"});
+}
+
+TEST_F(ClusterStoreTest, OnlyNodesOfAClusterAreAccepted) {
+  const GrownServer server;
+  ClusterLocation location;
+  location.nodes = {{"127.0.0.1", server.port()}};
+  Failed failed = expect_failed(*open(location, key_at(0)));
+  EXPECT_EQ(failed.trouble, Trouble::kMisconfigured);
+  EXPECT_THAT(failed.text, HasSubstr("no node of a cluster: use redis://"));
+  Contender contender = make_contender(key_at(0), "a");
+  LoopedStore plain(std::make_unique<RedisStore>(cluster_->node(0).tcp(), contender.candidate));
+  plain.add(contender.candidacy);
+  failed = expect_failed(plain);
+  EXPECT_EQ(failed.trouble, Trouble::kMisconfigured);
+  EXPECT_THAT(failed.text, HasSubstr("use redis+cluster://"));
+  EXPECT_EQ(holder_at(0, contender.candidacy.key), "(nil)");
+}
+
+class ClusterFailoverTest : public ClusterStoreTest {
+ protected:
+  static void SetUpTestSuite() { cluster_ = std::make_unique<ClusterWorld>(); }
+
+  /// The names of all marks of promotions on a node.
+  static std::set<std::string> marks(std::size_t number) {
+    std::set<std::string> names;
+    const ServerReply reply =
+        cluster_->node(number).command({"KEYS", std::string(kPromotionMark) + "*"});
+    for (std::size_t i = 0; i < reply->elements; ++i) names.insert(reply->element[i]->str);
+    return names;
+  }
+  static Young expect_promoted(LoopedStore& store) {
+    Young young = expect<Young>(ask(store, RequestKind::kAcquire));
+    EXPECT_THAT(describe(young), HasSubstr("promoted from a replica"));
+    return young;
+  }
+};
+
+// One test, since a cluster fails over once and needs seconds to be there.
+TEST_F(ClusterFailoverTest, APromotedNodeGrantsNothingNewForATtl) {
+  const Key held = key_at(0);
+  auto a = open(held);
+  const Token token = expect_granted(*a).token;
+  auto waiting = open(held, "w", /*listens=*/true);
+  expect_busy(*waiting);
+  cluster_->fail_over(0);
+  expect_renewed(*a, token);
+  EXPECT_THAT(marks(3), testing::IsEmpty()) << "a renewal need not know of it";
+
+  // The first who asks for a key notices it, though this one is held.
+  EXPECT_EQ(node_in(expect_busy(*waiting)), "a");
+  const std::set<std::string> noticed = marks(3);
+  ASSERT_EQ(noticed.size(), 1U);
+  // In the lowest slot of the node.
+  EXPECT_EQ(*noticed.begin(), std::string(kPromotionMark) + ":" + tag_for(0));
+
+  const Key free = key_at(0);
+  auto b = open(free, "b");
+  const Young young = expect_promoted(*b);
+  EXPECT_GT(young.rest, 8s);
+  EXPECT_LE(young.rest, 11002ms);
+  EXPECT_EQ(marks(3), noticed);
+  expect_granted(*open(key_at(1), "b"));
+
+  // As if that had been noticed a ttl earlier.
+  cluster_->node(3).command({"HINCRBY", *noticed.begin(), "since", "-11000"});
+  expect_granted(*open(free, "c"));
+  expect_released(*a);
+
+  // Whoever may not ask for the slots uses the slot of the key.
+  cluster_->node(3).command({"ACL", "SETUSER", "default", "-cluster|slots"});
+  const Key another = key_at(0);
+  expect_promoted(*open(another, "d"));
+  EXPECT_EQ(marks(3).size(), 2U);
+  for (const std::string& mark : marks(3)) {
+    EXPECT_TRUE(noticed.contains(mark) || slot_of(mark) == slot_of(another.value)) << mark;
+  }
+  cluster_->node(3).command({"ACL", "SETUSER", "default", "+cluster|slots"});
+}
+
+}  // namespace
+}  // namespace cluster_leader
