@@ -141,8 +141,8 @@ void check_cluster(const Options& options) {
   for (const std::string& key : options.keys) {
     if (can_share_tag(options.prefix + key)) continue;
     refuse("--key: '" + key +
-           "' cannot be used in a cluster, which takes the text in the braces of a name for what "
-           "decides where it is: leave out the '}', or write a whole pair as in '{job}-a'");
+           "' cannot be used in a cluster: leave out the '}', or write a pair of braces with "
+           "something in it, as in '{job}-a'");
   }
 }
 

@@ -136,17 +136,17 @@ ClusterStore::NodeNumber ClusterStore::node_at(const Endpoint& endpoint) {
 /// Where a request goes first.
 ClusterStore::NodeNumber ClusterStore::route(const Entry& entry) const {
   const NodeNumber number = node_of_slot_[entry.slot];
-  if (number != kNone && !has_failed_lately(nodes_[number])) return number;
+  if (number != kNone && !has_failed(nodes_[number])) return number;
   return any_but(number);
 }
 
-/// A node that can say who has a slot: best one that is connected, else one that has not failed
-/// lately, in the order in which they were named; else the one whose failure is the longest ago.
+/// A node that can say who has a slot: best one that is connected, else one that has not failed, in
+/// the order in which they were named; else the one whose failure is the longest ago.
 ClusterStore::NodeNumber ClusterStore::any_but(NodeNumber other) const {
   NodeNumber best = other;
   const auto rank = [&](NodeNumber number) {
     const Node& node = nodes_[number];
-    if (has_failed_lately(node)) return 0;
+    if (has_failed(node)) return 0;
     return node.store && node.store->is_connected() ? 2 : 1;
   };
   for (NodeNumber number = 0; number < nodes_.size(); ++number) {
@@ -250,10 +250,9 @@ void ClusterStore::handle(NodeNumber number, std::uint32_t candidacy,
   const NodeNumber next = node_at(redirected.to.node);
   if (redirected.to.is_for_good) {
     settle(candidacy, next);
-    if (entries_.size() > 1 && now_ >= slots_asked_at_ + kPauseBetweenSlots) {
-      slots_asked_at_ = now_;
-      nodes_[number].store->ask_slots();
-    }
+    const bool is_known_late =
+        slots_asked_at_ == Time::min() || now_ >= slots_asked_at_ + kPauseBetweenSlots;
+    if (entries_.size() > 1 && is_known_late) ask_slots(number);
   }
   const bool has_failed = nodes_[next].failed_at >= entry.sent_at;
   if (entry.hops >= kMostHops || (has_failed && entry.failure)) {
@@ -272,11 +271,19 @@ void ClusterStore::handle(NodeNumber number, std::uint32_t candidacy, const Answ
   if (failed == nullptr) {
     node.failed_at = Time::min();
     if (entry.home == number) settle(candidacy, number);
+    // Who does more than run a short job must know other nodes when this one fails.
+    const bool is_over =
+        is_grant(answered.answer) || std::holds_alternative<Released>(answered.answer);
+    if (!is_over && slots_asked_at_ == Time::min()) ask_slots(number);
     return finish(candidacy, answered.answer);
   }
   if (!is_permanent(failed->trouble)) node.failed_at = now_;
   Failed failure = at_node(node, *failed);
-  if (!try_elsewhere(number, candidacy, failure)) finish(candidacy, std::move(failure));
+  if (try_elsewhere(number, candidacy, failure)) return;
+  // What others say about the cluster says more than that one is gone, and that one more than the
+  // next.
+  const bool has_others = entry.failure && failure.trouble == Trouble::kUnreachable;
+  finish(candidacy, has_others ? *entry.failure : failure);
 }
 
 /// Asks another node if this one could not be reached. Nothing was sent to it, and any of them can
@@ -310,6 +317,11 @@ void ClusterStore::finish(std::uint32_t candidacy, Answer answer) {
   Entry& entry = entries_[candidacy];
   entry.in_flight = false;
   reports_.answer(candidacy, entry.request.attempt, std::move(answer));
+}
+
+void ClusterStore::ask_slots(NodeNumber number) {
+  slots_asked_at_ = now_;
+  nodes_[number].store->ask_slots();
 }
 
 void ClusterStore::learn(const std::vector<SlotRange>& ranges) {

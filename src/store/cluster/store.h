@@ -57,7 +57,7 @@ class ClusterStore final : public Store {
     std::vector<Seat> seats;                                   ///< by the store's numbers
     std::unordered_map<std::uint32_t, std::uint32_t> numbers;  ///< of the store, by candidacy
     std::size_t used = 0;                                      ///< the number of seats that are
-    Time failed_at = Time::min();  ///< when it did not answer, or could not be reached
+    Time failed_at = Time::min();  ///< when it gave no answer; the minimum: it has given one since
     bool was_reached = false;
     bool is_named = false;  ///< by the user, and not by another node
   };
@@ -81,7 +81,9 @@ class ClusterStore final : public Store {
   NodeNumber node_at(const Endpoint& endpoint);
   NodeNumber route(const Entry& entry) const;
   NodeNumber any_but(NodeNumber other) const;
-  bool has_failed_lately(const Node& node) const { return now_ < node.failed_at + kFailedFor; }
+  /// A node that has not answered since then is asked only if another one says so, or if there is
+  /// no other: a request that hangs there takes the time of a whole attempt.
+  static bool has_failed(const Node& node) { return node.failed_at != Time::min(); }
 
   std::uint32_t take_seat(NodeNumber number, std::uint32_t candidacy);
   void leave_seat(NodeNumber number, std::uint32_t candidacy);
@@ -94,11 +96,9 @@ class ClusterStore final : public Store {
   bool try_elsewhere(NodeNumber number, std::uint32_t candidacy, const Failed& failure);
   Failed at_node(const Node& node, Failed failure) const;
   void finish(std::uint32_t candidacy, Answer answer);
+  void ask_slots(NodeNumber number);
   void learn(const std::vector<SlotRange>& ranges);
   void close_unused();
-
-  /// For how long a node is asked only if there is no other.
-  static constexpr Duration kFailedFor = std::chrono::seconds(1);
 
   const RedisLocation location_;  ///< of a node, without host and port
   const Candidate candidate_;

@@ -183,6 +183,7 @@ class Measurement {
         {"scan", {"SCAN", "0", "MATCH", record_, "COUNT", "1"}},
         {"pubsub|numsub", {"PUBSUB", "NUMSUB", channel}},
     };
+    if (role_ == RedisCaller::Role::kNode) probes.push_back({"asking", {"ASKING"}});
     if (location_.min_replicas > 0) probes.push_back({"wait", {"WAIT", "0", "1"}});
     std::vector<Command> commands;
     commands.reserve(probes.size());

@@ -1,0 +1,219 @@
+// Leases in a cluster, on the built binary and real servers, judged by the jobs themselves.
+#include <gmock/gmock.h>
+
+#include <csignal>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "store/redis/slots.h"
+#include "support/cli_world.h"
+#include "support/cluster_world.h"
+#include "support/run_log.h"
+
+namespace cluster_leader {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+class ClusterTest : public CliTest {
+ protected:
+  /// On node 0.
+  const std::string key_ = key_on(0);
+
+  Words at(const ClusterWorld& world, const Words& more = {}) const {
+    return joined({"--server", world.url({1}), "--key", key_}, more);
+  }
+  Process run(const ClusterWorld& world, const std::string& ttl, const std::string& node,
+              const std::string& milliseconds) const {
+    return run_under_lease(at(world, {"--ttl", ttl, "--node", node, "-w", "90"}),
+                           {test_program("job_exclusive"), path("log"), milliseconds})
+        .start();
+  }
+  RunLog log() const { return RunLog::read(path("log")); }
+
+  /// A holder whose job takes that long, a waiter, and after `fail` a newcomer: never two at once,
+  /// and nobody fails.
+  template <typename Fail>
+  void expect_no_overlap(const ClusterWorld& world, const std::string& ttl,
+                         const std::string& milliseconds, const Fail& fail) {
+    Process holder = run(world, ttl, "a", milliseconds);
+    ASSERT_TRUE(eventually([&] { return log().count("start") == 1; })) << holder.err();
+    Process waiter = run(world, ttl, "b", "10");
+    fail();
+    Process newcomer = run(world, ttl, "c", "10");
+    for (Process* process : {&holder, &waiter, &newcomer}) {
+      const Ended ended = process->wait(60s);
+      EXPECT_EQ(ended.status(), 0) << ended;
+    }
+    EXPECT_EQ(log().fault(), "");
+    EXPECT_EQ(log().count("end"), 3);
+  }
+};
+
+class ClusterFailoverRunTest : public ClusterTest, public testing::WithParamInterface<const char*> {
+ protected:
+  static ClusterWorld::Settings settings() {
+    return {.program = GetParam() == std::string("Redis") ? REDIS_SERVER : VALKEY_SERVER};
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Servers, ClusterFailoverRunTest, testing::Values("Redis", "Valkey"),
+                         [](const auto& server) { return std::string(server.param); });
+
+TEST_P(ClusterFailoverRunTest, RunsNeverOverlapAtAFailoverByCommand) {
+  ClusterWorld world(settings());
+  expect_no_overlap(world, "3", "5000", [&] { world.fail_over(0); });
+}
+
+TEST_P(ClusterFailoverRunTest, AJobSurvivesAPrimaryThatIsFrozenAndComesBack) {
+  ClusterWorld world(settings());
+  expect_no_overlap(world, "20", "9000", [&] {
+    world.node(0).pause();
+    world.await_primary(3);
+    world.node(0).resume();
+  });
+}
+
+TEST_F(ClusterTest, AJobSurvivesAPrimaryThatIsKilled) {
+  ClusterWorld world;
+  expect_no_overlap(world, "20", "9000", [&] {
+    world.node(0).kill();
+    world.await_primary(3);
+  });
+}
+
+TEST_F(ClusterTest, AfterTheHolderAndItsPrimaryAreGoneTheNextOneRuns) {
+  ClusterWorld world;
+  Process holder = run(world, "2", "a", "60000");
+  ASSERT_TRUE(eventually([&] { return log().count("start") == 1; })) << holder.err();
+  Process waiter = run(world, "2", "b", "10");
+  world.node(0).kill();
+  const Ended ended = holder.wait(20s);
+  EXPECT_EQ(ended.status(), 79) << ended;
+  EXPECT_EQ(waiter.wait(60s).status(), 0);
+  EXPECT_EQ(log().fault(), "");
+}
+
+// The lock and the record are moved one after the other, and back, under the leaders.
+TEST_F(ClusterTest, RunsNeverOverlapWhileTheirSlotIsMoved) {
+  ClusterWorld world({.has_replicas = false});
+  const std::uint16_t slot = slot_of(key_);
+  const std::string record = "cluster-leader:record:{" + key_ + "}";
+  std::vector<Process> runs;
+  for (int i = 0; i < 6; ++i) runs.push_back(run(world, "3", std::to_string(i), "700"));
+  ASSERT_TRUE(eventually([&] { return log().count("start") >= 1; }));
+  for (std::size_t round = 0; log().count("start") < 6 && round < 40; ++round) {
+    const std::size_t from = round % 3;
+    const std::size_t to = (round + 1) % 3;
+    world.begin_move(slot, from, to);
+    world.move_key(key_, from, to);
+    world.move_key(record, from, to);
+    // What was written in between.
+    world.move_key(key_, from, to);
+    world.end_move(slot, from, to);
+    std::this_thread::sleep_for(100ms);
+  }
+  for (Process& process : runs) {
+    const Ended ended = process.wait(60s);
+    EXPECT_EQ(ended.status(), 0) << ended;
+  }
+  EXPECT_EQ(log().fault(), "");
+  EXPECT_EQ(log().count("end"), 6);
+}
+
+TEST_F(ClusterTest, ElectLeadsKeysOnAllNodesThroughAFailover) {
+  ClusterWorld world;
+  Words words = {CLUSTER_LEADER_BINARY, "elect", "--server", world.url({1}), "--ttl", "10"};
+  constexpr int kKeys = 30;
+  for (int i = 0; i < kKeys; ++i) {
+    words.insert(words.end(),
+                 {"--key", key_on(static_cast<std::size_t>(i) % 3, "e" + std::to_string(i))});
+  }
+  Process elect = Command(words).start();
+  const auto count = [&](const std::string& text) {
+    const std::string out = elect.out();
+    int found = 0;
+    for (std::size_t at = 0; (at = out.find(text, at)) != out.npos; ++at) ++found;
+    return found;
+  };
+  const std::string leads = "\"state\":\"leader\"";
+  ASSERT_TRUE(eventually([&] { return count(leads) == kKeys; })) << elect.out() << elect.err();
+  world.fail_over(0);
+  Process other = Command(words).start();
+  std::this_thread::sleep_for(3s);
+  EXPECT_EQ(count(leads), kKeys) << elect.out();
+  EXPECT_EQ(count("\"state\":\"follower\""), 0) << elect.out();
+  elect.signal(SIGTERM);
+  EXPECT_EQ(elect.wait(10s).status(), 0);
+}
+
+TEST_F(ClusterTest, WhatIsWrongIsSaid) {
+  ClusterWorld world({.has_replicas = false});
+  const Words job = {"echo", "runs"};
+  const auto run_at = [&](const std::string& url, const std::string& key) {
+    return run_under_lease({"--server", url, "--key", key}, job).run();
+  };
+  expect_failure(run_at(world.url(), "a}b"), 64, {"cannot be used in a cluster"});
+  expect_failure(run_at(world.url() + "/1", "a"), 78, {"a cluster has only 0"});
+  expect_failure(run_at("redis://127.0.0.1:" + std::to_string(world.node(0).port()), "a"), 78,
+                 {"use redis+cluster://"});
+  expect_failure(run_at("redis+cluster://127.0.0.1:1,127.0.0.1:2", "a"), 69,
+                 {"127.0.0.1:1: connection refused"});
+  expect_failure(
+      run_under_lease({"--server", world.url(), "--key", "a", "--min-replicas", "1"}, job).run(),
+      69, {"only 0 of 1 replicas"});
+  // A slot without a node.
+  world.node(0).command({"CLUSTER", "DELSLOTS", std::to_string(slot_of(key_))});
+  expect_failure(run_at(world.url(), key_), 69, {"the cluster is down"});
+  const Ended examined = Command({CLUSTER_LEADER_BINARY, "doctor", "--server", world.url()}).run();
+  EXPECT_THAT(examined.out, HasSubstr("16383 of 16384 are on some node"));
+  EXPECT_EQ(examined.status(), 69) << examined;
+}
+
+TEST_F(ClusterTest, TheOtherVerbsFindTheKeysOfAllNodes) {
+  ClusterWorld world;
+  const auto call = [&](const Words& words) {
+    return Command(joined({CLUSTER_LEADER_BINARY}, joined(words, {"--server", world.url({2})})))
+        .run();
+  };
+  std::vector<Process> holders;
+  std::vector<std::string> keys;
+  for (std::size_t i = 0; i < 3; ++i) {
+    keys.push_back(key_on(i, "verb"));
+    holders.push_back(run_under_lease({"--server", world.url(), "--key", keys[i], "--node", "a"},
+                                      {"sh", "-c", "echo runs; exec sleep 60"})
+                          .start());
+    ASSERT_TRUE(holders[i].says("runs")) << holders[i].err();
+    EXPECT_EQ(call({"check", "--key", keys[i], "--node", "a"}).status(), 0);
+    EXPECT_EQ(call({"check", "--key", keys[i], "--node", "b"}).status(), 75);
+  }
+  const Ended listed = call({"status"});
+  EXPECT_EQ(listed.status(), 0) << listed;
+  for (const std::string& key : keys) EXPECT_THAT(listed.out, HasSubstr(key + " "));
+  const Ended shown = call({"status", "--key", keys[0], "--key", keys[2], "--key", "free"});
+  EXPECT_EQ(shown.status(), 0) << shown;
+  EXPECT_THAT(shown.out, HasSubstr("free  "));
+  const Ended examined = call({"doctor"});
+  EXPECT_EQ(examined.status(), 0) << examined;
+  EXPECT_THAT(examined.out, HasSubstr("state ok, 3 primaries"));
+  EXPECT_THAT(examined.out, HasSubstr("a job survives a failover with a ttl of 6 s"));
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(call({"release", "--key", keys[i], "--node", "a"}).status(), 0);
+    EXPECT_EQ(holders[i].wait(10s).status(), 79);
+  }
+  EXPECT_THAT(call({"status"}).out, testing::Not(HasSubstr("held")));
+  // Of a primary that is gone, the others still say what they have.
+  Process again = run_under_lease({"--server", world.url(), "--key", keys[0], "--node", "a"},
+                                  {"sh", "-c", "echo runs; exec sleep 60"})
+                      .start();
+  ASSERT_TRUE(again.says("runs")) << again.err();
+  world.node(1).kill();
+  world.node(4).kill();
+  const Ended partial = call({"status"});
+  EXPECT_EQ(partial.status(), 69) << partial;
+  EXPECT_THAT(partial.err, HasSubstr("not all keys were read: 127.0.0.1:"));
+}
+
+}  // namespace
+}  // namespace cluster_leader
