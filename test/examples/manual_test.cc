@@ -57,6 +57,10 @@ TEST(ManualsExamplesTest, TheStepsOfCiArePartsOfTheReadmes) {
   EXPECT_PRED2(is_part, manual_block("sh 'exec "), readme_block("pipeline {"));
 }
 
+TEST(ManualsExamplesTest, TheSettingsOfSentinelsArePartOfTheReadmes) {
+  EXPECT_PRED2(is_part, manual_block("resolve-hostnames"), readme_block("# compose.yaml"));
+}
+
 TEST(ManualsExamplesTest, APartHasTheSameIndentation) {
   EXPECT_TRUE(is_part("a:\n  b\n", "x\n  a:\n    b\n"));
   EXPECT_FALSE(is_part("a:\n  b\n", "x\n  a:\n   b\n"));
