@@ -9,6 +9,7 @@
 #include "store/redis/slots.h"
 #include "support/cli_world.h"
 #include "support/cluster_world.h"
+#include "support/manual.h"
 #include "support/run_log.h"
 
 namespace cluster_leader {
@@ -169,6 +170,49 @@ TEST_F(ClusterTest, WhatIsWrongIsSaid) {
   const Ended examined = Command({CLUSTER_LEADER_BINARY, "doctor", "--server", world.url()}).run();
   EXPECT_THAT(examined.out, HasSubstr("16383 of 16384 are on some node"));
   EXPECT_EQ(examined.status(), 69) << examined;
+}
+
+// The rights that the manual names are enough, through a failover and while a slot is moved.
+TEST_F(ClusterTest, TheRightsInTheManualAreEnough) {
+  ClusterWorld world;
+  const auto grants = grants_in_manual();
+  ASSERT_EQ(grants.size(), 4U);
+  for (std::size_t i = 0; i < world.size(); ++i) {
+    for (const std::size_t number : {0, 1, 3}) {
+      for (const std::string& word : grants[number]) {
+        if (word == grants[number][0]) continue;
+        EXPECT_EQ(world.node(i).text({"ACL", "SETUSER", "job", word}), "OK") << word;
+      }
+    }
+  }
+  const auto command = [&](const Words& words) {
+    Command command(joined({CLUSTER_LEADER_BINARY}, words));
+    return command.with("REDIS_USERNAME", "job").with("REDIS_PASSWORD", "PASSWORD");
+  };
+  const std::string key = key_on(0, "job-a");
+  const Words at = {"--server", world.url(), "--key", key};
+  Process holder = command(joined({"run"}, joined(at, {"--ttl", "10", "--heartbeat", "200ms", "--",
+                                                       "sh", "-c", "echo runs; exec sleep 3"})))
+                       .start();
+  ASSERT_TRUE(holder.says("runs")) << holder.err();
+  const std::uint16_t slot = slot_of(key);
+  world.begin_move(slot, 0, 1);
+  world.move_key(key, 0, 1);
+  world.move_key("cluster-leader:record:{" + key + "}", 0, 1);
+  std::this_thread::sleep_for(500ms);
+  world.end_move(slot, 0, 1);
+  EXPECT_EQ(holder.wait(20s).status(), 0);
+  world.fail_over(0);
+  const std::string other = key_on(0, "job-b");
+  const Ended promoted =
+      command({"run", "--server", world.url(), "--key", other, "-n", "--", "true"}).run();
+  EXPECT_EQ(promoted.status(), 69) << promoted;
+  EXPECT_THAT(promoted.err, HasSubstr("promoted from a replica"));
+  EXPECT_EQ(command(joined({"check"}, at)).run().status(), 75);
+  EXPECT_EQ(command({"status", "--server", world.url(), "--prefix", "job-"}).run().status(), 0);
+  for (std::size_t i = 0; i < world.size(); ++i) {
+    EXPECT_EQ(world.node(i).command({"ACL", "LOG"})->elements, 0U) << i;
+  }
 }
 
 TEST_F(ClusterTest, TheOtherVerbsFindTheKeysOfAllNodes) {

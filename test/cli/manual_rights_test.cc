@@ -1,9 +1,7 @@
 // The rights that the manual names under SERVERS, tried on real servers.
-#include <fstream>
-#include <sstream>
-
 #include "support/cli_world.h"
 #include "support/elector.h"
+#include "support/manual.h"
 
 namespace cluster_leader {
 namespace {
@@ -24,23 +22,6 @@ class ManualRightsTest : public CliTest, public testing::WithParamInterface<cons
   /// The manual says that Redis before 6.2 knows no words for channels.
   static bool knows(const std::string& word) { return !is_redis_6() || word[0] != '&'; }
   static bool is_redis_6() { return GetParam() == std::string("Redis6"); }
-
-  /// The words behind each `ACL SETUSER` in the manual: the user, and what it is given.
-  static std::vector<Words> grants_in_manual() {
-    std::ifstream manual(PROJECT_SOURCE_DIR "/man/cluster-leader.1");
-    const std::string kBegin = "ACL SETUSER ";
-    std::vector<Words> grants;
-    bool goes_on = false;
-    for (std::string line; std::getline(manual, line);) {
-      const bool begins = line.starts_with(kBegin);
-      if (begins) grants.emplace_back();
-      goes_on = begins || (goes_on && line != ".Ed");
-      if (!goes_on) continue;
-      std::istringstream words(begins ? line.substr(kBegin.size()) : line);
-      for (std::string word; words >> word;) grants.back().push_back(word);
-    }
-    return grants;
-  }
 
   /// Gives a user what the manual says but for one right, and returns the rights to commands among
   /// that.
@@ -128,7 +109,7 @@ class ManualRightsTest : public CliTest, public testing::WithParamInterface<cons
 };
 
 TEST_P(ManualRightsTest, SufficeForRun) {
-  ASSERT_THAT(grants_in_manual(), SizeIs(3));
+  ASSERT_THAT(grants_in_manual(), SizeIs(4));
   EXPECT_THAT(give({grants_in_manual()[0]}), Contains("eval"));
   const Statuses statuses = ask_for_everything();
   EXPECT_EQ(statuses.holder, 0);

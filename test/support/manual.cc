@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
+#include <fstream>
 #include <map>
 #include <sstream>
 
@@ -85,6 +86,22 @@ Names all(const std::string& text, const std::string& pattern) {
     names.insert((*at)[1]);
   }
   return names;
+}
+
+std::vector<std::vector<std::string>> grants_in_manual() {
+  std::ifstream manual(kManual);
+  const std::string kBegin = "ACL SETUSER ";
+  std::vector<std::vector<std::string>> grants;
+  bool goes_on = false;
+  for (std::string line; std::getline(manual, line);) {
+    const bool begins = line.starts_with(kBegin);
+    if (begins) grants.emplace_back();
+    goes_on = begins || (goes_on && line != ".Ed");
+    if (!goes_on) continue;
+    std::istringstream words(begins ? line.substr(kBegin.size()) : line);
+    for (std::string word; words >> word;) grants.back().push_back(word);
+  }
+  return grants;
 }
 
 Names options_in(const std::string& text) {

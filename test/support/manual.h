@@ -29,6 +29,9 @@ std::vector<Subsection> subsections(const std::string& section_name);
 /// Whatever the first group of `pattern` matches in `text`.
 Names all(const std::string& text, const std::string& pattern);
 
+/// The words behind each `ACL SETUSER` in the manual: the user, and what it is given.
+std::vector<std::vector<std::string>> grants_in_manual();
+
 /// The options that lines of `text` begin with, as in a list of options.
 Names options_in(const std::string& text);
 
