@@ -170,6 +170,8 @@ self_test() {
   expect 1 store/net/resolver.cc '#include "store/redis/login.h"'
   expect 1 store/file/store.cc '#include "store/redis/names.h"'
   expect 1 store/quorum/store.cc '#include "store/redis/store.h"'
+  expect 0 store/cluster/store.cc '#include "store/redis/store.h"'
+  expect 1 store/redis/store.cc '#include "store/cluster/store.h"'
   expect 0 store/open.cc '#include "store/file/store.h"'
   expect 0 store/open.cc '#include "store/quorum/store.h"'
   expect 1 process/front.cc '#include "lease/candidacy.h"'

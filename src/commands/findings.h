@@ -21,7 +21,7 @@ struct Finding {
   std::string detail;                         ///< what was found, with its figure
   std::string advice;                         ///< what to change; empty if it is ok
   Trouble trouble = Trouble::kMisconfigured;  ///< of a failure
-  std::string server{};  ///< of a quorum, that it is about; empty: the only one, or all of them
+  std::string server{};  ///< of several, that it is about; empty: the only one, or all of them
 };
 
 /// The three kinds of findings. `detail` is what was found, `advice` what to change.
@@ -37,7 +37,7 @@ std::string in_ms(Duration duration);
 /// "0.2 s", "10 s"
 std::string in_s(Duration duration);
 
-/// One line for each finding, for people; those about one server of a quorum follow its name.
+/// One line for each finding, for people; those about one of several servers follow its name.
 std::string report_of(const std::vector<Finding>& findings, bool coloured);
 
 /// The same as one line of JSON, an array with an object for each.

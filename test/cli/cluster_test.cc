@@ -6,7 +6,6 @@
 #include <thread>
 #include <vector>
 
-#include "store/redis/slots.h"
 #include "support/cli_world.h"
 #include "support/cluster_world.h"
 #include "support/manual.h"
@@ -20,11 +19,8 @@ using testing::HasSubstr;
 
 class ClusterTest : public CliTest {
  protected:
-  /// On node 0.
-  const std::string key_ = key_on(0);
-
   Words at(const ClusterWorld& world, const Words& more = {}) const {
-    return joined({"--server", world.url({1}), "--key", key_}, more);
+    return joined({"--server", world.url({1}), "--key", world.key_on(0)}, more);
   }
   Process run(const ClusterWorld& world, const std::string& ttl, const std::string& node,
               const std::string& milliseconds) const {
@@ -69,7 +65,7 @@ TEST_P(ClusterFailoverRunTest, RunsNeverOverlapAtAFailoverByCommand) {
 
 TEST_P(ClusterFailoverRunTest, AJobSurvivesAPrimaryThatIsFrozenAndComesBack) {
   ClusterWorld world(settings());
-  expect_no_overlap(world, "20", "9000", [&] {
+  expect_no_overlap(world, "14", "9000", [&] {
     world.node(0).pause();
     world.await_primary(3);
     world.node(0).resume();
@@ -78,7 +74,7 @@ TEST_P(ClusterFailoverRunTest, AJobSurvivesAPrimaryThatIsFrozenAndComesBack) {
 
 TEST_F(ClusterTest, AJobSurvivesAPrimaryThatIsKilled) {
   ClusterWorld world;
-  expect_no_overlap(world, "20", "9000", [&] {
+  expect_no_overlap(world, "14", "9000", [&] {
     world.node(0).kill();
     world.await_primary(3);
   });
@@ -99,8 +95,9 @@ TEST_F(ClusterTest, AfterTheHolderAndItsPrimaryAreGoneTheNextOneRuns) {
 // The lock and the record are moved one after the other, and back, under the leaders.
 TEST_F(ClusterTest, RunsNeverOverlapWhileTheirSlotIsMoved) {
   ClusterWorld world({.has_replicas = false});
-  const std::uint16_t slot = slot_of(key_);
-  const std::string record = "cluster-leader:record:{" + key_ + "}";
+  const std::string key = world.key_on(0);
+  const std::uint16_t slot = world.slot_of(key);
+  const std::string record = "cluster-leader:record:{" + key + "}";
   std::vector<Process> runs;
   for (int i = 0; i < 6; ++i) runs.push_back(run(world, "3", std::to_string(i), "700"));
   ASSERT_TRUE(eventually([&] { return log().count("start") >= 1; }));
@@ -108,10 +105,10 @@ TEST_F(ClusterTest, RunsNeverOverlapWhileTheirSlotIsMoved) {
     const std::size_t from = round % 3;
     const std::size_t to = (round + 1) % 3;
     world.begin_move(slot, from, to);
-    world.move_key(key_, from, to);
+    world.move_key(key, from, to);
     world.move_key(record, from, to);
     // What was written in between.
-    world.move_key(key_, from, to);
+    world.move_key(key, from, to);
     world.end_move(slot, from, to);
     std::this_thread::sleep_for(100ms);
   }
@@ -129,7 +126,7 @@ TEST_F(ClusterTest, ElectLeadsKeysOnAllNodesThroughAFailover) {
   constexpr int kKeys = 30;
   for (int i = 0; i < kKeys; ++i) {
     words.insert(words.end(),
-                 {"--key", key_on(static_cast<std::size_t>(i) % 3, "e" + std::to_string(i))});
+                 {"--key", world.key_on(static_cast<std::size_t>(i) % 3, "e" + std::to_string(i))});
   }
   Process elect = Command(words).start();
   const auto count = [&](const std::string& text) {
@@ -165,8 +162,8 @@ TEST_F(ClusterTest, WhatIsWrongIsSaid) {
       run_under_lease({"--server", world.url(), "--key", "a", "--min-replicas", "1"}, job).run(),
       69, {"only 0 of 1 replicas"});
   // A slot without a node.
-  world.node(0).command({"CLUSTER", "DELSLOTS", std::to_string(slot_of(key_))});
-  expect_failure(run_at(world.url(), key_), 69, {"the cluster is down"});
+  world.node(0).command({"CLUSTER", "DELSLOTS", std::to_string(world.slot_of(world.key_on(0)))});
+  expect_failure(run_at(world.url(), world.key_on(0)), 69, {"the cluster is down"});
   const Ended examined = Command({CLUSTER_LEADER_BINARY, "doctor", "--server", world.url()}).run();
   EXPECT_THAT(examined.out, HasSubstr("16383 of 16384 are on some node"));
   EXPECT_EQ(examined.status(), 69) << examined;
@@ -186,16 +183,17 @@ TEST_F(ClusterTest, TheRightsInTheManualAreEnough) {
     }
   }
   const auto command = [&](const Words& words) {
-    Command command(joined({CLUSTER_LEADER_BINARY}, words));
-    return command.with("REDIS_USERNAME", "job").with("REDIS_PASSWORD", "PASSWORD");
+    return Command(joined({CLUSTER_LEADER_BINARY}, words))
+        .with("REDIS_USERNAME", "job")
+        .with("REDIS_PASSWORD", "PASSWORD");
   };
-  const std::string key = key_on(0, "job-a");
+  const std::string key = world.key_on(0, "job-a");
   const Words at = {"--server", world.url(), "--key", key};
   Process holder = command(joined({"run"}, joined(at, {"--ttl", "10", "--heartbeat", "200ms", "--",
                                                        "sh", "-c", "echo runs; exec sleep 3"})))
                        .start();
   ASSERT_TRUE(holder.says("runs")) << holder.err();
-  const std::uint16_t slot = slot_of(key);
+  const std::uint16_t slot = world.slot_of(key);
   world.begin_move(slot, 0, 1);
   world.move_key(key, 0, 1);
   world.move_key("cluster-leader:record:{" + key + "}", 0, 1);
@@ -203,7 +201,7 @@ TEST_F(ClusterTest, TheRightsInTheManualAreEnough) {
   world.end_move(slot, 0, 1);
   EXPECT_EQ(holder.wait(20s).status(), 0);
   world.fail_over(0);
-  const std::string other = key_on(0, "job-b");
+  const std::string other = world.key_on(0, "job-b");
   const Ended promoted =
       command({"run", "--server", world.url(), "--key", other, "-n", "--", "true"}).run();
   EXPECT_EQ(promoted.status(), 69) << promoted;
@@ -224,7 +222,7 @@ TEST_F(ClusterTest, TheOtherVerbsFindTheKeysOfAllNodes) {
   std::vector<Process> holders;
   std::vector<std::string> keys;
   for (std::size_t i = 0; i < 3; ++i) {
-    keys.push_back(key_on(i, "verb"));
+    keys.push_back(world.key_on(i, "verb"));
     holders.push_back(run_under_lease({"--server", world.url(), "--key", keys[i], "--node", "a"},
                                       {"sh", "-c", "echo runs; exec sleep 60"})
                           .start());

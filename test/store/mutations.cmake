@@ -147,3 +147,17 @@ add_mutation(vote_writes_the_record
   "request.kind == RequestKind::kVote ? \"\" : events_channel(candidacy.key)"
   "events_channel(candidacy.key)"
   "VoteTest/Redis.AVoteLeavesFenceAndRecordAlone")
+
+# A node of a cluster that was promoted may lack a lease, too.
+set(mutated src/store/redis/store_node.cc)
+add_mutation(promotion_of_a_node_noticed_long_ago
+  "node_->mark = {std::move(replication_id), *since};"
+  "node_->mark = {std::move(replication_id), \"1\"};"
+  "ClusterFailoverTest.APromotedNodeGrantsNothingNewForATtl")
+
+# A key on its way to another node is renewed there only behind ASKING.
+set(mutated src/store/cluster/store.cc)
+add_mutation(sent_without_asking
+  "ask(candidacy, next, !redirected.to.is_for_good);"
+  "ask(candidacy, next, false);"
+  "ClusterStoreTest.ASlotThatIsMovedWhileItsKeyIsHeld")

@@ -2,10 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <stdexcept>
 
-#include "store/redis/slots.h"
 #include "support/command.h"
 
 namespace cluster_leader {
@@ -13,6 +11,7 @@ namespace cluster_leader {
 namespace {
 
 constexpr std::size_t kPrimaries = 3;
+constexpr std::size_t kSlots = 16384;
 
 std::uint16_t first_slot(std::size_t number) {
   return static_cast<std::uint16_t>(number * kSlots / kPrimaries);
@@ -75,7 +74,11 @@ bool ClusterWorld::is_ready() const {
 }
 
 std::string ClusterWorld::url(const std::vector<std::size_t>& numbers) const {
-  return describe(Location(location(numbers)));
+  std::string url = "redis+cluster://";
+  for (const std::size_t number : numbers) {
+    url += (url.ends_with('/') ? "127.0.0.1:" : ",127.0.0.1:") + port_of(node(number));
+  }
+  return url;
 }
 
 ClusterLocation ClusterWorld::location(const std::vector<std::size_t>& numbers) const {
@@ -89,10 +92,11 @@ ClusterLocation ClusterWorld::location(const std::vector<std::size_t>& numbers) 
 std::size_t ClusterWorld::owner(std::uint16_t slot, std::size_t asked) const {
   try {
     const ServerReply reply = node(asked).command({"CLUSTER", "SLOTS"});
-    for (const SlotRange& range : slots_in(*reply, {"127.0.0.1", node(asked).port()})) {
-      if (slot < range.first || slot > range.last) continue;
+    for (std::size_t range = 0; range < reply->elements; ++range) {
+      const redisReply* const* const words = reply->element[range]->element;
+      if (slot < words[0]->integer || slot > words[1]->integer) continue;
       for (std::size_t i = 0; i < size(); ++i) {
-        if (node(i).port() == range.primary.port) return i;
+        if (node(i).port() == words[2]->element[1]->integer) return i;
       }
     }
   } catch (const std::runtime_error&) {
@@ -142,7 +146,11 @@ void ClusterWorld::end_move(std::uint16_t slot, std::size_t from, std::size_t to
   }
 }
 
-std::string key_on(std::size_t number, const std::string& beginning) {
+std::uint16_t ClusterWorld::slot_of(const std::string& key) const {
+  return static_cast<std::uint16_t>(nodes_.back()->integer({"CLUSTER", "KEYSLOT", key}));
+}
+
+std::string ClusterWorld::key_on(std::size_t number, const std::string& beginning) const {
   for (int i = 0;; ++i) {
     const std::string key = beginning + '-' + std::to_string(i);
     const std::uint16_t slot = slot_of(key);

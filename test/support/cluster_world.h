@@ -32,6 +32,10 @@ class ClusterWorld {
   std::string url(const std::vector<std::size_t>& numbers = {0}) const;
   ClusterLocation location(const std::vector<std::size_t>& numbers = {0}) const;
 
+  std::uint16_t slot_of(const std::string& key) const;
+  /// A key with this beginning whose slot is one of node `number` at first.
+  std::string key_on(std::size_t number, const std::string& beginning = "job") const;
+
   /// The node that has the slot as a primary, as `asked` has it; size() if it does not know.
   std::size_t owner(std::uint16_t slot, std::size_t asked) const;
   std::string id(std::size_t number) const { return nodes_[number]->text({"CLUSTER", "MYID"}); }
@@ -54,8 +58,5 @@ class ClusterWorld {
 
   std::vector<std::unique_ptr<GrownServer>> nodes_;
 };
-
-/// A key with this beginning whose slot is one of node `number` at first.
-std::string key_on(std::size_t number, const std::string& beginning = "job");
 
 }  // namespace cluster_leader

@@ -31,7 +31,7 @@ class ClusterStoreTest : public testing::Test {
   }
   static void TearDownTestSuite() { cluster_.reset(); }
 
-  static Key key_at(std::size_t number) { return {key_on(number, random_hex_128())}; }
+  static Key key_at(std::size_t number) { return {cluster_->key_on(number, random_hex_128())}; }
   static std::unique_ptr<LoopedStore> open(const ClusterLocation& location, const Key& key,
                                            const std::string& node = "a", bool listens = false) {
     Contender contender = make_contender(key, node, 10s);
