@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/cli_world.h"
+#include "support/cluster_world.h"
 #include "support/elector.h"
 #include "support/grown_server.h"
 #include "support/manual.h"
@@ -105,7 +106,9 @@ TEST_F(ManualJsonTest, NamesTheMembersAndTheChecksOfDoctor) {
   const GrownServer third;
   const std::string quorum = url_of(server_) + " " + url_of(second) + " " + url_of(third);
   const SentinelWorld sentinels;
-  for (const std::string& servers : {url_of(server_), file_url(), quorum, sentinels.url()}) {
+  const ClusterWorld cluster({.has_replicas = false});
+  for (const std::string& servers :
+       {url_of(server_), file_url(), quorum, sentinels.url(), cluster.url()}) {
     Words doctor = {"doctor", "--json"};
     if (servers == sentinels.url()) doctor = joined(doctor, {"--min-replicas", "2"});
     const Json findings = said(doctor, servers);
