@@ -217,6 +217,62 @@ TEST_F(QuorumCliTest, CheckStatusAndReleaseAreThoseOfAMajority) {
                  {"1 of 3 servers answered, but 2 are needed"});
 }
 
+TEST_F(QuorumCliTest, AServerThatHasOnlyVotedForTheHolderIsReleasedToo) {
+  // No renewal comes, which would write the record.
+  Process holder = hold({"--node", "web-1", "--ttl", "600"});
+  server(1).kill();
+  // What a server has that was not in the second round.
+  server(2).command({"DEL", "cluster-leader:record:{job-a}"});
+  const Ended released = say(joined({"release"}, lease({"--node", "web-1"})));
+  EXPECT_EQ(released.status(), 0) << released;
+  EXPECT_EQ(holder.wait().status(), 79);
+}
+
+/// A silent server would cost each of them this time, or a multiple of it.
+constexpr const char* kLongerThanAnyTest = "60s";
+
+TEST_F(QuorumOfFiveCliTest, CheckAndStatusDoNotWaitForSilentServers) {
+  Process holder = hold({"--node", "web-1"});
+  server(1).pause();
+  server(4).pause();
+  const Words patient = {"--connect-timeout", kLongerThanAnyTest};
+  const Ended checked = say(joined({"check"}, lease(joined(patient, {"--node", "web-1"}))));
+  EXPECT_EQ(checked.status(), 0) << checked;
+  const Ended shown = say(joined({"status"}, joined(on_all(), patient)));
+  EXPECT_EQ(shown.status(), 0) << shown;
+  EXPECT_THAT(shown.out, HasSubstr("web-1"));
+}
+
+TEST_F(QuorumOfFiveCliTest, ReleaseWaitsForAllSilentServersAtTheSameTime) {
+  Process holder = hold({"--node", "web-1"});
+  server(1).pause();
+  server(4).pause();
+  const Words patient = {"--connect-timeout", "4s", "--node", "web-1"};
+  const Ended released = say(joined({"release"}, lease(patient)));
+  EXPECT_EQ(released.status(), 0) << released;
+  EXPECT_GE(released.took, 4s);
+  EXPECT_LT(released.took, 8s);
+  EXPECT_EQ(holder.wait().status(), 79);
+}
+
+TEST_F(QuorumCliTest, ASilentServerIsWaitedForOnlyWhereTheOthersDisagree) {
+  Process holder = hold({"--node", "web-1"});
+  // One that has forgotten the lease, and has not been repaired yet: the holder is stopped.
+  ::kill(holder.child(), SIGSTOP);
+  server(2).command({"FLUSHALL"});
+  server(1).pause();
+  const long long before = server(3).calls("eval");
+  const Words patient = {"--connect-timeout", kLongerThanAnyTest};
+  Process check =
+      Command(joined({CLUSTER_LEADER_BINARY, "check"}, lease(joined(patient, {"--node", "web-1"}))))
+          .start();
+  // It has the answers of the two others, and waits for the third one.
+  ASSERT_TRUE(eventually([&] { return server(3).calls("eval") > before; }));
+  server(1).resume();
+  EXPECT_EQ(check.wait().status(), 0);
+  ::kill(holder.child(), SIGCONT);
+}
+
 TEST_F(QuorumCliTest, DoctorHasABlockForEachServerAndComparesTheirClocks) {
   const Ended text = say(joined({"doctor"}, on_all()));
   EXPECT_EQ(text.status(), 0) << text;
