@@ -356,6 +356,8 @@ the median of the ratios of each round. The locale is C.UTF-8 but where it is na
 waiter EVALSHA and EVAL count, less what the holder alone sends; nothing else is sent after the first
 try. Of a job the clock is read in its first and last instructions, so that a hand-over includes its
 exit, the release, the connection over which the waiter confirms its lease, and the start of the next.
+The time without a leader is that from the death of a server to the next leader's line; "no gap": the
+leader has led all the time. Where it has not, although it lives, it had stopped in time.
 EOT
 }
 
@@ -367,6 +369,7 @@ write_readme() {
   cat "$dir/README.md" >"$readme"
 }
 
+. "$root/scripts/bench/several_servers.sh"
 build
 start_servers
 load=$(cut -d " " -f 1 /proc/loadavg)
@@ -385,6 +388,8 @@ measure_failover term "SIGTERM to a leading elect" 50
 measure_failover kill "SIGKILL to a leading elect" 300
 measure_failover keeper "SIGKILL to the keeper of a leading elect" 300
 measure_many_keys
+say "timing what happens when one of several servers dies"
+measure_several_servers
 report >"$dir/report"
 cat "$dir/report"
 [ -z "$write" ] || write_readme

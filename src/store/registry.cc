@@ -19,6 +19,7 @@ void drop_free_keys(Listing& listing) {
 }
 
 bool belongs_to(const LeaseView& view, const Eviction& us) {
+  if (!us.holder.value.empty() && view.holder == us.holder) return true;
   if (!view.identity.empty()) return view.identity == us.identity;
   // Without a record there is only a name that anybody may have.
   return !view.host.empty() && view.node == us.node && view.host == us.host;

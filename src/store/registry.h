@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/poller.h"
 #include "lease/answer.h"
 #include "lease/candidacy.h"
 
@@ -52,6 +53,8 @@ struct Eviction {
   std::string host;      ///< gethostname(2)
   std::string identity;  ///< machine_identity(node)
   bool force = false;    ///< also if another node holds it
+  /// Its lease is ours, although the record may not say so: another server does. Empty: none.
+  HolderId holder{};
 };
 
 /// The outcome of a release by hand.
@@ -78,8 +81,9 @@ void add_to(Listing& listing, std::variant<LeaseView, Failed> looked);
 /// Removes the keys that are not in use.
 void drop_free_keys(Listing& listing);
 
-/// True if the lease that `view` describes belongs to the node of `us`: by identity if the record
-/// has one, else by label and host name. Nodes may share a label, or a host name, but no identity.
+/// True if the lease that `view` describes belongs to the node of `us`: by holder if `us` has one,
+/// by identity if the record has one, else by label and host name. Nodes may share a label, or a
+/// host name, but no identity.
 bool belongs_to(const LeaseView& view, const Eviction& us);
 
 /// Whether the lease that `view` describes may be released. Data that is not a lease is never
@@ -110,6 +114,16 @@ class Registry {
   /// parked key, or one that cools down, becomes free. Waiting candidates are woken.
   virtual std::variant<Evicted, Failed> evict(const Key& key, const Eviction& us,
                                               Duration patience) = 0;
+
+  // What else is needed to ask several registries without waiting for one after the other. Each
+  // turn: watch(), a wait until wake_at() at the latest, and advance(), until that returns true.
+
+  /// Begins to connect; the other functions go on from there.
+  virtual void begin(Time /*deadline*/) {}
+  virtual void watch(Poller& /*poller*/) {}
+  virtual Time wake_at() const { return kNever; }
+  /// Whether it is connected, or that has failed, which the next request then says.
+  virtual bool advance(const Poller& /*poller*/, Time /*now*/) { return true; }
 };
 
 }  // namespace cluster_leader

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "support/cli_world.h"
+#include "support/elector.h"
 #include "support/run_log.h"
 #include "support/sentinel_world.h"
 
@@ -17,7 +18,7 @@ using testing::HasSubstr;
 class SentinelTest : public CliTest {
  protected:
   Words at(const std::string& url, const Words& more = {}) const {
-    return joined({"--server", url, "--key", "job-a"}, more);
+    return joined(joined({"--server", url, "--key", "job-a"}, tls_), more);
   }
 
   Process run(const SentinelWorld& world, const std::string& ttl, const std::string& node,
@@ -46,15 +47,19 @@ class SentinelTest : public CliTest {
     EXPECT_EQ(log().fault(), "");
     EXPECT_EQ(log().count("end"), 3);
   }
+
+  Words tls_;  ///< its options
 };
 
 class SentinelFailoverTest : public SentinelTest, public testing::WithParamInterface<const char*> {
  protected:
   static std::string program() {
-    return GetParam() == std::string("Redis") ? REDIS_SERVER : VALKEY_SERVER;
+    const std::string server = GetParam();
+    return server == "Redis" ? REDIS_SERVER : server == "Redis6" ? REDIS_6_SERVER : VALKEY_SERVER;
   }
 };
-INSTANTIATE_TEST_SUITE_P(Servers, SentinelFailoverTest, testing::Values("Redis", "Valkey"),
+INSTANTIATE_TEST_SUITE_P(Servers, SentinelFailoverTest,
+                         testing::Values("Redis", "Redis6", "Valkey"),
                          [](const auto& server) { return std::string(server.param); });
 
 // With the URL of the old primary, the jobs of this test overlap for seconds.
@@ -103,6 +108,26 @@ TEST_F(SentinelTest, OneSentinelMayBeDownAndNotTwo) {
                  {"only 1 of 3 Sentinels answer", "connection refused"});
 }
 
+TEST_F(SentinelTest, AMajorityThatFallsSilentStopsTheHolderInTimeAlthoughItsServerIsWell) {
+  SentinelWorld world;
+  Process holder =
+      run_under_lease(at(world.url(), {"--ttl", "3"}), {"sh", "-c", "echo runs; exec sleep 60"})
+          .start();
+  ASSERT_TRUE(holder.says("runs")) << holder.err();
+  const Time begin = BootClock::now();
+  world.sentinel(1).pause();
+  world.sentinel(2).pause();
+  Ended ended = holder.wait();
+  EXPECT_EQ(ended.status(), 79) << ended;
+  EXPECT_LT(ended.at - begin, 3s);
+  EXPECT_EQ(world.server(0).text({"SET", "probe", "1"}), "OK");
+  expect_failure(run_under_lease(at(world.url(), {"-n"}), {"true"}).run(), 69, {"Sentinels"});
+  world.sentinel(1).resume();
+  world.sentinel(2).resume();
+  ended = run_under_lease(at(world.url(), {"-w", "60"}), {"echo", "runs"}).run();
+  EXPECT_EQ(ended.out, "runs\n") << ended;
+}
+
 TEST_F(SentinelTest, WhatIsWrongIsSaid) {
   SentinelWorld world;
   for (std::size_t i = 0; i < 3; ++i) {
@@ -142,6 +167,68 @@ TEST_F(SentinelTest, TheOtherVerbsLookAtTheServerThatIsNamed) {
   EXPECT_THAT(examined.out, HasSubstr("down-after"));
   EXPECT_EQ(call({"release", "--key", "job-a", "--node", "a"}).status(), 0);
   EXPECT_EQ(holder.wait(10s).status(), 79);
+}
+
+/// Servers and Sentinels speak TLS and require certificates of their clients. Theirs is for the
+/// name localhost, and for no address.
+class SecureSentinelTest : public SentinelTest {
+ protected:
+  SecureSentinelTest() {
+    tls_ = joined(trusting(), {"--tls-cert", files_.certificate, "--tls-key", files_.key});
+  }
+  Words trusting() const { return {"--tls-ca", certificates_.ca()}; }
+  SentinelSettings settings() const { return {.certificate = files_, .ca = certificates_.ca()}; }
+  SentinelSettings with_names() const {
+    SentinelSettings settings = this->settings();
+    settings.names = {"localhost", "localhost", "localhost"};
+    return settings;
+  }
+
+  Certificates certificates_;
+  Certificates::Files files_ = certificates_.sign({.names = {"DNS:localhost"}});
+};
+
+TEST_F(SecureSentinelTest, RunsNeverOverlapAtAFailoverWhereNamesAreAnnounced) {
+  SentinelWorld world(with_names());
+  expect_no_overlap(world, "3", "4000", [&] { world.fail_over(); });
+}
+
+TEST_F(SecureSentinelTest, TheOtherVerbsReachTheSentinelsAndTheServer) {
+  SentinelWorld world(with_names());
+  Elector elector(at(world.url(), {"--node", "a"}));
+  ASSERT_TRUE(elector.is("leader")) << elector.transcript();
+  const auto call = [&](const Words& words) {
+    const Words server = joined({"--server", world.url()}, tls_);
+    return Command(joined({CLUSTER_LEADER_BINARY}, joined(words, server))).run();
+  };
+  EXPECT_EQ(call({"check", "--key", "job-a", "--node", "a"}).status(), 0);
+  const Ended examined = call({"doctor"});
+  EXPECT_EQ(examined.status(), 0) << examined;
+  EXPECT_THAT(examined.out, HasSubstr("3 of 3 answer, and a majority names " + world.address(0)));
+  EXPECT_THAT(examined.out, HasSubstr("certificate for localhost"));
+  EXPECT_THAT(examined.out, HasSubstr("down-after"));
+  EXPECT_EQ(elector.stop().status(), 0);
+}
+
+TEST_F(SecureSentinelTest, SentinelsThatRequireACertificateAreNamed) {
+  SentinelWorld world(with_names());
+  tls_ = trusting();
+  expect_failure(run_under_lease(at(world.url()), {"true"}).run(), 77,
+                 {"client certificate: --tls-cert, --tls-key"});
+}
+
+TEST_F(SecureSentinelTest, AnAddressThatIsAnnouncedInsteadOfTheNameIsExplained) {
+  SentinelWorld world(settings());
+  std::string url = world.url();
+  for (std::size_t i = 0; (i = url.find("127.0.0.1")) != url.npos;) url.replace(i, 9, "localhost");
+  expect_failure(run_under_lease(at(url), {"true"}).run(), 78,
+                 {world.address(0) + ": the server's certificate is for localhost, not "
+                                     "for 127.0.0.1",
+                  "announce-hostnames", "--tls-server-name"});
+  const Ended ended =
+      run_under_lease(at(url, {"--tls-server-name", "localhost"}), {"echo", "runs"}).run();
+  EXPECT_EQ(ended.status(), 0) << ended;
+  EXPECT_EQ(ended.out, "runs\n");
 }
 
 }  // namespace

@@ -48,7 +48,7 @@ class RecordingStore : public Store {
     candidacies[candidacy].holder = std::move(holder);
   }
   void send(std::size_t candidacy, const Request& request, Time) override {
-    const char* const words[] = {"acquire", "renew", "release", "finish"};
+    const char* const words[] = {"acquire", "renew", "release", "finish", "vote", "adopt"};
     note(words[static_cast<int>(request.kind)], candidacy);
     candidacies[candidacy].in_flight = request;
   }

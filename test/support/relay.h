@@ -34,6 +34,8 @@ class Relay {
   void forget() { forget_up_to_ = connections_.load(); }
   /// The same, and passes on no new ones either.
   void cut() { forget_up_to_ = kAll; }
+  /// Passes on new connections again.
+  void mend() { forget(); }
 
   /// How many connections there were.
   int connections() const { return connections_; }

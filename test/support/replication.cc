@@ -28,8 +28,12 @@ bool has_all_of(const Server& primary, const Server& replica) {
 }  // namespace
 
 void replicate(const Server& primary, const Server& replica) {
+  replicate(primary, replica, {"127.0.0.1", primary.port()});
+}
+
+void replicate(const Server& primary, const Server& replica, const Endpoint& endpoint) {
   primary.command({"CONFIG", "SET", "repl-diskless-sync-delay", "0"});
-  replica.command({"REPLICAOF", "127.0.0.1", std::to_string(primary.port())});
+  replica.command({"REPLICAOF", endpoint.host, std::to_string(endpoint.port)});
   EXPECT_TRUE(eventually([&] { return has_all_of(primary, replica); }));
 }
 

@@ -8,6 +8,7 @@
 
 #include "support/command.h"
 #include "support/replication.h"
+#include "support/tls_redis.h"
 
 namespace cluster_leader {
 
@@ -24,20 +25,10 @@ std::string fact(const Server& sentinel, const std::string& name) {
 
 }  // namespace
 
-SentinelWorld::SentinelWorld(const std::string& program) {
-  for (int i = 0; i < 3; ++i) {
-    servers_.push_back(std::make_unique<GrownServer>(std::vector<std::string>(), program));
-  }
-  for (int i = 1; i < 3; ++i) replicate(server(0), server(i));
-  for (int i = 0; i < 3; ++i) {
-    sentinels_.push_back(std::make_unique<Server>(
-        program, std::vector<std::string>{"--sentinel"},
-        "sentinel monitor mymaster 127.0.0.1 " + std::to_string(server(0).port()) +
-            " 2\nsentinel down-after-milliseconds mymaster 1000\n"
-            "sentinel failover-timeout mymaster 10000\n"));
-    // So that they soon know each other.
-    sentinel(i).command({"SENTINEL", "DEBUG", "PUBLISH-PERIOD", "100"});
-  }
+SentinelWorld::SentinelWorld(const SentinelSettings& settings) : settings_(settings) {
+  for (std::size_t i = 0; i < 3; ++i) start_server(i);
+  for (std::size_t i = 1; i < 3; ++i) replicate(server(0), server(i), endpoint(0));
+  for (std::size_t i = 0; i < 3; ++i) start_sentinel(i);
   for (const auto& one : sentinels_) {
     EXPECT_TRUE(eventually([&] {
       return fact(*one, "num-other-sentinels") == "2" && fact(*one, "num-slaves") == "2";
@@ -45,17 +36,85 @@ SentinelWorld::SentinelWorld(const std::string& program) {
   }
 }
 
+std::string SentinelWorld::host(std::size_t machine) const {
+  return settings_.names.empty() ? "127.0.0.1" : settings_.names[machine];
+}
+
+Endpoint SentinelWorld::endpoint(std::size_t number) const {
+  return {host(number), server_ports_[number]};
+}
+
+const std::string& SentinelWorld::program(std::size_t machine) const {
+  return settings_.programs[settings_.programs.size() == 1 ? 0 : machine];
+}
+
+std::string SentinelWorld::address(std::size_t number) const {
+  return host(number) + ':' + std::to_string(server_ports_[number]);
+}
+
+/// The arguments of a server or of a Sentinel for its port with TLS; 0: without TLS.
+std::vector<std::string> SentinelWorld::tls(std::uint16_t port) const {
+  if (port == 0) return {};
+  auto words = tls_arguments(port, *settings_.certificate, {.client_ca = settings_.ca});
+  words.insert(words.end(), {"--tls-replication", "yes"});
+  return words;
+}
+
+void SentinelWorld::start_server(std::size_t machine) {
+  const std::uint16_t tls_port = settings_.certificate ? free_port() : 0;
+  std::vector<std::string> words = tls(tls_port);
+  if (!settings_.names.empty()) {
+    words.insert(words.end(), {"--replica-announce-ip", host(machine)});
+  }
+  servers_.push_back(std::make_unique<GrownServer>(words, program(machine)));
+  server_ports_.push_back(tls_port != 0 ? tls_port : servers_.back()->port());
+  lead_to(server_ports_.back());
+}
+
+void SentinelWorld::start_sentinel(std::size_t machine) {
+  const std::uint16_t tls_port = settings_.certificate ? free_port() : 0;
+  std::string text;
+  if (!settings_.names.empty()) {
+    text =
+        "sentinel resolve-hostnames yes\nsentinel announce-hostnames yes\nsentinel announce-ip " +
+        host(machine) + '\n';
+  }
+  text += "sentinel monitor mymaster " + host(0) + ' ' + std::to_string(server_ports_[0]) +
+          " 2\nsentinel down-after-milliseconds mymaster 1000\n"
+          "sentinel failover-timeout mymaster 10000\n";
+  std::vector<std::string> words = tls(tls_port);
+  words.emplace_back("--sentinel");
+  sentinels_.push_back(std::make_unique<Server>(program(machine), words, text));
+  // So that they soon know each other. Redis before version 7 has no such command.
+  sentinels_.back()->command({"SENTINEL", "DEBUG", "PUBLISH-PERIOD", "100"});
+  sentinel_ports_.push_back(tls_port != 0 ? tls_port : sentinels_.back()->port());
+  lead_to(sentinel_ports_.back());
+}
+
+void SentinelWorld::lead_to(std::uint16_t port) {
+  if (settings_.relay_address.empty()) return;
+  relays_.push_back(std::make_unique<Relay>(port, settings_.relay_address, port));
+}
+
+void SentinelWorld::cut() {
+  for (const auto& relay : relays_) relay->cut();
+}
+
+void SentinelWorld::mend() {
+  for (const auto& relay : relays_) relay->mend();
+}
+
 std::string SentinelWorld::url(std::size_t count, const std::string& monitor) const {
-  std::string url = "redis+sentinel://";
+  std::string url = settings_.certificate ? "rediss+sentinel://" : "redis+sentinel://";
   for (std::size_t i = 0; i < count; ++i) {
-    url += (i == 0 ? "127.0.0.1:" : ",127.0.0.1:") + std::to_string(sentinels_[i]->port());
+    url += (i == 0 ? "" : ",") + host(i) + ':' + std::to_string(sentinel_ports_[i]);
   }
   return url + '/' + monitor;
 }
 
 SentinelLocation SentinelWorld::location() const {
   SentinelLocation location;
-  for (const auto& one : sentinels_) location.sentinels.push_back({"127.0.0.1", one->port()});
+  for (std::size_t i = 0; i < 3; ++i) location.sentinels.push_back({host(i), sentinel_ports_[i]});
   location.monitor = "mymaster";
   return location;
 }
@@ -74,7 +133,7 @@ std::size_t SentinelWorld::primary() const {
   std::vector<std::uint16_t> named;
   for (const auto& one : sentinels_) named.push_back(named_by(*one));
   for (std::size_t i = 0; i < servers_.size(); ++i) {
-    if (std::count(named.begin(), named.end(), servers_[i]->port()) >= 2) return i;
+    if (std::count(named.begin(), named.end(), server_ports_[i]) >= 2) return i;
   }
   return servers_.size();
 }

@@ -24,6 +24,8 @@ bool accepts(std::uint16_t port) {
   return ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
 }
 
+}  // namespace
+
 std::vector<std::string> tls_arguments(std::uint16_t port, const Certificates::Files& files,
                                        const TlsDemands& demands) {
   std::vector<std::string> words = {"--port",          "0",
@@ -38,8 +40,6 @@ std::vector<std::string> tls_arguments(std::uint16_t port, const Certificates::F
   if (demands.is_1_2_only) add("--tls-protocols", "TLSv1.2");
   return words;
 }
-
-}  // namespace
 
 std::string program_of(TlsEnd end) { return end == TlsEnd::kValkey ? VALKEY_SERVER : REDIS_SERVER; }
 

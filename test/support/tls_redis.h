@@ -23,6 +23,11 @@ struct TlsDemands {
   bool is_1_2_only = false;  ///< it speaks no newer version of TLS
 };
 
+/// The arguments of a server, or of a Sentinel, that is reached by TLS on that port and by nothing
+/// else over TCP.
+std::vector<std::string> tls_arguments(std::uint16_t port, const Certificates::Files& files,
+                                       const TlsDemands& demands);
+
 /// A real server that is reached by TLS.
 class TlsRedis {
  public:

@@ -5,9 +5,11 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <ctime>
+#include <functional>
 #include <memory>
 
 #include "base/list.h"
@@ -42,6 +44,24 @@ std::string address_of(const ASN1_OCTET_STRING* bytes) {
   return ::inet_ntop(family, data, text.data(), text.size()) != nullptr ? text.data() : "";
 }
 
+bool is_address(const std::string& name) {
+  std::array<unsigned char, sizeof(in6_addr)> bytes{};
+  return ::inet_pton(AF_INET, name.c_str(), bytes.data()) == 1 ||
+         ::inet_pton(AF_INET6, name.c_str(), bytes.data()) == 1;
+}
+
+/// What to do about a certificate that is for others. An address may come from the URL, or from
+/// Sentinels, which announce addresses unless they are told to announce names.
+std::string advice_on_names(const TlsAttempt& attempt) {
+  const bool has_host_name =
+      std::any_of(attempt.names.begin(), attempt.names.end(), std::not_fn(is_address));
+  if (!has_host_name || !is_address(attempt.name)) {
+    return "correct --server, or use --tls-server-name";
+  }
+  return "reach it by that name (Sentinels: resolve-hostnames and announce-hostnames), or use "
+         "--tls-server-name";
+}
+
 /// We have refused the server's certificate.
 Failed refused_certificate(const TlsAttempt& attempt) {
   switch (attempt.verify_error) {
@@ -56,8 +76,7 @@ Failed refused_certificate(const TlsAttempt& attempt) {
       return misconfigured("the server's certificate is " +
                            (attempt.names.empty() ? "for no name or address (a CN does not count)"
                                                   : "for " + list_of(attempt.names, kMostNamed)) +
-                           ", not for " + attempt.name +
-                           ": correct --server, or use --tls-server-name");
+                           ", not for " + attempt.name + ": " + advice_on_names(attempt));
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
       return misconfigured("the server's certificate is self-signed: name its CA with --tls-ca");

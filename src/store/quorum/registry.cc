@@ -1,10 +1,12 @@
 #include "store/quorum/registry.h"
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <set>
 #include <utility>
 
+#include "base/poller.h"
 #include "lease/tally.h"
 
 namespace cluster_leader {
@@ -29,6 +31,67 @@ bool ends_later(const LeaseView& one, const LeaseView& other) {
   if (!one.remaining || !other.remaining) return !one.remaining && other.remaining.has_value();
   return *one.remaining > *other.remaining;
 }
+
+/// Whether more views could not change what a majority of `servers` has.
+bool is_decided(const std::vector<LeaseView>& views, std::size_t servers) {
+  return std::any_of(views.begin(), views.end(), [&](const LeaseView& view) {
+    return agreeing_with(view, views) >= majority_of(servers);
+  });
+}
+
+/// For a server that has had its time to connect: it only says how far it has come.
+constexpr Duration kNoPatience = std::chrono::milliseconds(1);
+
+/// The servers in the order in which they can be asked: each once it is connected, or that has
+/// failed; those that are silent come last.
+class Order {
+ public:
+  Order(const std::vector<QuorumRegistry::Server>& servers, Duration patience)
+      : deadline_(BootClock::now() + patience), patience_(patience) {
+    for (const auto& server : servers) {
+      server.registry->begin(deadline_);
+      rest_.push_back(server.registry.get());
+    }
+  }
+
+  /// The number of the next server; nothing after the last one.
+  std::optional<std::size_t> next() {
+    if (taken_ == rest_.size()) return std::nullopt;
+    // What has happened already is looked at before it waits.
+    for (Time until = Time::min();; until = wake_at()) {
+      for (Registry* one : rest_) {
+        if (one != nullptr) one->watch(poller_);
+      }
+      const Time now = poller_.wait(until);
+      if (now >= deadline_) patience_ = kNoPatience;
+      for (std::size_t i = 0; i < rest_.size(); ++i) {
+        if (rest_[i] != nullptr && (rest_[i]->advance(poller_, now) || now >= deadline_)) {
+          rest_[i] = nullptr;
+          ++taken_;
+          return i;
+        }
+      }
+    }
+  }
+
+  /// For the answer of the last server.
+  Duration patience() const { return patience_; }
+
+ private:
+  Time wake_at() const {
+    Time at = deadline_;
+    for (const Registry* one : rest_) {
+      if (one != nullptr) at = std::min(at, one->wake_at());
+    }
+    return at;
+  }
+
+  Poller poller_;
+  const Time deadline_;
+  Duration patience_;
+  std::vector<Registry*> rest_;  ///< null: it was returned
+  std::size_t taken_ = 0;
+};
 
 }  // namespace
 
@@ -61,17 +124,19 @@ std::variant<Listing, Failed> QuorumRegistry::list(const std::string& prefix, Du
   std::set<std::string> names;
   std::vector<Failed> failures;
   std::size_t unread = 0;
-  for (std::size_t i = 0; i < servers_.size(); ++i) {
-    auto listed = servers_[i].registry->list(prefix, patience);
+  std::size_t answered = 0;
+  Order order(servers_, patience);
+  while (const auto i = answered < majority_of(servers_.size()) ? order.next() : std::nullopt) {
+    auto listed = servers_[*i].registry->list(prefix, order.patience());
     if (auto* failed = std::get_if<Failed>(&listed)) {
-      failures.push_back(named(i, std::move(*failed)));
+      failures.push_back(named(*i, std::move(*failed)));
       continue;
     }
+    ++answered;
     const auto& listing = std::get<Listing>(listed);
     for (const LeaseView& view : listing.views) names.insert(view.key.value);
     unread = std::max(unread, listing.unread);
   }
-  const std::size_t answered = servers_.size() - failures.size();
   if (answered < majority_of(servers_.size())) return no_majority(answered, failures);
   std::vector<Key> keys;
   keys.reserve(names.size());
@@ -88,14 +153,23 @@ std::variant<Listing, Failed> QuorumRegistry::show(std::span<const Key> keys, Du
   std::vector<std::vector<LeaseView>> views(keys.size());
   std::vector<Failed> failures;
   std::optional<Failed> unread_because;
-  for (std::size_t i = 0; i < servers_.size(); ++i) {
-    auto shown = servers_[i].registry->show(keys, patience);
+  std::size_t answered = 0;
+  const auto is_done = [&] {
+    return answered >= majority_of(servers_.size()) &&
+           std::all_of(views.begin(), views.end(), [&](const std::vector<LeaseView>& of_key) {
+             return is_decided(of_key, servers_.size());
+           });
+  };
+  Order order(servers_, patience);
+  while (const auto i = is_done() ? std::nullopt : order.next()) {
+    auto shown = servers_[*i].registry->show(keys, order.patience());
     if (auto* failed = std::get_if<Failed>(&shown)) {
-      failures.push_back(named(i, std::move(*failed)));
+      failures.push_back(named(*i, std::move(*failed)));
       continue;
     }
+    ++answered;
     auto& listing = std::get<Listing>(shown);
-    if (listing.failure && !unread_because) unread_because = named(i, *listing.failure);
+    if (listing.failure && !unread_because) unread_because = named(*i, *listing.failure);
     for (LeaseView& view : listing.views) {
       const auto key = std::find_if(keys.begin(), keys.end(),
                                     [&](const Key& one) { return one.value == view.key.value; });
@@ -104,7 +178,6 @@ std::variant<Listing, Failed> QuorumRegistry::show(std::span<const Key> keys, Du
       }
     }
   }
-  const std::size_t answered = servers_.size() - failures.size();
   if (answered < majority_of(servers_.size())) return no_majority(answered, failures);
   Listing listing;
   for (const std::vector<LeaseView>& of_key : views) {
@@ -121,14 +194,14 @@ std::variant<Listing, Failed> QuorumRegistry::show(std::span<const Key> keys, Du
 std::variant<LeaseView, Failed> QuorumRegistry::look(const Key& key, Duration patience) {
   std::vector<LeaseView> views;
   std::vector<Failed> failures;
-  for (std::size_t i = 0; i < servers_.size(); ++i) {
-    auto looked = servers_[i].registry->look(key, patience);
+  Order order(servers_, patience);
+  while (const auto i = is_decided(views, servers_.size()) ? std::nullopt : order.next()) {
+    auto looked = servers_[*i].registry->look(key, order.patience());
     if (auto* failed = std::get_if<Failed>(&looked)) {
-      failures.push_back(named(i, std::move(*failed)));
+      failures.push_back(named(*i, std::move(*failed)));
       continue;
     }
     views.push_back(std::get<LeaseView>(std::move(looked)));
-    if (agreeing_with(views.back(), views) >= majority_of(servers_.size())) break;
   }
   if (views.size() < majority_of(servers_.size())) return no_majority(views.size(), failures);
   return majority_view(views, servers_.size());
@@ -143,12 +216,16 @@ std::variant<Evicted, Failed> QuorumRegistry::evict(const Key& key, const Evicti
   if (const auto* failed = std::get_if<Failed>(&judgement)) return *failed;
   const auto kind = std::get<Evicted::Kind>(judgement);
   if (kind != Evicted::Kind::kReleased) return Evicted{kind, view};
+  // One that has only voted for the holder does not know whose node that is.
+  Eviction eviction = us;
+  eviction.holder = view.holder;
   std::size_t free = 0;
   std::vector<Failed> failures;
-  for (std::size_t i = 0; i < servers_.size(); ++i) {
-    auto evicted = servers_[i].registry->evict(key, us, patience);
+  Order order(servers_, patience);
+  while (const auto i = order.next()) {
+    auto evicted = servers_[*i].registry->evict(key, eviction, order.patience());
     if (auto* failed = std::get_if<Failed>(&evicted)) {
-      failures.push_back(named(i, std::move(*failed)));
+      failures.push_back(named(*i, std::move(*failed)));
     } else if (std::get<Evicted>(evicted).kind != Evicted::Kind::kOthers) {
       ++free;
     }

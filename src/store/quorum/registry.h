@@ -10,8 +10,9 @@
 
 namespace cluster_leader {
 
-/// The leases on several independent servers, as a majority of them has them. It needs the answers
-/// of a majority, and gives each server its `patience`, one after the other.
+/// The leases on several independent servers, as a majority of them has them. It connects to all at
+/// once, and asks them in the order in which that succeeds, until a majority agrees. So servers
+/// that are silent cost no time unless the others disagree, and then `patience` once.
 class QuorumRegistry final : public Registry {
  public:
   struct Server {
@@ -21,12 +22,13 @@ class QuorumRegistry final : public Registry {
 
   explicit QuorumRegistry(std::vector<Server> servers) : servers_(std::move(servers)) {}
 
-  /// The keys that any of the servers that answer has in use.
+  /// The keys in use by a majority of the servers; and those that one of them has in use, as far as
+  /// it was asked.
   std::variant<Listing, Failed> list(const std::string& prefix, Duration patience) override;
   std::variant<Listing, Failed> show(std::span<const Key> keys, Duration patience) override;
-  /// Asks no further server once a majority has the same holder.
   std::variant<LeaseView, Failed> look(const Key& key, Duration patience) override;
-  /// Releases the key on every server. It is released if it is then free on a majority.
+  /// Releases the key on every server, and waits for `patience` for those that are silent. It is
+  /// released if it is then free on a majority.
   std::variant<Evicted, Failed> evict(const Key& key, const Eviction& us,
                                       Duration patience) override;
 

@@ -62,6 +62,7 @@ void QuorumStore::send(std::size_t candidacy, const Request& request, Time now) 
   entry.in_flight = true;
   entry.failure.reset();
   entry.young.reset();
+  end_vote(entry);
   if (request.kind == RequestKind::kRenew) return begin(candidacy, Step::kRenew);
   if (request.kind != RequestKind::kAcquire) {
     entry.is_spent = true;
@@ -82,7 +83,7 @@ void QuorumStore::send(std::size_t candidacy, const Request& request, Time now) 
     // Every release was answered the first time, so that none may come late.
     entry.is_spent = false;
   }
-  begin(candidacy, Step::kVote);
+  begin_vote(candidacy);
 }
 
 void QuorumStore::cancel(std::size_t candidacy) {
@@ -90,6 +91,7 @@ void QuorumStore::cancel(std::size_t candidacy) {
   for (std::size_t server = 0; server < servers_.size(); ++server) give_up(candidacy, server);
   entry.in_flight = false;
   entry.step = Step::kNone;
+  end_vote(entry);
   arm(candidacy);
 }
 
@@ -106,6 +108,7 @@ void QuorumStore::abandon(std::size_t candidacy) {
   entry.is_spent = true;
   entry.step = Step::kNone;
   entry.hint_at = kNever;
+  end_vote(entry);
 }
 
 void QuorumStore::watch(Poller& poller) {
@@ -143,6 +146,7 @@ void QuorumStore::advance(const Poller& poller, Time now) {
 
 std::string QuorumStore::stage(std::size_t candidacy) const {
   const Entry& entry = entries_[candidacy];
+  if (entry.is_queued) return "waiting for the votes for other keys";
   for (std::size_t server = 0; server < servers_.size(); ++server) {
     if (entry.seats[server].attempt == 0) continue;
     return servers_[server].name + ": " + servers_[server].store->stage(candidacy);
@@ -204,6 +208,31 @@ void QuorumStore::begin(std::size_t candidacy, Step step) {
     serve(candidacy, server);
   }
   arm(candidacy);
+}
+
+/// Begins the vote, or queues it. One that was queued before and has timed out since has kept its
+/// place.
+void QuorumStore::begin_vote(std::size_t candidacy) {
+  Entry& entry = entries_[candidacy];
+  if (voting_ < kMostVoting) {
+    entry.is_voting = true;
+    ++voting_;
+    return begin(candidacy, Step::kVote);
+  }
+  entry.is_queued = true;
+  if (!std::exchange(entry.has_place, true)) turns_.push_back(candidacy);
+}
+
+/// Both rounds of it are over, or it is not needed any more: the next ones may begin.
+void QuorumStore::end_vote(Entry& entry) {
+  entry.is_queued = false;
+  if (std::exchange(entry.is_voting, false)) --voting_;
+  while (voting_ < kMostVoting && !turns_.empty()) {
+    const std::size_t next = turns_.front();
+    turns_.pop_front();
+    entries_[next].has_place = false;
+    if (std::exchange(entries_[next].is_queued, false)) begin_vote(next);
+  }
 }
 
 /// The other servers after the one that was asked alone.

@@ -26,6 +26,10 @@ namespace cluster_leader {
 /// If the candidate cannot win, its votes are returned before the answer is given. One that may
 /// come late is returned when it has come, as long as this store lives.
 ///
+/// Only so many candidacies ask for votes at the same time, and others wait for their turn: if
+/// thousands did, the second round of the first would come after the first round of the last, and
+/// none of them would be done in time.
+///
 /// No server delays an answer by more than limit() if it is silent, whatever the request: then the
 /// others decide. It is asked again with the next request.
 class QuorumStore final : public Store {
@@ -52,6 +56,9 @@ class QuorumStore final : public Store {
 
   /// How long the others wait for one server.
   static Duration limit(Duration ttl);
+
+  /// How many candidacies ask for votes at the same time.
+  static constexpr std::size_t kMostVoting = 500;
 
  private:
   /// What a request is doing.
@@ -85,6 +92,9 @@ class QuorumStore final : public Store {
     bool is_burnt = false;  ///< one of these releases was not answered, and may come late
     Request request;        ///< the last one
     bool in_flight = false;
+    bool is_voting = false;  ///< it counts in voting_
+    bool is_queued = false;  ///< it is to vote when its turn comes
+    bool has_place = false;  ///< it is in turns_
     Step step = Step::kNone;
     std::uint64_t steps = 0;  ///< how many there were
     Time silent_at = kNever;  ///< when servers that have not answered the step are left out of it
@@ -117,6 +127,8 @@ class QuorumStore final : public Store {
   void arm(std::size_t candidacy);
 
   void begin(std::size_t candidacy, Step step);
+  void begin_vote(std::size_t candidacy);
+  void end_vote(Entry& entry);
   void ask_rest(std::size_t candidacy);
   std::optional<std::size_t> first_to_ask(const Entry& entry) const;
   bool must_return(const Entry& entry, const Seat& seat) const;
@@ -152,6 +164,8 @@ class QuorumStore final : public Store {
   const Duration limit_;
   const std::uint64_t seed_;
   std::deque<Entry> entries_;
+  std::size_t voting_ = 0;
+  std::deque<std::size_t> turns_;  ///< candidacies; one that is not queued any more is skipped
   std::priority_queue<Wake, std::vector<Wake>, std::greater<>> queue_;
   Reports reports_;
   std::uint64_t attempts_ = 0;

@@ -358,6 +358,7 @@ void QuorumStore::return_votes(std::size_t candidacy, Answer result) {
 void QuorumStore::finish(std::size_t candidacy, Answer answer) {
   Entry& entry = entries_[candidacy];
   entry.step = Step::kNone;
+  end_vote(entry);
   if (std::holds_alternative<Granted>(answer)) {
     entry.splits = 0;
     entry.backoff.reset();

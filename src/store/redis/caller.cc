@@ -49,29 +49,64 @@ std::variant<RedisCaller::Replies, Failed> RedisCaller::call(std::span<const Com
 }
 
 std::optional<Failed> RedisCaller::connect(Time deadline) {
-  if (line_->is_open()) drop_messages();
-  if (auto failed = find_server(deadline)) return failed;
-  while (line_->stage() != RedisLine::Stage::kOpen) {
-    times_ = {};
-    tls_.reset();
-    began_ = BootClock::now();
-    // The first of several addresses must not use up the time of all.
-    line_->open((deadline - began_) / 2, began_);
-    for (bool is_done = false; !is_done;) {
-      auto event = wait(deadline);
-      const auto* ended = event ? std::get_if<RedisLine::Ended>(&*event) : nullptr;
-      if (!event || (ended != nullptr && ended->failure)) {
-        Failed failure = give_up(std::move(event));
-        // Nothing was asked for yet.
-        failure.unknown = false;
-        return failure;
-      }
-      // A server that does not understand HELLO gets another login on another connection.
-      if (ended != nullptr) line_->close();
-      is_done = ended != nullptr || std::holds_alternative<RedisLine::LoggedIn>(*event);
-    }
+  if (!is_connecting_ && !failure_) {
+    if (line_->is_open()) drop_messages();
+    if (auto failed = find_server(deadline)) return failed;
+    if (!line_->is_open()) open(deadline);
   }
-  return std::nullopt;
+  connected_by_ = deadline;
+  while (is_connecting_) continue_connecting(wait(deadline));
+  return std::exchange(failure_, std::nullopt);
+}
+
+void RedisCaller::begin(Time deadline) {
+  if (sentinels_) return;
+  failure_.reset();
+  // One that was begun long ago may wait on a connection that has been forgotten on the way.
+  if (is_connecting_) disconnect();
+  if (!line_->is_open()) open(deadline);
+}
+
+void RedisCaller::watch(Poller& poller) {
+  if (is_connecting_) line_->watch(poller);
+}
+
+bool RedisCaller::advance(const Poller& poller, Time now) {
+  if (is_connecting_) line_->advance(poller, now);
+  while (is_connecting_) {
+    auto event = line_->next();
+    measure(event);
+    if (!event) break;
+    continue_connecting(std::move(event));
+  }
+  return !is_connecting_;
+}
+
+void RedisCaller::open(Time deadline) {
+  times_ = {};
+  tls_.reset();
+  began_ = BootClock::now();
+  connected_by_ = deadline;
+  is_connecting_ = true;
+  // The first of several addresses must not use up the time of all.
+  line_->open((deadline - began_) / 2, began_);
+}
+
+/// Handles an event of a line that is not logged in yet; nothing: it was too late.
+void RedisCaller::continue_connecting(std::optional<RedisLine::Event> event) {
+  const auto* ended = event ? std::get_if<RedisLine::Ended>(&*event) : nullptr;
+  if (!event || (ended != nullptr && ended->failure)) {
+    is_connecting_ = false;
+    failure_ = give_up(std::move(event));
+    // Nothing was asked for yet.
+    failure_->unknown = false;
+  } else if (ended != nullptr) {
+    // A server that does not understand HELLO gets another login on another connection.
+    line_->close();
+    open(connected_by_);
+  } else if (std::holds_alternative<RedisLine::LoggedIn>(*event)) {
+    is_connecting_ = false;
+  }
 }
 
 /// Makes a line to the server that the Sentinels name, unless it leads there.

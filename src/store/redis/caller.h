@@ -41,8 +41,19 @@ class RedisCaller {
   /// Connects and logs in, unless that was done. Returns why not, if it fails.
   std::optional<Failed> connect(Time deadline);
 
+  /// Begins to connect, unless it is connected, so that several callers do it at the same time.
+  /// Each turn: watch(), a wait until wake_at() at the latest, and advance(), until that returns
+  /// true: then connect() need not wait. With Sentinels, nothing is begun.
+  void begin(Time deadline);
+  void watch(Poller& poller);
+  Time wake_at() const { return is_connecting_ ? line_->wake_at() : kNever; }
+  bool advance(const Poller& poller, Time now);
+
   /// Closes the connection; the next call makes one.
-  void disconnect() { line_->close(); }
+  void disconnect() {
+    line_->close();
+    is_connecting_ = false;
+  }
 
   /// Of the last time that it connected.
   const ConnectTimes& times() const { return times_; }
@@ -54,6 +65,8 @@ class RedisCaller {
 
  private:
   std::optional<Failed> find_server(Time deadline);
+  void open(Time deadline);
+  void continue_connecting(std::optional<RedisLine::Event> event);
   std::optional<RedisLine::Event> wait(Time deadline);
   Failed give_up(std::optional<RedisLine::Event> event);
   void drop_messages();
@@ -65,6 +78,9 @@ class RedisCaller {
   Time found_at_ = Time::min();               ///< when they have named the server of the line
   std::unique_ptr<RedisLine> line_;           ///< never null
   Time began_;                                ///< to connect
+  Time connected_by_;                         ///< when to give that up
+  bool is_connecting_ = false;
+  std::optional<Failed> failure_{};  ///< why it could not be done, for the next connect()
   ConnectTimes times_;
   std::optional<TlsFacts> tls_;
 };

@@ -28,6 +28,10 @@ class RedisRegistry final : public Registry {
   std::variant<LeaseView, Failed> look(const Key& key, Duration patience) override;
   std::variant<Evicted, Failed> evict(const Key& key, const Eviction& us,
                                       Duration patience) override;
+  void begin(Time deadline) override { caller_.begin(deadline); }
+  void watch(Poller& poller) override { caller_.watch(poller); }
+  Time wake_at() const override { return caller_.wake_at(); }
+  bool advance(const Poller& poller, Time now) override { return caller_.advance(poller, now); }
 
   // What follows is for the nodes of a cluster (RedisCaller::Role::kNode).
 
