@@ -38,6 +38,20 @@ EOT
   url=redis+sentinel://${hosts#,}/mymaster
 }
 
+# start_cluster starts three primaries with a replica each; sets `url`, and `primary`, the pid of the
+# one that has the keys with the prefix {1}.
+start_cluster() {
+  local number bus nodes=() pids=()
+  for number in 1 2 3 4 5 6; do
+    choose_port
+    bus=$port
+    start_server --cluster-enabled yes --cluster-port "$bus" --cluster-node-timeout 1000
+    nodes+=("127.0.0.1:$port") pids+=("$pid")
+  done
+  redis-cli --cluster create "${nodes[@]}" --cluster-replicas 1 --cluster-yes >>"$dir/output" 2>&1
+  url=redis+cluster://${nodes[0]},${nodes[2]} primary=${pids[1]}
+}
+
 # Whether a Sentinel knows all of its group.
 knows_all() {
   redis-cli -p "$1" SENTINEL MASTER mymaster | tr -d '\r' | paste - - |
@@ -98,12 +112,16 @@ measure_contest() {
 
 measure_several_servers() {
   local number down_after url primary sentinels=() primaries=() urls=() quorum=() minority
-  local measuring=() of_1=() of_5=()
+  local measuring=() of_1=() of_5=() clusters=() owners=() of_cluster=()
   for number in $(seq "$worlds"); do
     for down_after in 1 5; do
       start_watched "${down_after}000"
       urls+=("$url") primaries+=("$primary")
     done
+  done
+  for number in $(seq "$worlds"); do
+    start_cluster
+    clusters+=("$url") owners+=("$primary")
   done
   for number in 1 2 3; do
     start_server
@@ -122,6 +140,10 @@ measure_several_servers() {
     gaps "$dir/gap.$number" "${primaries[number]}" --server "${urls[number]}"
     if [ $((number % 2)) = 0 ]; then of_1+=("$dir/gap.$number"); else of_5+=("$dir/gap.$number"); fi
   done
+  for number in "${!clusters[@]}"; do
+    of_cluster+=("$dir/gap.cluster.$number")
+    gaps "${of_cluster[-1]}" "${owners[number]}" --server "${clusters[number]}" --prefix '{1}'
+  done
   gaps "$dir/gap.quorum" "$minority" "${quorum[@]}"
   # The shell reports that the servers were killed.
   { wait "${measuring[@]}"; } 2>/dev/null
@@ -139,5 +161,9 @@ measure_several_servers() {
   gap_row "without a leader after 1 of 3 servers of a quorum is killed, ttl 10 s" 0 1 \
     "$dir/gap.quorum"
   gap_row "the same, ttl 3 s" 0 3 "$dir/gap.quorum"
-  # The rows of a cluster follow here.
+  gap_row "without a leader after a primary of a cluster is killed, node-timeout 1 s, ttl 10 s" 0 1 \
+    "${of_cluster[@]}"
+  gap_row "the same, ttl 3 s" "" 3 "${of_cluster[@]}"
+  gap_row "and the leader with it, ttl 10 s" 15 2 "${of_cluster[@]}"
+  gap_row "the same, ttl 3 s" 8 4 "${of_cluster[@]}"
 }
