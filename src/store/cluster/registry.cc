@@ -1,6 +1,7 @@
 #include "store/cluster/registry.h"
 
 #include <algorithm>
+#include <iterator>
 #include <thread>
 
 namespace cluster_leader {
@@ -85,19 +86,72 @@ std::variant<Listing, Failed> ClusterRegistry::list(const std::string& prefix, D
 }
 
 std::variant<Listing, Failed> ClusterRegistry::show(std::span<const Key> keys, Duration patience) {
+  const Time deadline = BootClock::now() + kLongestList * patience;
   if (auto failed = find_slots(patience)) return *std::move(failed);
-  Listing listing;
+  // Those of one node together, as long as it answers.
+  std::map<std::string, std::vector<Key>> keys_of;
+  std::map<std::string, Endpoint> owners;
   for (const Key& key : keys) {
+    const SlotRange* const range = range_of(key);
+    const std::string owner = range != nullptr ? describe(range->primary) : std::string();
+    keys_of[owner].push_back(key);
+    if (range != nullptr) owners[owner] = range->primary;
+  }
+  Listing all;
+  for (const auto& [name, group] : keys_of) {
+    if (BootClock::now() >= deadline) {
+      all.unread += group.size();
+      if (!all.failure)
+        all.failure = Failed{Trouble::kUnreachable, "reading the keys takes too long"};
+    } else if (name.empty()) {
+      show_one_by_one(group, patience, deadline, all);
+    } else {
+      show_at(owners.at(name), group, patience, deadline, all);
+    }
+  }
+  std::vector<LeaseView> in_order;
+  for (const Key& key : keys) {
+    const auto view = std::find_if(all.views.begin(), all.views.end(), [&](const LeaseView& one) {
+      return one.key.value == key.value;
+    });
+    if (view != all.views.end()) in_order.push_back(std::move(*view));
+  }
+  all.views = std::move(in_order);
+  return all;
+}
+
+/// Shows keys that one node has, as far as is known.
+void ClusterRegistry::show_at(const Endpoint& owner, const std::vector<Key>& keys,
+                              Duration patience, Time deadline, Listing& all) {
+  RedisRegistry& node = node_at(owner);
+  auto shown = node.show(keys, patience);
+  if (node.redirection() || node.is_moving_key()) {
+    return show_one_by_one(keys, patience, deadline, all);
+  }
+  if (auto* failed = std::get_if<Failed>(&shown)) {
+    all.unread += keys.size();
+    if (!all.failure) all.failure = at_node(owner, std::move(*failed));
+    return;
+  }
+  auto& listing = std::get<Listing>(shown);
+  std::move(listing.views.begin(), listing.views.end(), std::back_inserter(all.views));
+  all.unread += listing.unread;
+  if (listing.failure && !all.failure) all.failure = at_node(owner, *std::move(listing.failure));
+}
+
+void ClusterRegistry::show_one_by_one(const std::vector<Key>& keys, Duration patience,
+                                      Time deadline, Listing& all) {
+  for (const Key& key : keys) {
+    const Duration left = std::min(patience, deadline - BootClock::now());
     const auto ask = [&](RedisRegistry& node) -> std::variant<LeaseView, Failed> {
-      auto shown = node.show(std::span(&key, 1), patience);
+      auto shown = node.show(std::span(&key, 1), left);
       if (auto* failed = std::get_if<Failed>(&shown)) return std::move(*failed);
       auto& one = std::get<Listing>(shown);
       if (one.failure) return *std::move(one.failure);
       return std::move(one.views.front());
     };
-    add_to(listing, ask_owner<LeaseView>(key, patience, ask));
+    add_to(all, ask_owner<LeaseView>(key, left, ask));
   }
-  return listing;
 }
 
 std::variant<LeaseView, Failed> ClusterRegistry::look(const Key& key, Duration patience) {
@@ -122,6 +176,7 @@ std::variant<Result, Failed> ClusterRegistry::ask_owner(
   Endpoint endpoint = known.front();
   std::size_t tried = 1;
   bool is_asking = false;
+  std::optional<Failed> first;  // which says more than where the others send us
   const Time deadline = BootClock::now() + patience;
   for (int hops = 0;; ++hops) {
     RedisRegistry& node = node_at(endpoint);
@@ -132,20 +187,23 @@ std::variant<Result, Failed> ClusterRegistry::ask_owner(
     if (failed == nullptr) return result;
     const auto redirection = node.redirection();
     const bool is_over = hops >= kMostHops || BootClock::now() >= deadline;
+    is_asking = redirection && !redirection->is_for_good;
+    if (!redirection && !first) first = at_node(endpoint, *failed);
     if (redirection && !is_over) {
       endpoint = redirection->node;
-      is_asking = !redirection->is_for_good;
     } else if (node.is_moving_key() && !is_over) {
       // Of what we look at, some is here and some is there.
       std::this_thread::sleep_for(kPause);
       endpoint = known.front();
-      is_asking = false;
-    } else if (failed->trouble == Trouble::kUnreachable && !failed->unknown &&
-               tried < known.size()) {
+    } else if (!redirection && !is_over && failed->trouble == Trouble::kUnreachable &&
+               !failed->unknown && tried < known.size()) {
       endpoint = known[tried++];
-      is_asking = false;
+    } else if (first) {
+      return *std::move(first);
     } else {
-      return at_node(endpoint, std::move(*failed));
+      return Failed{
+          Trouble::kNotServing,
+          "the nodes of the cluster do not agree on which of them has the key: try again"};
     }
   }
 }

@@ -35,6 +35,10 @@ class ClusterRegistry final : public Registry {
  private:
   RedisRegistry& node_at(const Endpoint& endpoint);
   std::optional<Failed> find_slots(Duration patience);
+  void show_at(const Endpoint& owner, const std::vector<Key>& keys, Duration patience,
+               Time deadline, Listing& all);
+  void show_one_by_one(const std::vector<Key>& keys, Duration patience, Time deadline,
+                       Listing& all);
   const SlotRange* range_of(const Key& key) const;
   Failed at_node(const Endpoint& endpoint, Failed failure) const;
   template <typename Result>

@@ -13,9 +13,11 @@ constexpr unsigned kMostHops = 6;
 /// CLUSTER SLOTS is asked at most so often.
 constexpr Duration kPauseBetweenSlots = std::chrono::seconds(1);
 
-/// A cluster has fewer nodes. Whoever claims to have more makes us forget those that are not in
-/// use.
+/// A cluster has fewer nodes.
 constexpr std::size_t kMostNodes = 4096;
+
+/// For how long the line to a node stays open when nobody has a seat there.
+constexpr Duration kKeepUnused = std::chrono::seconds(5);
 
 Failed no_agreement() {
   return {.trouble = Trouble::kNotServing,
@@ -40,6 +42,7 @@ std::size_t ClusterStore::add(Key key) {
 void ClusterStore::set_holder(std::size_t candidacy, HolderId holder) {
   Entry& entry = entries_[candidacy];
   entry.holder = std::move(holder);
+  entry.is_id_spent = false;
   ++entry.term;
 }
 
@@ -57,24 +60,21 @@ void ClusterStore::send(std::size_t candidacy, const Request& request, Time now)
 void ClusterStore::cancel(std::size_t candidacy) {
   Entry& entry = entries_[candidacy];
   if (!std::exchange(entry.in_flight, false)) return;
-  Node& node = nodes_[entry.asked];
-  node.failed_at = now_;
-  node.store->cancel(node.numbers.at(static_cast<std::uint32_t>(candidacy)));
+  const auto number = static_cast<std::uint32_t>(candidacy);
+  record_failure(number);
+  const Node& node = nodes_[entry.asked];
+  node.store->cancel(node.numbers.at(number));
 }
 
 void ClusterStore::abandon(std::size_t candidacy) {
   Entry& entry = entries_[candidacy];
   const auto number = static_cast<std::uint32_t>(candidacy);
   entry.in_flight = false;
-  for (const NodeNumber at : {entry.home, entry.guest}) {
-    if (at == kNone) continue;
-    Node& node = nodes_[at];
-    const auto seat = node.numbers.find(number);
-    if (seat == node.numbers.end() || !node.seats[seat->second].is_used) continue;
-    node.store->abandon(seat->second);
-    leave_seat(at, number);
+  for (const NodeNumber at : {entry.scout, entry.guest, entry.home}) {
+    if (has_seat(at, number)) nodes_[at].store->abandon(nodes_[at].numbers.at(number));
   }
-  entry.home = entry.guest = kNone;
+  settle(number, kNone);
+  entry.is_id_spent = false;
 }
 
 void ClusterStore::watch(Poller& poller) {
@@ -112,51 +112,80 @@ std::string ClusterStore::stage(std::size_t candidacy) const {
   return describe(node.endpoint) + ": " + node.store->stage(number);
 }
 
-/// The number of the node at `endpoint`, which may be new.
+/// The number of the node at `endpoint`, which may be new; kNone if there are too many.
 ClusterStore::NodeNumber ClusterStore::node_at(const Endpoint& endpoint) {
-  const auto known = std::find_if(nodes_.begin(), nodes_.end(),
-                                  [&](const Node& node) { return node.endpoint == endpoint; });
-  if (known != nodes_.end()) return static_cast<NodeNumber>(known - nodes_.begin());
-  auto place = nodes_.end();
-  if (nodes_.size() >= kMostNodes) {
-    place = std::find_if(nodes_.begin(), nodes_.end(),
-                         [](const Node& node) { return !node.store && !node.is_named; });
+  const auto known = number_of_node_.find(describe(endpoint));
+  if (known != number_of_node_.end()) return known->second;
+  if (nodes_.size() >= kMostNodes && forgotten_.empty()) forget_nodes();
+  NodeNumber number = kNone;
+  if (!forgotten_.empty()) {
+    number = forgotten_.back();
+    forgotten_.pop_back();
+  } else if (nodes_.size() < kMostNodes) {
+    number = static_cast<NodeNumber>(nodes_.size());
+    nodes_.emplace_back();
+  } else {
+    return kNone;
   }
-  if (place == nodes_.end()) {
-    nodes_.emplace_back().endpoint = endpoint;
-    return static_cast<NodeNumber>(nodes_.size() - 1);
-  }
-  const auto number = static_cast<NodeNumber>(place - nodes_.begin());
-  std::replace(node_of_slot_.begin(), node_of_slot_.end(), number, kNone);
-  *place = Node{};
-  place->endpoint = endpoint;
+  nodes_[number].endpoint = endpoint;
+  number_of_node_.emplace(describe(endpoint), number);
   return number;
 }
 
-/// Where a request goes first.
-ClusterStore::NodeNumber ClusterStore::route(const Entry& entry) const {
+/// Frees the numbers of nodes that are not in use.
+void ClusterStore::forget_nodes() {
+  std::vector<bool> is_forgotten(nodes_.size());
+  for (NodeNumber number = 0; number < nodes_.size(); ++number) {
+    const Node& node = nodes_[number];
+    if (node.store || node.is_named || node.endpoint.port == 0) continue;
+    number_of_node_.erase(describe(node.endpoint));
+    nodes_[number] = Node{};
+    forgotten_.push_back(number);
+    is_forgotten[number] = true;
+  }
+  for (NodeNumber& number : node_of_slot_) {
+    if (number != kNone && is_forgotten[number]) number = kNone;
+  }
+  for (Entry& entry : entries_) {
+    // Without a seat there.
+    if (entry.home != kNone && is_forgotten[entry.home]) entry.home = kNone;
+  }
+}
+
+/// Where a request goes first: to the node that has the slot. If that did not answer the last time,
+/// another one may know who does by now; but if that did not answer either, it is the node's turn.
+ClusterStore::NodeNumber ClusterStore::route(Entry& entry) {
   const NodeNumber number = node_of_slot_[entry.slot];
-  if (number != kNone && !has_failed(nodes_[number])) return number;
+  const bool is_owed = std::exchange(entry.owes_home_a_try, false);
+  if (number != kNone && (is_owed || !has_failed(nodes_[number]))) return number;
   return any_but(number);
 }
 
 /// A node that can say who has a slot: best one that is connected, else one that has not failed, in
-/// the order in which they were named; else the one whose failure is the longest ago.
+/// the order in which they were named; else the one of all whose failure is the longest ago.
 ClusterStore::NodeNumber ClusterStore::any_but(NodeNumber other) const {
-  NodeNumber best = other;
   const auto rank = [&](NodeNumber number) {
     const Node& node = nodes_[number];
-    if (has_failed(node)) return 0;
+    if (number == other || has_failed(node)) return 0;
     return node.store && node.store->is_connected() ? 2 : 1;
   };
+  const auto is_better = [&](NodeNumber number, NodeNumber than) {
+    if (rank(number) != rank(than)) return rank(number) > rank(than);
+    return rank(number) == 0 && nodes_[number].failed_at < nodes_[than].failed_at;
+  };
+  NodeNumber best = other;
   for (NodeNumber number = 0; number < nodes_.size(); ++number) {
-    if (number == other) continue;
-    const bool is_better =
-        best == other || rank(number) > rank(best) ||
-        (rank(number) == 0 && rank(best) == 0 && nodes_[number].failed_at < nodes_[best].failed_at);
-    if (is_better) best = number;
+    const bool is_forgotten = nodes_[number].endpoint.port == 0;
+    if (!is_forgotten && (best == kNone || is_better(number, best))) best = number;
   }
   return best;
+}
+
+bool ClusterStore::has_seat(NodeNumber number, std::uint32_t candidacy) const {
+  if (number == kNone) return false;
+  const Node& node = nodes_[number];
+  const auto seat = node.numbers.find(candidacy);
+  return seat != node.numbers.end() && node.seats[seat->second].is_used;
 }
 
 /// Returns the number that the candidacy has in the store of that node.
@@ -176,7 +205,10 @@ std::uint32_t ClusterStore::take_seat(NodeNumber number, std::uint32_t candidacy
   Seat& taken = node.seats[seat->second];
   if (!std::exchange(taken.is_used, true)) {
     ++node.used;
-    node.store->raise_fence(seat->second, entry.fence);
+    const bool has_home = entry.home != number && has_seat(entry.home, candidacy);
+    node.store->enter(seat->second, has_home ? nodes_[entry.home].store->past(
+                                                   nodes_[entry.home].numbers.at(candidacy))
+                                             : std::exchange(entry.past, {}));
   }
   if (taken.term != entry.term) node.store->set_holder(seat->second, entry.holder);
   taken.term = entry.term;
@@ -184,37 +216,67 @@ std::uint32_t ClusterStore::take_seat(NodeNumber number, std::uint32_t candidacy
 }
 
 void ClusterStore::leave_seat(NodeNumber number, std::uint32_t candidacy) {
-  if (number == kNone) return;
+  if (!has_seat(number, candidacy)) return;
   Node& node = nodes_[number];
-  const auto seat = node.numbers.find(candidacy);
-  if (seat == node.numbers.end()) return;
-  if (!std::exchange(node.seats[seat->second].is_used, false)) return;
-  --node.used;
+  const std::uint32_t seat = node.numbers.at(candidacy);
   Entry& entry = entries_[candidacy];
-  entry.fence = std::max(entry.fence, node.store->fence(seat->second));
-  node.store->leave(seat->second);
+  node.seats[seat].is_used = false;
+  --node.used;
+  entry.is_id_spent |= node.seats[seat].term == entry.term && node.store->is_id_spent(seat);
+  node.store->leave(seat);
 }
 
-/// That node has the slot.
+/// Nobody has that role any more, and no seat unless it is another one's too.
+void ClusterStore::leave(std::uint32_t candidacy, NodeNumber Entry::*role) {
+  Entry& entry = entries_[candidacy];
+  const NodeNumber number = std::exchange(entry.*role, kNone);
+  const bool is_needed = number == entry.home || number == entry.guest || number == entry.scout;
+  if (number != kNone && !is_needed) leave_seat(number, candidacy);
+}
+
+/// That node has the slot; kNone: the candidacy is nowhere.
 void ClusterStore::settle(std::uint32_t candidacy, NodeNumber home) {
   Entry& entry = entries_[candidacy];
-  node_of_slot_[entry.slot] = home;
-  if (entry.guest != home) leave_seat(entry.guest, candidacy);
-  if (entry.home != home) leave_seat(entry.home, candidacy);
-  entry.home = home;
-  entry.guest = kNone;
+  if (home != kNone) node_of_slot_[entry.slot] = home;
+  const NodeNumber former = std::exchange(entry.home, home);
+  if (former != home && has_seat(former, candidacy)) {
+    const Node& node = nodes_[former];
+    if (!has_seat(home, candidacy)) entry.past = node.store->past(node.numbers.at(candidacy));
+    if (former != entry.guest && former != entry.scout) leave_seat(former, candidacy);
+  }
+  leave(candidacy, &Entry::guest);
+  leave(candidacy, &Entry::scout);
+}
+
+/// Whether the holder id must not acquire any more: a release of it may be on its way to some node.
+bool ClusterStore::is_id_spent(std::uint32_t candidacy) const {
+  const Entry& entry = entries_[candidacy];
+  const auto at = [&](NodeNumber number) {
+    if (!has_seat(number, candidacy)) return false;
+    const Node& node = nodes_[number];
+    const std::uint32_t seat = node.numbers.at(candidacy);
+    return node.seats[seat].term == entry.term && node.store->is_id_spent(seat);
+  };
+  return entry.is_id_spent || at(entry.home) || at(entry.guest) || at(entry.scout);
 }
 
 void ClusterStore::ask(std::uint32_t candidacy, NodeNumber number, bool is_asking) {
   Entry& entry = entries_[candidacy];
+  if (takes_lock(entry.request.kind) && is_id_spent(candidacy)) {
+    return finish(candidacy, Failed{.trouble = Trouble::kUnreachable,
+                                    .text = "an earlier attempt is still being released",
+                                    .id_spent = true});
+  }
   ++entry.hops;
   entry.asked = number;
   if (is_asking) {
-    if (entry.guest != number) leave_seat(entry.guest, candidacy);
+    if (entry.guest != number) leave(candidacy, &Entry::guest);
     entry.guest = number;
-  } else if (entry.home != number) {
-    leave_seat(entry.home, candidacy);
+  } else if (!has_seat(entry.home, candidacy)) {
     entry.home = number;
+  } else if (entry.home != number) {
+    if (entry.scout != number) leave(candidacy, &Entry::scout);
+    entry.scout = number;
   }
   const std::uint32_t seat = take_seat(number, candidacy);
   RedisStore& store = *nodes_[number].store;
@@ -248,15 +310,18 @@ void ClusterStore::handle(NodeNumber number, std::uint32_t candidacy,
   if (!is_awaited) return;
   nodes_[number].failed_at = Time::min();
   const NodeNumber next = node_at(redirected.to.node);
+  if (next == kNone) return finish(candidacy, no_agreement());
   if (redirected.to.is_for_good) {
     settle(candidacy, next);
-    const bool is_known_late =
+    const bool is_old =
         slots_asked_at_ == Time::min() || now_ >= slots_asked_at_ + kPauseBetweenSlots;
-    if (entries_.size() > 1 && is_known_late) ask_slots(number);
+    if (entries_.size() > 1 && is_old) ask_slots(number);
+  } else if (number != entry.guest) {
+    settle(candidacy, number);
   }
-  const bool has_failed = nodes_[next].failed_at >= entry.sent_at;
-  if (entry.hops >= kMostHops || (has_failed && entry.failure)) {
-    return finish(candidacy, has_failed && entry.failure ? *entry.failure : no_agreement());
+  const bool has_failed = nodes_[next].failed_at >= entry.sent_at && entry.failure;
+  if (entry.hops >= kMostHops || has_failed) {
+    return finish(candidacy, has_failed ? *entry.failure : no_agreement());
   }
   ask(candidacy, next, !redirected.to.is_for_good);
 }
@@ -270,14 +335,15 @@ void ClusterStore::handle(NodeNumber number, std::uint32_t candidacy, const Answ
   const auto* failed = std::get_if<Failed>(&answered.answer);
   if (failed == nullptr) {
     node.failed_at = Time::min();
-    if (entry.home == number) settle(candidacy, number);
+    if (entry.guest != number) settle(candidacy, number);
     // Who does more than run a short job must know other nodes when this one fails.
     const bool is_over =
         is_grant(answered.answer) || std::holds_alternative<Released>(answered.answer);
     if (!is_over && slots_asked_at_ == Time::min()) ask_slots(number);
     return finish(candidacy, answered.answer);
   }
-  if (!is_permanent(failed->trouble)) node.failed_at = now_;
+  const bool is_away = failed->trouble == Trouble::kUnreachable || node.store->is_out_of_service();
+  if (is_away && !failed->id_spent) record_failure(candidacy);
   Failed failure = at_node(node, *failed);
   if (try_elsewhere(number, candidacy, failure)) return;
   // What others say about the cluster says more than that one is gone, and that one more than the
@@ -298,6 +364,13 @@ bool ClusterStore::try_elsewhere(NodeNumber number, std::uint32_t candidacy,
   if (!entry.failure) entry.failure = std::make_unique<const Failed>(failure);
   ask(candidacy, other, /*is_asking=*/false);
   return true;
+}
+
+/// The node that was asked has not answered, or serves nothing.
+void ClusterStore::record_failure(std::uint32_t candidacy) {
+  Entry& entry = entries_[candidacy];
+  nodes_[entry.asked].failed_at = now_;
+  if (entry.asked == entry.scout) entry.owes_home_a_try = true;
 }
 
 /// Names the node in a failure, since the location names only some of them.
@@ -326,16 +399,20 @@ void ClusterStore::ask_slots(NodeNumber number) {
 
 void ClusterStore::learn(const std::vector<SlotRange>& ranges) {
   for (const SlotRange& range : ranges) {
+    const NodeNumber primary = node_at(range.primary);
+    if (primary == kNone) continue;
     const auto begin = node_of_slot_.begin() + range.first;
-    std::fill(begin, begin + (range.last - range.first + 1), node_at(range.primary));
+    std::fill(begin, begin + (range.last - range.first + 1), primary);
     for (const Endpoint& replica : range.replicas) static_cast<void>(node_at(replica));
   }
 }
 
-/// Closes the lines to nodes that have nobody's key any more.
+/// Closes the lines to nodes where nobody has had a seat for a while.
 void ClusterStore::close_unused() {
   for (Node& node : nodes_) {
-    if (!node.store || node.used > 0 || node.store->awaits_slots()) continue;
+    if (!node.store) continue;
+    if (node.used > 0 || node.store->awaits_slots()) node.used_at = now_;
+    if (now_ < node.used_at + kKeepUnused) continue;
     node.store.reset();
     node.seats.clear();
     node.numbers.clear();

@@ -58,6 +58,7 @@ class ClusterStore final : public Store {
     std::unordered_map<std::uint32_t, std::uint32_t> numbers;  ///< of the store, by candidacy
     std::size_t used = 0;                                      ///< the number of seats that are
     Time failed_at = Time::min();  ///< when it gave no answer; the minimum: it has given one since
+    Time used_at = Time::min();    ///< when it was last seen in use
     bool was_reached = false;
     bool is_named = false;  ///< by the user, and not by another node
   };
@@ -70,23 +71,31 @@ class ClusterStore final : public Store {
     Time sent_at;
     bool in_flight = false;
     std::uint16_t slot = 0;
-    NodeNumber home = kNone;   ///< where it has a seat: the node that was asked last
-    NodeNumber guest = kNone;  ///< where it has another, as its slot is being moved to that node
-    NodeNumber asked = kNone;  ///< one of them: the request in flight was sent to it
-    unsigned hops = 0;         ///< how many nodes that was sent to
+    // Where it has a seat:
+    NodeNumber home = kNone;       ///< the node that has its slot, as far as is known
+    NodeNumber guest = kNone;      ///< the node that its slot is being moved to
+    NodeNumber scout = kNone;      ///< a node that is asked because the home does not answer
+    NodeNumber asked = kNone;      ///< one of them: the request in flight was sent to it
+    bool owes_home_a_try = false;  ///< the scout that was asked instead has not answered either
+    RedisStore::Past past;         ///< of its last home, if it has no seat at the present one
+    bool is_id_spent = false;      ///< at a seat that it has left
+    unsigned hops = 0;             ///< how many nodes that was sent to
     std::unique_ptr<const Failed> failure;  ///< why one of them could not be reached
-    Token fence;                            ///< the highest that was seen at an earlier home
   };
 
   NodeNumber node_at(const Endpoint& endpoint);
-  NodeNumber route(const Entry& entry) const;
+  void forget_nodes();
+  NodeNumber route(Entry& entry);
   NodeNumber any_but(NodeNumber other) const;
   /// A node that has not answered since then is asked only if another one says so, or if there is
   /// no other: a request that hangs there takes the time of a whole attempt.
   static bool has_failed(const Node& node) { return node.failed_at != Time::min(); }
 
+  bool has_seat(NodeNumber number, std::uint32_t candidacy) const;
   std::uint32_t take_seat(NodeNumber number, std::uint32_t candidacy);
   void leave_seat(NodeNumber number, std::uint32_t candidacy);
+  void leave(std::uint32_t candidacy, NodeNumber Entry::*role);
+  bool is_id_spent(std::uint32_t candidacy) const;
   void settle(std::uint32_t candidacy, NodeNumber home);
   void ask(std::uint32_t candidacy, NodeNumber number, bool is_asking);
 
@@ -94,6 +103,7 @@ class ClusterStore final : public Store {
   void handle(NodeNumber number, std::uint32_t candidacy, const RedisStore::Redirected& redirected);
   void handle(NodeNumber number, std::uint32_t candidacy, const Answered& answered);
   bool try_elsewhere(NodeNumber number, std::uint32_t candidacy, const Failed& failure);
+  void record_failure(std::uint32_t candidacy);
   Failed at_node(const Node& node, Failed failure) const;
   void finish(std::uint32_t candidacy, Answer answer);
   void ask_slots(NodeNumber number);
@@ -103,8 +113,10 @@ class ClusterStore final : public Store {
   const RedisLocation location_;  ///< of a node, without host and port
   const Candidate candidate_;
   std::deque<Entry> entries_;
-  std::deque<Node> nodes_;                ///< all that were heard of
-  std::vector<NodeNumber> node_of_slot_;  ///< by slot
+  std::deque<Node> nodes_;                                      ///< all that were heard of
+  std::unordered_map<std::string, NodeNumber> number_of_node_;  ///< by endpoint
+  std::vector<NodeNumber> forgotten_;                           ///< numbers that are free again
+  std::vector<NodeNumber> node_of_slot_;                        ///< by slot
   Time slots_asked_at_ = Time::min();
   Reports reports_;
   Time now_;  ///< of the last call that named it

@@ -1,5 +1,3 @@
-#include "store/measurements.h"
-
 #include <hiredis/hiredis.h>
 
 #include <algorithm>
@@ -8,6 +6,7 @@
 #include <variant>
 
 #include "lease/hash_tag.h"
+#include "store/measurements.h"
 #include "store/redis/caller.h"
 #include "store/redis/replies.h"
 #include "store/redis/slots.h"

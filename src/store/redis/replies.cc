@@ -111,6 +111,8 @@ std::optional<std::string> unmarked_in(const redisReply& reply) {
   return std::string(text_at(reply, 1));
 }
 
+bool says_was_replica(const redisReply& reply) { return text_at(reply, 2) == "1"; }
+
 std::optional<std::string> noticed_in(const redisReply& reply) {
   if (text_at(reply, 0) != "noticed" || time_at(reply, 1) == 0) return std::nullopt;
   return std::string(text_at(reply, 1));

@@ -37,6 +37,8 @@ bool is_ageless(const redisReply& reply);
 /// The replication id of a node of a cluster that was promoted, if the script of an acquire must be
 /// told when that was noticed; it has changed nothing. Otherwise nothing.
 std::optional<std::string> unmarked_in(const redisReply& reply);
+/// Whether that reply says that the node knows of a former primary. If not, only the mark may.
+bool says_was_replica(const redisReply& reply);
 /// When that was, as the reply to that question has it; nothing if it does not.
 std::optional<std::string> noticed_in(const redisReply& reply);
 

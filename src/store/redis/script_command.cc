@@ -98,8 +98,9 @@ std::span<const std::string_view> ScriptCommand::words(const Candidacy& candidac
 }
 
 std::span<const std::string_view> ScriptCommand::words_of_notice(std::string_view mark,
-                                                                 std::string_view replication_id) {
-  words_.assign({"EVAL", kNoticeScript.text, "1", mark, replication_id});
+                                                                 std::string_view replication_id,
+                                                                 bool was_replica) {
+  words_.assign({"EVAL", kNoticeScript.text, "1", mark, replication_id, was_replica ? "1" : ""});
   return words_;
 }
 

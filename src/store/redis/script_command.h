@@ -55,10 +55,12 @@ class ScriptCommand {
                                           By by, Form form, bool listens, const Memory& memory = {},
                                           const std::optional<KnownServer>& server = {}) = delete;
 
-  /// Asks a node of a cluster with that replication id when it was noticed that it was promoted.
-  /// `mark` is where that is kept. Valid until the next call, and as long as both are.
+  /// Asks a node of a cluster with that replication id when it was noticed that it was promoted,
+  /// which it may have been if it was a replica, or if it has noted that. `mark` is where that is
+  /// kept. Valid until the next call, and as long as both are.
   std::span<const std::string_view> words_of_notice(std::string_view mark,
-                                                    std::string_view replication_id);
+                                                    std::string_view replication_id,
+                                                    bool was_replica);
 
  private:
   void add(std::initializer_list<std::string_view> words);

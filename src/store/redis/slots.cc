@@ -48,7 +48,9 @@ std::optional<Endpoint> node_in(const redisReply& reply, const Endpoint& asked) 
   if (reply.elements < 2 || reply.element[1]->type != REDIS_REPLY_INTEGER) return std::nullopt;
   const long long port = reply.element[1]->integer;
   if (port <= 0 || port > 65535) return std::nullopt;
-  return Endpoint{host_or(text_of(*reply.element[0]), asked), static_cast<std::uint16_t>(port)};
+  Endpoint node{host_or(text_of(*reply.element[0]), asked), static_cast<std::uint16_t>(port)};
+  if (!is_host(node.host)) return std::nullopt;
+  return node;
 }
 
 }  // namespace

@@ -247,6 +247,7 @@ void RedisStore::append_unreleased(const Entry& entry) {
   const auto words =
       command_.words(former, kReleaseRequest, By::kText, Form::kFull, /*listens=*/false);
   // If memory is refused, it ends with its ttl.
+  if (entry.is_asking && !line_->append(Purpose::kAsking, {"ASKING"})) return;
   static_cast<void>(line_->append(Purpose::kUndo, words));
 }
 
@@ -280,7 +281,10 @@ void RedisStore::append_script(std::uint32_t candidacy, const Request& request, 
   Memory memory = memory_of(entry);
   memory.is_cluster_node = node_ != nullptr;
   if (node_ && node_->mark) memory.mark = &*node_->mark;
-  if (takes_lock(request.kind) && !known_.has_noticed_promotion) {
+  entry.says_mark = memory.mark != nullptr;
+  // A node to which the slot is being moved cannot have the mark in that slot, and it gives nobody
+  // a free key.
+  if (takes_lock(request.kind) && !known_.has_noticed_promotion && !entry.is_asking) {
     memory.looks_for_promotion = known_.noticing.value_or(candidacy) == candidacy;
     if (memory.looks_for_promotion) known_.noticing = candidacy;
   }
@@ -344,7 +348,13 @@ void RedisStore::handle(const RedisLine::Ended& ended) {
       line_->is_open() && ended.failure && now_ - connected_at_ < kPauseBetweenConnects;
   if (is_refused || is_short) open_at_ = now_ + kPauseBetweenConnects;
   if (!ended.failure) ask_held_again();
-  close(at_server(ended.failure.value_or(Failed{})));
+  Failed failure = ended.failure.value_or(Failed{});
+  if (node_ && node_->is_asked_for_slots) {
+    // It may have been larger than any reply that we read.
+    node_->breaks_at_slots = true;
+    if (is_permanent(failure.trouble)) failure.trouble = Trouble::kUnreachable;
+  }
+  close(at_server(std::move(failure)));
 }
 
 /// Whether a request waits for a connection.
@@ -391,6 +401,7 @@ void RedisStore::fail_waiting(std::vector<Waiting>& requests, Failed failure) {
 /// Closes the line, which is open. Returns what was not answered on it.
 std::vector<RedisLine::Unanswered> RedisStore::leave_line() {
   std::vector<RedisLine::Unanswered> unanswered = line_->close();
+  if (node_) node_->is_asked_for_slots = false;
   refused_.clear();
   probe_.reset();
   freshness_.forget_check();

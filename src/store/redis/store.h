@@ -67,14 +67,25 @@ class RedisStore final : public Store {
   /// Like send(), of a key whose slot is being moved to this node.
   void send_asking(std::size_t candidacy, const Request& request, Time now);
 
-  /// The key is another node's from now on: nothing more is reported, and nothing is released.
+  /// The server has lost data, or it is another one: the last token has gone back.
+  struct Loss {
+    Token from, to;
+    Time noticed_at;
+  };
+  /// What a candidacy takes along from one node to another.
+  struct Past {
+    Token fence{};                                 ///< the highest that it has seen
+    std::unique_ptr<const Loss> loss{};            ///< the last one; null: none
+    std::unique_ptr<const HolderId> unreleased{};  ///< see Entry
+  };
+  Past past(std::size_t candidacy) const;
+  /// The candidacy comes from another node.
+  void enter(std::size_t candidacy, Past past);
+  /// The key is not this node's any more: nothing more is reported, and nothing is released.
   /// REQUIRES: no request of this candidacy is in flight.
   void leave(std::size_t candidacy);
-
-  /// The highest fence that the candidacy has seen.
-  Token fence(std::size_t candidacy) const { return candidacies_[candidacy].fence; }
-  /// It has seen this one on another node.
-  void raise_fence(std::size_t candidacy, Token fence);
+  /// Whether the holder id of the candidacy must not acquire any more.
+  bool is_id_spent(std::size_t candidacy) const { return candidacies_[candidacy].id_spent; }
 
   /// Asks which node has which slots, unless the line is closed, or that was asked already.
   void ask_slots();
@@ -85,18 +96,14 @@ class RedisStore final : public Store {
 
   /// Whether the node has accepted a connection that is still open.
   bool is_connected() const { return line_->is_open(); }
+  /// Whether its last answer was that it serves nothing at present. Others may know more then.
+  bool is_out_of_service() const { return node_->is_out_of_service; }
 
  private:
   using Purpose = RedisLine::Purpose;
   using Received = RedisLine::Received;
   using By = ScriptCommand::By;
   using Form = ScriptCommand::Form;
-
-  /// The server has lost data, or it is another one: the last token has gone back.
-  struct Loss {
-    Token from, to;
-    Time noticed_at;
-  };
 
   /// A candidacy. There may be ten thousand of them.
   struct Entry {
@@ -111,6 +118,7 @@ class RedisStore final : public Store {
     std::uint32_t listening_on = 0;  ///< number of the connection that is subscribed to it; or 0
     bool in_flight = false;
     bool used = false;       ///< something was sent since it was last abandoned
+    bool says_mark = false;  ///< the acquire in flight says when the node was promoted
     bool is_asking = false;  ///< the request in flight is sent behind ASKING
     bool says_age = false;   ///< the acquire in flight says how long the server has been up
     bool id_spent = false;   ///< a release of the present holder id may be on its way
@@ -142,9 +150,12 @@ class RedisStore final : public Store {
     std::deque<Redirected> redirected;
     // About the node at the end of the line:
     bool is_asked_for_slots = false;
+    bool breaks_at_slots = false;  ///< the connection has ended instead of an answer to that
+    bool is_out_of_service = false;
     std::optional<std::vector<SlotRange>> slots;  ///< nothing: not known
     bool has_news = false;                        ///< take_slots() has not returned these
     std::vector<Waiting> unmarked;  ///< acquires that must be sent again with the mark
+    bool was_replica = false;       ///< as far as the node knows, before it got that id
     std::string promoted_id;  ///< the replication id that the mark is asked about; empty: it is not
     bool is_notice_sent = false;  ///< the question, and not that for the slots
     bool is_beside_key = false;   ///< the mark is in the slot of one of their keys
@@ -200,6 +211,7 @@ class RedisStore final : public Store {
 
   void start(std::size_t candidacy, const Request& request, Time now, bool is_asking);
   void forget_node();
+  bool handle_as_node(const Received& received);
   void handle_unmarked(const Received& received, std::string replication_id);
   void append_notice();
   void handle_slots(const redisReply& reply);

@@ -1,4 +1,6 @@
 // What a RedisStore does if its server is a node of a cluster.
+#include <hiredis/hiredis.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -19,22 +21,32 @@ void RedisStore::send_asking(std::size_t candidacy, const Request& request, Time
   start(candidacy, request, now, /*is_asking=*/true);
 }
 
+RedisStore::Past RedisStore::past(std::size_t candidacy) const {
+  const Entry& entry = candidacies_[candidacy];
+  Past past{.fence = entry.fence};
+  if (entry.loss) past.loss = std::make_unique<const Loss>(*entry.loss);
+  if (entry.unreleased) past.unreleased = std::make_unique<const HolderId>(*entry.unreleased);
+  if (entry.id_spent) past.unreleased = std::make_unique<const HolderId>(entry.candidacy.holder);
+  return past;
+}
+
+void RedisStore::enter(std::size_t candidacy, Past past) {
+  Entry& entry = candidacies_[candidacy];
+  entry.fence = past.fence;
+  entry.loss = std::move(past.loss);
+  entry.unreleased = std::move(past.unreleased);
+  entry.id_spent = false;
+}
+
 void RedisStore::leave(std::size_t candidacy) {
   Entry& entry = candidacies_[candidacy];
-  if (!entry.used) return;
-  entry.used = false;
-  --used_;
-  entry.unreleased.reset();
+  if (std::exchange(entry.used, false)) --used_;
+  if (known_.noticing == candidacy) known_.noticing.reset();
   forget_request(entry);
 }
 
-void RedisStore::raise_fence(std::size_t candidacy, Token fence) {
-  Token& known = candidacies_[candidacy].fence;
-  known = std::max(known, fence);
-}
-
 void RedisStore::ask_slots() {
-  if (!accepts_requests() || node_->is_asked_for_slots) return;
+  if (!accepts_requests() || node_->is_asked_for_slots || node_->breaks_at_slots) return;
   node_->is_asked_for_slots = line_->append(Purpose::kSlots, {"CLUSTER", "SLOTS"});
 }
 
@@ -56,12 +68,17 @@ void RedisStore::forget_node() {
 /// was done.
 void RedisStore::handle_unmarked(const Received& received, std::string replication_id) {
   if (node_->mark && node_->mark->replication_id == replication_id) {
-    return finish(received.candidacy, not_understood());
+    if (candidacies_[received.candidacy].says_mark) {
+      return finish(received.candidacy, not_understood());
+    }
+    // It was sent before that was known.
+    return append_again(received);
   }
   node_->unmarked.push_back({received.candidacy, received.attempt});
   // It is under way.
   if (!node_->promoted_id.empty()) return;
   node_->promoted_id = std::move(replication_id);
+  node_->was_replica = says_was_replica(*received.reply);
   node_->is_beside_key = node_->is_notice_sent = false;
   if (!node_->slots) ask_slots();
   if (!node_->is_asked_for_slots) append_notice();
@@ -83,8 +100,8 @@ void RedisStore::append_notice() {
   if (node_->slots && !node_->is_beside_key) lowest = lowest_slot_beside(slot, *node_->slots);
   node_->is_beside_key = !lowest;
   const std::string mark = std::string(kPromotionMark) + ':' + tag_for(lowest.value_or(slot));
-  node_->is_notice_sent =
-      line_->append(Purpose::kNotice, command_.words_of_notice(mark, node_->promoted_id));
+  node_->is_notice_sent = line_->append(
+      Purpose::kNotice, command_.words_of_notice(mark, node_->promoted_id, node_->was_replica));
   if (node_->is_notice_sent) return;
   node_->promoted_id.clear();
   fail_waiting(node_->unmarked, refused_memory());
@@ -112,6 +129,27 @@ void RedisStore::handle_notice(const redisReply& reply) {
     append_script(waiting.candidacy, candidacies_[waiting.candidacy].request, By::kSha1,
                   Form::kShort, Purpose::kRequest);
   }
+}
+
+/// Whether `received` was a reply that only a node of a cluster gives; it is dealt with then.
+bool RedisStore::handle_as_node(const Received& received) {
+  const redisReply& reply = *received.reply;
+  const bool is_error = reply.type == REDIS_REPLY_ERROR;
+  const std::string_view code = is_error ? error_code(text_of(reply)) : std::string_view();
+  node_->is_out_of_service =
+      code == "CLUSTERDOWN" || code == "MASTERDOWN" || code == "READONLY" || code == "LOADING";
+  const auto to = redirection_in(is_error ? text_of(reply) : std::string_view(), server());
+  // A replica accepts connections here, which its promotion does not break.
+  if (to || node_->is_out_of_service) age_->watch_from(now_);
+  if (to) {
+    if (known_.noticing == received.candidacy) known_.noticing.reset();
+    candidacies_[received.candidacy].in_flight = false;
+    node_->redirected.push_back({received.candidacy, received.attempt, *to});
+    return true;
+  }
+  auto id = unmarked_in(reply);
+  if (id) handle_unmarked(received, *std::move(id));
+  return id.has_value();
 }
 
 void RedisStore::handle_slots(const redisReply& reply) {

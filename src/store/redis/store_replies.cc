@@ -93,14 +93,7 @@ void RedisStore::handle_reply(const Received& received) {
   }
   if (code == "NOSCRIPT" || is_incomplete(reply)) return append_again(received);
   if (is_ageless(reply)) return handle_ageless(received);
-  if (node_) {
-    if (auto id = unmarked_in(reply)) return handle_unmarked(received, *std::move(id));
-    if (const auto to = redirection_in(is_error ? text_of(reply) : std::string_view(), server())) {
-      entry.in_flight = false;
-      node_->redirected.push_back({received.candidacy, received.attempt, *to});
-      return;
-    }
-  }
+  if (node_ && handle_as_node(received)) return;
   if (is_error && spoils_connection(text_of(reply))) {
     line_->retire();
     entry.listening_on = 0;

@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <csignal>
+#include <cstdlib>
 #include <memory>
 #include <set>
 #include <string>
@@ -14,6 +16,7 @@
 #include "store/store_contract.h"
 #include "support/cluster_world.h"
 #include "support/command.h"
+#include "support/resp_proxy.h"
 
 namespace cluster_leader {
 namespace {
@@ -52,6 +55,12 @@ class ClusterStoreTest : public testing::Test {
   static std::string holder_at(std::size_t number, const Key& key) {
     return cluster_->node(number).text({"GET", key.value});
   }
+  /// How many the node has accepted, with the one that asks.
+  static long long connections_of(std::size_t number) {
+    const std::string info = cluster_->node(number).text({"INFO", "stats"});
+    const std::string name = "total_connections_received:";
+    return std::atoll(info.c_str() + info.find(name) + name.size());
+  }
   /// Moves the lock and the record of a key.
   static void move(const Key& key, std::size_t from, std::size_t to) {
     cluster_->move_key(key.value, from, to);
@@ -89,19 +98,16 @@ TEST_F(ClusterStoreTest, IfNoNodeCanBeReachedTheFirstOneIsNamed) {
 }
 
 TEST_F(ClusterStoreTest, ManyKeysNeedOneConnectionToEachNode) {
+  constexpr std::size_t kKeys = 300;
+  std::vector<Key> keys;
+  for (std::size_t i = 0; i < kKeys; ++i) keys.push_back(key_at(i % 3));
   std::vector<long long> before;
-  const auto received = [&](std::size_t number) {
-    const std::string info = cluster_->node(number).text({"INFO", "stats"});
-    const std::string name = "total_connections_received:";
-    return std::atoll(info.c_str() + info.find(name) + name.size());
-  };
-  for (std::size_t i = 0; i < 3; ++i) before.push_back(received(i));
+  for (std::size_t i = 0; i < 3; ++i) before.push_back(connections_of(i));
   Candidate candidate = make_candidate("a", 10s);
   candidate.listens = true;
   LoopedStore a(std::make_unique<ClusterStore>(cluster_->location(), candidate));
-  constexpr std::size_t kKeys = 300;
   for (std::size_t i = 0; i < kKeys; ++i) {
-    a.add({key_at(i % 3), fresh_holder("a")});
+    a.add({keys[i], fresh_holder("a")});
     a.send(RequestKind::kAcquire, {}, i);
   }
   std::vector<Token> tokens;
@@ -114,7 +120,7 @@ TEST_F(ClusterStoreTest, ManyKeysNeedOneConnectionToEachNode) {
   }
   for (std::size_t i = 0; i < 3; ++i) {
     // One is for the leases, one asks whether it still leads to the right server, and one is ours.
-    EXPECT_LE(received(i) - before[i], 4) << i;
+    EXPECT_LE(connections_of(i) - before[i], 4) << i;
   }
 }
 
@@ -239,6 +245,83 @@ TEST_F(ClusterStoreTest, OnlyNodesOfAClusterAreAccepted) {
   EXPECT_EQ(holder_at(0, contender.candidacy.key), "(nil)");
 }
 
+// The release may be executed at any time, and would delete a later lease of that id.
+TEST_F(ClusterStoreTest, AnIdWhoseReleaseMayBeOnItsWayAcquiresNowhere) {
+  const Key key = key_at(2);
+  std::atomic<bool> has_seen_release = false;
+  const RespProxy proxy(cluster_->node(2).tcp(),
+                        [&](int, RespProxy::Words& words) -> std::optional<std::string> {
+                          // EVAL script 2 lock record holder channel
+                          const bool is_release = words[0] == "EVAL" && words.size() == 7;
+                          if (!is_release) return std::nullopt;
+                          has_seen_release = true;
+                          return "";
+                        });
+  ClusterLocation location = cluster_->location({0});
+  location.nodes.insert(location.nodes.begin(), {"127.0.0.1", proxy.location().port});
+  location.node.min_replicas = 1;
+  auto a = open(location, key);
+  a->send(RequestKind::kAcquire);
+  const Time end = BootClock::now() + 5s;
+  while (!has_seen_release && BootClock::now() < end) a->turn(BootClock::now() + 10ms);
+  ASSERT_TRUE(has_seen_release);
+  a->cancel();
+  for (int i = 0; i < 3; ++i) {
+    const Failed failed = expect_failed(*a);
+    EXPECT_TRUE(failed.id_spent) << failed.text;
+  }
+  a->set_holder(fresh_holder("a"));
+  const Failed failed = expect_failed(*a);
+  EXPECT_THAT(failed.text, HasSubstr("only 0 of 1 replicas")) << "and not: somebody has it";
+}
+
+TEST_F(ClusterStoreTest, WhatACandidateHasSeenIsNotForgottenWhenItsNodeFailsOnce) {
+  const Key key = key_at(0);
+  auto a = open(cluster_->location({0, 1}), key);
+  cluster_->node(0).command({"SET", key.value, "x/1", "PX", "60000"});
+  cluster_->node(0).command(
+      {"HSET", record_name(key), "fence", "1000", "holder", "x/1", "ttl", "10000", "until", "1"});
+  expect_busy(*a);
+  cluster_->node(0).command({"HSET", record_name(key), "fence", "7"});
+  cluster_->node(0).command({"DEL", key.value});
+  Young young = expect<Young>(ask(*a, RequestKind::kAcquire));
+  EXPECT_THAT(describe(young), HasSubstr("lost data"));
+  cluster_->node(0).pause();
+  EXPECT_FALSE(a->ask(RequestKind::kAcquire, {}, 300ms));
+  a->cancel();
+  cluster_->node(0).resume();
+  young = expect<Young>(ask(*a, RequestKind::kAcquire));
+  EXPECT_THAT(describe(young), HasSubstr("lost data"));
+}
+
+TEST_F(ClusterStoreTest, ANodeThatFailedOnceIsAskedAgainWhenTheOthersDoNotAnswer) {
+  const Key key = key_at(2);
+  auto a = open(cluster_->location({0, 1, 2}), key);
+  const Token token = expect_granted(*a).token;
+  for (std::size_t i = 0; i < 3; ++i) cluster_->node(i).pause();
+  EXPECT_FALSE(a->ask(RequestKind::kRenew, token, 200ms));
+  a->cancel();
+  cluster_->node(2).resume();
+  EXPECT_FALSE(a->ask(RequestKind::kRenew, token, 200ms)) << "a node that does not answer";
+  a->cancel();
+  expect_renewed(*a, token);
+  for (std::size_t i = 0; i < 2; ++i) cluster_->node(i).resume();
+}
+
+// As long as a slot is moved, a free key in it is refused.
+TEST_F(ClusterStoreTest, ANodeThatRefusesIsAskedAgainOverTheSameConnection) {
+  const Key key = key_at(0);
+  cluster_->node(0).command({"HSET", record_name(key), "fence", "7"});
+  cluster_->begin_move(slot_of(key.value), 0, 1);
+  auto a = open(key);
+  expect_failed(*a);
+  const long long before = connections_of(0);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(expect_failed(*a).trouble, Trouble::kNotServing);
+  EXPECT_EQ(connections_of(0), before + 1) << "which asks";
+  cluster_->move_key(record_name(key), 0, 1);
+  cluster_->end_move(slot_of(key.value), 0, 1);
+}
+
 class ClusterFailoverTest : public ClusterStoreTest {
  protected:
   static void SetUpTestSuite() { cluster_ = std::make_unique<ClusterWorld>(); }
@@ -298,6 +381,29 @@ TEST_F(ClusterFailoverTest, APromotedNodeGrantsNothingNewForATtl) {
     EXPECT_TRUE(noticed.contains(mark) || slot_of(mark) == slot_of(another.value)) << mark;
   }
   cluster_->node(3).command({"ACL", "SETUSER", "default", "+cluster|slots"});
+
+  // A node to which a slot is moved says who has a key, though its mark is in none of those slots.
+  const Key moving = key_at(1);
+  auto e = open(moving, "e");
+  const Token of_e = expect_granted(*e).token;
+  cluster_->begin_move(slot_of(moving.value), 1, 3);
+  move(moving, 1, 3);
+  EXPECT_EQ(node_in(expect_busy(*open(moving, "f"))), "e");
+  expect_renewed(*e, of_e);
+  cluster_->end_move(slot_of(moving.value), 1, 3);
+
+  // When the node has forgotten that it was a replica, a lease may have been lost that lasts
+  // longer.
+  cluster_->node(3).command({"CONFIG", "SET", "repl-backlog-ttl", "1"});
+  cluster_->node(0).kill();
+  EXPECT_TRUE(eventually([&] {
+    return cluster_->node(3).text({"INFO", "replication"}).find("second_repl_offset:-1") !=
+           std::string::npos;
+  }));
+  Contender patient = make_contender(key_at(0), "g", 700s);
+  LoopedStore g(std::make_unique<ClusterStore>(cluster_->location({3}), patient.candidate));
+  g.add(patient.candidacy);
+  EXPECT_GT(expect_promoted(g).rest, 600s);
 }
 
 }  // namespace

@@ -21,8 +21,8 @@
 --          {'promoted', seconds since that was noticed, and as 'young'}
 --          {'suspect', '1' if that is new, rest in ms, server time in ms, fence}: the clock was set, or
 --           the fence has gone back
---          {'unmarked', replication id}: nothing was done, since the node was promoted, and the candidate
---           has not asked when that was noticed
+--          {'unmarked', replication id, '1' if it was a replica, else ''}: nothing was done, since the node
+--           may have been promoted, and the candidate has not asked when that was noticed
 --          {'ageless'}: nothing was done, since INFO does not say how long the server has been up, and the
 --           candidate has not said it either
 local lock, record, mark = KEYS[1], KEYS[2], KEYS[3]
@@ -72,7 +72,9 @@ local function noticed_promotion()
   if (id_now or '') == '' then return nil end
   if not mark then
     if marked_replid == id_now then return marked_since end
-    return nil, may_be_promoted
+    -- A node forgets that it was a replica after an hour (repl-backlog-ttl), when shorter leases that
+    -- may have been lost are over.
+    return nil, may_be_promoted or ttl > 600000
   end
   local noticed = redis.call('HMGET', mark, 'replid', 'since')
   local since = tonumber(noticed[2] or '')
@@ -83,11 +85,13 @@ local function noticed_promotion()
   return now
 end
 
+local function unmarked() return {'unmarked', replid, was_replica and '1' or ''} end
+
 -- The wait after a promotion begins when somebody notices it, so not only where a key is free. Where
 -- that fails, it begins later.
 if notices == '1' then
   local is_done, _, is_unmarked = pcall(noticed_promotion)
-  if is_done and is_unmarked then return {'unmarked', replid} end
+  if is_done and is_unmarked then return unmarked() end
 end
 
 local function busy(rest, known)
@@ -178,7 +182,7 @@ if not is_own then
   -- came here, so after the last holder that renewed at the former primary. If it has also restarted,
   -- both times pass together.
   local promoted, is_unmarked = noticed_promotion()
-  if is_unmarked then return {'unmarked', replid} end
+  if is_unmarked then return unmarked() end
   local promoted_for = promoted and promoted + longest + 1000 - now or 0
   if promoted_for > young_for then
     return {'promoted', math.floor((now - promoted) / 1000), promoted_for, whole(now), whole(fence)}
