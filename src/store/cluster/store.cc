@@ -316,12 +316,12 @@ void ClusterStore::handle(NodeNumber number, std::uint32_t candidacy,
     const bool is_old =
         slots_asked_at_ == Time::min() || now_ >= slots_asked_at_ + kPauseBetweenSlots;
     if (entries_.size() > 1 && is_old) ask_slots(number);
-  } else if (number != entry.guest) {
+  } else if (number != entry.guest && number != entry.home) {
     settle(candidacy, number);
   }
-  const bool has_failed = nodes_[next].failed_at >= entry.sent_at && entry.failure;
-  if (entry.hops >= kMostHops || has_failed) {
-    return finish(candidacy, has_failed ? *entry.failure : no_agreement());
+  const bool has_just_failed = nodes_[next].failed_at >= entry.sent_at && entry.failure;
+  if (entry.hops >= kMostHops || has_just_failed) {
+    return finish(candidacy, has_just_failed ? *entry.failure : no_agreement());
   }
   ask(candidacy, next, !redirected.to.is_for_good);
 }

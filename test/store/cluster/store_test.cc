@@ -221,11 +221,21 @@ TEST_F(ClusterStoreTest, AnAddressThatCannotBeReachedIsExplained) {
   }));
 }
 
-TEST_F(ClusterStoreTest, ANodeWithoutANameIsWhereTheOneIsThatWasAsked) {
+TEST_F(ClusterStoreTest, ANodeIsFoundByItsNameAndWithoutOneWhereTheOtherIsThatWasAsked) {
   for (const char* type : {"unknown-endpoint", "hostname"}) {
     cluster_->node(0).command({"CONFIG", "SET", "cluster-preferred-endpoint-type", type});
     expect_granted(*open(key_at(1)));
   }
+  // With a name, it has that.
+  cluster_->node(1).command({"CONFIG", "SET", "cluster-announce-hostname", "localhost"});
+  const Key key = key_at(1);
+  EXPECT_TRUE(eventually([&] {
+    const std::string moved = cluster_->node(0).text({"GET", key.value});
+    return moved.find(" localhost:") != moved.npos;
+  }));
+  auto a = open(key);
+  expect_renewed(*a, expect_granted(*a).token);
+  cluster_->node(1).command({"CONFIG", "SET", "cluster-announce-hostname", ""});
   cluster_->node(0).command({"CONFIG", "SET", "cluster-preferred-endpoint-type", "ip"});
 }
 
