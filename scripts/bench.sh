@@ -369,8 +369,8 @@ write_readme() {
   cat "$dir/README.md" >"$readme"
 }
 
-. "$root/scripts/bench/several_servers.sh"
 build
+. "$root/scripts/bench/several_servers.sh"
 start_servers
 load=$(cut -d " " -f 1 /proc/loadavg)
 say "timing commands"

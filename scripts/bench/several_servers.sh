@@ -47,6 +47,7 @@ start_cluster() {
     bus=$port
     start_server --cluster-enabled yes --cluster-port "$bus" --cluster-node-timeout 1000
     nodes+=("127.0.0.1:$port") pids+=("$pid")
+    until_true redis-cli -p "$port" PING
   done
   redis-cli --cluster create "${nodes[@]}" --cluster-replicas 1 --cluster-yes >>"$dir/output" 2>&1
   url=redis+cluster://${nodes[0]},${nodes[2]} primary=${pids[1]}
