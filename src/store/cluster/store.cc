@@ -135,12 +135,12 @@ ClusterStore::NodeNumber ClusterStore::node_at(const Endpoint& endpoint) {
 /// Frees the numbers of nodes that are not in use.
 void ClusterStore::forget_nodes() {
   std::vector<bool> is_forgotten(nodes_.size());
-  for (NodeNumber number = 0; number < nodes_.size(); ++number) {
+  for (std::size_t number = 0; number < nodes_.size(); ++number) {
     const Node& node = nodes_[number];
     if (node.store || node.is_named || node.endpoint.port == 0) continue;
     number_of_node_.erase(describe(node.endpoint));
     nodes_[number] = Node{};
-    forgotten_.push_back(number);
+    forgotten_.push_back(static_cast<NodeNumber>(number));
     is_forgotten[number] = true;
   }
   for (NodeNumber& number : node_of_slot_) {
@@ -174,7 +174,8 @@ ClusterStore::NodeNumber ClusterStore::any_but(NodeNumber other) const {
     return rank(number) == 0 && nodes_[number].failed_at < nodes_[than].failed_at;
   };
   NodeNumber best = other;
-  for (NodeNumber number = 0; number < nodes_.size(); ++number) {
+  const auto count = static_cast<NodeNumber>(nodes_.size());
+  for (NodeNumber number = 0; number < count; ++number) {
     const bool is_forgotten = nodes_[number].endpoint.port == 0;
     if (!is_forgotten && (best == kNone || is_better(number, best))) best = number;
   }

@@ -138,9 +138,8 @@ Failed missing_right(std::string_view error) {
 /// Before the next request to a server that refuses this one; random, so that candidates do not all
 /// come back at the same moment. Zero: not known.
 Duration pause_after(std::string_view code) {
-  const auto between = [](int least, int most) {
-    const auto range = static_cast<std::uint64_t>(most - least + 1);
-    return milliseconds(least + static_cast<int>(random_u64() % range));
+  const auto between = [](std::uint64_t least, std::uint64_t most) {
+    return milliseconds(least + random_u64() % (most - least + 1));
   };
   if (code == "LOADING" || code == "CLUSTERDOWN") return between(100, 250);
   // Each key is in the way for only a moment while its slot is moved.

@@ -147,9 +147,11 @@ bool RedisStore::handle_as_node(const Received& received) {
     node_->redirected.push_back({received.candidacy, received.attempt, *to});
     return true;
   }
-  auto id = unmarked_in(reply);
-  if (id) handle_unmarked(received, *std::move(id));
-  return id.has_value();
+  if (auto id = unmarked_in(reply)) {
+    handle_unmarked(received, *std::move(id));
+    return true;
+  }
+  return false;
 }
 
 void RedisStore::handle_slots(const redisReply& reply) {
