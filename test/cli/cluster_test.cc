@@ -6,10 +6,9 @@
 #include <thread>
 #include <vector>
 
-#include "support/cli_world.h"
 #include "support/cluster_world.h"
+#include "support/failover_world.h"
 #include "support/manual.h"
-#include "support/run_log.h"
 
 namespace cluster_leader {
 namespace {
@@ -17,35 +16,10 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-class ClusterTest : public CliTest {
+class ClusterTest : public FailoverTest {
  protected:
   Words at(const ClusterWorld& world, const Words& more = {}) const {
     return joined({"--server", world.url({1}), "--key", world.key_on(0)}, more);
-  }
-  Process run(const ClusterWorld& world, const std::string& ttl, const std::string& node,
-              const std::string& milliseconds) const {
-    return run_under_lease(at(world, {"--ttl", ttl, "--node", node, "-w", "90"}),
-                           {test_program("job_exclusive"), path("log"), milliseconds})
-        .start();
-  }
-  RunLog log() const { return RunLog::read(path("log")); }
-
-  /// A holder whose job takes that long, a waiter, and after `fail` a newcomer: never two at once,
-  /// and nobody fails.
-  template <typename Fail>
-  void expect_no_overlap(const ClusterWorld& world, const std::string& ttl,
-                         const std::string& milliseconds, const Fail& fail) {
-    Process holder = run(world, ttl, "a", milliseconds);
-    ASSERT_TRUE(eventually([&] { return log().count("start") == 1; })) << holder.err();
-    Process waiter = run(world, ttl, "b", "10");
-    fail();
-    Process newcomer = run(world, ttl, "c", "10");
-    for (Process* process : {&holder, &waiter, &newcomer}) {
-      const Ended ended = process->wait(60s);
-      EXPECT_EQ(ended.status(), 0) << ended;
-    }
-    EXPECT_EQ(log().fault(), "");
-    EXPECT_EQ(log().count("end"), 3);
   }
 };
 
@@ -60,12 +34,12 @@ INSTANTIATE_TEST_SUITE_P(Servers, ClusterFailoverRunTest, testing::Values("Redis
 
 TEST_P(ClusterFailoverRunTest, RunsNeverOverlapAtAFailoverByCommand) {
   ClusterWorld world(settings());
-  expect_no_overlap(world, "3", "5000", [&] { world.fail_over(0); });
+  expect_no_overlap(at(world), "3", "5000", [&] { world.fail_over(0); });
 }
 
 TEST_P(ClusterFailoverRunTest, AJobSurvivesAPrimaryThatIsFrozenAndComesBack) {
   ClusterWorld world(settings());
-  expect_no_overlap(world, "14", "9000", [&] {
+  expect_no_overlap(at(world), "14", "9000", [&] {
     world.node(0).pause();
     world.await_primary(3);
     world.node(0).resume();
@@ -74,7 +48,7 @@ TEST_P(ClusterFailoverRunTest, AJobSurvivesAPrimaryThatIsFrozenAndComesBack) {
 
 TEST_F(ClusterTest, AJobSurvivesAPrimaryThatIsKilled) {
   ClusterWorld world;
-  expect_no_overlap(world, "14", "9000", [&] {
+  expect_no_overlap(at(world), "14", "9000", [&] {
     world.node(0).kill();
     world.await_primary(3);
   });
@@ -82,9 +56,9 @@ TEST_F(ClusterTest, AJobSurvivesAPrimaryThatIsKilled) {
 
 TEST_F(ClusterTest, AfterTheHolderAndItsPrimaryAreGoneTheNextOneRuns) {
   ClusterWorld world;
-  Process holder = run(world, "2", "a", "60000");
+  Process holder = run(at(world), "2", "a", "60000");
   ASSERT_TRUE(eventually([&] { return log().count("start") == 1; })) << holder.err();
-  Process waiter = run(world, "2", "b", "10");
+  Process waiter = run(at(world), "2", "b", "10");
   world.node(0).kill();
   const Ended ended = holder.wait(20s);
   EXPECT_EQ(ended.status(), 79) << ended;
@@ -99,7 +73,7 @@ TEST_F(ClusterTest, RunsNeverOverlapWhileTheirSlotIsMoved) {
   const std::uint16_t slot = world.slot_of(key);
   const std::string record = "cluster-leader:record:{" + key + "}";
   std::vector<Process> runs;
-  for (int i = 0; i < 6; ++i) runs.push_back(run(world, "3", std::to_string(i), "700"));
+  for (int i = 0; i < 6; ++i) runs.push_back(run(at(world), "3", std::to_string(i), "700"));
   ASSERT_TRUE(eventually([&] { return log().count("start") >= 1; }));
   for (std::size_t round = 0; log().count("start") < 6 && round < 40; ++round) {
     const std::size_t from = round % 3;

@@ -4,9 +4,8 @@
 
 #include <string>
 
-#include "support/cli_world.h"
 #include "support/elector.h"
-#include "support/run_log.h"
+#include "support/failover_world.h"
 #include "support/sentinel_world.h"
 
 namespace cluster_leader {
@@ -15,40 +14,13 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-class SentinelTest : public CliTest {
+class SentinelTest : public FailoverTest {
  protected:
   Words at(const std::string& url, const Words& more = {}) const {
     return joined(joined({"--server", url, "--key", "job-a"}, tls_), more);
   }
 
-  Process run(const SentinelWorld& world, const std::string& ttl, const std::string& node,
-              const std::string& milliseconds) const {
-    return run_under_lease(at(world.url(), {"--ttl", ttl, "--node", node, "-w", "60"}),
-                           {test_program("job_exclusive"), path("log"), milliseconds})
-        .start();
-  }
-
-  RunLog log() const { return RunLog::read(path("log")); }
-
-  /// A holder whose job takes that long, a waiter, and after `fail` a newcomer: never two at once,
-  /// and nobody fails.
-  template <typename Fail>
-  void expect_no_overlap(const SentinelWorld& world, const std::string& ttl,
-                         const std::string& milliseconds, const Fail& fail) {
-    Process holder = run(world, ttl, "a", milliseconds);
-    ASSERT_TRUE(eventually([&] { return log().count("start") == 1; })) << holder.err();
-    Process waiter = run(world, ttl, "b", "10");
-    fail();
-    Process newcomer = run(world, ttl, "c", "10");
-    for (Process* process : {&holder, &waiter, &newcomer}) {
-      const Ended ended = process->wait(60s);
-      EXPECT_EQ(ended.status(), 0) << ended;
-    }
-    EXPECT_EQ(log().fault(), "");
-    EXPECT_EQ(log().count("end"), 3);
-  }
-
-  Words tls_;  ///< its options
+  Words tls_;  ///< options for it
 };
 
 class SentinelFailoverTest : public SentinelTest, public testing::WithParamInterface<const char*> {
@@ -65,12 +37,12 @@ INSTANTIATE_TEST_SUITE_P(Servers, SentinelFailoverTest,
 // With the URL of the old primary, the jobs of this test overlap for seconds.
 TEST_P(SentinelFailoverTest, RunsNeverOverlapAtAFailoverByCommand) {
   SentinelWorld world(program());
-  expect_no_overlap(world, "3", "9000", [&] { world.fail_over(); });
+  expect_no_overlap(at(world.url()), "3", "9000", [&] { world.fail_over(); });
 }
 
 TEST_P(SentinelFailoverTest, AJobSurvivesAPrimaryThatIsFrozenAndComesBack) {
   SentinelWorld world(program());
-  expect_no_overlap(world, "10", "5000", [&] {
+  expect_no_overlap(at(world.url()), "10", "5000", [&] {
     world.server(0).pause();
     world.await_another(0);
     world.server(0).resume();
@@ -79,7 +51,7 @@ TEST_P(SentinelFailoverTest, AJobSurvivesAPrimaryThatIsFrozenAndComesBack) {
 
 TEST_F(SentinelTest, RunsNeverOverlapAtAFailoverWithALongTtl) {
   SentinelWorld world;
-  expect_no_overlap(world, "10", "9000", [&] { world.fail_over(); });
+  expect_no_overlap(at(world.url()), "10", "9000", [&] { world.fail_over(); });
 }
 
 TEST_F(SentinelTest, OneSentinelMayBeDownAndNotTwo) {
@@ -190,7 +162,7 @@ class SecureSentinelTest : public SentinelTest {
 
 TEST_F(SecureSentinelTest, RunsNeverOverlapAtAFailoverWhereNamesAreAnnounced) {
   SentinelWorld world(with_names());
-  expect_no_overlap(world, "3", "4000", [&] { world.fail_over(); });
+  expect_no_overlap(at(world.url()), "3", "4000", [&] { world.fail_over(); });
 }
 
 TEST_F(SecureSentinelTest, TheOtherVerbsReachTheSentinelsAndTheServer) {
