@@ -161,8 +161,9 @@ ClusterStore::NodeNumber ClusterStore::route(Entry& entry) {
   return any_but(number);
 }
 
-/// A node that can say who has a slot: best one that is connected, else one that has not failed, in
-/// the order in which they were named; else the one of all whose failure is the longest ago.
+/// A node that can say who has a slot: one that is connected if there is any, then one that has not
+/// failed, in the order in which they were named, and then the one whose failure is the longest
+/// ago.
 ClusterStore::NodeNumber ClusterStore::any_but(NodeNumber other) const {
   const auto rank = [&](NodeNumber number) {
     const Node& node = nodes_[number];

@@ -1,13 +1,13 @@
 #include <hiredis/hiredis.h>
 
 #include <algorithm>
-#include <charconv>
-#include <string_view>
+#include <optional>
 #include <variant>
 
 #include "lease/hash_tag.h"
 #include "store/measurements.h"
 #include "store/redis/caller.h"
+#include "store/redis/info.h"
 #include "store/redis/replies.h"
 #include "store/redis/slots.h"
 
@@ -35,25 +35,6 @@ std::optional<Replies> ask(const RedisLocation& node, Duration patience, Failed&
   return std::get<Replies>(std::move(answered));
 }
 
-/// The value in the line of CLUSTER INFO that begins with `name` and a colon; empty if there is
-/// none.
-std::string value_in(std::string_view info, std::string_view name) {
-  const std::size_t at = info.find(name);
-  if (at == info.npos) return "";
-  info.remove_prefix(at + name.size());
-  return std::string(info.substr(0, info.find_first_of("\r\n")));
-}
-
-std::optional<Duration> milliseconds_in(const redisReply& setting) {
-  if (setting.elements != 2) return std::nullopt;
-  const std::string_view text = text_of(*setting.element[1]);
-  std::int64_t ms = 0;
-  const auto error = std::from_chars(text.data(), text.data() + text.size(), ms).ec;
-  constexpr std::int64_t kYear = 366LL * 86'400'000;
-  if (error != std::errc() || ms <= 0 || ms >= kYear) return std::nullopt;
-  return std::chrono::milliseconds(ms);
-}
-
 }  // namespace
 
 ClusterMeasurements measure(const ClusterLocation& location, const std::string& prefix,
@@ -76,8 +57,9 @@ ClusterMeasurements measure(const ClusterLocation& location, const std::string& 
     result.failure = failure_of_request(text_of(slots));
     return result;
   }
-  result.state = value_in(text_of(*(*replies)[1]), "cluster_state:");
-  result.node_timeout = milliseconds_in(*(*replies)[2]);
+  result.state = value_in(text_of(*(*replies)[1]), "cluster_state");
+  const redisReply& timeout = *(*replies)[2];
+  if (timeout.elements == 2) result.node_timeout = milliseconds_in(text_of(*timeout.element[1]));
   const bool has_one_slot = has_own_tag(prefix);
   for (const SlotRange& range : slots_in(slots, asked)) {
     result.slots += static_cast<std::size_t>(range.last - range.first) + 1;

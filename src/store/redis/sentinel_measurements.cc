@@ -1,12 +1,11 @@
 #include <hiredis/hiredis.h>
 
 #include <algorithm>
-#include <charconv>
-#include <string_view>
 #include <variant>
 
 #include "store/measurements.h"
 #include "store/redis/caller.h"
+#include "store/redis/info.h"
 #include "store/redis/replies.h"
 #include "store/redis/sentinel_watch.h"
 
@@ -24,11 +23,7 @@ std::optional<Duration> down_after_at(const RedisLocation& sentinel, const std::
   const redisReply& reply = *replies->front();
   for (std::size_t i = 0; i + 1 < reply.elements; i += 2) {
     if (text_of(*reply.element[i]) != "down-after-milliseconds") continue;
-    const std::string_view text = text_of(*reply.element[i + 1]);
-    std::int64_t ms = 0;
-    const auto error = std::from_chars(text.data(), text.data() + text.size(), ms).ec;
-    constexpr std::int64_t kYear = 366LL * 86'400'000;
-    if (error == std::errc() && ms > 0 && ms < kYear) return std::chrono::milliseconds(ms);
+    return milliseconds_in(text_of(*reply.element[i + 1]));
   }
   return std::nullopt;
 }
