@@ -161,9 +161,8 @@ ClusterStore::NodeNumber ClusterStore::route(Entry& entry) {
   return any_but(number);
 }
 
-/// A node that can say who has a slot: one that is connected if there is any, then one that has not
-/// failed, in the order in which they were named, and then the one whose failure is the longest
-/// ago.
+/// A node to ask who has a slot: the first connected one, else the first that has not failed, else
+/// the one that failed longest ago. `other` counts as failed.
 ClusterStore::NodeNumber ClusterStore::any_but(NodeNumber other) const {
   const auto rank = [&](NodeNumber number) {
     const Node& node = nodes_[number];
