@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "base/clock.h"
 #include "lease/answer.h"
@@ -34,8 +35,10 @@ struct Leadership {
   Token token;      ///< of the leader's lease; 0: none, or not known
   /// For kStarting: how long until the server grants leases, when it was asked.
   Duration ready_in{};
+  /// For kDown and kStarting: why no server tells who leads, for people; empty: not known.
+  std::string reason{};
 
-  /// That the server is ready sooner is no change.
+  /// That the server is ready sooner, or that another reason is known, is no change.
   bool operator==(const Leadership& other) const {
     return state == other.state && holder == other.holder && token == other.token;
   }

@@ -23,6 +23,7 @@ struct LinkMessage {
     kDeadlineMoved,  ///< keeper to front: read the deadline again; set_deadline() sends it
     kOrder,          ///< front to keeper: value = what to do with the leases, see supervise/terms.h
     kElection,       ///< keeper to front: a lease has changed, see `election`; text = its holder
+                     ///< or, without an answer, the reason
     kFailed,         ///< keeper to front: it is ending because of an exception with this `text`
   };
   Kind kind{};

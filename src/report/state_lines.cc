@@ -76,6 +76,7 @@ std::string StateLines::line(std::size_t index, const Leadership& leadership) co
       {"token", leadership.token == Token{} ? Json() : Json(leadership.token.value)},
       {"leader", text_or_null(leader)},
       {"ready_in_ms", is_starting ? Json(ceil_ms(leadership.ready_in)) : Json()},
+      {"reason", is_answer(leadership.state) ? Json() : text_or_null(leadership.reason)},
   };
   return object.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace) + '\n';
 }

@@ -10,18 +10,22 @@ LinkMessage leadership_message(const LeadershipNews& news) {
   message.election.token = news.leadership.token.value;
   message.election.good_until = news.good_until;
   message.election.ready_in = news.leadership.ready_in;
-  message.set_words(news.leadership.holder.value);
+  // Where somebody holds the key there is no reason.
+  const bool has_holder = is_answer(news.leadership.state);
+  message.set_words(has_holder ? news.leadership.holder.value : news.leadership.reason);
   return message;
 }
 
 LeadershipNews leadership_news(const LinkMessage& message) {
   const auto& fields = message.election;
-  return {fields.candidacy,
-          {static_cast<ElectionState>(fields.state),
-           {std::string(message.words())},
-           {fields.token},
-           fields.ready_in},
-          fields.good_until};
+  LeadershipNews news{
+      fields.candidacy,
+      {static_cast<ElectionState>(fields.state), {}, {fields.token}, fields.ready_in},
+      fields.good_until};
+  std::string& words =
+      is_answer(news.leadership.state) ? news.leadership.holder.value : news.leadership.reason;
+  words = message.words();
+  return news;
 }
 
 }  // namespace cluster_leader

@@ -15,8 +15,8 @@ struct LeadershipNews {
   Time good_until = kNever;
 };
 
-/// The message with these news. A holder id that is too long for a message, which no id of ours is,
-/// is cut off.
+/// The message with these news. A holder id or a reason that is too long for a message, which no id
+/// of ours is, is cut off.
 LinkMessage leadership_message(const LeadershipNews& news);
 
 /// The news in a message. REQUIRES: its kind is kElection.

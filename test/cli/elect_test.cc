@@ -42,7 +42,7 @@ TEST_F(ElectLinesTest, FirstLineOfALeaderHasEveryMember) {
               MatchesRegex(std::string("[{]\"time\":\"") + kTime +
                            "\",\"key\":\"job-a\",\"state\":\"leader\",\"node\":\"web-1\","
                            "\"holder\":\"web-1/[0-9a-f]{32}\",\"token\":[0-9]+,"
-                           "\"leader\":\"web-1\",\"ready_in_ms\":null[}]"));
+                           "\"leader\":\"web-1\",\"ready_in_ms\":null,\"reason\":null[}]"));
   EXPECT_EQ(line.holder, value());
   EXPECT_EQ(std::to_string(line.token),
             server_.text({"HGET", "cluster-leader:record:{job-a}", "fence"}));
@@ -66,7 +66,8 @@ TEST_F(ElectLinesTest, FirstLineWithoutAServerSaysDown) {
   ASSERT_TRUE(elector.says({"down"})) << elector.transcript();
   const StateLine line = elector.last();
   EXPECT_THAT(line.text, HasSubstr(R"("state":"down","node":"web-1","holder":null,"token":null,)"
-                                   R"("leader":null,"ready_in_ms":null})"));
+                                   R"("leader":null,"ready_in_ms":null,"reason":")"));
+  EXPECT_THAT(line.text, HasSubstr("connection refused"));
   EXPECT_EQ(elector.stop().status(), 0);
   expect_one_line(elector.process().err(), {"warning", "job-a", nowhere});
 }
@@ -84,8 +85,10 @@ TEST_F(ElectLinesTest, ServerThatHasJustStartedIsStartingUntilItCanTell) {
   Elector elector(on(young, {"--key", "job-a", "--ttl", "1"}));
   EXPECT_TRUE(elector.says({"starting", "leader"})) << elector.transcript();
   const std::string first = elector.lines().front().text;
-  EXPECT_THAT(first, testing::ContainsRegex("\"leader\":null,\"ready_in_ms\":[1-9][0-9]*}"));
-  EXPECT_THAT(elector.last().text, HasSubstr("\"ready_in_ms\":null}"));
+  EXPECT_THAT(first,
+              testing::ContainsRegex("\"leader\":null,\"ready_in_ms\":[1-9][0-9]*,"
+                                     "\"reason\":\"the server started [0-9]+ s ago, [^\"]+\"}"));
+  EXPECT_THAT(elector.last().text, HasSubstr("\"ready_in_ms\":null,\"reason\":null}"));
 }
 
 TEST_F(ElectLinesTest, TimeIsThatOfTheChangeInUtc) {

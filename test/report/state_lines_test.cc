@@ -89,20 +89,23 @@ TEST_F(StateLinesTest, EachStateHasItsMembers) {
   StateLines lines = open();
   const std::pair<Leadership, std::string> all[] = {
       {kLeading, R"("state":"leader","node":"web-1","holder":"web-1/abc","token":1764,)"
-                 R"("leader":"web-1","ready_in_ms":null})"},
+                 R"("leader":"web-1","ready_in_ms":null,"reason":null})"},
       {kFollowing, R"("state":"follower","node":"web-1","holder":"web-2/def","token":1765,)"
-                   R"("leader":"web-2","ready_in_ms":null})"},
+                   R"("leader":"web-2","ready_in_ms":null,"reason":null})"},
       {{ElectionState::kFollower, {"plain host"}, {}},
        R"("state":"follower","node":"web-1","holder":"plain host","token":null,)"
-       R"("leader":"plain host","ready_in_ms":null})"},
+       R"("leader":"plain host","ready_in_ms":null,"reason":null})"},
       {kNobody, R"("state":"none","node":"web-1","holder":null,"token":null,"leader":null,)"
-                R"("ready_in_ms":null})"},
+                R"("ready_in_ms":null,"reason":null})"},
       {{ElectionState::kDown, {}, {}},
        R"("state":"down","node":"web-1","holder":null,"token":null,"leader":null,)"
-       R"("ready_in_ms":null})"},
-      {{ElectionState::kStarting, {}, {}, std::chrono::microseconds(9000001)},
+       R"("ready_in_ms":null,"reason":null})"},
+      {{ElectionState::kDown, {}, {}, {}, "no route to \xff\n"},
+       R"("state":"down","node":"web-1","holder":null,"token":null,"leader":null,)"
+       R"("ready_in_ms":null,"reason":"no route to \ufffd\n"})"},
+      {{ElectionState::kStarting, {}, {}, std::chrono::microseconds(9000001), "it has started"},
        R"("state":"starting","node":"web-1","holder":null,"token":null,"leader":null,)"
-       R"("ready_in_ms":9001})"},
+       R"("ready_in_ms":9001,"reason":"it has started"})"},
   };
   for (const auto& [leadership, members] : all) {
     lines.add(1, leadership);

@@ -14,6 +14,7 @@ const Time kUntil{std::chrono::seconds(7)};
 void expect_same(const LeadershipNews& news, const LeadershipNews& sent) {
   EXPECT_EQ(news.campaign, sent.campaign);
   EXPECT_EQ(news.leadership, sent.leadership);
+  EXPECT_EQ(news.leadership.reason, sent.leadership.reason);
   EXPECT_EQ(news.good_until, sent.good_until);
 }
 
@@ -25,7 +26,8 @@ TEST(LeadershipMessageTest, CarriesTheNews) {
       {2, {ElectionState::kFollower, {std::string("no\0label\xff\n", 10)}, {INT64_MAX}}, kNever},
       {3, {ElectionState::kNone, {}, {}}, kNever},
       {4, {ElectionState::kDown, {}, {}}, kNever},
-      {5, {ElectionState::kStarting, {}, {}, std::chrono::milliseconds(9100)}, kNever},
+      {4, {ElectionState::kDown, {}, {}, {}, "connection refused"}, kNever},
+      {5, {ElectionState::kStarting, {}, {}, std::chrono::milliseconds(9100), "young"}, kNever},
   };
   for (const LeadershipNews& sent : all) {
     const LinkMessage message = leadership_message(sent);

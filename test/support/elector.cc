@@ -35,7 +35,7 @@ StateLine StateLine::parse(const std::string& text) {
   try {
     const Json object = Json::parse(text);
     const char* const names[] = {"time",   "key",   "state",  "node",
-                                 "holder", "token", "leader", "ready_in_ms"};
+                                 "holder", "token", "leader", "ready_in_ms", "reason"};
     if (object.size() != std::size(names)) ADD_FAILURE() << "unexpected members: " << text;
     line.time = object.at("time");
     line.key = object.at("key");
@@ -50,6 +50,8 @@ StateLine StateLine::parse(const std::string& text) {
     EXPECT_EQ(somebody_leads, !line.holder.empty()) << text;
     EXPECT_EQ(somebody_leads, !line.leader.empty()) << text;
     EXPECT_EQ(line.state == "starting", object.at("ready_in_ms").is_number()) << text;
+    const bool has_reason = line.state == "starting" || line.state == "down";
+    EXPECT_EQ(has_reason, object.at("reason").is_string()) << text;
   } catch (const Json::exception& error) {
     ADD_FAILURE() << error.what() << " in: " << text;
   }
