@@ -18,13 +18,17 @@ const CATCH_UP_MS = 250;
 const KEEPALIVE = '10';
 /// How many messages may wait until it is known who leads.
 const MOST_WAITING = 1000;
-/// The pause before `elect` is started again, doubled each time that it has printed nothing.
+/// The pause before `elect` is started again, doubled each time until it has said who leads.
 const PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60000;
+/// How long `elect` may print nothing at its start. It reports a server that does not answer earlier.
+const FIRST_LINE_MS = 30000;
 /// The pause before we replace the process of another node of this runtime that was removed.
 const INHERIT_MS = 100;
 
 const PROPERTIES = ['key', 'ttl', 'host', 'port', 'db'];
+/// The states in which a server has said who leads.
+const ANSWERS = ['leader', 'follower', 'none'];
 /// These would change what `elect` prints, or for whom.
 const REFUSED = ['--', '--key', '--output', '-h', '--help'];
 
@@ -36,6 +40,19 @@ function property(name) {
   const text = String(env.get(name) ?? '').trim();
   const variable = /^\$\{([^}]+)\}$/.exec(text);
   return variable ? String(env.get(variable[1]) ?? '').trim() : text;
+}
+
+/// The key. A blank one, as of a variable that is not set, is a mistake: with a default, jobs that have
+/// nothing to do with each other would compete.
+function keyOf() {
+  const key = property('key');
+  if (key === '') throw new Error('the key is blank, or its environment variable is not set');
+  return key;
+}
+
+/// What messages call this node: its name, or else its id.
+function label() {
+  return env.get('NR_SUBFLOW_NAME') || env.get('NR_SUBFLOW_ID');
 }
 
 /// Splits at blanks, except within quotes, which are removed.
@@ -60,9 +77,12 @@ function commandLine() {
   const has = (name) => more.some((word) => word === name || word.startsWith(name + '='));
   const refused = REFUSED.find(has);
   if (refused) throw new Error(`arguments: ${refused} is not allowed here`);
+  if (more.some((word) => /:\/\/[^@\/]*:[^@\/]+@/.test(word))) {
+    throw new Error('arguments: a password in a URL is visible to others; set REDIS_PASSWORD or use --password-file');
+  }
   const line = ['elect'];
   for (const name of PROPERTIES) {
-    const value = property(name);
+    const value = name === 'key' ? keyOf() : property(name);
     if (value !== '' && !has('--' + name)) line.push(`--${name}=${value}`);
   }
   if (!has('--die-with-parent')) line.push('--die-with-parent');
@@ -87,6 +107,7 @@ class Election {
     this.checkedAt = Date.now();
     this.currentAt = 0;                 // `news` is not up to date before then
     this.flushing = null;
+    this.silence = null;                // the timer until the first line must have come
   }
 
   // --- The process ---
@@ -94,8 +115,10 @@ class Election {
   begin() {
     try {
       this.line = commandLine().map(quoted).join(' ');
+      this.key = keyOf();
+      if (EXEC_IS_EXCLUDED) throw new Error('the exec node is excluded by nodesExcludes in settings.js');
     } catch (mistake) {
-      node.error(mistake.message);
+      node.error(`${label()}: ${mistake.message}`);
       this.update({ state: 'failed', why: mistake.message });
       return;
     }
@@ -103,13 +126,17 @@ class Election {
     this.join();
   }
 
+  warn(text) {
+    node.warn(`${label()}, key '${this.key}': ${text}`);
+  }
+
   join() {
-    const key = property('key');
+    const { key } = this;
     // Two nodes with different ttls only must not become rivals.
     const name = this.line.replace(/ ("?)--ttl=[^ "]*\1(?= |$)/, '');
     for (const other of groups.values()) {
       if (other.key === key && other.name !== name) {
-        node.warn(`another Cluster Leader has the key '${key}' with other properties: if both use the same server, only one of them leads`);
+        this.warn('another Cluster Leader has this key and other properties: if both use the same server, only one of them leads');
       }
     }
     if (!groups.has(name)) groups.set(name, { name, key, members: [] });
@@ -120,7 +147,7 @@ class Election {
       this.start();
       return;
     }
-    if (first.line !== this.line) node.warn(`another Cluster Leader with this key was first, so its ttl applies`);
+    if (first.line !== this.line) this.warn('another Cluster Leader with this key was first, so its ttl applies');
     this.update(first.news);
   }
 
@@ -134,7 +161,16 @@ class Election {
     this.checks = 0;
     // An earlier failure is shown until there is news.
     if (!this.news) this.show(GREY, 'starting');
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => this.miss(), FIRST_LINE_MS);
     this.send([null, null, { payload: this.line, mark: this.mark }]);
+  }
+
+  /// Nothing has come from `elect`, so that nobody knows who leads.
+  miss() {
+    const why = `elect has printed nothing for ${FIRST_LINE_MS / 1000} s; is the exec node enabled?`;
+    this.warn(why);
+    this.share({ state: 'failed', why, node: this.news?.node });
   }
 
   signal(name) {
@@ -169,7 +205,7 @@ class Election {
     } else if (msg.stream === 'stderr') {
       for (const line of String(msg.payload).split('\n').filter(Boolean)) {
         this.complaint = line;
-        node.warn(line);
+        this.warn(line);
       }
     } else {
       // A chunk may end anywhere.
@@ -184,10 +220,11 @@ class Election {
     try {
       news = JSON.parse(line);
     } catch {
-      node.warn(`unexpected output of elect: ${line}`);
+      this.warn(`unexpected output of elect: ${line}`);
       return;
     }
-    this.pause = PAUSE_MS;
+    clearTimeout(this.silence);
+    if (ANSWERS.includes(news.state)) this.pause = PAUSE_MS;
     this.share(news);
   }
 
@@ -199,7 +236,8 @@ class Election {
     let how = signal ? `elect was killed by ${signal}` : `elect exited with status ${code}`;
     // The exec node's code for ENOENT.
     if (code === -2) how = 'the program cluster-leader was not found';
-    node.warn(`${how}; restarting it in ${this.pause / 1000} s`);
+    clearTimeout(this.silence);
+    this.warn(`${how}; restarting it in ${this.pause / 1000} s`);
     const why = code > 0 && this.complaint ? this.complaint.replace(/^cluster-leader: /, '') : how;
     this.share({ state: 'failed', why, node: this.news?.node });
     setTimeout(() => this.start(), this.pause);
@@ -227,7 +265,7 @@ class Election {
         this.show(GREY, `server just started, ready in ${Math.ceil(news.ready_in_ms / 1000)} s`);
         break;
       case 'down':
-        this.show(RED_RING, 'no server, retrying');
+        this.show(RED_RING, `no server: ${news.reason ?? 'retrying'}`);
         break;
       default:
         this.show(RED_RING, news.why);

@@ -19,7 +19,7 @@ fi
 
 package=$scratch/package
 mkdir -p "$package/bin" "$folder"
-cp -r "$source"/{package.json,cluster-leader.js,subflow.json,election.js,examples,README.md,leader.png} "$package"
+cp -r "$source"/{package.json,cluster-leader.js,subflow.json,election.js,editor.html,convert-flows.js,examples,README.md,leader.png} "$package"
 cp "$root/LICENSE" "$package"
 install --mode 755 --strip "$binary" "$package/bin/cluster-leader"
 version=$("$binary" --version | awk '{ print $2 }')

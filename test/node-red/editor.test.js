@@ -106,14 +106,67 @@ test('the editor of a follower turns green on failover, without being loaded aga
   });
 });
 
-test('the palette has the node, and its dialog all properties', async () => {
-  await page.waitForSelector('[data-palette-type="cluster-leader-cli"]', { state: 'attached' });
+test('the palette has the node with an icon, and its dialog all properties with hints', async () => {
+  const icon = await page.waitForSelector(
+    '[data-palette-type="cluster-leader-cli"], #red-ui-palette .red-ui-palette-node[data-palette-type="cluster-leader-cli"]', { state: 'attached' });
+  assert.ok(await icon.$('.fa-flag'), 'the palette shows the icon');
   await page.dblclick('#cl3gate');
   await page.waitForSelector('#subflow-input-ui');
   const labels = await until('all fields', async () => {
     const found = await page.locator('#subflow-input-ui .form-row label').allInnerTexts();
     return found.length >= 6 && found.map((label) => label.trim());
   });
-  assert.deepEqual(labels, ['Key', 'TTL (s)', 'Host', 'Port', 'Database', 'Arguments']);
+  assert.deepEqual(labels, ['Key', 'TTL', 'Host', 'Port', 'Database', 'Arguments']);
+  const hints = await page.locator('#subflow-input-ui .red-ui-typedInput-input-wrap input').evaluateAll(
+    (inputs) => inputs.map((input) => input.getAttribute('placeholder')));
+  assert.deepEqual(hints, ['required, such as nodered:leader', '10 (seconds), 1500ms or 2m', 'REDIS_HOST or redis',
+    'REDIS_PORT or 6379', 'REDIS_DB or 0', 'options of cluster-leader elect']);
   await picture(page, 'properties');
+  await page.click('#node-dialog-cancel');
+});
+
+test('the ports have names, and values that cannot be right are marked', async () => {
+  const valid = (property, value) => page.evaluate(([property, value]) => {
+    const { validate } = RED.nodes.getType('cluster-leader-cli').defaults[property];
+    return validate(value, {});
+  }, [property, value]);
+  assert.deepEqual(await page.evaluate(() => [0, 1].map((port) => RED.nodes.node('cl3gate')._def.outputLabels[port])), ['leader', 'follower']);
+  for (const value of ['', '10', '1500ms', '2m', '1h30m', '0.5m', '1d', '${TTL}', { type: 'env', value: 'TTL' }]) {
+    assert.equal(await valid('ttl', value), true, JSON.stringify(value));
+  }
+  for (const value of ['abc', '10 s', '999ms', '2d', '-1', '5x', 'm']) assert.match(await valid('ttl', value), /a duration from 1s to 1d/, value);
+  for (const value of ['0', '65536', '63a']) assert.match(await valid('port', value), /a number from 1 to 65535/);
+  assert.equal(await valid('port', '6379'), true);
+  assert.match(await valid('db', '-1'), /a number from 0 on/);
+  assert.match(await valid('host', 'redis://redis'), /a URL goes into the arguments/);
+  assert.match(await valid('arguments', '--server redis://u:p@h'), /a password in a URL/);
+  assert.equal(await valid('arguments', '--server redis://u@h/0 --prefix a:'), true);
+  // Node-RED asks them: the triangle of a node in error appears.
+  const isMarked = (ttl) => page.evaluate((ttl) => {
+    const node = RED.nodes.node('cl3gate');
+    node.ttl = ttl;
+    RED.editor.validateNode(node);
+    return !node.valid;
+  }, ttl);
+  assert.equal(await isMarked('abc'), true);
+  assert.equal(await isMarked('3'), false);
+});
+
+test('the help lists properties and what messages have', async () => {
+  const help = await page.evaluate(() => {
+    const part = document.createElement('div');
+    part.innerHTML = RED.nodes.getNodeHelp('cluster-leader-cli');
+    return {
+      terms: [...part.querySelectorAll('dt')].map((term) => `${term.firstChild.textContent.trim()} ${term.querySelector('.property-type')?.textContent}`),
+      types: [...part.querySelectorAll('dt .property-type')].map((type) => type.textContent),
+      texts: [...part.querySelectorAll('dd')].map((text) => text.textContent.trim()),
+      rest: [...part.querySelectorAll('p, li')].map((text) => text.textContent).filter((text) => /^:|\n:/.test(text)),
+    };
+  });
+  assert.deepEqual(help.terms, ['Key string', 'TTL duration', 'Host string', 'Port number', 'Database number', 'Arguments options',
+    'topic string', 'isLeader boolean', 'leaderHost string', 'fencingToken number', 'isLeader boolean', 'leaderHost string', 'followerHost string']);
+  assert.equal(help.types.length, help.terms.length);
+  assert.equal(help.texts.length, help.terms.length);
+  assert.ok(help.texts.every((text) => text.length > 3), help.texts.join('|'));
+  assert.deepEqual(help.rest, []);
 });

@@ -51,10 +51,15 @@ function start(command, args, name, options = {}) {
 }
 
 class Redis {
+  /// `options` are more of redis-server's.
+  constructor(...options) {
+    this.options = options;
+  }
+
   async start() {
     this.port ??= await freePort();
     this.child = start(redisServer,
-      ['--port', this.port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], 'redis');
+      ['--port', this.port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', ...this.options], 'redis');
     await until('redis-server listens', () => new Promise((resolve) => {
       const socket = net.connect(this.port, '127.0.0.1')
         .on('connect', () => { socket.destroy(); resolve(true); })
@@ -91,8 +96,9 @@ function userDirectory(name) {
 }
 
 class NodeRed {
-  constructor(name, flows, environment = {}) {
+  constructor(name, flows, environment = {}, settings = {}) {
     this.name = name;
+    this.settings = settings;
     this.flows = flows;
     this.environment = environment;
     this.statuses = new Map();
@@ -109,6 +115,7 @@ class NodeRed {
       telemetry: { enabled: false, updateNotification: false },
       externalModules: { autoInstall: false, palette: { allowInstall: false } },
       editorTheme: { tours: false, palette: { catalogues: [] } },
+      ...this.settings,
     })};`);
   }
 
@@ -167,6 +174,11 @@ class NodeRed {
   look(id) {
     const { fill, shape } = this.statuses.get(id) ?? {};
     return `${fill} ${shape}`;
+  }
+
+  /// What it has written so far.
+  log() {
+    return fs.readFileSync(path.join(dir, this.name + '.log'), 'utf8');
   }
 
   leads(id) {

@@ -34,8 +34,8 @@ StateLine StateLine::parse(const std::string& text) {
   line.text = text;
   try {
     const Json object = Json::parse(text);
-    const char* const names[] = {"time",   "key",   "state",  "node",
-                                 "holder", "token", "leader", "ready_in_ms", "reason"};
+    const char* const names[] = {"time",  "key",    "state",       "node",  "holder",
+                                 "token", "leader", "ready_in_ms", "reason"};
     if (object.size() != std::size(names)) ADD_FAILURE() << "unexpected members: " << text;
     line.time = object.at("time");
     line.key = object.at("key");
