@@ -6,15 +6,14 @@
 #include <sys/stat.h>
 
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <thread>
 #include <vector>
 
 #include "base/clock.h"
 #include "support/fake_server.h"
 #include "support/look_world.h"
+#include "support/manual.h"
 #include "support/resp_proxy.h"
 
 namespace cluster_leader {
@@ -149,20 +148,9 @@ TEST_F(DoctorTest, TheFirstFailureIsTheStatus) {
 
 TEST_F(DoctorTest, TheRightsOfTheManualForRunSuffice) {
   GrownServer server;
-  std::ifstream manual(PROJECT_SOURCE_DIR "/man/cluster-leader.1");
-  bool given = false;
-  for (std::string line, rules; std::getline(manual, line);) {
-    if (line.starts_with("ACL SETUSER job "))
-      rules = line.substr(16);
-    else if (!rules.empty() && line != ".Ed")
-      rules += line;
-    if (rules.empty() || line != ".Ed") continue;
-    std::istringstream words(rules);
-    for (std::string word; words >> word;) server.command({"ACL", "SETUSER", "job", word});
-    given = true;
-    break;
-  }
-  ASSERT_TRUE(given);
+  const auto grants = grants_in_manual();
+  ASSERT_FALSE(grants.empty());
+  server.command(joined({"ACL", "SETUSER"}, grants.front()));
   const Ended ended = Command(joined({CLUSTER_LEADER_BINARY, "doctor", "--user", "job", "--prefix",
                                       "job-", "--json"},
                                      on(server)))

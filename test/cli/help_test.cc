@@ -45,15 +45,11 @@ Names verbs_in_help() {
   return all(help.substr(begin, help.find("\n\n", begin + 1) - begin), "\n  ([a-z]+) ");
 }
 
-/// The name of the section about a verb.
-std::string section_of(std::string verb) {
-  std::transform(verb.begin(), verb.end(), verb.begin(),
-                 [](unsigned char letter) { return std::toupper(letter); });
-  return section(verb);
-}
+/// The page about all verbs.
+const std::string kOverview = "cluster-leader";
 
-/// The verbs that a subsection of OPTIONS is about, which follow the colon of its title; none if it
-/// has no colon.
+/// The verbs that a subsection of the overview's OPTIONS is about, which follow the colon of its
+/// title; none if it has no colon.
 Names verbs_of(const Subsection& part) {
   const std::size_t colon = part.title.find(": ");
   if (colon == std::string::npos) return {};
@@ -65,8 +61,8 @@ Names verbs_of(const Subsection& part) {
 
 /// The options that the manual says `verb` has.
 Names options_in_manual(const std::string& verb) {
-  Names options = options_in(section_of(verb));
-  for (const Subsection& part : subsections("OPTIONS")) {
+  Names options = options_in(section(page_of(verb), "OPTIONS"));
+  for (const Subsection& part : subsections(kOverview, "OPTIONS")) {
     if (verbs_of(part).contains(verb)) options.merge(options_in(part.text));
   }
   return options;
@@ -104,17 +100,62 @@ Names words_of(const std::string& file, const std::string& function) {
   return all(text.substr(begin, text.find("\n}\n", begin) - begin), "return \"([a-z]+)\"");
 }
 
+/// Every `.Xr NAME SECTION` of our own pages in a text of mdoc, as "NAME.SECTION".
+Names own_references(const std::string& text) {
+  const std::regex regex("\n\\.Xr (cluster-leader[a-z-]*) ([17])");
+  Names names;
+  for (std::sregex_iterator at(text.begin(), text.end(), regex), end; at != end; ++at) {
+    names.insert((*at)[1].str() + '.' + (*at)[2].str());
+  }
+  return names;
+}
+
 TEST(ManualTest, HasNoErrorsOfMarkup) {
-  EXPECT_EQ(output_of("mandoc -T lint -W warning '" + kManual + "'"), "");
-  EXPECT_EQ(output_of("groff -mandoc -ww -z '" + kManual + "'"), "");
+  for (const std::string& page : manual_pages()) {
+    const std::string path = "'" + manual_page(page) + "'";
+    EXPECT_EQ(output_of("mandoc -T lint -W warning " + path), "");
+    EXPECT_EQ(output_of("groff -mandoc -ww -z " + path), "");
+  }
+}
+
+TEST(ManualTest, HasAPageForEachVerbAndTheOverviewNamesEachPage) {
+  Names expected = {kOverview, "cluster-leader-recipes", "cluster-leader-protocol"};
+  for (const std::string& verb : verbs()) expected.insert(page_of(verb));
+  EXPECT_EQ(manual_pages(), expected);
+  Names named = own_references(content_of(manual_page(kOverview)));
+  for (const std::string& page : expected) {
+    EXPECT_EQ(named.contains(std::filesystem::path(manual_page(page)).filename()),
+              page != kOverview)
+        << page;
+  }
+}
+
+TEST(ManualTest, RefersOnlyToWhatExists) {
+  for (const std::string& page : manual_pages()) {
+    const std::string text = content_of(manual_page(page));
+    const Names titles = all(text, "\n\\.S[hs] ([^\n]+)");
+    for (const std::string& title : all(text, "\n\\.Sx ([^\n]*?)(?: [,.;:)])?(?=\n)")) {
+      EXPECT_THAT(titles, Contains(title)) << page;
+    }
+    for (const std::string& file : own_references(text)) {
+      EXPECT_TRUE(std::filesystem::exists(PROJECT_SOURCE_DIR "/man/" + file))
+          << file << " in " << page;
+    }
+    // "TITLE" and "in" before a reference: the section of another page.
+    const std::regex elsewhere("\n([^.\n][^\n]*)\nin\n\\.Xr (cluster-leader[a-z-]*) [17]");
+    for (std::sregex_iterator at(text.begin(), text.end(), elsewhere), end; at != end; ++at) {
+      const Names there = all(content_of(manual_page((*at)[2])), "\n\\.S[hs] ([^\n]+)");
+      EXPECT_THAT(there, Contains((*at)[1].str())) << page;
+    }
+  }
 }
 
 TEST(ManualTest, IsAboutEveryVerbAndNoOthers) {
   EXPECT_THAT(verbs(),
               UnorderedElementsAre("run", "elect", "check", "status", "release", "doctor"));
   EXPECT_EQ(verbs_in_help(), verbs());
-  EXPECT_EQ(all(section("SYNOPSIS"), "cluster-leader ([a-z]+) "), verbs());
-  for (const Subsection& part : subsections("OPTIONS")) {
+  EXPECT_EQ(all(section(kOverview, "SYNOPSIS"), "cluster-leader ([a-z]+) "), verbs());
+  for (const Subsection& part : subsections(kOverview, "OPTIONS")) {
     for (const std::string& verb : verbs_of(part)) EXPECT_THAT(verbs(), Contains(verb));
   }
 }
@@ -130,7 +171,7 @@ TEST(ManualTest, HasTheOptionsOfEachVerbAndNoOthers) {
 
 TEST(ManualTest, HasTheOptionsThatReplaceAVerb) {
   Names options = {"-h", "--help"};
-  for (const Subsection& part : subsections("OPTIONS")) {
+  for (const Subsection& part : subsections(kOverview, "OPTIONS")) {
     if (part.title == "Instead of a verb") options.merge(options_in(part.text));
   }
   EXPECT_EQ(options, options_of(whole_parser()));
@@ -138,8 +179,8 @@ TEST(ManualTest, HasTheOptionsThatReplaceAVerb) {
 }
 
 TEST(ManualTest, GivesTheDefaultOfEveryOptionWithAValue) {
-  std::string text = section("OPTIONS");
-  for (const std::string& verb : verbs()) text += section_of(verb);
+  std::string text = section(kOverview, "OPTIONS");
+  for (const std::string& verb : verbs()) text += section(page_of(verb), "OPTIONS");
   // An option is at the beginning of its block, five blanks from the margin.
   const std::regex begins("\n {5}(--?[a-zA-Z-]+)( [^ ,]|\\[=)?");
   int with_value = 0;
@@ -161,11 +202,12 @@ TEST(ManualTest, HasEveryVariableThatTheProgramReadsOrSetsAndNoOthers) {
   EXPECT_THAT(in_sources, Contains("NOTIFY_SOCKET"));
   // Read by execvp(3).
   in_sources.insert("PATH");
-  EXPECT_EQ(all(section("ENVIRONMENT"), "\n {5}([A-Z][A-Z0-9_]+)(?= *\n|  )"), in_sources);
+  EXPECT_EQ(all(section(kOverview, "ENVIRONMENT"), "\n {5}([A-Z][A-Z0-9_]+)(?= *\n|  )"),
+            in_sources);
 }
 
 TEST(ManualTest, HasEveryExitStatusWithItsSentenceAndNoOthers) {
-  const std::string text = section("EXIT STATUS");
+  const std::string text = section(kOverview, "EXIT STATUS");
   Names statuses = {"0"};
   for (const ExitStatus& row : kExitStatuses) {
     const std::string code = std::to_string(row.code);
@@ -178,21 +220,18 @@ TEST(ManualTest, HasEveryExitStatusWithItsSentenceAndNoOthers) {
 
 TEST(ManualTest, SaysHowEachVerbEndsAsItsHelpDoes) {
   for (const std::string& verb : verbs()) {
-    const Names in_manual = all(section("EXIT STATUS"), "\n {5}" + verb + " +(.*)\n");
+    const Names in_manual = all(section(kOverview, "EXIT STATUS"), "\n {5}" + verb + " +(.*)\n");
     EXPECT_EQ(in_manual, all(help_of(verb), "\nExit status: (.*), or\n")) << verb;
   }
 }
 
 TEST(ManualTest, HasEveryStateAndNoOthers) {
   const std::string kDefined = "\n {5}([a-z]+) {2,}";
-  for (const Subsection& part : subsections("ELECT")) {
-    if (part.title != "States") continue;
-    EXPECT_EQ(all(part.text, kDefined), words_of("report/state_lines.cc", "state_name"));
-  }
-  const std::string status = section("STATUS");
+  EXPECT_EQ(all(section(page_of("elect"), "STATES"), kDefined),
+            words_of("report/state_lines.cc", "state_name"));
   const Names in_program = words_of("commands/lease_text.cc", "state_name");
   EXPECT_THAT(in_program, Contains("vanished"));
-  EXPECT_EQ(all(status, kDefined), in_program);
+  EXPECT_EQ(all(section(page_of("status"), "WHAT IT SHOWS"), kDefined), in_program);
 }
 
 /// Both files of one run.
@@ -210,13 +249,14 @@ class ManualOnFilesTest : public testing::Test {
 TEST_F(ManualOnFilesTest, HasEveryFieldOfTheResultFileAndNoOthers) {
   Names fields = all(content_of(folder_.file("result")), "[{,]\"([a-z]+)\":");
   EXPECT_THAT(fields, Contains("outcome"));
-  EXPECT_EQ(all(section("RESULT FILE"), "\n {5}([a-z]+)(?= *\n|  )"), fields);
+  EXPECT_EQ(all(section(page_of("run"), "RESULT FILE"), "\n {5}([a-z]+)(?= *\n|  )"), fields);
 }
 
 TEST_F(ManualOnFilesTest, HasEveryMetricAndNoOthers) {
   const Names metrics = all(content_of(folder_.file("metrics")), "# TYPE ([a-z_]+) ");
   EXPECT_THAT(metrics, Contains("cluster_leader_runs_total"));
-  EXPECT_EQ(all(section("METRICS FILE"), "\n {5}(cluster_leader_[a-z_]+)"), metrics);
+  EXPECT_EQ(all(section(page_of("run"), "METRICS FILE"), "\n {5}(cluster_leader_[a-z_]+)"),
+            metrics);
 }
 
 TEST(ReadmeTest, HasEveryExitStatusWithItsSentence) {

@@ -19,9 +19,9 @@ using testing::Contains;
 using testing::IsEmpty;
 using testing::Not;
 
-/// The type of each member, as a section of the manual has it: "string", "integer or null".
-std::map<std::string, std::string> members(const std::string& section_name) {
-  const std::string text = section(section_name);
+/// The type of each member of what `verb` writes, as its page has it: "string", "integer or null".
+std::map<std::string, std::string> members(const std::string& verb) {
+  const std::string text = section(page_of(verb), "JSON");
   std::map<std::string, std::string> types;
   for (const std::string& name : all(text, "\n {5}([a-z_]+) \\([a-z ]+\\)  ")) {
     const Names found = all(text, "\n {5}" + name + " \\(([a-z ]+)\\)  ");
@@ -37,9 +37,10 @@ bool fits(const Json& value, const std::string& type) {
                            : value.is_number_integer() && type.starts_with("integer");
 }
 
-/// Fails unless `object` has the members that the section names, each of its type, and no others.
-void expect_members(const Json& object, const std::string& section_name) {
-  const auto types = members(section_name);
+/// Fails unless `object` has the members that the page of `verb` names, each of its type, and no
+/// others.
+void expect_members(const Json& object, const std::string& verb) {
+  const auto types = members(verb);
   EXPECT_THAT(types, Not(IsEmpty()));
   Names in_manual;
   for (const auto& [name, type] : types) {
@@ -48,7 +49,7 @@ void expect_members(const Json& object, const std::string& section_name) {
   }
   Names in_object;
   for (const auto& [name, value] : object.items()) in_object.insert(name);
-  EXPECT_EQ(in_object, in_manual) << section_name;
+  EXPECT_EQ(in_object, in_manual) << verb;
 }
 
 class ManualJsonTest : public CliTest {
@@ -76,18 +77,18 @@ TEST_F(ManualJsonTest, NamesTheMembersOfTheLinesOfElect) {
   server_.kill();
   ASSERT_TRUE(other.is("down"));
   for (const Elector* elector : {&one, &other}) {
-    for (const StateLine& line : elector->lines()) expect_members(Json::parse(line.text), "ELECT");
+    for (const StateLine& line : elector->lines()) expect_members(Json::parse(line.text), "elect");
   }
 }
 
 TEST_F(ManualJsonTest, NamesTheMembersOfWhatCheckSays) {
   const Words check = {"check", "--key", "job-a", "--output", "json"};
-  expect_members(said(check), "CHECK");
+  expect_members(said(check), "check");
   Elector elector(on(server_, {"--key", "job-a"}));
   ASSERT_TRUE(elector.is("leader"));
   const Json held = said(check);
   EXPECT_NE(held["leader"], Json());
-  expect_members(held, "CHECK");
+  expect_members(held, "check");
 }
 
 TEST_F(ManualJsonTest, NamesTheMembersOfWhatStatusSays) {
@@ -96,7 +97,7 @@ TEST_F(ManualJsonTest, NamesTheMembersOfWhatStatusSays) {
   const Json keys = said({"status", "--json", "--key", "job-a", "--key", "nobodys"});
   ASSERT_EQ(keys.size(), 2U);
   EXPECT_NE(keys[0]["label"], Json());
-  for (const Json& key : keys) expect_members(key, "STATUS");
+  for (const Json& key : keys) expect_members(key, "status");
 }
 
 TEST_F(ManualJsonTest, NamesTheMembersAndTheChecksOfDoctor) {
@@ -114,14 +115,14 @@ TEST_F(ManualJsonTest, NamesTheMembersAndTheChecksOfDoctor) {
     const Json findings = said(doctor, servers);
     EXPECT_THAT(findings, Not(IsEmpty()));
     for (const Json& finding : findings) {
-      expect_members(finding, "DOCTOR");
+      expect_members(finding, "doctor");
       checks.insert(finding["check"]);
     }
   }
   // Only of a server that is lost in the middle of it.
   checks.insert("answers");
   EXPECT_THAT(checks, Contains("timing"));
-  EXPECT_EQ(all(section("DOCTOR"), "\n {5}([a-z][a-z-]+) {2,}"), checks);
+  EXPECT_EQ(all(section(page_of("doctor"), "CHECKS"), "\n {5}([a-z][a-z-]+) {2,}"), checks);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The rights that the manual names under SERVERS, tried on real servers.
+// The rights that cluster-leader-protocol(7) names, tried on real servers.
 #include "support/cli_world.h"
 #include "support/elector.h"
 #include "support/manual.h"

@@ -85,9 +85,7 @@ class DocumentsTest : public OptionsTest {
   }
 
   static std::string examples_of_manual() {
-    std::string text = text_of("man/cluster-leader.1");
-    text.erase(text.find("\n.Sh LIMITS\n"));
-    text.erase(0, text.find("\n.Sh EXAMPLES\n"));
+    std::string text = text_of("man/cluster-leader-recipes.7");
     // How mdoc writes a backslash.
     for (std::size_t at; (at = text.find("\\e\n")) != text.npos;) text.replace(at, 3, " ");
     return text;

@@ -52,9 +52,7 @@ std::string readme_block(const std::string& phrase) {
 }
 
 std::vector<std::string> manual_blocks() {
-  std::string text = content_of(kManual);
-  text.erase(text.find("\n.Sh LIMITS\n"));
-  text.erase(0, text.find("\n.Sh EXAMPLES\n"));
+  std::string text = content_of(manual_page("cluster-leader-recipes"));
   // A backslash in mdoc.
   for (std::size_t at; (at = text.find("\\e")) != std::string::npos;) text.replace(at, 2, "\\");
   return blocks(text, ".Bd -literal", ".Ed");

@@ -12,7 +12,7 @@ std::vector<std::string> lines_of(const std::string& text);
 /// fail the test.
 std::string readme_block(const std::string& phrase);
 
-/// The literal blocks of the manual's section EXAMPLES, as a reader sees them.
+/// The literal blocks of cluster-leader-recipes(7), as a reader sees them.
 std::vector<std::string> manual_blocks();
 
 /// `text` with each `from` replaced. Without any, the test fails.

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -21,11 +22,14 @@ namespace cluster_leader {
 
 namespace {
 
-std::map<std::string, std::string> sections_of_manual() {
+using Sections = std::map<std::string, std::string>;
+
+Sections sections_of(const std::string& page) {
   // On a terminal, a bold or underlined letter is a letter, a backspace and a letter.
-  const std::string text = std::regex_replace(
-      output_of("mandoc -T ascii -O width=1000 '" + kManual + "'"), std::regex("[^\n]\b"), "");
-  std::map<std::string, std::string> sections;
+  const std::string text =
+      std::regex_replace(output_of("mandoc -T ascii -O width=1000 '" + manual_page(page) + "'"),
+                         std::regex("[^\n]\b"), "");
+  Sections sections;
   std::istringstream lines(text);
   std::string section;
   for (std::string line; std::getline(lines, line);) {
@@ -41,6 +45,25 @@ std::map<std::string, std::string> sections_of_manual() {
 
 }  // namespace
 
+Names manual_pages() {
+  Names pages;
+  for (const auto& entry : std::filesystem::directory_iterator(PROJECT_SOURCE_DIR "/man")) {
+    const std::string extension = entry.path().extension();
+    if (extension == ".1" || extension == ".7") pages.insert(entry.path().stem());
+  }
+  return pages;
+}
+
+std::string manual_page(const std::string& name) {
+  std::vector<std::string> paths;
+  for (const char* number : {"1", "7"}) {
+    const std::string path = PROJECT_SOURCE_DIR "/man/" + name + '.' + number;
+    if (std::filesystem::exists(path)) paths.push_back(path);
+  }
+  EXPECT_EQ(paths.size(), 1U) << name;
+  return paths.empty() ? "" : paths.front();
+}
+
 std::string output_of(const std::string& command) {
   FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
   if (pipe == nullptr) {
@@ -55,19 +78,20 @@ std::string output_of(const std::string& command) {
   return text;
 }
 
-std::string section(const std::string& name) {
-  static const auto sections = sections_of_manual();
-  const auto found = sections.find(name);
-  if (found == sections.end()) {
-    ADD_FAILURE() << "the manual has no section " << name;
+std::string section(const std::string& page, const std::string& name) {
+  static std::map<std::string, Sections> pages;
+  if (!pages.contains(page)) pages[page] = sections_of(page);
+  const auto found = pages[page].find(name);
+  if (found == pages[page].end()) {
+    ADD_FAILURE() << page << " has no section " << name;
     return {};
   }
   return found->second;
 }
 
-std::vector<Subsection> subsections(const std::string& section_name) {
+std::vector<Subsection> subsections(const std::string& page, const std::string& section_name) {
   std::vector<Subsection> parts;
-  std::istringstream lines(section(section_name));
+  std::istringstream lines(section(page, section_name));
   for (std::string line; std::getline(lines, line);) {
     // Titles are indented by three blanks, and text by five.
     if (line.size() > 3 && line.find_first_not_of(' ') == 3) {
@@ -89,7 +113,7 @@ Names all(const std::string& text, const std::string& pattern) {
 }
 
 std::vector<std::vector<std::string>> grants_in_manual() {
-  std::ifstream manual(kManual);
+  std::ifstream manual(manual_page("cluster-leader-protocol"));
   const std::string kBegin = "ACL SETUSER ";
   std::vector<std::vector<std::string>> grants;
   bool goes_on = false;
