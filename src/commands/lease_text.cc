@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/wall_time.h"
 #include "report/table.h"
 
 namespace cluster_leader {
@@ -41,6 +42,18 @@ std::string short_duration(Duration duration) {
     return std::to_string(seconds / 3600) + 'h' + two_digits(seconds / 60 % 60) + 'm';
   }
   return std::to_string(seconds / 86400) + 'd' + two_digits(seconds / 3600 % 24) + 'h';
+}
+
+std::string second_of(std::int64_t ms) {
+  constexpr std::size_t kToTheSecond = 19;
+  return ms > 0 ? iso_8601_utc(ms).substr(0, kToTheSecond) + 'Z' : "";
+}
+
+std::string last_run_of(const LeaseView& view) {
+  if (!view.last_run) return "";
+  const EndedRun& run = *view.last_run;
+  const std::string at = second_of(run.result.finished_ms);
+  return std::to_string(run.result.status) + " on " + run.node + (at.empty() ? "" : " at " + at);
 }
 
 std::string holder_of(const LeaseView& view) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/clock.h"
@@ -14,6 +15,13 @@ const char* state_name(LeaseView::State state);
 
 /// "8.2s", "2m30s", "1h05m", "3d04h".
 std::string short_duration(Duration duration);
+
+/// "2026-11-23T07:00:00Z"; empty if it is not known.
+std::string second_of(std::int64_t ms);
+
+/// "0 on web-1 at 2026-11-23T07:00:00Z", how and where the last run ended; empty if it is not
+/// known. The label of a node may have any bytes.
+std::string last_run_of(const LeaseView& view);
 
 /// "web-1 (host-1:4711)", as far as it is known.
 std::string holder_of(const LeaseView& view);

@@ -36,6 +36,13 @@ std::string line_about(const std::string& key, const LeaseView& before) {
   return line + '\n';
 }
 
+/// "forgot the run of job-a: 0 on web-1 at 2026-11-23T07:00:00Z; it may run again"
+std::string line_about_result(const std::string& key, const LeaseView& before) {
+  const std::string run = visible(last_run_of(before));
+  return "forgot the run of " + visible(key) + (run.empty() ? "" : ": " + run) +
+         "; it may run again\n";
+}
+
 }  // namespace
 
 int release(const Options& options) {
@@ -56,7 +63,14 @@ int release(const Options& options) {
   }
   const auto& [kind, before] = std::get<Evicted>(evicted);
   switch (kind) {
+    case Evicted::Kind::kForgotten:
+      return print(line_about_result(key, before), reporter) ? kExitOk : kExitOs;
     case Evicted::Kind::kNobodys:
+      if (options.forgets_result) {
+        const std::string line =
+            "nothing to forget: --once does not keep " + visible(key) + " from running\n";
+        return print(line, reporter) ? kExitOk : kExitOs;
+      }
       reporter.info(where + ": nothing to release; it " + sentence_about(before));
       return kExitOk;
     case Evicted::Kind::kOthers:

@@ -185,7 +185,9 @@ Candidate make_candidate(const Options& options) {
 HolderId new_holder(const std::string& node) { return {node + '/' + random_hex_128()}; }
 
 Eviction this_node(const Options& options) {
-  return {options.node, host_name(), machine_identity(options.node), options.force};
+  Eviction us{options.node, host_name(), machine_identity(options.node), options.force};
+  if (options.forgets_result) us.what = Eviction::What::kResult;
+  return us;
 }
 
 void report_ttl_hint(const Timeline& timeline, Reporter& reporter) {

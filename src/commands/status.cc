@@ -61,12 +61,6 @@ std::string process_of(const LeaseView& view) {
   return view.pid == 0 ? view.host : view.host + ':' + std::to_string(view.pid);
 }
 
-/// "2026-11-23T07:00:00Z"
-std::string second_of(std::int64_t ms) {
-  constexpr std::size_t kToTheSecond = 19;
-  return ms > 0 ? iso_8601_utc(ms).substr(0, kToTheSecond) + 'Z' : "";
-}
-
 std::vector<Cell> row_of(const Options& options, const LeaseView& view) {
   const bool held = has_holder(view);
   const std::string about =
@@ -79,25 +73,34 @@ std::vector<Cell> row_of(const Options& options, const LeaseView& view) {
           {held ? second_of(view.since_ms) : ""},
           {view.remaining ? short_duration(*view.remaining) : ""},
           {view.token == Token{} ? "" : std::to_string(view.token.value)},
-          {view.waiters ? std::to_string(*view.waiters) : ""}};
+          {view.waiters ? std::to_string(*view.waiters) : ""},
+          {last_run_of(view)}};
 }
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 Json count_or_null(std::int64_t count) { return count == 0 ? Json() : Json(count); }
 
+Json time_or_null(std::int64_t ms) { return ms > 0 ? Json(iso_8601_utc(ms)) : Json(); }
+
 Json object_of(const Options& options, const LeaseView& view) {
   const bool held = has_holder(view);
+  const auto& run = view.last_run;
   return {{"key", name_of(options, view)},
           {"state", state_name(view.state)},
           {"node", held ? text_or_null(view.node) : Json()},
           {"host", held ? text_or_null(view.host) : Json()},
           {"pid", held ? count_or_null(view.pid) : Json()},
           {"label", held ? text_or_null(view.label) : Json()},
-          {"since", held && view.since_ms > 0 ? Json(iso_8601_utc(view.since_ms)) : Json()},
+          {"since", held ? time_or_null(view.since_ms) : Json()},
           {"ttl_ms", held ? count_or_null(ceil_ms(view.ttl)) : Json()},
           {"ttl_remaining_ms", view.remaining ? Json(ceil_ms(*view.remaining)) : Json()},
           {"token", count_or_null(view.token.value)},
           {"waiters", view.waiters ? Json(*view.waiters) : Json()},
+          {"last_node", run ? text_or_null(run->node) : Json()},
+          {"last_status", run ? Json(run->result.status) : Json()},
+          {"last_token", run ? Json(run->token.value) : Json()},
+          {"last_started", run ? time_or_null(run->result.started_ms) : Json()},
+          {"last_finished", run ? time_or_null(run->result.finished_ms) : Json()},
           {"holder", text_or_null(view.holder.value)},
           {"fault", text_or_null(view.fault)}};
 }
@@ -186,8 +189,8 @@ class Status {
 std::string status_table(const Options& options, const std::vector<LeaseView>& views,
                          bool coloured) {
   std::vector<std::vector<Cell>> rows(1);
-  for (const char* title :
-       {"KEY", "STATE", "NODE", "HOST:PID", "LABEL", "SINCE", "REMAINING", "TOKEN", "WAITERS"}) {
+  for (const char* title : {"KEY", "STATE", "NODE", "HOST:PID", "LABEL", "SINCE", "REMAINING",
+                            "TOKEN", "WAITERS", "LAST RUN"}) {
     rows[0].push_back({title, Paint::kBold});
   }
   for (const LeaseView& view : views) rows.push_back(row_of(options, view));

@@ -34,6 +34,13 @@ struct RunResult {
   bool operator==(const RunResult&) const = default;
 };
 
+/// A run that has ended.
+struct EndedRun {
+  RunResult result;
+  std::string node;  ///< where it ran
+  Token token;       ///< its token; 0: there was no run
+};
+
 struct Request {
   RequestKind kind = RequestKind::kAcquire;
   /// Increases with every request; an answer carries the number of its request.
@@ -43,8 +50,10 @@ struct Request {
   Token token;
   /// For kAcquire, the token of the run whose result a joining candidate waits for; 0: none yet.
   Token awaited{};
-  /// For kFinish; nothing if the job did not end by itself, and then no result is stored.
+  /// For kFinish: how the job ended by itself, which others may take as their own result.
   std::optional<RunResult> result{};
+  /// For kFinish: how it ended otherwise, which is stored for people only. At most one of the two.
+  std::optional<RunResult> stopped{};
 };
 
 /// Whether a finish request parks the key. It does not after a job that was told to end, because

@@ -163,8 +163,8 @@ void Supervisor::make_requests(Time now, Actions& out) {
   if (state_.phase == Phase::kCandidate || state_.phase == Phase::kReleasing) {
     timeout_at = std::min(timeout_at, state_.give_up_at);
   }
-  const Request request{next_request(), ++state_.last_attempt, state_.token, state_.awaited,
-                        state_.result};
+  const Request request{next_request(), ++state_.last_attempt, state_.token,
+                        state_.awaited, state_.result,         state_.stopped};
   // `now` was read before the store writes anything: the lease that this may yield counts from it.
   state_.in_flight = {request.kind, request.attempt, now, timeout_at};
   state_.hinted = false;
@@ -233,6 +233,7 @@ void Supervisor::on(const JobStarted&, Time now, Actions&) {
   state_.phase = Phase::kRunning;
   state_.ran_before = state_.job_ran;
   state_.job_ran = true;
+  state_.stopped.reset();
   state_.started_at = now;
 }
 
@@ -253,6 +254,7 @@ void Supervisor::on(const TreeGone& event, Time now, Actions& out) {
   if (!job_alive()) return;
   if (state_.outcome == Outcome::kNone) {
     if (policy_.restarts && state_.lease_sent_at && event.result && !state_.stop_forwarded) {
+      state_.stopped = event.result;
       restart_job(now, out);
       return;
     }
@@ -263,6 +265,8 @@ void Supervisor::on(const TreeGone& event, Time now, Actions& out) {
     state_.result = event.result;
     // If the command could not be executed, nothing has run, and another node may have it.
     state_.job_ran = event.result.has_value() || state_.ran_before;
+  } else {
+    state_.stopped = event.result;
   }
   if (leased_ && !state_.lease_sent_at) {
     end_term(out);

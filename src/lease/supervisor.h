@@ -208,6 +208,8 @@ class Supervisor {
     Token awaited;
     /// How the job ended, once it has ended by itself.
     std::optional<RunResult> result;
+    /// How it ended otherwise, or before it was started again.
+    std::optional<RunResult> stopped;
     /// When the acquire or renewal that last succeeded was sent; nothing: no lease.
     std::optional<Time> lease_sent_at;
     std::optional<InFlight> in_flight;

@@ -84,6 +84,7 @@ struct Options {
   // status, release
   std::optional<Duration> watch;  ///< redraw at this interval
   bool force = false;             ///< release a key whoever holds it
+  bool forgets_result = false;    ///< forget what --once has recorded, and leave the lease alone
 
   // Output.
   /// To stdout. By default JSON for elect, text for status and doctor, and nothing for check.

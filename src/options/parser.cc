@@ -244,6 +244,9 @@ void define_release(Definition& verb, Options& options) {
   define_key(verb, options, "the key to release; default nodered:leader");
   verb.flag("--force", options.force,
             "release it whoever holds it; the job that loses it is killed");
+  verb.flag("--result", options.forgets_result,
+            "forget what --once has recorded, so that KEY may run again; a lease stays as it is");
+  verb.exclude("--result", "--force");
 }
 
 void define_doctor(Definition& verb, Options& options) {

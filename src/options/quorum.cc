@@ -85,6 +85,7 @@ std::optional<std::string> fault_of_quorum(const Options& options) {
   if (auto fault = fault_of_servers(options)) return fault;
   const std::pair<bool, const char*> unsupported[] = {
       {options.aftermath.once > Duration::zero(), "--once"},
+      {options.forgets_result, "--result"},
       {options.policy.join, "--join"},
       {options.min_replicas > 0, "--min-replicas"},
       {options.aftermath.park, "--sticky"},

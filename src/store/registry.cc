@@ -26,6 +26,9 @@ bool belongs_to(const LeaseView& view, const Eviction& us) {
 }
 
 std::variant<Evicted::Kind, Failed> judge(const LeaseView& view, const Eviction& us) {
+  if (us.what == Eviction::What::kResult && view.state != LeaseView::State::kForeign) {
+    return view.done_for ? Evicted::Kind::kForgotten : Evicted::Kind::kNobodys;
+  }
   switch (view.state) {
     case LeaseView::State::kFree:
     case LeaseView::State::kDone:

@@ -35,19 +35,22 @@ struct LeaseView {
   /// such as one that the Node-RED node wrote. Without a holder it describes the last lease.
   std::string host;
   std::int64_t pid = 0;
-  std::string label;                      ///< of the job
-  std::string identity;                   ///< Candidate::identity of the holder
-  std::int64_t since_ms = 0;              ///< ms since 1970; 0: not known
-  Token token;                            ///< 0: not known
-  Duration ttl{};                         ///< of the holder; 0: not known
-  std::optional<Duration> remaining{};    ///< nothing: without end, or not known
+  std::string label;                    ///< of the job
+  std::string identity;                 ///< Candidate::identity of the holder
+  std::int64_t since_ms = 0;            ///< ms since 1970; 0: not known
+  Token token;                          ///< 0: not known
+  Duration ttl{};                       ///< of the holder; 0: not known
+  std::optional<Duration> remaining{};  ///< nothing: without end, or not known
+  std::optional<EndedRun> last_run{};   ///< nothing: not known
+  /// For how long nobody runs the key again (--once), whatever its state; nothing: somebody may.
+  std::optional<Duration> done_for{};
   std::optional<std::int64_t> waiters{};  ///< subscribed to its release; nothing: not known
   /// One line for people about data that makes no sense. A lease may be held although a part of its
   /// record is damaged; a foreign key has only this, and perhaps a holder.
   std::string fault{};
 };
 
-/// On whose behalf a lease is released by hand.
+/// What is done to a key by hand, and on whose behalf.
 struct Eviction {
   std::string node;      ///< our node label
   std::string host;      ///< gethostname(2)
@@ -55,18 +58,28 @@ struct Eviction {
   bool force = false;    ///< also if another node holds it
   /// Its lease is ours, although the record may not say so: another server does. Empty: none.
   HolderId holder{};
+  enum class What : std::uint8_t {
+    kLease,   ///< release it
+    kResult,  ///< forget that the key has been run and is not to be run again; ignores `force`
+  };
+  What what = What::kLease;
 };
 
-/// The outcome of a release by hand.
+/// The outcome of what was done to a key by hand.
 struct Evicted {
   enum class Kind : std::uint8_t {
-    kReleased,  ///< it was `before`, and is free now
-    kNobodys,   ///< nobody held it
-    kOthers,    ///< `before` is another node's, and nothing was done
+    kReleased,   ///< it was `before`, and is free now
+    kForgotten,  ///< it was `before`, and may be run again
+    kNobodys,    ///< there was nothing to do
+    kOthers,     ///< `before` is another node's, and nothing was done
   };
   Kind kind = Kind::kNobodys;
   LeaseView before;
 };
+
+constexpr bool changes_nothing(Evicted::Kind kind) {
+  return kind == Evicted::Kind::kNobodys || kind == Evicted::Kind::kOthers;
+}
 
 /// Several keys at one location.
 struct Listing {
@@ -86,8 +99,8 @@ void drop_free_keys(Listing& listing);
 /// host name, but no identity.
 bool belongs_to(const LeaseView& view, const Eviction& us);
 
-/// Whether the lease that `view` describes may be released. Data that is not a lease is never
-/// released, not even by force: that is the Failed.
+/// What may be done to the key that `view` describes. Nothing is done to data that is not a lease,
+/// not even by force: that is the Failed.
 std::variant<Evicted::Kind, Failed> judge(const LeaseView& view, const Eviction& us);
 
 /// The leases at one location, for people. Unlike a Store it waits for answers: up to `patience`
@@ -110,8 +123,9 @@ class Registry {
   /// The view of `key`, without `waiters`.
   virtual std::variant<LeaseView, Failed> look(const Key& key, Duration patience) = 0;
 
-  /// Releases `key` if `us` may do that. A held lease is taken from its holder, who is notified; a
-  /// parked key, or one that cools down, becomes free. Waiting candidates are woken.
+  /// Does to `key` what `us` says. A lease is released if `us` may do that: a held one is taken
+  /// from its holder, who is notified; a parked key, or one that cools down, becomes free. Waiting
+  /// candidates are woken.
   virtual std::variant<Evicted, Failed> evict(const Key& key, const Eviction& us,
                                               Duration patience) = 0;
 

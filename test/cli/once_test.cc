@@ -219,6 +219,34 @@ TEST_P(OnceTest, AfterASuccessNobodyRunsAgainForOnce) {
   EXPECT_EQ(runs(), Words{"n1"});
 }
 
+TEST_P(OnceTest, WhatWasRecordedCanBeForgottenSoThatItRunsAgain) {
+  const Words release = joined({CLUSTER_LEADER_BINARY, "release", "--key", "job-a", "--result"},
+                               server_ ? on(*server_) : on_file());
+  const Ended nothing = Command(release).run();
+  EXPECT_EQ(nothing.status(), 0) << nothing;
+  EXPECT_EQ(nothing.out, "nothing to forget: --once does not keep job-a from running\n");
+  EXPECT_EQ(run_of("n1", {"--once", "1h"}).run().status(), 0);
+  const Ended forgotten = Command(release).run();
+  EXPECT_EQ(forgotten.status(), 0) << forgotten;
+  EXPECT_THAT(forgotten.out, ::testing::StartsWith("forgot the run of job-a: 0 on n1 at 20"));
+  EXPECT_THAT(forgotten.out, ::testing::EndsWith("Z; it may run again\n"));
+  EXPECT_EQ(run_of("n2", {"--once", "1h"}, "exit 5").run().status(), 5);
+  EXPECT_EQ(runs(), (Words{"n1", "n2"}));
+  const Words status = joined({CLUSTER_LEADER_BINARY, "status", "--key", "job-a"},
+                              server_ ? on(*server_) : on_file());
+  EXPECT_THAT(Command(status).run().out, ::testing::HasSubstr("  5 on n2 at 20"));
+}
+
+TEST_P(OnceTest, StatusShowsARunThatWasToldToEnd) {
+  Process leader = run_of("n1", {}, "echo runs; exec sleep 60").start();
+  ASSERT_TRUE(leader.says("runs"));
+  leader.signal(SIGTERM);
+  leader.wait();
+  const Words status = joined({CLUSTER_LEADER_BINARY, "status", "--key", "job-a"},
+                              server_ ? on(*server_) : on_file());
+  EXPECT_THAT(Command(status).run().out, ::testing::HasSubstr("  143 on n1 at 20"));
+}
+
 TEST_P(OnceTest, AFailureLeavesItOpen) {
   EXPECT_EQ(run_of("n1", {"--once", "1h"}, "exit 5").run().status(), 5);
   EXPECT_EQ(run_of("n2", {"--once", "1h"}).run().status(), 0);
@@ -296,6 +324,11 @@ TEST_F(OnceUsageTest, WhatCannotGoTogetherIsRefusedWithAReason) {
   expect_failure(run_under_lease(on_file({"--join", "--sticky"}), {"true"}).run(), 64,
                  {"--join", "--sticky"});
   expect_failure(run_under_lease(on_file({"--min-hold", "31d"}), {"true"}).run(), 64, {"--once"});
+  expect_failure(
+      Command(joined({CLUSTER_LEADER_BINARY, "release", "--key", "job-a", "--result", "--force"},
+                     on_file()))
+          .run(),
+      64, {"--result", "--force"});
   expect_failure(run_under_lease(on_file({"--once", "never"}), {"true"}).run(), 64, {"duration"});
 }
 

@@ -12,7 +12,8 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 using Json = nlohmann::ordered_json;
 
-const std::string kTitles = "KEY  STATE  NODE  HOST:PID  LABEL  SINCE  REMAINING  TOKEN  WAITERS\n";
+const std::string kTitles =
+    "KEY  STATE  NODE  HOST:PID  LABEL  SINCE  REMAINING  TOKEN  WAITERS  LAST RUN\n";
 
 class StatusTest : public LookTest {
  protected:

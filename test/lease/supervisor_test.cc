@@ -608,6 +608,7 @@ TEST_F(SupervisorTest, JobThatWasToldToEndHasNoResult) {
     feed(TreeGone{RunResult{143, 100, 200}});
     EXPECT_EQ(last_request.kind, RequestKind::kFinish) << "for its hold";
     EXPECT_EQ(last_request.result, std::nullopt);
+    EXPECT_EQ(last_request.stopped, (RunResult{143, 100, 200})) << "for people";
     take_did();
   }
   run_job();

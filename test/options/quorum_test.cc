@@ -82,6 +82,10 @@ TEST_F(QuorumOptionsTest, WhatNeedsASingleServerIsRefused) {
         refusal(on(kThree, option)),
         option.front() + " needs a single server: it cannot be combined with a quorum (--server)");
   }
+  Words release = on(kThree, {"--result"});
+  release.insert(release.begin(), "release");
+  EXPECT_EQ(usage_error(release),
+            "--result needs a single server: it cannot be combined with a quorum (--server)");
   EXPECT_THAT(
       refusal({"--port", "1"}, {{"CLUSTER_LEADER_SERVER", "redis://a redis://b redis://c"}}),
       HasSubstr("--port cannot be combined with the several URLs in CLUSTER_LEADER_SERVER"));

@@ -79,6 +79,7 @@ const std::map<std::string, Words> kSamples = {
     {"--json", {}},
     {"--watch", {}},
     {"--force", {}},
+    {"--result", {}},
 };
 
 const std::set<std::string> kOfAll = {
@@ -139,7 +140,7 @@ const std::map<std::string, std::set<std::string>> kOfVerb = {
       "--on-follower"}},
     {"check", {"--key", "--output", "--conflict-exit-code", "--follower-code", "-E"}},
     {"status", {"--key", "--json", "--watch"}},
-    {"release", {"--key", "--force"}},
+    {"release", {"--key", "--force", "--result"}},
     {"doctor", {"--ttl", "--heartbeat", "--json"}},
 };
 

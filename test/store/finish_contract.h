@@ -222,6 +222,18 @@ TYPED_TEST_P(FinishContractTest, AJoiningCandidateAfterTheEndRunsItselfUnlessThe
   EXPECT_EQ(expect<Done>(this->acquire(*c, {})).result, this->kBadly);
 }
 
+TYPED_TEST_P(FinishContractTest, TheStatusOfARunThatWasMadeToEndIsNobodyElsesResult) {
+  auto a = this->open(this->contender("a", {{}, true, 1h}));
+  auto b = this->open(this->contender("b", {}, true));
+  const Token token = expect_granted(*a).token;
+  expect<Busy>(this->acquire(*b, {}));
+  Request finish{RequestKind::kFinish, 1, token};
+  finish.stopped = this->kWell;
+  a->send(finish);
+  expect<Released>(await_answer(*a));
+  EXPECT_GT(expect<Granted>(this->acquire(*b, token)).token, token);
+}
+
 TYPED_TEST_P(FinishContractTest, AResultIsIgnoredWithoutJoining) {
   const Token token = this->run(this->contender("a"), this->kWell);
   auto b = this->open(this->contender("b"));
@@ -238,6 +250,7 @@ REGISTER_TYPED_TEST_SUITE_P(
     AFailureLeavesTheKeyOpen, AJoiningCandidateGetsTheResultOfTheRunThatItSaw,
     AJoiningCandidateGetsTheResultAlsoWhileALaterRunHasTheKey,
     AJoiningCandidateTakesOverFromARunWithoutResult,
-    AJoiningCandidateAfterTheEndRunsItselfUnlessTheKeyIsHeld, AResultIsIgnoredWithoutJoining);
+    AJoiningCandidateAfterTheEndRunsItselfUnlessTheKeyIsHeld,
+    TheStatusOfARunThatWasMadeToEndIsNobodyElsesResult, AResultIsIgnoredWithoutJoining);
 
 }  // namespace cluster_leader

@@ -246,6 +246,49 @@ TYPED_TEST_P(RegistryContractTest, AReleaseByHandDoesNotEndOnce) {
   expect<Done>(ask(*b, RequestKind::kAcquire));
 }
 
+TYPED_TEST_P(RegistryContractTest, ShowsTheLastRunThatHasEnded) {
+  EXPECT_FALSE(this->look().last_run);
+  const Token first = this->run({});
+  ASSERT_TRUE(this->look().last_run);
+  EXPECT_EQ(this->look().last_run->result, (RunResult{0, 1'000, 2'000}));
+  EXPECT_EQ(this->look().last_run->node, "a");
+  EXPECT_EQ(this->look().last_run->token, first);
+  // One that is made to end, and the next one, which has not ended yet.
+  auto b = this->open("b");
+  Request finish{RequestKind::kFinish, 1, expect_granted(*b).token};
+  finish.stopped = RunResult{143, 3'000, 4'000};
+  b->send(finish);
+  expect<Released>(await_answer(*b));
+  auto c = this->open("c");
+  expect_granted(*c);
+  ASSERT_TRUE(this->look().last_run);
+  EXPECT_EQ(this->look().last_run->result, (RunResult{143, 3'000, 4'000}));
+  EXPECT_EQ(this->look().last_run->node, "b");
+  EXPECT_EQ(this->look().last_run->token, finish.token);
+  expect_released(*c);
+  const Token last = this->run({});
+  EXPECT_EQ(this->look().last_run->token, last);
+}
+
+TYPED_TEST_P(RegistryContractTest, WhatOnceRecordedIsForgottenByWhoeverAsks) {
+  Eviction forgetting = this->node("c");
+  forgetting.what = Eviction::What::kResult;
+  EXPECT_EQ(this->evict(forgetting).kind, Evicted::Kind::kNobodys);
+  const Token token = this->run({60s, false, 60s});
+  const Evicted evicted = this->evict(forgetting);
+  EXPECT_EQ(evicted.kind, Evicted::Kind::kForgotten);
+  EXPECT_GT(evicted.before.done_for, 50s);
+  ASSERT_TRUE(evicted.before.last_run);
+  EXPECT_EQ(evicted.before.last_run->token, token);
+  EXPECT_FALSE(this->look().done_for);
+  EXPECT_TRUE(this->look().last_run) << "it is shown all the same";
+  EXPECT_EQ(this->evict(forgetting).kind, Evicted::Kind::kNobodys);
+  auto b = this->open("b");
+  expect_busy(*b);  // the hold goes on
+  this->evict(this->node("a"));
+  expect_granted(*b);
+}
+
 REGISTER_TYPED_TEST_SUITE_P(RegistryContractTest, ShowsAHeldKeyWithTheDataOfItsHolder,
                             ShowsAReleasedKeyAsFree, ShowsWhatBecomesOfAKeyAfterItsJob,
                             AHolderWhoseLeaseWasReleasedByHandHasLostIt,
@@ -253,7 +296,8 @@ REGISTER_TYPED_TEST_SUITE_P(RegistryContractTest, ShowsAHeldKeyWithTheDataOfItsH
                             AHolderThatListensDoesNotCountAsWaiting,
                             AnothersKeyIsReleasedOnlyByForce,
                             WithoutAnIdentityTheLabelAndTheHostDecide,
-                            AParkedKeyIsReleasedByItsNodeAndThenFree, AReleaseByHandDoesNotEndOnce);
+                            AParkedKeyIsReleasedByItsNodeAndThenFree, AReleaseByHandDoesNotEndOnce,
+                            ShowsTheLastRunThatHasEnded, WhatOnceRecordedIsForgottenByWhoeverAsks);
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis, RegistryContractTest, RedisLeases);
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis6, RegistryContractTest, Redis6Leases);

@@ -99,6 +99,7 @@ FileRecord next_lease(const Contender& contender, Token token, const FileRecord*
     next.result_token = record->result_token;
     next.result = record->result;
     next.result_node = record->result_node;
+    next.stopped = record->stopped;
   }
   return next;
 }
@@ -175,8 +176,30 @@ Decision finish(const Request& request, const Contender& contender, const FileRe
     if (after.once > Duration::zero() && request.result->status == 0) {
       finished.once_until_ms = moment.wall_ms + ceil_ms(after.once);
     }
+  } else if (request.stopped) {
+    finished.stopped = {*request.stopped, candidate.node, request.token};
   }
   return {Released{}, finished};
+}
+
+Json object_of(const EndedRun& run) {
+  return {{"token", run.token.value},
+          {"status", run.result.status},
+          {"node", printable(run.node)},
+          {"started", run.result.started_ms},
+          {"finished", run.result.finished_ms}};
+}
+
+EndedRun run_in(const Json& record, const char* name) {
+  EndedRun run;
+  const auto found = record.find(name);
+  if (found == record.end() || !found->is_object()) return run;
+  run.token.value = integer(*found, "token", kLargestCount).value_or(0);
+  run.result.status = static_cast<int>(integer(*found, "status", 255).value_or(0));
+  run.node = text(*found, "node").value_or("");
+  run.result.started_ms = integer(*found, "started", kLargestCount).value_or(0);
+  run.result.finished_ms = integer(*found, "finished", kLargestCount).value_or(0);
+  return run;
 }
 
 Failed misconfigured(const char* text) { return {Trouble::kMisconfigured, text}; }
@@ -206,12 +229,9 @@ std::string format_record(const FileRecord& record) {
   object["since"] = std::max<std::int64_t>(record.since_ms, 0);
   if (record.once_until_ms > 0) object["once_until"] = record.once_until_ms;
   if (record.result_token != Token{}) {
-    object["result"] = {{"token", record.result_token.value},
-                        {"status", record.result.status},
-                        {"node", printable(record.result_node)},
-                        {"started", record.result.started_ms},
-                        {"finished", record.result.finished_ms}};
+    object["result"] = object_of({record.result, record.result_node, record.result_token});
   }
+  if (record.stopped.token != Token{}) object["stopped"] = object_of(record.stopped);
   std::string text = object.dump();
   text.resize((text.size() + kBlock) / kBlock * kBlock, ' ');
   text.back() = '\n';
@@ -254,14 +274,18 @@ std::optional<FileRecord> parse_record(std::string_view bytes) {
   record.identity = text(object, "identity").value_or("");
   record.since_ms = integer(object, "since", kAny).value_or(0);
   record.once_until_ms = integer(object, "once_until", kLargestCount).value_or(0);
-  if (const auto result = object.find("result"); result != object.end() && result->is_object()) {
-    record.result_token.value = integer(*result, "token", kLargestCount).value_or(0);
-    record.result.status = static_cast<int>(integer(*result, "status", 255).value_or(0));
-    record.result_node = text(*result, "node").value_or("");
-    record.result.started_ms = integer(*result, "started", kLargestCount).value_or(0);
-    record.result.finished_ms = integer(*result, "finished", kLargestCount).value_or(0);
-  }
+  const EndedRun run = run_in(object, "result");
+  record.result_token = run.token;
+  record.result = run.result;
+  record.result_node = run.node;
+  record.stopped = run_in(object, "stopped");
   return record;
+}
+
+std::optional<EndedRun> last_run(const FileRecord& record) {
+  const EndedRun result{record.result, record.result_node, record.result_token};
+  const EndedRun& last = record.stopped.token > result.token ? record.stopped : result;
+  return last.token == Token{} ? std::nullopt : std::optional(last);
 }
 
 Duration time_left(const FileRecord& record, const Moment& moment) {

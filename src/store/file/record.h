@@ -44,6 +44,7 @@ struct FileRecord {
   Token result_token;              ///< of the last run that left a result; 0: none did
   RunResult result;
   std::string result_node;
+  EndedRun stopped;  ///< the last run that was made to end
 };
 
 /// The record as one JSON object in ASCII. Names may be any bytes, which JSON's strings may not, so
@@ -59,6 +60,9 @@ std::optional<FileRecord> parse_record(std::string_view text);
 struct NoRecord {};
 struct ForeignData {};
 using FoundRecord = std::variant<NoRecord, ForeignData, FileRecord>;
+
+/// The last run that has ended, for people; nothing if none has left anything.
+std::optional<EndedRun> last_run(const FileRecord& record);
 
 /// How long `record` still excludes everybody but its holder; zero or less if it does not.
 Duration time_left(const FileRecord& record, const Moment& moment);

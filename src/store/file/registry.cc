@@ -74,13 +74,17 @@ LeaseView view_of(const Key& key, const FoundRecord& found, const Moment& moment
   view.since_ms = record->since_ms;
   view.token = record->fence;
   view.ttl = record->ttl;
+  view.last_run = last_run(*record);
+  if (record->once_until_ms > moment.wall_ms) {
+    constexpr std::int64_t kDecades = std::int64_t{1} << 40U;
+    view.done_for = milliseconds(std::min(record->once_until_ms - moment.wall_ms, kDecades));
+  }
   const Duration rest = time_left(*record, moment);
   if (rest > Duration::zero()) {
     describe_lease(view, *record, rest, moment.now);
-  } else if (record->once_until_ms > moment.wall_ms) {
-    constexpr std::int64_t kDecades = std::int64_t{1} << 40U;
+  } else if (view.done_for) {
     view.state = State::kDone;
-    view.remaining = milliseconds(std::min(record->once_until_ms - moment.wall_ms, kDecades));
+    view.remaining = view.done_for;
   }
   return view;
 }
@@ -186,7 +190,7 @@ std::variant<Evicted, Failed> FileRegistry::evict(const Key& key, const Eviction
   const auto judgement = judge(view, us);
   if (const auto* failed = std::get_if<Failed>(&judgement)) return *failed;
   const auto kind = std::get<Evicted::Kind>(judgement);
-  if (kind != Evicted::Kind::kReleased) return Evicted{kind, std::move(view)};
+  if (changes_nothing(kind)) return Evicted{kind, std::move(view)};
   for (;;) {
     if (auto evicted = try_to_evict(key, us)) return std::move(*evicted);
     if (auto failed = wait_for_lock(key, deadline)) return std::move(*failed);
@@ -211,14 +215,17 @@ std::optional<std::variant<Evicted, Failed>> FileRegistry::try_to_evict(const Ke
   const auto judgement = judge(view, us);
   if (const auto* failed = std::get_if<Failed>(&judgement)) return *failed;
   const auto kind = std::get<Evicted::Kind>(judgement);
-  if (kind == Evicted::Kind::kReleased) {
-    FileRecord released = std::get<FileRecord>(std::get<FoundRecord>(found));
-    released.holder = {};
-    released.until = {};
-    if (!file->still_locked()) return std::nullopt;
-    if (auto failed = file->write(released)) return std::move(*failed);
-    file->announce();
+  if (changes_nothing(kind)) return Evicted{kind, std::move(view)};
+  FileRecord changed = std::get<FileRecord>(std::get<FoundRecord>(found));
+  if (kind == Evicted::Kind::kForgotten) {
+    changed.once_until_ms = 0;
+  } else {
+    changed.holder = {};
+    changed.until = {};
   }
+  if (!file->still_locked()) return std::nullopt;
+  if (auto failed = file->write(changed)) return std::move(*failed);
+  if (kind != Evicted::Kind::kForgotten) file->announce();
   return Evicted{kind, std::move(view)};
 }
 

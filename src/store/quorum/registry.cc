@@ -116,6 +116,10 @@ LeaseView majority_view(const std::vector<LeaseView>& views, std::size_t servers
   view.remaining = same[std::min(majority_of(servers), same.size()) - 1].remaining;
   for (const LeaseView& other : views) {
     if (other.waiters > view.waiters) view.waiters = other.waiters;
+    if (!other.last_run) continue;
+    if (!view.last_run || view.last_run->token < other.last_run->token) {
+      view.last_run = other.last_run;
+    }
   }
   return view;
 }
@@ -215,7 +219,7 @@ std::variant<Evicted, Failed> QuorumRegistry::evict(const Key& key, const Evicti
   const auto judgement = judge(view, us);
   if (const auto* failed = std::get_if<Failed>(&judgement)) return *failed;
   const auto kind = std::get<Evicted::Kind>(judgement);
-  if (kind != Evicted::Kind::kReleased) return Evicted{kind, view};
+  if (changes_nothing(kind)) return Evicted{kind, view};
   // One that has only voted for the holder does not know whose node that is.
   Eviction eviction = us;
   eviction.holder = view.holder;

@@ -225,10 +225,11 @@ std::variant<Evicted, Failed> RedisRegistry::evict(const Key& key, const Evictio
     const auto judgement = judge(seen.view, us);
     if (const auto* failed = std::get_if<Failed>(&judgement)) return *failed;
     const auto kind = std::get<Evicted::Kind>(judgement);
-    if (kind != Evicted::Kind::kReleased) return Evicted{kind, std::move(seen.view)};
+    if (changes_nothing(kind)) return Evicted{kind, std::move(seen.view)};
 
+    const Script& script = kind == Evicted::Kind::kForgotten ? kForgetScript : kEvictScript;
     const auto answered =
-        call_one({"EVAL", std::string(kEvictScript.text), "2", key.value, record_name(key),
+        call_one({"EVAL", std::string(script.text), "2", key.value, record_name(key),
                   seen.view.holder.value, seen.fence, events_channel(key)},
                  deadline);
     if (const auto* failed = std::get_if<Failed>(&answered)) return *failed;
@@ -236,7 +237,7 @@ std::variant<Evicted, Failed> RedisRegistry::evict(const Key& key, const Evictio
     if (reply.type == REDIS_REPLY_ERROR) return failure_of_request(text_of(reply));
     const std::string_view verdict =
         reply.elements == 1 ? text_of(*reply.element[0]) : std::string_view();
-    if (verdict == "released") return Evicted{kind, std::move(seen.view)};
+    if (verdict == "released" || verdict == "forgotten") return Evicted{kind, std::move(seen.view)};
     if (verdict != "changed") return not_understood();
   }
   return Failed{Trouble::kNotServing, "its holder keeps changing: try again"};

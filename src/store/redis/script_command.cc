@@ -85,15 +85,17 @@ std::span<const std::string_view> ScriptCommand::words(const Candidacy& candidac
     add({age_, server->replication_id, server->was_replica ? "1" : ""});
     return words_;
   }
-  const RunResult result = request.result.value_or(RunResult{});
+  const std::optional<RunResult>& run = request.result ? request.result : request.stopped;
+  const RunResult result = run.value_or(RunResult{});
   hold_ = in_ms(candidate_.aftermath.hold);
   once_ = in_ms(candidate_.aftermath.once);
-  status_ = request.result ? std::to_string(result.status) : "";
+  status_ = run ? std::to_string(result.status) : "";
   started_ = std::to_string(result.started_ms);
   finished_ = std::to_string(result.finished_ms);
   const bool is_parked = parks(candidate_, request);
   const std::string_view parked_for = is_parked ? std::string_view(candidate_.identity) : "";
-  add({token_, hold_, parked_for, once_, status_, started_, finished_, candidate_.node});
+  add({token_, hold_, parked_for, once_, status_, started_, finished_, candidate_.node,
+       request.stopped ? "1" : ""});
   return words_;
 }
 

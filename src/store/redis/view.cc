@@ -37,7 +37,9 @@ enum Field : std::size_t {
   kHoldUntil,
   kOnceUntil,
   kCommand,
-  kFields
+  kResult,                 ///< the first field of the last run that ended by itself
+  kStopped = kResult + 5,  ///< the same of the last one that was made to end
+  kFields = kStopped + 5
 };
 
 /// The longest value that we write is `parked:` and an identity: a label of 255 bytes, a boot id
@@ -49,6 +51,9 @@ constexpr std::int64_t kLargestCount = std::int64_t{1} << 53U;
 
 /// Some decades. Keeps times from a server far from an overflow.
 constexpr std::int64_t kLongestRestMs = std::int64_t{1} << 40U;
+
+/// Some centuries after 1970, so that a time fits in ns too.
+constexpr std::int64_t kLatestMs = std::int64_t{1} << 43U;
 
 constexpr std::string_view kParked = "parked:";
 
@@ -78,14 +83,21 @@ class Reading {
   std::int64_t integer(Field field) const { return reply_.element[field]->integer; }
   std::string text(Field field) const { return std::string(text_of(*reply_.element[field])); }
 
-  /// The number in a field; 0 if it is missing. If it is not a number: 0, and fault() says so.
-  std::int64_t number(Field field, const char* name) {
+  /// The number in a field; nothing if it is not one.
+  std::optional<std::int64_t> number(Field field) const {
     const std::string_view digits = text_of(*reply_.element[field]);
-    if (!has(field)) return 0;
     std::int64_t value = 0;
     const char* const last = digits.data() + digits.size();
     const auto [end, error] = std::from_chars(digits.data(), last, value);
-    if (error == std::errc() && end == last && value >= 0 && value <= kLargestCount) return value;
+    const bool is_number = error == std::errc() && end == last;
+    if (!is_number || value < 0 || value > kLargestCount) return std::nullopt;
+    return value;
+  }
+
+  /// The same; 0 if the field is missing. If it is not a number: 0, and fault() says so.
+  std::int64_t number(Field field, const char* name) {
+    if (!has(field)) return 0;
+    if (const auto value = number(field)) return *value;
     if (fault_.empty())
       fault_ = std::string("its record has a `") + name + "` that is not a number";
     return 0;
@@ -102,6 +114,21 @@ class Reading {
 struct Times {
   std::int64_t now, until, hold_until, once_until;
 };
+
+/// The run that is described from `first` on; without a token if there is none. What makes no sense
+/// in it is left out: nothing depends on it.
+EndedRun run_at(const Reading& reading, std::size_t first) {
+  const auto at = [&](std::size_t i) { return static_cast<Field>(first + i); };
+  EndedRun run;
+  const std::int64_t status = reading.number(at(1)).value_or(-1);
+  if (status < 0 || status > 255) return run;
+  run.token.value = reading.number(at(0)).value_or(0);
+  run.result.status = static_cast<int>(status);
+  run.node = reading.text(at(2));
+  run.result.started_ms = std::min(reading.number(at(3)).value_or(0), kLatestMs);
+  run.result.finished_ms = std::min(reading.number(at(4)).value_or(0), kLatestMs);
+  return run;
+}
 
 /// Fills in the view of a key without a value.
 void describe_absence(LeaseView& view, const Times& times) {
@@ -208,6 +235,11 @@ Inspection inspected_of(const Key& key, const redisReply& reply) {
                     reading.number(kHoldUntil, "hold_until"),
                     reading.number(kOnceUntil, "once_until")};
   view.fault = reading.fault();
+  if (times.once_until > times.now) view.done_for = rest_of(times.once_until - times.now);
+  const EndedRun result = run_at(reading, kResult);
+  const EndedRun stopped = run_at(reading, kStopped);
+  const EndedRun& last = stopped.token > result.token ? stopped : result;
+  if (last.token != Token{}) view.last_run = last;
   inspected.fence = reading.text(kFence);
   if (has_value) {
     const std::string holder = reading.text(kHolder);

@@ -51,15 +51,19 @@ class HostileRegistryTest : public testing::Test {
   }
 };
 
+/// So many fields that are missing.
+std::string missing(int fields) {
+  std::string bytes;
+  while (fields-- > 0) bytes += "_\r\n";
+  return bytes;
+}
+
 TEST_F(HostileRegistryTest, AnswersThatMakeNoSenseAreFailures) {
-  for (const std::string bytes :
-       {"+OK\r\n*0\r\n", "*0\r\n*0\r\n", "*1\r\n$5\r\nlease\r\n*0\r\n",
-        "*2\r\n$5\r\nother\r\n$1\r\nx\r\n*0\r\n", "*1\r\n$5\r\nother\r\n*0\r\n", ":1\r\n:1\r\n",
-        "*19\r\n$5\r\nlease\r\n*0\r\n:1\r\n:1\r\n$1\r\n1\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_"
-        "\r\n"
-        "_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n*0\r\n",
-        "*19\r\n$5\r\nlease\r\n_\r\n$1\r\n1\r\n:1\r\n$1\r\n1\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n"
-        "_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n*0\r\n"}) {
+  for (const std::string& bytes : std::vector<std::string>{
+           "+OK\r\n*0\r\n", "*0\r\n*0\r\n", "*1\r\n$5\r\nlease\r\n*0\r\n",
+           "*2\r\n$5\r\nother\r\n$1\r\nx\r\n*0\r\n", "*1\r\n$5\r\nother\r\n*0\r\n", ":1\r\n:1\r\n",
+           "*29\r\n$5\r\nlease\r\n*0\r\n:1\r\n:1\r\n$1\r\n1\r\n" + missing(24) + "*0\r\n",
+           "*29\r\n$5\r\nlease\r\n_\r\n$1\r\n1\r\n:1\r\n$1\r\n1\r\n" + missing(24) + "*0\r\n"}) {
     const Failed failed = look_at(bytes);
     EXPECT_EQ(failed.trouble, Trouble::kMisconfigured) << bytes << failed.text;
     EXPECT_THAT(failed.text, HasSubstr("makes no sense")) << bytes;
@@ -69,16 +73,22 @@ TEST_F(HostileRegistryTest, AnswersThatMakeNoSenseAreFailures) {
 
 TEST_F(HostileRegistryTest, NumbersBeyondAllMeasureAreJustLarge) {
   FakeServer server(then(
-      "*19\r\n$5\r\nlease\r\n$1\r\nx\r\n:1\r\n:9223372036854775807\r\n$1\r\n0\r\n_\r\n_\r\n_\r\n_"
-      "\r\n"
-      "_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n_\r\n*2\r\n$1\r\nk\r\n:-"
-      "9223372036854775808\r\n"));
+      "*29\r\n$5\r\nlease\r\n$1\r\nx\r\n:1\r\n:9223372036854775807\r\n$1\r\n0\r\n" + missing(14) +
+      // Of the last run: token, status, node, when it began and when it ended; then of another one,
+      // with a status that none has.
+      "$1\r\n7\r\n$1\r\n0\r\n$1\r\na\r\n$16\r\n9007199254740992\r\n$1\r\nx\r\n"
+      "$1\r\n8\r\n$3\r\n256\r\n" +
+      missing(3) + "*2\r\n$1\r\nk\r\n:-9223372036854775808\r\n"));
   const Key key{"k"};
   const auto shown = RedisRegistry(server.location()).show(std::span(&key, 1), 5s);
   const LeaseView view = std::get<Listing>(shown).views.at(0);
   EXPECT_EQ(view.state, State::kHeld);
   EXPECT_GT(view.remaining, 24h * 365);
   EXPECT_EQ(view.waiters, std::nullopt);
+  ASSERT_TRUE(view.last_run);
+  EXPECT_EQ(view.last_run->token, Token{7});
+  EXPECT_EQ(view.last_run->result, (RunResult{0, std::int64_t{1} << 43U, 0}));
+  EXPECT_EQ(view.fault, "");
 }
 
 TEST_F(HostileRegistryTest, AScanThatIsNoneOrNeverEndsIsAFailure) {

@@ -3,12 +3,13 @@
 --
 -- KEYS: lock, record.  ARGV: holder id, events channel, ttl in ms, token, hold in ms from the
 -- acquisition (0: none), identity to park for ('': none), once in ms (0: none), status ('': no
--- result), started and finished in ms, node.
+-- result), started and finished in ms, node, '1' if the job was made to end, so that its status is only
+-- for people, else ''.
 -- Answers: {'released'}: nothing of this holder is left, except for what was asked for.
 local lock, record = KEYS[1], KEYS[2]
 local id, channel, ttl, token = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local hold, identity, once = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
-local status, started, finished, node = ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local status, started, finished, node, was_stopped = ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 
 local now, refusal = server_ms()
 if refusal then return refusal end
@@ -38,9 +39,10 @@ if rest > 0 then
     'hold_until', whole(now + rest))
 end
 if status ~= '' then
-  redis.pcall('HSET', record, 'result_token', token, 'result_status', status,
-    'result_started', started, 'result_finished', finished, 'result_node', node)
-  if once > 0 and status == '0' then
+  local run = was_stopped == '1' and 'stopped_' or 'result_'
+  redis.pcall('HSET', record, run .. 'token', token, run .. 'status', status,
+    run .. 'started', started, run .. 'finished', finished, run .. 'node', node)
+  if once > 0 and status == '0' and was_stopped ~= '1' then
     redis.pcall('HSET', record, 'once_until', whole(now + once))
     record_lifetime = math.max(record_lifetime, once + ttl)
   end

@@ -3,8 +3,9 @@
 -- KEYS: lock, record.
 -- Answers: {'lease', value (nil: none), its length, rest in ms (-1: no expiry, -2: none), server time in
 --           ms, then of the record: fence, until, ttl, holder, node, host, pid, label, since,
---           identity, listens, hold_until, once_until, command; nil for a missing field}. Texts are cut off
---           after 1,024 bytes, which is more than we ever write.
+--           identity, listens, hold_until, once_until, command, then token, status, node, started and
+--           finished of the last run that ended by itself, and of the last one that was made to end; nil
+--           for a missing field}. Texts are cut off after 1,024 bytes, which is more than we ever write.
 --          {'other', 'key'} or {'other', 'record', value}: that one holds data of another type
 local lock, record = KEYS[1], KEYS[2]
 
@@ -20,7 +21,9 @@ local value = redis.pcall('GET', lock)
 if is_other(value) then return {'other', 'key'} end
 if is_refusal(value) then return value end
 local fields = redis.pcall('HMGET', record, 'fence', 'until', 'ttl', 'holder', 'node', 'host', 'pid',
-  'label', 'since', 'identity', 'listens', 'hold_until', 'once_until', 'command')
+  'label', 'since', 'identity', 'listens', 'hold_until', 'once_until', 'command',
+  'result_token', 'result_status', 'result_node', 'result_started', 'result_finished',
+  'stopped_token', 'stopped_status', 'stopped_node', 'stopped_started', 'stopped_finished')
 if is_other(fields) then return {'other', 'record', short(value)} end
 if is_refusal(fields) then return fields end
 

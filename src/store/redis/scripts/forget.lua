@@ -1,0 +1,14 @@
+-- Forgets that a key has been run and is not to be run again, if nobody has taken it since it was
+-- inspected. What the last run came to stays, for people.
+--
+-- KEYS: lock, record.  ARGV: value of the lock and fence of the record as inspect.lua returned them
+-- ('': there was none).
+-- Answers: {'forgotten'}, or {'changed'}: it is another lease by now, and nothing was done.
+local lock, record = KEYS[1], KEYS[2]
+
+local value = redis.call('GET', lock)
+if (value or '') ~= ARGV[1] or (redis.call('HMGET', record, 'fence')[1] or '') ~= ARGV[2] then
+  return {'changed'}
+end
+redis.call('HDEL', record, 'once_until')
+return {'forgotten'}
