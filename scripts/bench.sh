@@ -3,8 +3,8 @@
 # prints a Markdown table.
 #
 # usage: scripts/bench.sh [--write]
-# With --write, the table also replaces the text between the markers in README.md. The status is 0 if
-# everything could be measured; the table shows which targets are missed.
+# With --write, the table also replaces the text between the markers in scripts/bench/README.md. The
+# status is 0 if everything could be measured; the table shows which targets are missed.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 # Debian's default for cron and services, since programs with translations look it up. Numbers are
@@ -17,7 +17,7 @@ rounds=300
 handovers=50
 failovers=30
 many=10000
-readme=$root/README.md
+readme=$root/scripts/bench/README.md
 begin_mark='<!-- bench:begin -->'
 end_mark='<!-- bench:end -->'
 
@@ -27,7 +27,7 @@ case $#:${1:-} in
   1:--write)
     write=yes
     for mark in "$begin_mark" "$end_mark"; do
-      grep -qxF "$mark" "$readme" || die "README.md has no line '$mark' to write the table at"
+      grep -qxF "$mark" "$readme" || die "scripts/bench/README.md has no line '$mark' to write the table at"
     done
     ;;
   *) die "usage: scripts/bench.sh [--write]" ;;

@@ -174,8 +174,9 @@ install_test() {
   # A TLS server that is not Redis' own, and what shows who writes to a connection.
   apt_install libwrap0 strace
   with_lock unpack stunnel "" stunnel4 stunnel4
-  # For the tests of the examples: systemd-analyze (systemd itself is not started) and a YAML parser.
-  apt_install systemd libyaml-cpp-dev
+  # For the tests of the examples: what they name, of systemd only systemd-analyze (it is not
+  # started), and a YAML parser.
+  apt_install systemd jq sqlite3 tmux libyaml-cpp-dev
   # For the tests of the completions.
   apt_install bash-completion zsh fish
   # Only Docker's client, which can read stack files since version 25.

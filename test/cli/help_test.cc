@@ -206,6 +206,18 @@ TEST(ManualTest, HasEveryVariableThatTheProgramReadsOrSetsAndNoOthers) {
             in_sources);
 }
 
+TEST(ManualTest, SaysWhereUsersLookThatWorkOfADaemonIsNoPartOfAJob) {
+  const std::string readme = content_of(PROJECT_SOURCE_DIR "/README.md");
+  for (const char* daemon : {"docker", "kubectl", "ssh", "systemd-run", "at", "tmux"}) {
+    const std::string name = std::string(" ") + daemon + "(1)";
+    EXPECT_THAT(section(page_of("run"), "DESCRIPTION"), HasSubstr(name));
+    EXPECT_THAT(section(page_of("protocol"), "LIMITS"), HasSubstr(name));
+    EXPECT_THAT(readme, HasSubstr(std::string("`") + daemon + '`'));
+    EXPECT_THAT(subsections(page_of("recipes"), "WORK THAT A DAEMON DOES"),
+                Contains(testing::Field(&Subsection::title, daemon)));
+  }
+}
+
 TEST(ManualTest, HasEveryExitStatusWithItsSentenceAndNoOthers) {
   const std::string text = section(kOverview, "EXIT STATUS");
   Names statuses = {"0"};
@@ -266,13 +278,11 @@ TEST(ReadmeTest, HasEveryExitStatusWithItsSentence) {
   }
 }
 
-TEST(ReadmeTest, SaysHowEachVerbEndsAsItsHelpDoes) {
-  const std::string text =
-      std::regex_replace(content_of(PROJECT_SOURCE_DIR "/README.md"), std::regex("`"), "");
-  for (const std::string& verb : verbs()) {
-    for (const std::string& how : all(help_of(verb), "\nExit status: (.*), or\n")) {
-      EXPECT_THAT(text, HasSubstr(verb + " | " + how));
-    }
+TEST(ReadmeTest, LinksToFilesThatExist) {
+  const Names links = all(content_of(PROJECT_SOURCE_DIR "/README.md"), "\\]\\(([^)#:]+)\\)");
+  EXPECT_THAT(links, Contains("man/session.svg"));
+  for (const std::string& link : links) {
+    EXPECT_TRUE(std::filesystem::exists(PROJECT_SOURCE_DIR "/" + link)) << link;
   }
 }
 

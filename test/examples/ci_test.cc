@@ -1,4 +1,4 @@
-// The files for continuous integration that the README shows: each is read as its CI reads it, and
+// The files for continuous integration that the recipes show: each is read as its CI reads it, and
 // its step is run as that runs it.
 #include <signal.h>
 #include <yaml-cpp/yaml.h>
@@ -40,7 +40,7 @@ std::vector<std::string> keys_of(const YAML::Node& map) {
 }
 
 Step github() {
-  const YAML::Node file = YAML::Load(readme_block("# .github/workflows/"));
+  const YAML::Node file = YAML::Load(manual_block("# .github/workflows/"));
   EXPECT_THAT(keys_of(file), testing::UnorderedElementsAre("on", "jobs"));
   EXPECT_EQ(keys_of(file["jobs"]), std::vector<std::string>{"deploy"});
   const YAML::Node job = file["jobs"]["deploy"];
@@ -58,7 +58,7 @@ Step github() {
 }
 
 Step gitlab() {
-  const YAML::Node file = YAML::Load(readme_block("# .gitlab-ci.yml"));
+  const YAML::Node file = YAML::Load(manual_block("# .gitlab-ci.yml"));
   EXPECT_EQ(keys_of(file), std::vector<std::string>{"deploy"});
   const YAML::Node job = file["deploy"];
   EXPECT_THAT(keys_of(job), testing::UnorderedElementsAre("timeout", "variables", "script"));
@@ -102,7 +102,7 @@ bool is_balanced(const std::string& text) {
 }
 
 Step jenkins() {
-  const std::string file = readme_block("pipeline {");
+  const std::string file = manual_block("pipeline {");
   EXPECT_TRUE(is_balanced(file)) << file;
   for (const char* part :
        {"\n  agent any\n", "\n  stages {\n    stage('Deploy') {\n      steps {\n"}) {
@@ -115,6 +115,22 @@ Step jenkins() {
           .url = only(file, "\n    REDIS_URL = '([^'\n]+)'\n"),
           .timeout = std::chrono::minutes(std::stoi(
               only(file, "\n  options \\{ timeout\\(time: ([0-9]+), unit: 'MINUTES'\\) \\}\n")))};
+}
+
+Step buildkite() {
+  const YAML::Node file = YAML::Load(manual_block(".buildkite/pipeline.yml"));
+  EXPECT_EQ(keys_of(file), std::vector<std::string>{"steps"});
+  EXPECT_EQ(file["steps"].size(), 1U);
+  const YAML::Node step = file["steps"][0];
+  EXPECT_THAT(keys_of(step),
+              testing::UnorderedElementsAre("label", "command", "timeout_in_minutes", "env"));
+  return {.script = step["command"].as<std::string>(),
+          .shell = {"bash", "-e", "-c"},
+          .is_file = false,
+          .cancels_all = true,
+          .secret = step["env"]["REDIS_PASSWORD"].as<std::string>(""),
+          .url = step["env"]["REDIS_URL"].as<std::string>(""),
+          .timeout = std::chrono::minutes(step["timeout_in_minutes"].as<int>())};
 }
 
 class CiTest : public ExampleTest, public testing::WithParamInterface<const char*> {
@@ -136,7 +152,9 @@ class CiTest : public ExampleTest, public testing::WithParamInterface<const char
 
   static Step step() {
     const std::string name = GetParam();
-    return name == "GitHub" ? github() : name == "GitLab" ? gitlab() : jenkins();
+    if (name == "GitHub") return github();
+    if (name == "GitLab") return gitlab();
+    return name == "Jenkins" ? jenkins() : buildkite();
   }
 
   /// The step on the runner `node`, in a checkout with deploy.sh.
@@ -212,6 +230,8 @@ TEST_P(CiTest, ThePasswordIsASecretOfTheCi) {
       {"GitHub", "\\$\\{\\{ secrets\\.[A-Z_]+ \\}\\}"},
       // A variable of the project, which is not in the file.
       {"GitLab", ""},
+      // Exported by a hook of the agent.
+      {"Buildkite", ""},
       {"Jenkins", "credentials\\('[-a-z]+'\\)"}};
   EXPECT_THAT(step().secret, MatchesRegex(expected.at(GetParam())));
   const Ended ended = on_runner("runner-1").with("REDIS_PASSWORD", "").run();
@@ -230,7 +250,7 @@ TEST_P(CiTest, TheDeploymentIsKilledBeforeTheCiWouldKillUs) {
   EXPECT_LT(parse_duration(only(step().script, "--kill-after ([0-9a-z]+) ")), 10s);
 }
 
-INSTANTIATE_TEST_SUITE_P(, CiTest, testing::Values("GitHub", "GitLab", "Jenkins"),
+INSTANTIATE_TEST_SUITE_P(, CiTest, testing::Values("GitHub", "GitLab", "Jenkins", "Buildkite"),
                          [](const auto& ci) { return std::string(ci.param); });
 
 TEST(JenkinsfileTest, ABracketThatIsNotClosedIsNoticed) {

@@ -1,5 +1,6 @@
-// The line for crontab(5) that the README shows, as cron runs it.
+// The lines for crontab(5) that the README shows, as the cron of Debian runs them.
 #include <cctype>
+#include <map>
 
 #include "options/duration.h"
 #include "support/example_world.h"
@@ -34,13 +35,21 @@ bool is_field(const std::string& field, int first, int last) {
 constexpr int kBounds[5][2] = {{0, 59}, {0, 23}, {1, 31}, {1, 12}, {0, 7}};
 
 struct Entry {
+  std::map<std::string, std::string> settings;  ///< of the environment
   std::vector<std::string> fields;
   std::string command;
 };
 
-Entry entry_of(const std::string& line) {
-  std::istringstream stream(line);
+/// The lines NAME=VALUE, and the entry in the last line.
+Entry entry_of(std::vector<std::string> lines) {
   Entry entry;
+  std::istringstream stream(lines.back());
+  lines.pop_back();
+  for (const std::string& line : lines) {
+    const std::size_t equals = line.find('=');
+    EXPECT_NE(equals, line.npos) << line;
+    entry.settings[line.substr(0, equals)] = line.substr(equals + 1);
+  }
   entry.fields.resize(std::size(kBounds));
   for (std::string& field : entry.fields) stream >> field;
   std::getline(stream >> std::ws, entry.command);
@@ -49,28 +58,31 @@ Entry entry_of(const std::string& line) {
 
 class CrontabTest : public ExampleTest {
  protected:
-  static Entry shown() {
-    const auto lines = lines_of(readme_block("*/5 * * * *"));
-    EXPECT_THAT(lines, testing::SizeIs(1));
-    return entry_of(lines.at(0));
-  }
+  static Entry shown() { return entry_of(lines_of(readme_block("*/5 * * * *"))); }
 
   /// As cron does it, which knows of no HOSTNAME.
-  Process start(const std::string& node) const {
-    return on_machine(node, {"/bin/sh", "-c", here(shown().command)})
-        .with("SHELL", "/bin/sh")
-        .with("HOME", folder_.path())
-        .with("LOGNAME", "root")
-        .with("REDIS_URL", url_of(server_))
-        .start();
+  Command on(const std::string& node, const Entry& entry) const {
+    Command command = on_machine(node, {"/bin/sh", "-c", here(entry.command)})
+                          .with("SHELL", "/bin/sh")
+                          .with("HOME", folder_.path())
+                          .with("LOGNAME", "root")
+                          .with("PATH", "/usr/bin:/bin");
+    for (const auto& [name, value] : entry.settings) {
+      command.with(name, name == "REDIS_URL" ? url_of(server_)
+                         : name == "PATH"    ? here(value)
+                                             : value);
+    }
+    return command;
   }
+  Process start(const std::string& node) const { return on(node, shown()).start(); }
 };
 
 TEST_F(CrontabTest, HasFiveFieldsOfTimeAndACommand) {
-  const Entry entry = shown();
+  Entry entry = shown();
   for (std::size_t i = 0; i < entry.fields.size(); ++i) {
     EXPECT_TRUE(is_field(entry.fields[i], kBounds[i][0], kBounds[i][1])) << entry.fields[i];
   }
+  EXPECT_EQ(entry.settings["REDIS_URL"], "redis://redis:6379");
   EXPECT_THAT(entry.command, testing::StartsWith("cluster-leader run "));
   // cron would end the command there, and hand the rest to it as input.
   EXPECT_EQ(entry.command.find('%'), std::string::npos);
@@ -98,6 +110,12 @@ TEST_F(CrontabTest, OneOfTwoMachinesRunsTheJobAndNeitherGetsMail) {
   Process other = start("web-2");
   const Ended end_of_one = one.wait();
   expect_one_run(end_of_one, other.wait());
+}
+
+TEST_F(CrontabTest, WithoutTheLineForPathCronDoesNotFindIt) {
+  Entry entry = shown();
+  ASSERT_EQ(entry.settings.erase("PATH"), 1U);
+  EXPECT_EQ(on("web-1", entry).run().status(), 127);
 }
 
 TEST_F(CrontabTest, AMachineWhoseClockIsLateDoesNotRunTheJobAgain) {

@@ -1,4 +1,4 @@
-// The file for Docker Compose and Swarm that the README shows: read by Docker's own client, which
+// The file for Docker Compose and Swarm that the recipes show: read by Docker's own client, which
 // needs no engine for that, and what it starts, on real servers under the names that it gives them.
 #include <fcntl.h>
 #include <net/if.h>
@@ -58,7 +58,7 @@ class OwnNetwork {
 
 class StackTest : public CliTest {
  protected:
-  static std::string shown() { return readme_block("# compose.yaml"); }
+  static std::string shown() { return manual_block("# compose.yaml"); }
 
   /// What Docker makes of a file: its services, with all that they inherit. `stderr` is what it has
   /// to say about it.

@@ -1,4 +1,4 @@
-// The units for systemd that the README shows, as systemd reads them, and what they start.
+// The units for systemd that the recipes show, as systemd reads them, and what they start.
 #include <signal.h>
 
 #include <algorithm>
@@ -58,8 +58,8 @@ Duration period(const std::string& calendar) {
 
 class SystemdTest : public ExampleTest {
  protected:
-  static std::string service() { return readme_block("Type=oneshot"); }
-  static std::string timer() { return readme_block("OnCalendar="); }
+  static std::string service() { return manual_block("Type=oneshot"); }
+  static std::string timer() { return manual_block("OnCalendar="); }
   static Words command() { return plain_words(settings_of(service())["ExecStart"]); }
 
   /// What systemd has to say about these unit files, of which it warns while it still takes them.
@@ -97,7 +97,7 @@ TEST_F(SystemdTest, FindsNoFaultInTheUnits) {
 
 TEST_F(SystemdTest, FindsNoFaultInTheServiceForElect) {
   folder_.write("bin/db-writer", "#!/bin/sh\n", 0755);
-  EXPECT_EQ(complaints({{"db-writer.service", here(readme_block("Type=notify"))}}), "");
+  EXPECT_EQ(complaints({{"db-writer.service", here(manual_block("Type=notify"))}}), "");
 }
 
 TEST_F(SystemdTest, WouldFindFaults) {

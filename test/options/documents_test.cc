@@ -63,8 +63,9 @@ std::vector<std::vector<std::string>> command_lines(std::string text) {
   for (std::size_t at = 0; (at = text.find(kName, at)) != text.npos;) {
     at += kName.size();
     std::string rest = text.substr(at);
-    // A Jenkinsfile has the whole command in quotes.
-    if (std::string_view(text).substr(0, at).ends_with("sh 'exec " + kName)) {
+    // A Jenkinsfile, and whoever hands it to another shell, has the whole command in quotes.
+    const std::size_t line = text.rfind('\n', at) + 1;
+    if (std::count(&text[line], &text[at], '\'') % 2 == 1) {
       rest.erase(std::min(rest.find('\''), rest.size()));
     }
     if (!verbs().contains(rest.substr(0, rest.find_first_of(" \n`")))) continue;
@@ -75,14 +76,8 @@ std::vector<std::vector<std::string>> command_lines(std::string text) {
 
 class DocumentsTest : public OptionsTest {
  protected:
-  static std::string readme() {
-    std::string text = text_of("README.md");
-    // What was measured is named there in short.
-    const std::size_t begin = text.find("<!-- bench:begin -->");
-    const std::size_t end = text.find("<!-- bench:end -->");
-    EXPECT_LT(begin, end);
-    return text.substr(0, begin) + text.substr(end);
-  }
+  /// With the picture that it shows.
+  static std::string readme() { return text_of("README.md") + text_of("man/session.svg"); }
 
   static std::string examples_of_manual() {
     std::string text = text_of("man/cluster-leader-recipes.7");
@@ -102,12 +97,12 @@ class DocumentsTest : public OptionsTest {
 };
 
 TEST_F(DocumentsTest, TheReadmeShowsOnlyWhatIsTaken) {
-  EXPECT_GT(command_lines(readme()).size(), 20U);
+  EXPECT_GT(command_lines(readme()).size(), 15U);
   expect_all_taken(readme());
 }
 
 TEST_F(DocumentsTest, TheManualsExamplesAreTaken) {
-  EXPECT_GT(command_lines(examples_of_manual()).size(), 15U);
+  EXPECT_GT(command_lines(examples_of_manual()).size(), 30U);
   expect_all_taken(examples_of_manual());
 }
 

@@ -30,6 +30,19 @@ std::vector<std::string> blocks(const std::string& text, const std::string& begi
   return found;
 }
 
+/// The block that contains `phrase`.
+std::string only_one(const std::vector<std::string>& blocks, const std::string& phrase) {
+  std::string found;
+  int count = 0;
+  for (const std::string& block : blocks) {
+    if (block.find(phrase) == std::string::npos) continue;
+    found = block;
+    ++count;
+  }
+  EXPECT_EQ(count, 1) << phrase;
+  return found;
+}
+
 }  // namespace
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -40,15 +53,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 }
 
 std::string readme_block(const std::string& phrase) {
-  std::string found;
-  int count = 0;
-  for (const auto& block : blocks(content_of(PROJECT_SOURCE_DIR "/README.md"), "```", "```")) {
-    if (block.find(phrase) == std::string::npos) continue;
-    found = block;
-    ++count;
-  }
-  EXPECT_EQ(count, 1) << phrase;
-  return found;
+  return only_one(blocks(content_of(PROJECT_SOURCE_DIR "/README.md"), "```", "```"), phrase);
 }
 
 std::vector<std::string> manual_blocks() {
@@ -57,6 +62,8 @@ std::vector<std::string> manual_blocks() {
   for (std::size_t at; (at = text.find("\\e")) != std::string::npos;) text.replace(at, 2, "\\");
   return blocks(text, ".Bd -literal", ".Ed");
 }
+
+std::string manual_block(const std::string& phrase) { return only_one(manual_blocks(), phrase); }
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
   int count = 0;

@@ -15,6 +15,9 @@ std::string readme_block(const std::string& phrase);
 /// The literal blocks of cluster-leader-recipes(7), as a reader sees them.
 std::vector<std::string> manual_blocks();
 
+/// The one of them with a line that contains `phrase`. No such block, or several, fail the test.
+std::string manual_block(const std::string& phrase);
+
 /// `text` with each `from` replaced. Without any, the test fails.
 std::string replaced(std::string text, const std::string& from, const std::string& to);
 
