@@ -33,7 +33,8 @@ inline constexpr ExitStatus kExitStatuses[] = {
     {kExitFollower, "Follower: somebody else holds the key."},
     {kExitDenied, "The server refused the password or a right that is needed."},
     {kExitConfig, "The configuration cannot work: a bad URL, or the wrong kind of server."},
-    {kExitLost, "The lease was lost or could not be renewed in time; the job was stopped."},
+    {kExitLost,
+     "The lease was lost, asked back or could not be renewed in time; the job was stopped."},
     {kExitNotExecutable, "The command was found but could not be executed."},
     {kExitNotFound, "The command was not found."},
 };

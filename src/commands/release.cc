@@ -36,6 +36,13 @@ std::string line_about(const std::string& key, const LeaseView& before) {
   return line + '\n';
 }
 
+/// "asked web-1 (host-1:4711), label report, for job-a: it is free once that job has ended"
+std::string line_about_asking(const std::string& key, const LeaseView& before) {
+  return "asked " + holder_of(before) +
+         (before.label.empty() ? "" : ", label " + visible(before.label) + ',') + " for " +
+         visible(key) + ": it is free once that job has ended\n";
+}
+
 /// "forgot the run of job-a: 0 on web-1 at 2026-11-23T07:00:00Z; it may run again"
 std::string line_about_result(const std::string& key, const LeaseView& before) {
   const std::string run = visible(last_run_of(before));
@@ -58,11 +65,15 @@ int release(const Options& options) {
   if (const auto* failed = std::get_if<Failed>(&evicted)) {
     // After one whose answer was lost the lease may be gone.
     reporter.error(describe_failure(key, server, failed->text) +
-                   (failed->unknown ? "; it may be released" : ""));
+                   (!failed->unknown ? ""
+                    : options.asks   ? "; its holder may have been asked"
+                                     : "; it may be released"));
     return exit_status_of(failed->trouble);
   }
   const auto& [kind, before] = std::get<Evicted>(evicted);
   switch (kind) {
+    case Evicted::Kind::kAsked:
+      return print(line_about_asking(key, before), reporter) ? kExitOk : kExitOs;
     case Evicted::Kind::kForgotten:
       return print(line_about_result(key, before), reporter) ? kExitOk : kExitOs;
     case Evicted::Kind::kNobodys:
@@ -75,7 +86,7 @@ int release(const Options& options) {
       return kExitOk;
     case Evicted::Kind::kOthers:
       reporter.error(where + ": it " + sentence_about(before) +
-                     ", which is not this node; --force releases it anyway");
+                     ", which is not this node; --ask asks for it, --force releases it anyway");
       return kExitFollower;
     case Evicted::Kind::kReleased:
       break;

@@ -321,6 +321,7 @@ class Run {
     ending_.slowest_renewal = word.slowest_renewal;
     const auto outcome = static_cast<Outcome>(word.verdict);
     if (outcome == Outcome::kLost) return end(RunEnding::Outcome::kLost, kExitLost);
+    if (outcome == Outcome::kAskedBack) return end(RunEnding::Outcome::kAsked, kExitLost);
     if (outcome == Outcome::kFailed || outcome == Outcome::kAborted ||
         outcome == Outcome::kFollower) {
       reporter_.error(where_ + ": granted too late to start the job");

@@ -187,6 +187,7 @@ HolderId new_holder(const std::string& node) { return {node + '/' + random_hex_1
 Eviction this_node(const Options& options) {
   Eviction us{options.node, host_name(), machine_identity(options.node), options.force};
   if (options.forgets_result) us.what = Eviction::What::kResult;
+  if (options.asks) us.what = Eviction::What::kAsk;
   return us;
 }
 

@@ -93,8 +93,15 @@ struct Done {
   Token token;       ///< its token
 };
 
+/// Somebody wants the key back without taking it: the holder stops its job, and then releases.
+struct StopRequest {
+  std::string node;  ///< of whoever asks
+};
+
 /// The lease lasts for a whole ttl again, from a moment after the request was sent.
-struct Renewed {};
+struct Renewed {
+  std::optional<StopRequest> stop{};  ///< of this very lease; nothing: nobody asks
+};
 
 /// The lease is no longer ours: the key has another value, or a later lease has been granted.
 struct Lost {

@@ -214,18 +214,8 @@ void Supervisor::on(const AbortRequested&, Time now, Actions& out) {
 }
 
 void Supervisor::on(const ResignRequested&, Time now, Actions& out) {
-  if (state_.phase == Phase::kRunning) {
-    state_.outcome = Outcome::kResigned;
-    stop_job(now, out);
-  } else if (state_.phase == Phase::kGranted && state_.job_ran) {
-    state_.outcome = Outcome::kResigned;
-    release(now, out);
-  } else if (job_alive()) {
-    // It is ending already; it must not be started again.
-    if (policy_.restarts && state_.outcome == Outcome::kNone) state_.outcome = Outcome::kResigned;
-  } else {
-    on(AbortRequested{}, now, out);
-  }
+  const bool was_started = job_alive() || (state_.phase == Phase::kGranted && state_.job_ran);
+  was_started ? give_up_lease(Outcome::kResigned, now, out) : on(AbortRequested{}, now, out);
 }
 
 void Supervisor::on(const JobStarted&, Time now, Actions&) {
@@ -342,6 +332,20 @@ void Supervisor::release(Time now, Actions& out) {
   state_.phase = Phase::kReleasing;
   state_.give_up_at = now + timeline_.connect;
   state_.next_send_at = now;
+}
+
+/// Ends the term of a holder, with this outcome unless it is ending already.
+void Supervisor::give_up_lease(Outcome outcome, Time now, Actions& out) {
+  if (state_.phase == Phase::kRunning) {
+    state_.outcome = outcome;
+    stop_job(now, out);
+  } else if (state_.phase == Phase::kGranted) {
+    state_.outcome = outcome;
+    release(now, out);
+  } else if (job_alive()) {
+    // The job is ending already; it must not be started again.
+    if (policy_.restarts && state_.outcome == Outcome::kNone) state_.outcome = outcome;
+  }
 }
 
 void Supervisor::end_term(Actions& out) {

@@ -34,6 +34,7 @@ enum class Outcome : std::uint8_t {
   kJobEnded,    ///< the job ended under the lease, by itself or by a forwarded signal
   kLost,        ///< the lease was lost or not renewed in time, so the job was stopped
   kResigned,    ///< the term was ended on request after the job had started, so it was stopped
+  kAskedBack,   ///< somebody asked for the key (StopRequest), so the job was stopped
   kFrontGone,   ///< the front has died, so the job was killed
 };
 
@@ -271,6 +272,7 @@ class Supervisor {
   void kill_job(Actions& out);
   void restart_job(Time now, Actions& out);
   void release(Time now, Actions& out);
+  void give_up_lease(Outcome outcome, Time now, Actions& out);
   void end_term(Actions& out);
   void retry(Duration at_least, Time now);
 

@@ -66,10 +66,12 @@ void Supervisor::accept(const Done&, const State::InFlight& request, Time, Actio
   end_campaign(policy_.join ? Outcome::kJoined : Outcome::kFollower, out);
 }
 
-void Supervisor::accept(const Renewed&, const State::InFlight& request, Time now, Actions&) {
+void Supervisor::accept(const Renewed& answer, const State::InFlight& request, Time now,
+                        Actions& out) {
   assert(request.kind == RequestKind::kRenew);
   // The answer to an earlier renewal does not revive a lease that is being handed back.
   if (state_.lease_sent_at) state_.lease_sent_at = request.sent_at;
+  if (answer.stop) give_up_lease(Outcome::kAskedBack, now, out);
   if (state_.phase != Phase::kReleasing) {
     // A hint that came before the answer may be newer than the answer.
     state_.next_send_at = state_.hinted ? now : renew_at(request.sent_at);

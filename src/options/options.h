@@ -84,6 +84,7 @@ struct Options {
   // status, release
   std::optional<Duration> watch;  ///< redraw at this interval
   bool force = false;             ///< release a key whoever holds it
+  bool asks = false;              ///< ask whoever holds a key to stop its job and release
   bool forgets_result = false;    ///< forget what --once has recorded, and leave the lease alone
 
   // Output.

@@ -244,8 +244,12 @@ void define_release(Definition& verb, Options& options) {
   define_key(verb, options, "the key to release; default nodered:leader");
   verb.flag("--force", options.force,
             "release it whoever holds it; the job that loses it is killed");
+  verb.flag("--ask", options.asks,
+            "ask whoever holds it to stop the job (stop signal, --kill-after) and then release it");
   verb.flag("--result", options.forgets_result,
             "forget what --once has recorded, so that KEY may run again; a lease stays as it is");
+  verb.exclude("--ask", "--force");
+  verb.exclude("--result", "--ask");
   verb.exclude("--result", "--force");
 }
 

@@ -144,7 +144,8 @@ class MetricsText {
   /// then be asked of all nodes at any time.
   void add_job(const RunEnding& ending) {
     const bool ran_here = (ending.outcome == RunEnding::Outcome::kRan ||
-                           ending.outcome == RunEnding::Outcome::kLost) &&
+                           ending.outcome == RunEnding::Outcome::kLost ||
+                           ending.outcome == RunEnding::Outcome::kAsked) &&
                           ending.started_ms > 0;
     const auto add_or_keep = [&](const std::string& value) {
       sample(series(), ran_here ? value : old_.number(series()));

@@ -17,6 +17,7 @@ struct RunEnding {
     kFollower,  ///< somebody else holds the key, or --once says that the job has been done
     kJoined,    ///< somebody else ran it; the status is theirs
     kLost,      ///< the lease was lost; the job was stopped
+    kAsked,     ///< somebody asked for the key (release --ask); the job was stopped
     kUnavailable,  ///< no server
     kError,  ///< everything else: refused, misconfigured, not started, stopped before the start
   };
@@ -44,11 +45,9 @@ struct OutcomeName {
   const char* name;
 };
 inline constexpr OutcomeName kOutcomeNames[] = {
-    {RunEnding::Outcome::kRan, "ran"},
-    {RunEnding::Outcome::kFollower, "follower"},
-    {RunEnding::Outcome::kJoined, "joined"},
-    {RunEnding::Outcome::kLost, "lost"},
-    {RunEnding::Outcome::kUnavailable, "unavailable"},
+    {RunEnding::Outcome::kRan, "ran"},       {RunEnding::Outcome::kFollower, "follower"},
+    {RunEnding::Outcome::kJoined, "joined"}, {RunEnding::Outcome::kLost, "lost"},
+    {RunEnding::Outcome::kAsked, "asked"},   {RunEnding::Outcome::kUnavailable, "unavailable"},
     {RunEnding::Outcome::kError, "error"},
 };
 const char* outcome_name(RunEnding::Outcome outcome);

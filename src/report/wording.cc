@@ -22,4 +22,8 @@ std::string describe_holder(const HolderId& holder) {
   return "it is held by " + node;
 }
 
+std::string describe_stop_request(const StopRequest& request) {
+  return "release --ask on " + request.node + " asked for the key";
+}
+
 }  // namespace cluster_leader

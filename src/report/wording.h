@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "lease/answer.h"
 #include "lease/candidacy.h"
 
 namespace cluster_leader {
@@ -26,5 +27,8 @@ std::string describe_failure(const std::string& key, const ServerName& server,
 /// Why a key is not free, for messages: "it is held by web-1", "it is parked for web-1 (--sticky)",
 /// "it is kept after a run on web-1 (--min-hold)". `holder` is the value of the key; not empty.
 std::string describe_holder(const HolderId& holder);
+
+/// Why a holder gives its key back, for messages: "release --ask on web-2 asked for the key".
+std::string describe_stop_request(const StopRequest& request);
 
 }  // namespace cluster_leader

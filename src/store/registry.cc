@@ -36,9 +36,16 @@ std::variant<Evicted::Kind, Failed> judge(const LeaseView& view, const Eviction&
     case LeaseView::State::kForeign:
       return Failed{Trouble::kMisconfigured, view.fault + ", which is not a lease"};
     case LeaseView::State::kHeld:
+    case LeaseView::State::kVanished:
+      if (us.what != Eviction::What::kAsk) break;
+      if (view.token == Token{} && us.holder.value.empty()) {
+        return Failed{Trouble::kMisconfigured,
+                      "it is held by another program, which cannot be asked; --force releases it"};
+      }
+      return Evicted::Kind::kAsked;
     case LeaseView::State::kParked:
     case LeaseView::State::kCoolingDown:
-    case LeaseView::State::kVanished:
+      if (us.what == Eviction::What::kAsk) return Evicted::Kind::kReleased;
       break;
   }
   return us.force || belongs_to(view, us) ? Evicted::Kind::kReleased : Evicted::Kind::kOthers;

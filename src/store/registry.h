@@ -61,6 +61,7 @@ struct Eviction {
   enum class What : std::uint8_t {
     kLease,   ///< release it
     kResult,  ///< forget that the key has been run and is not to be run again; ignores `force`
+    kAsk,     ///< ask whoever holds it to stop the job and release; release it if nobody does
   };
   What what = What::kLease;
 };
@@ -70,6 +71,7 @@ struct Evicted {
   enum class Kind : std::uint8_t {
     kReleased,   ///< it was `before`, and is free now
     kForgotten,  ///< it was `before`, and may be run again
+    kAsked,      ///< `before` holds it, and will release it once its job has ended
     kNobodys,    ///< there was nothing to do
     kOthers,     ///< `before` is another node's, and nothing was done
   };

@@ -69,18 +69,24 @@ void JobReport::dead() {
 
 std::string JobReport::loss_without_job(std::size_t campaign) const {
   // An outage is reported once, however many leases it costs, and that has been done.
-  if (!is_lost(campaign) || session_.at(campaign).supervisor.has_lease()) return {};
+  const bool is_slipping = session_.at(campaign).supervisor.has_lease() && !is_asked_back(campaign);
+  if (!is_lost(campaign) || is_slipping) return {};
   const Loss loss = loss_of(campaign);
   return loss.what + loss.cause;
 }
 
 bool JobReport::is_lost(std::size_t campaign) const {
-  return session_.at(campaign).supervisor.outcome() == Outcome::kLost;
+  return session_.at(campaign).supervisor.outcome() == Outcome::kLost || is_asked_back(campaign);
+}
+
+bool JobReport::is_asked_back(std::size_t campaign) const {
+  return session_.at(campaign).supervisor.outcome() == Outcome::kAskedBack;
 }
 
 JobReport::Loss JobReport::loss_of(std::size_t campaign) const {
   const Campaign& c = session_.at(campaign);
   const std::string where = session_.describe(campaign);
+  if (is_asked_back(campaign)) return {where + ": " + describe_stop_request(*c.stop), ""};
   if (c.supervisor.has_lease()) {
     return {where + ": the lease could not be renewed in time",
             c.failure.empty() ? "" : ": " + c.failure};

@@ -53,6 +53,7 @@ class JobReport {
     std::string cause;  ///< ": " and why, if that is known
   };
   bool is_lost(std::size_t campaign) const;
+  bool is_asked_back(std::size_t campaign) const;
   Loss loss_of(std::size_t campaign) const;
 
   const Session& session_;

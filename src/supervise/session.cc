@@ -43,6 +43,7 @@ void Session::begin_term(std::size_t campaign, const Supervisor& supervisor) {
   c.supervisor.continue_numbers_of(earlier);
   c.renewals = 0;
   c.slowest_renewal = {};
+  c.stop.reset();
   renew_id(campaign);
   arm(campaign);
 }
@@ -227,7 +228,8 @@ void Session::record(std::size_t campaign, const Answer& answer, Time now) {
   } else if (const auto* done = std::get_if<Done>(&answer)) {
     c.done = std::make_unique<Done>(*done);
     c.other.value = done->node + '/';
-  } else if (std::holds_alternative<Renewed>(answer)) {
+  } else if (const auto* renewed = std::get_if<Renewed>(&answer)) {
+    if (renewed->stop && !c.stop) c.stop = std::make_unique<StopRequest>(*renewed->stop);
     ++c.renewals;
     c.slowest_renewal = std::max<Duration>(c.slowest_renewal, now - *c.supervisor.asked_at());
   }

@@ -31,6 +31,8 @@ struct Campaign {
   std::string failure{};
   /// The run that has ended instead of ours, if there is one.
   std::unique_ptr<Done> done{};
+  /// Who asked for the lease of the present term; null: nobody.
+  std::unique_ptr<StopRequest> stop{};
   std::uint32_t renewals = 0;  ///< of the present term
   Duration slowest_renewal{};  ///< of the present term, from sending to the answer
 

@@ -63,6 +63,69 @@ TEST_P(ReleaseTest, ForceEndsWhoeverHoldsItAndNamesThem) {
   EXPECT_EQ(holder.wait().status(), 79);
 }
 
+TEST_P(ReleaseTest, AHolderThatIsAskedStopsItsJobAndThenReleases) {
+  const std::string result = path("result.json");
+  Pipe input;
+  Process holder =
+      run_under_lease(here({"--key", "job-a", "--node", "web-1", "--ttl", "60", "--heartbeat",
+                            "200ms", "--kill-after", "10s", "--result-file", result}),
+                      {"sh", "-c",
+                       "exec 2>/dev/null; trap 'echo stopping; read x; echo cleaned up; exit 3' "
+                       "TERM; echo runs;"
+                       "while :; do sleep 0.01; done"})
+          .with("PATH", "/usr/bin:/bin")
+          .give(input.read_end.get(), 0)
+          .start();
+  ASSERT_TRUE(holder.says("runs")) << holder.err();
+  const Ended ended = release("web-2", {"--ask"});
+  EXPECT_EQ(ended.status(), 0) << ended;
+  EXPECT_THAT(ended.out, StartsWith("asked web-1 ("));
+  EXPECT_THAT(ended.out, HasSubstr(", label sh, for job-a: it is free once that job has ended\n"));
+  ASSERT_TRUE(holder.says("stopping")) << holder.err();
+  EXPECT_FALSE(is_free()) << "its job is alive";
+  input.write_end.reset();
+  const Ended loser = holder.wait();
+  EXPECT_EQ(loser.status(), 79) << loser;
+  EXPECT_THAT(loser.out, HasSubstr("cleaned up"));
+  expect_one_line(
+      loser.err, {"key job-a at ", "release --ask on web-2 asked for the key", "stopping the job"});
+  EXPECT_TRUE(is_free());
+  EXPECT_THAT(content_of(result), HasSubstr(R"("outcome":"asked","status":79)"));
+}
+
+TEST_P(ReleaseTest, AJobThatIgnoresBeingAskedIsKilledAfterItsTime) {
+  Process holder =
+      run_under_lease(here({"--key", "job-a", "--node", "web-1", "--ttl", "60", "--heartbeat",
+                            "200ms", "--kill-after", "100ms"}),
+                      {"sh", "-c", "trap '' TERM; echo runs; while :; do sleep 0.01; done"})
+          .with("PATH", "/usr/bin:/bin")
+          .start();
+  ASSERT_TRUE(holder.says("runs")) << holder.err();
+  EXPECT_EQ(release("web-2", {"--ask"}).status(), 0);
+  EXPECT_EQ(holder.wait().status(), 79);
+  EXPECT_TRUE(is_free());
+}
+
+TEST_P(ReleaseTest, AskingWhereNobodyHoldsTheKeyDoesNothing) {
+  const Ended ended = release("web-1", {"-v", "--ask"});
+  EXPECT_EQ(ended.status(), 0) << ended;
+  expect_one_line(ended.err, {"nothing to release", "is free"});
+  for (const char* other : {"--force", "--result"}) {
+    expect_failure(release("web-1", {"--ask", other}), 64, {"--ask", other});
+  }
+}
+
+TEST_P(ReleaseTest, AnElectorThatIsAskedGivesTheOthersATurn) {
+  Elector first(here({"--key", "job-a", "--node", "web-1", "--ttl", "60"}));
+  ASSERT_TRUE(first.is("leader")) << first.transcript();
+  Elector second(here({"--key", "job-a", "--node", "web-2", "--ttl", "60"}));
+  ASSERT_TRUE(second.is("follower")) << second.transcript();
+  EXPECT_EQ(release("web-3", {"--ask"}).status(), 0);
+  EXPECT_TRUE(second.is("leader")) << first.transcript() << second.transcript();
+  first.stop();
+  second.stop();
+}
+
 TEST_P(ReleaseTest, AParkedKeyIsOpenToAllAgain) {
   const auto run_on = [&](const std::string& node) {
     return run_under_lease(here({"--key", "job-a", "--node", node, "--ttl", "60", "--sticky"}),

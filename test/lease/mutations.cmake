@@ -62,14 +62,14 @@ add_mutation(unanswered_acquire_forgotten
   "SupervisorTest.UnansweredAcquireIsReleased")
 
 add_mutation(resign_releases_before_the_job_is_gone
-  "state_.outcome = Outcome::kResigned;
+  "state_.outcome = outcome;
     stop_job(now, out);"
-  "state_.outcome = Outcome::kResigned;
+  "state_.outcome = outcome;
     release(now, out);"
   "SupervisorSearch.JobIsDeadBeforeAResignedLeaseIsReleased")
 
 add_mutation(resigned_job_is_started_again
-  "if (policy_.restarts && state_.outcome == Outcome::kNone) state_.outcome = Outcome::kResigned;"
+  "if (policy_.restarts && state_.outcome == Outcome::kNone) state_.outcome = outcome;"
   ""
   "SupervisorSearch.JobThatIsStartedAgainEndsWhenToldTo")
 
@@ -164,6 +164,16 @@ add_mutation(leads_before_the_job_runs
   "ElectionTest.CandidateLeadsOnceItsJobRuns")
 
 set(mutated src/lease/supervisor_answers.cc)
+
+add_mutation(lease_asked_for_is_released_before_the_job_is_gone
+  "if (answer.stop) give_up_lease(Outcome::kAskedBack, now, out);"
+  "if (answer.stop && state_.phase == Phase::kRunning) { state_.outcome = Outcome::kAskedBack; release(now, out); }"
+  "SupervisorSearch.JobIsDeadBeforeALeaseThatSomebodyAsksForIsReleased")
+
+add_mutation(request_for_the_key_is_ignored
+  "if (answer.stop) give_up_lease(Outcome::kAskedBack, now, out);"
+  ""
+  "SupervisorTest.HolderThatIsAskedForItsKeyStopsItsJobAndThenReleases")
 
 add_mutation(young_server_not_waited_for
   "if (ready_at >= after(begin_, policy_.young_patience)) {"

@@ -46,6 +46,47 @@ TEST_F(SupervisorTest, ResignedJobIsStoppedThenKilledAndOnlyThenTheLeaseIsReleas
   EXPECT_EQ(supervisor->outcome(), Outcome::kResigned);
 }
 
+TEST_F(SupervisorTest, HolderThatIsAskedForItsKeyStopsItsJobAndThenReleases) {
+  run_job();
+  pass(timeline.heartbeat);
+  answer(Renewed{StopRequest{"web-2"}});
+  EXPECT_EQ(take_did(), "rT");
+  // It goes on renewing until nothing of the job is alive, and is asked each time.
+  feed(Hinted{});
+  answer(Renewed{StopRequest{"web-2"}});
+  EXPECT_EQ(take_did(), "r");
+  pass(timeline.kill_after);
+  EXPECT_EQ(take_did(), "Kr");
+  answer(Renewed{StopRequest{"web-2"}});
+  feed(TreeGone{RunResult{143, 100, 200}});
+  EXPECT_EQ(take_did(), "f");
+  EXPECT_EQ(last_request.result, std::nullopt);
+  EXPECT_EQ(last_request.stopped, (RunResult{143, 100, 200}));
+  answer(Released{});
+  EXPECT_EQ(take_did(), ".");
+  EXPECT_EQ(supervisor->outcome(), Outcome::kAskedBack);
+}
+
+TEST_F(SupervisorTest, HolderThatIsAskedForItsKeyWhileItsJobEndsKeepsItsResult) {
+  run_job();
+  feed(JobExited{});
+  feed(Hinted{});
+  answer(Renewed{StopRequest{"web-2"}});
+  feed(TreeGone{kWell});
+  EXPECT_EQ(last_request.result, kWell);
+  EXPECT_EQ(supervisor->outcome(), Outcome::kJobEnded);
+}
+
+TEST_F(SupervisorTest, HolderThatIsAskedForItsKeyBeforeItsJobRunsStartsNone) {
+  campaign();
+  answer(Granted{Token{5}});
+  pass(timeline.heartbeat);
+  answer(Renewed{StopRequest{"web-2"}});
+  EXPECT_EQ(take_did(), "aJrx");
+  answer(Released{});
+  EXPECT_EQ(supervisor->outcome(), Outcome::kAskedBack);
+}
+
 TEST_F(SupervisorTest, ResignedJobHasNoResultEvenIfItEndsWell) {
   run_job();
   feed(ResignRequested{});

@@ -53,6 +53,7 @@ struct Message {
   std::uint64_t attempt = 0;
   bool answered = false;
   ModelServer::Reply reply{};
+  bool asks_back = false;  ///< the answer says that somebody wants the key
 };
 
 /// Which misfortunes a search includes; all of them at once would only multiply the states.
@@ -65,6 +66,7 @@ struct Misfortunes {
   int runs = 3;        ///< of a job that is started again, until it can no longer be executed
   bool signals = false;
   bool resignation = false;
+  int askings = 0;     ///< somebody asks the holder for the key
   bool hints = false;  ///< to a holder; a candidate gets them anyway
   bool hold = false;   ///< not a misfortune: the key is held after the job
   /// What the server has after a restart: nothing, or a snapshot in which the key was parked, taken
@@ -175,14 +177,14 @@ class World {
       put(static_cast<char>(messages->size()));
       for (const Message& m : *messages) {
         put(static_cast<char>(m.request.kind));
-        put(static_cast<char>(m.answered | m.request.barred << 1));
+        put(static_cast<char>(m.answered | m.request.barred << 1 | m.asks_back << 2));
         put(m.reply.verdict);
         put(static_cast<char>(s.in_flight && m.attempt == s.in_flight->attempt));
       }
     }
     for (int n : {asked_, rival_runs_for_, int{finished_}, dying_for_, left_.connections_lost,
                   left_.evictions, left_.restarts, left_.promotions, int{replicates_}, left_.losses,
-                  barred_for_, rival_barred_for_}) {
+                  left_.askings, barred_for_, rival_barred_for_}) {
       put(static_cast<char>(n));
     }
     put(job_);
@@ -227,6 +229,7 @@ class World {
     token(seen_);
     token(rival_seen_);
     id(id_);
+    if (left_.askings == 0) id(asked_back_);
     id(rival_runs_for_ > 0 ? rival_id_ : 0);
     token(static_cast<int>(supervisor_.token().value));
     for (const auto* messages : {&current_, &old_}) {
@@ -284,7 +287,7 @@ class World {
       request.seen = left_.losses > 0 ? server_.fence() : seen_;
       request.barred = barred_for_ > 0;
     }
-    current_.push_back({request, attempt, false, {}});
+    current_.push_back({request, attempt, false, {}, false});
   }
 
   void reconnect() {
@@ -323,7 +326,7 @@ class World {
           const Message m = w.current_.front();
           w.current_.pop_front();
           w.notice_loss(m);
-          w.feed(Answered{m.attempt, w.to_answer(m.reply)});
+          w.feed(Answered{m.attempt, w.to_answer(m)});
         });
       }
       if (left_.connections_lost > 0) {
@@ -481,6 +484,12 @@ class World {
         w.feed(ResignRequested{});
       });
     }
+    if (left_.askings > 0 && server_.lock() > 0) {
+      add("ask back", [](World& w) {
+        --w.left_.askings;
+        w.asked_back_ = w.server_.lock();
+      });
+    }
     if (left_.hints && supervisor_.state().lease_sent_at) {
       add("hint", [](World& w) { w.feed(Hinted{}); });
     }
@@ -500,6 +509,7 @@ class World {
     if (frees) freed_early_ = left_.hold && supervisor_.state().job_ran;
     if (m.request.kind == RequestKind::kFinish) finished_ = true;
     m.reply = server_.execute(m.request, last_number_ + 1);
+    m.asks_back = m.reply.verdict == Verdict::kRenewed && m.request.id == asked_back_;
     if (m.reply.verdict == Verdict::kGranted) last_number_ = std::max(last_number_, m.reply.token);
   }
 
@@ -512,10 +522,10 @@ class World {
     seen_ = answer.reply.token;
   }
 
-  Answer to_answer(const ModelServer::Reply& reply) const {
-    switch (reply.verdict) {
+  Answer to_answer(const Message& m) const {
+    switch (m.reply.verdict) {
       case Verdict::kGranted:
-        return Granted{Token{reply.token}};
+        return Granted{Token{m.reply.token}};
       case Verdict::kBusy:
         return Busy{{}, kTick, {}};
       case Verdict::kYoung:
@@ -523,7 +533,7 @@ class World {
       case Verdict::kSuspect:
         return Young{{}, std::max(barred_for_, 1) * kTick};
       case Verdict::kRenewed:
-        return Renewed{};
+        return m.asks_back ? Renewed{StopRequest{"rival"}} : Renewed{};
       case Verdict::kLost:
         return Lost{};
       case Verdict::kReleased:
@@ -556,7 +566,8 @@ class World {
   JobState job_ = JobState::kNone;
   int dying_for_ = 0;
   bool freed_early_ = false;
-  int asked_ = 0;  ///< our requests in flight
+  int asked_ = 0;       ///< our requests in flight
+  int asked_back_ = 0;  ///< whose lease somebody wants; 0: nobody's
   bool resigned_ = false;
   bool started_after_resignation_ = false;
 };
@@ -683,6 +694,11 @@ TEST(SupervisorSearch, LateRequestNeverFreesAKeyThatIsHeld) {
 
 TEST(SupervisorSearch, JobIsDeadBeforeAResignedLeaseIsReleased) {
   expect_promise(waiting(), {.connections_lost = 2, .resignation = true}, 60'000, kWithResignation);
+}
+
+TEST(SupervisorSearch, JobIsDeadBeforeALeaseThatSomebodyAsksForIsReleased) {
+  expect_promise(waiting(), {.connections_lost = 2, .askings = 1}, 60'000,
+                 kUndisturbed | bit(Outcome::kAskedBack));
 }
 
 TEST(SupervisorSearch, JobThatIsStartedAgainNeverLivesWithoutTheKey) {

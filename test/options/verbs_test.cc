@@ -80,6 +80,7 @@ const std::map<std::string, Words> kSamples = {
     {"--watch", {}},
     {"--force", {}},
     {"--result", {}},
+    {"--ask", {}},
 };
 
 const std::set<std::string> kOfAll = {
@@ -140,7 +141,7 @@ const std::map<std::string, std::set<std::string>> kOfVerb = {
       "--on-follower"}},
     {"check", {"--key", "--output", "--conflict-exit-code", "--follower-code", "-E"}},
     {"status", {"--key", "--json", "--watch"}},
-    {"release", {"--key", "--force", "--result"}},
+    {"release", {"--key", "--ask", "--force", "--result"}},
     {"doctor", {"--ttl", "--heartbeat", "--json"}},
 };
 

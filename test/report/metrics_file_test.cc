@@ -197,7 +197,7 @@ class MetricsFileTest : public ::testing::Test {
 TEST_F(MetricsFileTest, TellsOfTheLastRun) {
   write(ran());
   EXPECT_EQ(value("last_run_outcome", "ran"), 1);
-  for (const char* other : {"follower", "joined", "lost", "unavailable", "error"}) {
+  for (const char* other : {"follower", "joined", "lost", "asked", "unavailable", "error"}) {
     EXPECT_EQ(value("last_run_outcome", other), 0) << other;
     EXPECT_EQ(runs(other), 0) << other;
   }
@@ -214,7 +214,7 @@ TEST_F(MetricsFileTest, HasTheSameSeriesForEveryOutcome) {
   write(ran());
   const Exposition first(content_of(path_));
   EXPECT_EQ(first.types().size(), 8U);
-  EXPECT_EQ(first.samples().size(), 6U + 6U + 6U);
+  EXPECT_EQ(first.samples().size(), 6U + 2 * std::size(kOutcomeNames));
   for (const OutcomeName& row : kOutcomeNames) {
     std::filesystem::remove(path_);
     write(skipped(row.outcome, 1));
@@ -237,14 +237,16 @@ TEST_F(MetricsFileTest, CountsOnFromRunToRun) {
   write(skipped(Outcome::kUnavailable, 69));
   write(skipped(Outcome::kError, 77));
   RunEnding lost = ran();
-  lost.outcome = Outcome::kLost;
   lost.renewals = 4;
-  write(lost);
+  for (const Outcome outcome : {Outcome::kLost, Outcome::kAsked}) {
+    lost.outcome = outcome;
+    write(lost);
+  }
   EXPECT_EQ(runs("ran"), 2);
-  for (const char* once : {"follower", "joined", "lost", "unavailable", "error"}) {
+  for (const char* once : {"follower", "joined", "lost", "asked", "unavailable", "error"}) {
     EXPECT_EQ(runs(once), 1) << once;
   }
-  EXPECT_EQ(value("lease_renewals_total"), 64);
+  EXPECT_EQ(value("lease_renewals_total"), 68);
 }
 
 TEST_F(MetricsFileTest, SkippedRunKeepsWhatIsKnownOfTheLastJob) {

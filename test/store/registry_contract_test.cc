@@ -289,6 +289,51 @@ TYPED_TEST_P(RegistryContractTest, WhatOnceRecordedIsForgottenByWhoeverAsks) {
   expect_granted(*b);
 }
 
+TYPED_TEST_P(RegistryContractTest, AHolderFindsThatItWasAskedInTheAnswerToItsNextRenewal) {
+  Eviction asking = this->node("b");
+  asking.what = Eviction::What::kAsk;
+  EXPECT_EQ(this->evict(asking).kind, Evicted::Kind::kNobodys);
+  auto a = this->open("a");
+  const Token token = expect_granted(*a).token;
+  EXPECT_FALSE(expect<Renewed>(ask(*a, RequestKind::kRenew, token)).stop);
+  const Evicted evicted = this->evict(asking);
+  EXPECT_EQ(evicted.kind, Evicted::Kind::kAsked);
+  EXPECT_EQ(evicted.before.node, "a");
+  auto b = this->open("b");
+  expect_busy(*b);  // the lease is as it was
+  for (int again = 0; again < 2; ++again) {
+    const Renewed renewed = expect<Renewed>(ask(*a, RequestKind::kRenew, token));
+    ASSERT_TRUE(renewed.stop);
+    EXPECT_EQ(renewed.stop->node, "b");
+  }
+  expect_released(*a);
+  // It was that lease, and no later one.
+  const Token next = expect_granted(*b).token;
+  EXPECT_FALSE(expect<Renewed>(ask(*b, RequestKind::kRenew, next)).stop);
+}
+
+TYPED_TEST_P(RegistryContractTest, AskingWakesAHolderThatListens) {
+  auto a = this->open_listening("a");
+  const Token token = expect_granted(*a).token;
+  // The directory is watched from the first renewal on.
+  expect<Renewed>(ask(*a, RequestKind::kRenew, token));
+  Eviction asking = this->node("b");
+  asking.what = Eviction::What::kAsk;
+  EXPECT_EQ(this->evict(asking).kind, Evicted::Kind::kAsked);
+  const auto notice = a->await_notice();
+  ASSERT_TRUE(notice);
+  EXPECT_EQ(notice->kind, Notice::Kind::kBroken);
+}
+
+TYPED_TEST_P(RegistryContractTest, AskingReleasesAKeyThatNobodyHolds) {
+  this->run({{}, true, {}});
+  Eviction asking = this->node("b");
+  asking.what = Eviction::What::kAsk;
+  EXPECT_EQ(this->evict(asking).kind, Evicted::Kind::kReleased);
+  auto b = this->open("b");
+  expect_granted(*b);
+}
+
 REGISTER_TYPED_TEST_SUITE_P(RegistryContractTest, ShowsAHeldKeyWithTheDataOfItsHolder,
                             ShowsAReleasedKeyAsFree, ShowsWhatBecomesOfAKeyAfterItsJob,
                             AHolderWhoseLeaseWasReleasedByHandHasLostIt,
@@ -297,7 +342,9 @@ REGISTER_TYPED_TEST_SUITE_P(RegistryContractTest, ShowsAHeldKeyWithTheDataOfItsH
                             AnothersKeyIsReleasedOnlyByForce,
                             WithoutAnIdentityTheLabelAndTheHostDecide,
                             AParkedKeyIsReleasedByItsNodeAndThenFree, AReleaseByHandDoesNotEndOnce,
-                            ShowsTheLastRunThatHasEnded, WhatOnceRecordedIsForgottenByWhoeverAsks);
+                            ShowsTheLastRunThatHasEnded, WhatOnceRecordedIsForgottenByWhoeverAsks,
+                            AHolderFindsThatItWasAskedInTheAnswerToItsNextRenewal,
+                            AskingWakesAHolderThatListens, AskingReleasesAKeyThatNobodyHolds);
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis, RegistryContractTest, RedisLeases);
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis6, RegistryContractTest, Redis6Leases);

@@ -133,7 +133,9 @@ Decision renew(const Contender& contender, Token token, const FileRecord* record
                const Moment& moment) {
   if (record != nullptr) {
     if (record->holder == contender.candidacy.holder) {
-      return {Renewed{}, extended(*record, contender.candidate.ttl, moment)};
+      Renewed renewed;
+      if (record->asked == record->holder) renewed.stop = StopRequest{record->asked_by};
+      return {renewed, extended(*record, contender.candidate.ttl, moment)};
     }
     if (!record->holder.value.empty()) return {Lost{record->holder}, {}};
     // A released lease stays released: this renewal may be one that was delayed.
@@ -232,6 +234,10 @@ std::string format_record(const FileRecord& record) {
     object["result"] = object_of({record.result, record.result_node, record.result_token});
   }
   if (record.stopped.token != Token{}) object["stopped"] = object_of(record.stopped);
+  if (!record.asked.value.empty()) {
+    object["asked"] = printable(record.asked.value);
+    object["asked_by"] = printable(record.asked_by);
+  }
   std::string text = object.dump();
   text.resize((text.size() + kBlock) / kBlock * kBlock, ' ');
   text.back() = '\n';
@@ -279,6 +285,8 @@ std::optional<FileRecord> parse_record(std::string_view bytes) {
   record.result = run.result;
   record.result_node = run.node;
   record.stopped = run_in(object, "stopped");
+  record.asked.value = text(object, "asked").value_or("");
+  record.asked_by = text(object, "asked_by").value_or("");
   return record;
 }
 

@@ -45,6 +45,8 @@ struct FileRecord {
   RunResult result;
   std::string result_node;
   EndedRun stopped;  ///< the last run that was made to end
+  HolderId asked;    ///< who was asked for the lease; empty: nobody, or it may be an earlier one
+  std::string asked_by;  ///< the node of whoever did
 };
 
 /// The record as one JSON object in ASCII. Names may be any bytes, which JSON's strings may not, so

@@ -219,6 +219,9 @@ std::optional<std::variant<Evicted, Failed>> FileRegistry::try_to_evict(const Ke
   FileRecord changed = std::get<FileRecord>(std::get<FoundRecord>(found));
   if (kind == Evicted::Kind::kForgotten) {
     changed.once_until_ms = 0;
+  } else if (kind == Evicted::Kind::kAsked) {
+    changed.asked = changed.holder;
+    changed.asked_by = us.node;
   } else {
     changed.holder = {};
     changed.until = {};

@@ -223,19 +223,21 @@ std::variant<Evicted, Failed> QuorumRegistry::evict(const Key& key, const Evicti
   // One that has only voted for the holder does not know whose node that is.
   Eviction eviction = us;
   eviction.holder = view.holder;
-  std::size_t free = 0;
+  std::size_t done = 0;
   std::vector<Failed> failures;
   Order order(servers_, patience);
   while (const auto i = order.next()) {
     auto evicted = servers_[*i].registry->evict(key, eviction, order.patience());
     if (auto* failed = std::get_if<Failed>(&evicted)) {
       failures.push_back(named(*i, std::move(*failed)));
-    } else if (std::get<Evicted>(evicted).kind != Evicted::Kind::kOthers) {
-      ++free;
+    } else {
+      // A server without the lease can tell its holder nothing.
+      const auto there = std::get<Evicted>(evicted).kind;
+      if (kind == Evicted::Kind::kAsked ? there == kind : there != Evicted::Kind::kOthers) ++done;
     }
   }
-  if (free >= majority_of(servers_.size())) return Evicted{kind, view};
-  Failed failure = no_majority(free, failures);
+  if (done >= majority_of(servers_.size())) return Evicted{kind, view};
+  Failed failure = no_majority(done, failures);
   failure.unknown = true;
   return failure;
 }

@@ -53,6 +53,7 @@ void QuorumStore::set_holder(std::size_t candidacy, HolderId holder) {
   Entry& entry = entries_[candidacy];
   entry.holder = std::move(holder);
   entry.is_spent = entry.is_burnt = false;
+  entry.stop.reset();
 }
 
 void QuorumStore::send(std::size_t candidacy, const Request& request, Time now) {

@@ -100,6 +100,7 @@ class QuorumStore final : public Store {
     Time silent_at = kNever;  ///< when servers that have not answered the step are left out of it
     bool is_alone = false;    ///< one server is asked for its vote before the others
     Token token;              ///< that is to be adopted
+    std::optional<StopRequest> stop{};  ///< somebody asks for the lease of `holder`
     std::vector<Seat> seats;
     Answer result;                  ///< to be given when all votes are returned
     std::optional<Failed> failure;  ///< of a server, with its name

@@ -120,6 +120,8 @@ void QuorumStore::record_answer(std::size_t candidacy, std::size_t server, const
     seat.ballot.holder = lost->holder;
   } else {
     seat.mark = Mark::kYes;
+    const auto* renewed = std::get_if<Renewed>(&answer);
+    if (renewed != nullptr && renewed->stop) entry.stop = renewed->stop;
   }
 }
 
@@ -232,7 +234,8 @@ void QuorumStore::progress(std::size_t candidacy) {
       if (majority != MajorityAnswer::kUndecided) return return_votes(candidacy, split(entry, {}));
       break;
     case Step::kRenew:
-      if (majority == MajorityAnswer::kYes) return finish(candidacy, Renewed{});
+      // It is about this lease, whichever server says it. Whoever asks has asked a majority.
+      if (majority == MajorityAnswer::kYes) return finish(candidacy, Renewed{entry.stop});
       if (majority == MajorityAnswer::kNo) return finish(candidacy, lost(entry));
       if (majority == MajorityAnswer::kNone) return finish(candidacy, no_majority(entry));
       break;

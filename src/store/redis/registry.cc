@@ -63,6 +63,13 @@ std::vector<std::optional<std::int64_t>> subscribers_of(const redisReply& reply,
   return subscribers;
 }
 
+/// The script that does this to a lease that was inspected, and what it answers once it has.
+std::pair<const Script&, std::string_view> script_for(Evicted::Kind kind) {
+  if (kind == Evicted::Kind::kForgotten) return {kForgetScript, "forgotten"};
+  if (kind == Evicted::Kind::kAsked) return {kAskScript, "asked"};
+  return {kEvictScript, "released"};
+}
+
 }  // namespace
 
 std::variant<Listing, Failed> RedisRegistry::list(const std::string& prefix, Duration patience) {
@@ -227,17 +234,17 @@ std::variant<Evicted, Failed> RedisRegistry::evict(const Key& key, const Evictio
     const auto kind = std::get<Evicted::Kind>(judgement);
     if (changes_nothing(kind)) return Evicted{kind, std::move(seen.view)};
 
-    const Script& script = kind == Evicted::Kind::kForgotten ? kForgetScript : kEvictScript;
+    const auto [script, done] = script_for(kind);
     const auto answered =
         call_one({"EVAL", std::string(script.text), "2", key.value, record_name(key),
-                  seen.view.holder.value, seen.fence, events_channel(key)},
+                  seen.view.holder.value, seen.fence, events_channel(key), us.node},
                  deadline);
     if (const auto* failed = std::get_if<Failed>(&answered)) return *failed;
     const redisReply& reply = *std::get<ReplyPtr>(answered);
     if (reply.type == REDIS_REPLY_ERROR) return failure_of_request(text_of(reply));
     const std::string_view verdict =
         reply.elements == 1 ? text_of(*reply.element[0]) : std::string_view();
-    if (verdict == "released" || verdict == "forgotten") return Evicted{kind, std::move(seen.view)};
+    if (verdict == done) return Evicted{kind, std::move(seen.view)};
     if (verdict != "changed") return not_understood();
   }
   return Failed{Trouble::kNotServing, "its holder keeps changing: try again"};

@@ -176,7 +176,10 @@ Answer answer_of(RequestKind kind, const redisReply& reply, Duration ttl) {
       if (verdict == "suspect") return Young{{}, young(reply).rest};
       break;
     case RequestKind::kRenew:
-      if (verdict == "renewed") return Renewed{};
+      if (verdict == "renewed") {
+        if (reply.elements < 2) return Renewed{};
+        return Renewed{StopRequest{std::string(text_at(reply, 1))}};
+      }
       if (verdict == "lost") return Lost{{std::string(text_at(reply, 1))}};
       break;
     case RequestKind::kRelease:

@@ -218,6 +218,6 @@ if is_refusal(written) then
   redis.call('DEL', lock)
   return written
 end
-forget_command(record)
+forget_command(record, 'asked', 'asked_by')
 redis.pcall('PUBLISH', channel, 'acquired ' .. id .. ' ' .. token)
 return {'granted', token}

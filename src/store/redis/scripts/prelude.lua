@@ -18,6 +18,6 @@ local function server_ms()
 end
 
 -- Removes the command line that earlier versions stored in a record: it may contain a password, and
--- belongs to an earlier lease. The next version need not do this any more.
-local function forget_command(record) redis.pcall('HDEL', record, 'command') end
+-- belongs to an earlier lease. The next version need not do this any more. More fields go along with it.
+local function forget_command(record, ...) redis.pcall('HDEL', record, 'command', ...) end
 
