@@ -117,6 +117,10 @@ class Run {
         return end(RunEnding::Outcome::kError, 128 + aborted_by_, aborted_by_);
       case Outcome::kFollower:
         return follow();
+      case Outcome::kSuperseded:
+        reporter_.warning(where_ + ": follower; " +
+                          describe_stop_request({session_->at(0).leader(), /*supersedes=*/true}));
+        return end(RunEnding::Outcome::kSuperseded, options_.follower_status);
       case Outcome::kJoined:
         return join();
       default:
@@ -322,6 +326,7 @@ class Run {
     const auto outcome = static_cast<Outcome>(word.verdict);
     if (outcome == Outcome::kLost) return end(RunEnding::Outcome::kLost, kExitLost);
     if (outcome == Outcome::kAskedBack) return end(RunEnding::Outcome::kAsked, kExitLost);
+    if (outcome == Outcome::kSuperseded) return end(RunEnding::Outcome::kSuperseded, kExitLost);
     if (outcome == Outcome::kFailed || outcome == Outcome::kAborted ||
         outcome == Outcome::kFollower) {
       reporter_.error(where_ + ": granted too late to start the job");

@@ -12,6 +12,7 @@
 #include "base/machine.h"
 #include "base/random.h"
 #include "commands/password_file.h"
+#include "supervise/lease_environment.h"
 
 namespace cluster_leader {
 
@@ -178,6 +179,9 @@ Candidate make_candidate(const Options& options) {
   }
   candidate.aftermath = options.aftermath;
   candidate.joins = options.policy.join;
+  candidate.yields = options.verb == Options::Verb::kRun && options.servers.empty();
+  candidate.supersedes = options.policy.supersedes;
+  if (candidate.supersedes) candidate.outer = leases_around_us();
   candidate.listens = options.policy.waits_while_busy();
   return candidate;
 }

@@ -50,6 +50,9 @@ struct Request {
   Token token;
   /// For kAcquire, the token of the run whose result a joining candidate waits for; 0: none yet.
   Token awaited{};
+  /// For kAcquire of a candidate that yields to newer ones: Busy::era of the first answer; nothing:
+  /// there was none yet.
+  std::optional<std::int64_t> era{};
   /// For kFinish: how the job ended by itself, which others may take as their own result.
   std::optional<RunResult> result{};
   /// For kFinish: how it ended otherwise, which is stored for people only. At most one of the two.
@@ -83,6 +86,13 @@ struct Busy {
   Duration retry_after{};
   /// The token of the lease in the way; 0 if the server does not know it.
   Token token{};
+  /// Grows whenever a candidate supersedes those before it: to them, the next answer is Superseded.
+  std::int64_t era = 0;
+};
+
+/// A newer candidate has superseded this one while it waited.
+struct Superseded {
+  std::string node;  ///< of the newer one
 };
 
 /// There is nothing to run: a recent successful run forbids another one for a while
@@ -95,7 +105,8 @@ struct Done {
 
 /// Somebody wants the key back without taking it: the holder stops its job, and then releases.
 struct StopRequest {
-  std::string node;  ///< of whoever asks
+  std::string node;         ///< of whoever asks
+  bool supersedes = false;  ///< a newer run does (Candidate::supersedes)
 };
 
 /// The lease lasts for a whole ttl again, from a moment after the request was sent.
@@ -151,7 +162,8 @@ struct Failed {
   bool id_spent = false;
 };
 
-using Answer = std::variant<Granted, Voted, Busy, Done, Renewed, Lost, Released, Young, Failed>;
+using Answer =
+    std::variant<Granted, Voted, Busy, Superseded, Done, Renewed, Lost, Released, Young, Failed>;
 
 /// Whether the lock is the candidate's.
 inline bool is_grant(const Answer& answer) {

@@ -58,6 +58,12 @@ struct Candidate {
   Aftermath aftermath{};
   /// Whether to accept the result of another holder's run in place of a lease.
   bool joins = false;
+  /// Whether a newer candidate that supersedes ends this one's candidacy while it waits.
+  bool yields = false;
+  /// Whether to ask whoever has the key to give it back, and to send away whoever waits for it.
+  bool supersedes = false;
+  /// The ids of the leases that wait for this process's own end, which are not asked for.
+  std::string outer{};
   /// Whether to receive hints about its keys: a candidate that waits does, one that tries once does
   /// not.
   bool listens = false;

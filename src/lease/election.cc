@@ -36,6 +36,9 @@ class AnswerView {
     return seen;
   }
 
+  // Only the candidate of a single run yields.
+  Leadership operator()(const Superseded&) const { return before_; }
+
   Leadership operator()(const Done&) const { return {ElectionState::kNone, {}, {}}; }
 
   // We hold the key, but the job has not started yet or is being stopped.

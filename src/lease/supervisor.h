@@ -35,6 +35,7 @@ enum class Outcome : std::uint8_t {
   kLost,        ///< the lease was lost or not renewed in time, so the job was stopped
   kResigned,    ///< the term was ended on request after the job had started, so it was stopped
   kAskedBack,   ///< somebody asked for the key (StopRequest), so the job was stopped
+  kSuperseded,  ///< a newer run wants the key, so the job was stopped or the candidate sent away
   kFrontGone,   ///< the front has died, so the job was killed
 };
 
@@ -99,6 +100,8 @@ struct Policy {
   bool kill_after_forwarded = false;
   /// Whether to accept the result of another holder's run in place of a lease.
   bool join = false;
+  /// Whether the candidate supersedes others (Candidate::supersedes).
+  bool supersedes = false;
   /// Whether a job that has ended by itself is started again under the same lease, instead of
   /// releasing it: at once, or after a pause if it ran for less than a second. Pauses double from
   /// 1 s up to a ttl, at most a minute, until the job has run for that long. A command that could
@@ -207,6 +210,8 @@ class Supervisor {
     Token token;
     /// Of the run whose result we wait for; 0: none is known yet.
     Token awaited;
+    /// Busy::era of the first answer, or of the last one if the candidate supersedes others.
+    std::optional<std::int64_t> era;
     /// How the job ended, once it has ended by itself.
     std::optional<RunResult> result;
     /// How it ended otherwise, or before it was started again.
@@ -250,6 +255,7 @@ class Supervisor {
   void accept(const Granted& answer, const State::InFlight& request, Time now, Actions& out);
   void accept(const Voted& answer, const State::InFlight& request, Time now, Actions& out);
   void accept(const Busy& answer, const State::InFlight& request, Time now, Actions& out);
+  void accept(const Superseded& answer, const State::InFlight& request, Time now, Actions& out);
   void accept(const Done& answer, const State::InFlight& request, Time now, Actions& out);
   void accept(const Renewed& answer, const State::InFlight& request, Time now, Actions& out);
   void accept(const Lost& answer, const State::InFlight& request, Time now, Actions& out);

@@ -52,12 +52,20 @@ void Supervisor::accept(const Busy& answer, const State::InFlight& request, Time
   // Wait for the result of the first run that was seen; if that run leaves none, the result of a
   // later one will do.
   if (policy_.join && state_.awaited == Token{}) state_.awaited = answer.token;
+  // Whoever has superseded others is as new as the last answer says.
+  if (!state_.era || policy_.supersedes) state_.era = answer.era;
   state_.give_up_at = std::min(state_.give_up_at, after(begin_, policy_.busy_patience));
   // A hint that came before the answer may be newer than the answer.
   state_.next_send_at = state_.hinted ? now : after(now, answer.retry_after);
   // Try once more before patience ends, since the hint that the key is free may have been lost.
   const Time last_try = state_.give_up_at - timeline_.attempt;
   if (now < last_try) state_.next_send_at = std::min(state_.next_send_at, last_try);
+}
+
+void Supervisor::accept(const Superseded&, const State::InFlight& request, Time, Actions& out) {
+  assert(request.kind == RequestKind::kAcquire && state_.phase == Phase::kCandidate);
+  static_cast<void>(request);
+  end_campaign(Outcome::kSuperseded, out);
 }
 
 void Supervisor::accept(const Done&, const State::InFlight& request, Time, Actions& out) {
@@ -71,7 +79,9 @@ void Supervisor::accept(const Renewed& answer, const State::InFlight& request, T
   assert(request.kind == RequestKind::kRenew);
   // The answer to an earlier renewal does not revive a lease that is being handed back.
   if (state_.lease_sent_at) state_.lease_sent_at = request.sent_at;
-  if (answer.stop) give_up_lease(Outcome::kAskedBack, now, out);
+  if (answer.stop) {
+    give_up_lease(answer.stop->supersedes ? Outcome::kSuperseded : Outcome::kAskedBack, now, out);
+  }
   if (state_.phase != Phase::kReleasing) {
     // A hint that came before the answer may be newer than the answer.
     state_.next_send_at = state_.hinted ? now : renew_at(request.sent_at);

@@ -47,17 +47,22 @@ void apply_timeline(const IsGiven& is_given, Options& options) {
 }
 
 /// How long to wait for the lease. With --join it is for ever unless told otherwise, because the
-/// result is the purpose.
+/// result is the purpose, and with --supersede, because the job before needs time to end.
 void apply_patience(const IsGiven& is_given, Options& options) {
   Policy& policy = options.policy;
   Duration& wait = policy.busy_patience;
-  if (!is_given("--wait") && (policy.join || options.verb == Verb::kElect)) wait = kForever;
+  const bool must_wait = policy.join || policy.supersedes;
+  if (!is_given("--wait") && (must_wait || options.verb == Verb::kElect)) wait = kForever;
   const bool is_nonblock = is_given("--nonblock");
   if (is_nonblock && is_given("--wait") && wait != Duration::zero()) {
     refuse("--nonblock and --wait cannot be combined");
   }
   if (policy.join && (is_nonblock || wait == Duration::zero())) {
     refuse("--join waits for the run that holds the key: it cannot be combined with --nonblock");
+  }
+  if (policy.supersedes && (is_nonblock || wait == Duration::zero())) {
+    refuse(
+        "--supersede waits for the end of the job before: it cannot be combined with --nonblock");
   }
   policy.patience = std::max(wait, options.timeline.connect);
   // Without a choice: a tick that coincides with a restart of the server should still run on one

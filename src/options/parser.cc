@@ -193,6 +193,9 @@ void define_run(Definition& verb, Options& options) {
   verb.flag("--join", options.policy.join,
             "wait for the run that holds the key and exit with its status");
   verb.exclude("--join", "--sticky");
+  verb.flag("--supersede", options.policy.supersedes,
+            "the newest wins: ask the holder to stop its job, send away whoever waits, and wait");
+  verb.exclude("--supersede", "--join");
   using enum Options::IfUnavailable;
   verb.value("--if-unavailable", options.if_unavailable,
              word<Options::IfUnavailable>({{"fail", kFail}, {"skip", kSkip}, {"run", kRun}}),

@@ -87,6 +87,7 @@ std::optional<std::string> fault_of_quorum(const Options& options) {
       {options.aftermath.once > Duration::zero(), "--once"},
       {options.forgets_result, "--result"},
       {options.policy.join, "--join"},
+      {options.policy.supersedes, "--supersede"},
       {options.min_replicas > 0, "--min-replicas"},
       {options.aftermath.park, "--sticky"},
       {options.aftermath.hold > Duration::zero(), "--min-hold"}};

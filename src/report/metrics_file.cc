@@ -145,7 +145,8 @@ class MetricsText {
   void add_job(const RunEnding& ending) {
     const bool ran_here = (ending.outcome == RunEnding::Outcome::kRan ||
                            ending.outcome == RunEnding::Outcome::kLost ||
-                           ending.outcome == RunEnding::Outcome::kAsked) &&
+                           ending.outcome == RunEnding::Outcome::kAsked ||
+                           ending.outcome == RunEnding::Outcome::kSuperseded) &&
                           ending.started_ms > 0;
     const auto add_or_keep = [&](const std::string& value) {
       sample(series(), ran_here ? value : old_.number(series()));

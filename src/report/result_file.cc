@@ -20,9 +20,10 @@ double seconds(std::int64_t ms) { return static_cast<double>(ms) / 1000.0; }
 
 /// The run that had the key instead of us, and how it ended if that is known.
 Json leader_of(const RunEnding& ending) {
-  if (ending.outcome != RunEnding::Outcome::kFollower &&
-      ending.outcome != RunEnding::Outcome::kJoined)
+  using enum RunEnding::Outcome;
+  if (ending.outcome != kFollower && ending.outcome != kJoined && ending.outcome != kSuperseded) {
     return {};
+  }
   if (ending.joined) {
     const Done& done = *ending.joined;
     return {{"node", done.node},

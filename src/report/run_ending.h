@@ -13,11 +13,12 @@ namespace cluster_leader {
 /// How one `run` ended, for its exit status, the result file and the metrics file.
 struct RunEnding {
   enum class Outcome : std::uint8_t {
-    kRan,       ///< the job ran to its end under the lease, or without one (--if-unavailable run)
-    kFollower,  ///< somebody else holds the key, or --once says that the job has been done
-    kJoined,    ///< somebody else ran it; the status is theirs
-    kLost,      ///< the lease was lost; the job was stopped
-    kAsked,     ///< somebody asked for the key (release --ask); the job was stopped
+    kRan,         ///< the job ran to its end under the lease, or without one (--if-unavailable run)
+    kFollower,    ///< somebody else holds the key, or --once says that the job has been done
+    kJoined,      ///< somebody else ran it; the status is theirs
+    kLost,        ///< the lease was lost; the job was stopped
+    kAsked,       ///< somebody asked for the key (release --ask); the job was stopped
+    kSuperseded,  ///< so did a newer run; or it did while this one waited, which has no job then
     kUnavailable,  ///< no server
     kError,  ///< everything else: refused, misconfigured, not started, stopped before the start
   };
@@ -45,9 +46,13 @@ struct OutcomeName {
   const char* name;
 };
 inline constexpr OutcomeName kOutcomeNames[] = {
-    {RunEnding::Outcome::kRan, "ran"},       {RunEnding::Outcome::kFollower, "follower"},
-    {RunEnding::Outcome::kJoined, "joined"}, {RunEnding::Outcome::kLost, "lost"},
-    {RunEnding::Outcome::kAsked, "asked"},   {RunEnding::Outcome::kUnavailable, "unavailable"},
+    {RunEnding::Outcome::kRan, "ran"},
+    {RunEnding::Outcome::kFollower, "follower"},
+    {RunEnding::Outcome::kJoined, "joined"},
+    {RunEnding::Outcome::kLost, "lost"},
+    {RunEnding::Outcome::kAsked, "asked"},
+    {RunEnding::Outcome::kSuperseded, "superseded"},
+    {RunEnding::Outcome::kUnavailable, "unavailable"},
     {RunEnding::Outcome::kError, "error"},
 };
 const char* outcome_name(RunEnding::Outcome outcome);

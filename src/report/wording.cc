@@ -23,7 +23,8 @@ std::string describe_holder(const HolderId& holder) {
 }
 
 std::string describe_stop_request(const StopRequest& request) {
-  return "release --ask on " + request.node + " asked for the key";
+  return request.supersedes ? "superseded by a newer run on " + request.node
+                            : "release --ask on " + request.node + " asked for the key";
 }
 
 }  // namespace cluster_leader

@@ -28,7 +28,8 @@ std::string describe_failure(const std::string& key, const ServerName& server,
 /// "it is kept after a run on web-1 (--min-hold)". `holder` is the value of the key; not empty.
 std::string describe_holder(const HolderId& holder);
 
-/// Why a holder gives its key back, for messages: "release --ask on web-2 asked for the key".
+/// Why a holder gives its key back, for messages: "release --ask on web-2 asked for the key",
+/// "superseded by a newer run on web-2".
 std::string describe_stop_request(const StopRequest& request);
 
 }  // namespace cluster_leader

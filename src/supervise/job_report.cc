@@ -80,7 +80,8 @@ bool JobReport::is_lost(std::size_t campaign) const {
 }
 
 bool JobReport::is_asked_back(std::size_t campaign) const {
-  return session_.at(campaign).supervisor.outcome() == Outcome::kAskedBack;
+  const Outcome outcome = session_.at(campaign).supervisor.outcome();
+  return outcome == Outcome::kAskedBack || outcome == Outcome::kSuperseded;
 }
 
 JobReport::Loss JobReport::loss_of(std::size_t campaign) const {

@@ -23,17 +23,14 @@ std::string variable(const char* name) {
   return value != nullptr ? value : "";
 }
 
-/// The holder ids of all leases that we run under, the innermost last, separated by blanks. A label
-/// may contain blanks; the ids differ in their random part. A hook does not run under its own
-/// lease, which does not wait for the hook's end.
+}  // namespace
+
 std::string leases_around_us() {
   const std::string outer = variable("CLUSTER_LEADER_OUTER");
   const bool is_hook = !variable("CLUSTER_LEADER_STATE").empty();
   const std::string inner = is_hook ? "" : variable("CLUSTER_LEADER_HOLDER");
   return outer.empty() || inner.empty() ? outer + inner : outer + ' ' + inner;
 }
-
-}  // namespace
 
 std::vector<std::string> lease_environment(const LeaseEnvironment& common, const std::string& key,
                                            const HolderId& holder, Token token) {

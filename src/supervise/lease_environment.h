@@ -25,6 +25,11 @@ struct LeaseEnvironment {
 std::vector<std::string> lease_environment(const LeaseEnvironment& common, const std::string& key,
                                            const HolderId& holder, Token token);
 
+/// The holder ids of all leases that we run under, the innermost last, separated by blanks. A label
+/// may contain blanks; the ids differ in their random part. A hook does not run under its own
+/// lease, which does not wait for the hook's end.
+std::string leases_around_us();
+
 /// Whether our environment says that this process is part of the job of the lease of `holder`, or
 /// of a job inside that job. A holder id is random and belongs to one lease, so this is never
 /// another key of the same name, nor a leftover of an earlier run in the environment.

@@ -225,6 +225,8 @@ void Session::record(std::size_t campaign, const Answer& answer, Time now) {
     c.other = busy->holder;
   } else if (const auto* lost = std::get_if<Lost>(&answer)) {
     c.other = lost->holder;
+  } else if (const auto* superseded = std::get_if<Superseded>(&answer)) {
+    c.other.value = superseded->node + '/';
   } else if (const auto* done = std::get_if<Done>(&answer)) {
     c.done = std::make_unique<Done>(*done);
     c.other.value = done->node + '/';

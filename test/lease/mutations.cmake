@@ -166,13 +166,19 @@ add_mutation(leads_before_the_job_runs
 set(mutated src/lease/supervisor_answers.cc)
 
 add_mutation(lease_asked_for_is_released_before_the_job_is_gone
-  "if (answer.stop) give_up_lease(Outcome::kAskedBack, now, out);"
-  "if (answer.stop && state_.phase == Phase::kRunning) { state_.outcome = Outcome::kAskedBack; release(now, out); }"
+  "    give_up_lease(answer.stop->supersedes"
+  "    if (state_.phase == Phase::kRunning) release(now, out);
+    give_up_lease(answer.stop->supersedes"
   "SupervisorSearch.JobIsDeadBeforeALeaseThatSomebodyAsksForIsReleased")
 
+add_mutation(whoever_waits_is_as_new_as_the_last_answer
+  "if (!state_.era || policy_.supersedes) state_.era"
+  "state_.era"
+  "WaitingSupervisorTest.CandidateThatIsSupersededFollows")
+
 add_mutation(request_for_the_key_is_ignored
-  "if (answer.stop) give_up_lease(Outcome::kAskedBack, now, out);"
-  ""
+  "if (answer.stop) {"
+  "if (false) {"
   "SupervisorTest.HolderThatIsAskedForItsKeyStopsItsJobAndThenReleases")
 
 add_mutation(young_server_not_waited_for

@@ -87,6 +87,42 @@ TEST_F(SupervisorTest, HolderThatIsAskedForItsKeyBeforeItsJobRunsStartsNone) {
   EXPECT_EQ(supervisor->outcome(), Outcome::kAskedBack);
 }
 
+TEST_F(SupervisorTest, JobThatIsSupersededIsStoppedLikeOneThatIsAskedFor) {
+  run_job();
+  pass(timeline.heartbeat);
+  answer(Renewed{StopRequest{"web-2", true}});
+  EXPECT_EQ(take_did(), "rT");
+  feed(TreeGone{kWell});
+  answer(Released{});
+  EXPECT_EQ(take_did(), "f.");
+  EXPECT_EQ(supervisor->outcome(), Outcome::kSuperseded);
+}
+
+TEST_F(WaitingSupervisorTest, CandidateThatIsSupersededFollows) {
+  campaign();
+  EXPECT_EQ(last_request.era, std::nullopt);
+  answer(Busy{{"web-1/1"}, seconds(5), Token{4}, 7});
+  pass(seconds(5));
+  EXPECT_EQ(last_request.era, 7);
+  // Only the era in which it came counts.
+  answer(Busy{{"web-1/1"}, seconds(5), Token{4}, 9});
+  pass(seconds(5));
+  EXPECT_EQ(last_request.era, 7);
+  answer(Superseded{"web-2"});
+  EXPECT_EQ(take_did(), "aaa.");
+  EXPECT_EQ(supervisor->outcome(), Outcome::kSuperseded);
+}
+
+TEST_F(WaitingSupervisorTest, CandidateThatSupersedesIsAsNewAsTheLastAnswerSays) {
+  policy.supersedes = true;
+  campaign();
+  answer(Busy{{"web-1/1"}, seconds(5), Token{4}, 7});
+  pass(seconds(5));
+  answer(Busy{{"web-1/1"}, seconds(5), Token{4}, 9});
+  pass(seconds(5));
+  EXPECT_EQ(last_request.era, 9);
+}
+
 TEST_F(SupervisorTest, ResignedJobHasNoResultEvenIfItEndsWell) {
   run_job();
   feed(ResignRequested{});

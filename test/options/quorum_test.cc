@@ -76,8 +76,8 @@ TEST_F(QuorumOptionsTest, OnlySingleServersArePartOfIt) {
 }
 
 TEST_F(QuorumOptionsTest, WhatNeedsASingleServerIsRefused) {
-  for (const Words& option :
-       {Words{"--once", "1h"}, Words{"--join"}, Words{"--sticky"}, Words{"--min-hold", "5"}}) {
+  for (const Words& option : {Words{"--once", "1h"}, Words{"--join"}, Words{"--supersede"},
+                              Words{"--sticky"}, Words{"--min-hold", "5"}}) {
     EXPECT_EQ(
         refusal(on(kThree, option)),
         option.front() + " needs a single server: it cannot be combined with a quorum (--server)");

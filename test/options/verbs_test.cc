@@ -81,6 +81,7 @@ const std::map<std::string, Words> kSamples = {
     {"--force", {}},
     {"--result", {}},
     {"--ask", {}},
+    {"--supersede", {}},
 };
 
 const std::set<std::string> kOfAll = {
@@ -130,6 +131,7 @@ const std::map<std::string, std::set<std::string>> kOfVerb = {
       "--sticky",
       "--once",
       "--join",
+      "--supersede",
       "--if-unavailable",
       "--result-file",
       "--metrics-file",
@@ -324,6 +326,15 @@ TEST_F(VerbsTest, OfRunSayWhatBecomesOfTheKey) {
   EXPECT_EQ(options.metrics_file, "/m");
   EXPECT_THAT(refusal({"--min-hold", "31d"}), HasSubstr("at most 30d"));
   EXPECT_THAT(refusal({"--sticky", "--join"}), HasSubstr("--sticky and --join cannot be combined"));
+  EXPECT_THAT(refusal({"--supersede", "--join"}),
+              HasSubstr("--join and --supersede cannot be combined"));
+  for (const std::vector<std::string>& never : {std::vector<std::string>{"-n"}, {"--wait", "0"}}) {
+    std::vector<std::string> words = {"--supersede"};
+    words.insert(words.end(), never.begin(), never.end());
+    EXPECT_THAT(refusal(words), HasSubstr("cannot be combined with --nonblock"));
+  }
+  EXPECT_EQ(run({"--supersede"}).policy.busy_patience, kForever);
+  EXPECT_EQ(run({"--supersede", "--wait", "5"}).policy.busy_patience, std::chrono::seconds(5));
   for (const std::string other : {"/r", "/./r", "//r", "/a/../r"}) {
     EXPECT_THAT(refusal({"--result-file", "/r", "--metrics-file", other}), HasSubstr("same file"));
   }

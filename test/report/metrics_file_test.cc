@@ -197,7 +197,8 @@ class MetricsFileTest : public ::testing::Test {
 TEST_F(MetricsFileTest, TellsOfTheLastRun) {
   write(ran());
   EXPECT_EQ(value("last_run_outcome", "ran"), 1);
-  for (const char* other : {"follower", "joined", "lost", "asked", "unavailable", "error"}) {
+  for (const char* other :
+       {"follower", "joined", "lost", "asked", "superseded", "unavailable", "error"}) {
     EXPECT_EQ(value("last_run_outcome", other), 0) << other;
     EXPECT_EQ(runs(other), 0) << other;
   }
@@ -238,15 +239,16 @@ TEST_F(MetricsFileTest, CountsOnFromRunToRun) {
   write(skipped(Outcome::kError, 77));
   RunEnding lost = ran();
   lost.renewals = 4;
-  for (const Outcome outcome : {Outcome::kLost, Outcome::kAsked}) {
+  for (const Outcome outcome : {Outcome::kLost, Outcome::kAsked, Outcome::kSuperseded}) {
     lost.outcome = outcome;
     write(lost);
   }
   EXPECT_EQ(runs("ran"), 2);
-  for (const char* once : {"follower", "joined", "lost", "asked", "unavailable", "error"}) {
+  for (const char* once :
+       {"follower", "joined", "lost", "asked", "superseded", "unavailable", "error"}) {
     EXPECT_EQ(runs(once), 1) << once;
   }
-  EXPECT_EQ(value("lease_renewals_total"), 68);
+  EXPECT_EQ(value("lease_renewals_total"), 72);
 }
 
 TEST_F(MetricsFileTest, SkippedRunKeepsWhatIsKnownOfTheLastJob) {

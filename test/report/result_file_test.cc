@@ -63,7 +63,8 @@ TEST_F(ResultFileTest, HasTheSameFieldsForEveryOutcome) {
   };
   run_job();
   const std::vector<std::string> fields = fields_of(result());
-  const char* names[] = {"ran", "follower", "joined", "lost", "asked", "unavailable", "error"};
+  const char* names[] = {"ran",   "follower",   "joined",      "lost",
+                         "asked", "superseded", "unavailable", "error"};
   for (int i = 0; i < 6; ++i) {
     ending_ = {};
     ending_.outcome = static_cast<RunEnding::Outcome>(i);

@@ -29,7 +29,7 @@ class FinishContractTest : public StoreContractTest<World> {
   }
 
   void finish(LoopedStore& store, Token token, const std::optional<RunResult>& result) {
-    store.send(Request{RequestKind::kFinish, 1, token, {}, result});
+    store.send(Request{RequestKind::kFinish, 1, token, {}, {}, result});
     expect<Released>(await_answer(store));
   }
 

@@ -26,6 +26,14 @@ using RedisLeases = ServerWorld<Redis>;
 using Redis6Leases = ServerWorld<Redis6>;
 using ValkeyLeases = ServerWorld<Valkey>;
 
+/// The answer to an acquire of a candidate that came in this era.
+std::optional<Answer> acquire(LoopedStore& store, std::optional<std::int64_t> era) {
+  Request request;
+  request.era = era;
+  store.send(request);
+  return await_answer(store);
+}
+
 struct DirectoryLeases {
   std::unique_ptr<Store> open(const Candidate& candidate) {
     return std::make_unique<FileStore>(FileLocation{folder.path()}, candidate);
@@ -60,12 +68,22 @@ class RegistryContractTest : public testing::Test {
     listening.candidate.listens = true;
     return open(listening);
   }
+  std::unique_ptr<LoopedStore> open_listening_and_yielding(const std::string& node) {
+    Contender waiting = contender(node);
+    waiting.candidate.listens = waiting.candidate.yields = true;
+    return open(waiting);
+  }
+  std::unique_ptr<LoopedStore> open_superseding(const std::string& node) {
+    Contender newer = contender(node);
+    newer.candidate.yields = newer.candidate.supersedes = true;
+    return open(newer);
+  }
 
   /// A run of "a" that has ended well.
   Token run(const Aftermath& aftermath) {
     auto store = open(contender("a", aftermath));
     const Token token = expect_granted(*store).token;
-    store->send(Request{RequestKind::kFinish, 1, token, {}, RunResult{0, 1'000, 2'000}});
+    store->send(Request{RequestKind::kFinish, 1, token, {}, {}, RunResult{0, 1'000, 2'000}});
     expect<Released>(await_answer(*store));
     return token;
   }
@@ -325,6 +343,59 @@ TYPED_TEST_P(RegistryContractTest, AskingWakesAHolderThatListens) {
   EXPECT_EQ(notice->kind, Notice::Kind::kBroken);
 }
 
+TYPED_TEST_P(RegistryContractTest, WhoeverSupersedesAsksTheHolderAndSendsAwayWhoeverWaits) {
+  auto a = this->open("a");
+  const Token token = expect_granted(*a).token;
+  auto waiter = this->open_listening_and_yielding("w");
+  const Busy told = expect_busy(*waiter);
+  auto first = this->open_superseding("s1");
+  const Busy behind = expect_busy(*first);
+  EXPECT_GT(behind.era, told.era);
+  const Renewed renewed = expect<Renewed>(ask(*a, RequestKind::kRenew, token));
+  ASSERT_TRUE(renewed.stop);
+  EXPECT_EQ(renewed.stop->node, "s1");
+  EXPECT_TRUE(renewed.stop->supersedes);
+  // It is the newest one, also if its last answer was lost.
+  EXPECT_EQ(expect<Busy>(acquire(*first, behind.era)).era, behind.era);
+  EXPECT_EQ(expect<Busy>(acquire(*first, {})).era, behind.era);
+  ASSERT_TRUE(waiter->await_notice());
+  EXPECT_EQ(expect<Superseded>(acquire(*waiter, told.era)).node, "s1");
+  auto second = this->open_superseding("s2");
+  const Busy last = expect_busy(*second);
+  EXPECT_EQ(expect<Superseded>(acquire(*first, behind.era)).node, "s2");
+  // Whoever comes later waits like anybody else, and nobody is superseded by the end of the lease.
+  auto later = this->open_listening_and_yielding("l");
+  EXPECT_EQ(expect_busy(*later).era, last.era);
+  expect_released(*a);
+  EXPECT_EQ(expect<Superseded>(acquire(*waiter, told.era)).node, "s2") << "the key is free";
+  const Token next = expect<Granted>(acquire(*second, last.era)).token;
+  EXPECT_FALSE(expect<Renewed>(ask(*second, RequestKind::kRenew, next)).stop);
+  expect<Busy>(acquire(*later, last.era));
+}
+
+TYPED_TEST_P(RegistryContractTest, WhoeverSupersedesAFreeKeySendsAwayWhoeverHasWaitedForIt) {
+  auto a = this->open("a");
+  expect_granted(*a);
+  auto waiter = this->open_listening_and_yielding("w");
+  const Busy told = expect_busy(*waiter);
+  expect_released(*a);
+  auto newest = this->open_superseding("s");
+  const Token token = expect_granted(*newest).token;
+  EXPECT_EQ(expect<Superseded>(acquire(*waiter, told.era)).node, "s");
+  EXPECT_FALSE(expect<Renewed>(ask(*newest, RequestKind::kRenew, token)).stop);
+}
+
+TYPED_TEST_P(RegistryContractTest, ALeaseThatWaitsForTheEndOfACandidateIsNotAskedFor) {
+  auto a = this->open(this->contender("a"));
+  const Token token = expect_granted(*a).token;
+  Contender inner = this->contender("b");
+  inner.candidate.yields = inner.candidate.supersedes = true;
+  inner.candidate.outer = "x/0123 " + this->look().holder.value;
+  auto b = this->open(inner);
+  expect_busy(*b);
+  EXPECT_FALSE(expect<Renewed>(ask(*a, RequestKind::kRenew, token)).stop);
+}
+
 TYPED_TEST_P(RegistryContractTest, AskingReleasesAKeyThatNobodyHolds) {
   this->run({{}, true, {}});
   Eviction asking = this->node("b");
@@ -334,17 +405,17 @@ TYPED_TEST_P(RegistryContractTest, AskingReleasesAKeyThatNobodyHolds) {
   expect_granted(*b);
 }
 
-REGISTER_TYPED_TEST_SUITE_P(RegistryContractTest, ShowsAHeldKeyWithTheDataOfItsHolder,
-                            ShowsAReleasedKeyAsFree, ShowsWhatBecomesOfAKeyAfterItsJob,
-                            AHolderWhoseLeaseWasReleasedByHandHasLostIt,
-                            AWaitingCandidateIsNotifiedOfAReleaseByHandAndGetsTheKeyAtOnce,
-                            AHolderThatListensDoesNotCountAsWaiting,
-                            AnothersKeyIsReleasedOnlyByForce,
-                            WithoutAnIdentityTheLabelAndTheHostDecide,
-                            AParkedKeyIsReleasedByItsNodeAndThenFree, AReleaseByHandDoesNotEndOnce,
-                            ShowsTheLastRunThatHasEnded, WhatOnceRecordedIsForgottenByWhoeverAsks,
-                            AHolderFindsThatItWasAskedInTheAnswerToItsNextRenewal,
-                            AskingWakesAHolderThatListens, AskingReleasesAKeyThatNobodyHolds);
+REGISTER_TYPED_TEST_SUITE_P(
+    RegistryContractTest, ShowsAHeldKeyWithTheDataOfItsHolder, ShowsAReleasedKeyAsFree,
+    ShowsWhatBecomesOfAKeyAfterItsJob, AHolderWhoseLeaseWasReleasedByHandHasLostIt,
+    AWaitingCandidateIsNotifiedOfAReleaseByHandAndGetsTheKeyAtOnce,
+    AHolderThatListensDoesNotCountAsWaiting, AnothersKeyIsReleasedOnlyByForce,
+    WithoutAnIdentityTheLabelAndTheHostDecide, AParkedKeyIsReleasedByItsNodeAndThenFree,
+    AReleaseByHandDoesNotEndOnce, ShowsTheLastRunThatHasEnded,
+    WhatOnceRecordedIsForgottenByWhoeverAsks, AHolderFindsThatItWasAskedInTheAnswerToItsNextRenewal,
+    AskingWakesAHolderThatListens, WhoeverSupersedesAsksTheHolderAndSendsAwayWhoeverWaits,
+    WhoeverSupersedesAFreeKeySendsAwayWhoeverHasWaitedForIt,
+    ALeaseThatWaitsForTheEndOfACandidateIsNotAskedFor, AskingReleasesAKeyThatNobodyHolds);
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis, RegistryContractTest, RedisLeases);
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis6, RegistryContractTest, Redis6Leases);

@@ -100,13 +100,30 @@ FileRecord next_lease(const Contender& contender, Token token, const FileRecord*
     next.result = record->result;
     next.result_node = record->result_node;
     next.stopped = record->stopped;
+    next.era = record->era;
+    next.era_of = record->era_of;
   }
   return next;
 }
 
-Decision acquire(const Contender& contender, Token awaited, const FileRecord* record,
+/// `record` in a new era, in which whoever came before is sent away, and with its holder asked for
+/// the key.
+FileRecord superseded(FileRecord record, const Contender& contender, const Moment& moment) {
+  record.era = std::max(record.era + 1, moment.wall_ms);
+  record.era_of = contender.candidacy.holder;
+  const bool is_outer = contender.candidate.outer.find(record.holder.value) != std::string::npos;
+  if (!record.holder.value.empty() && !is_outer) {
+    record.asked = record.holder;
+    record.asked_by = contender.candidate.node;
+    record.is_superseded = true;
+  }
+  return record;
+}
+
+Decision acquire(const Contender& contender, const Request& request, const FileRecord* record,
                  const Moment& moment) {
   const Candidate& candidate = contender.candidate;
+  std::optional<FileRecord> changed;
   std::int64_t fence = 0;
   if (record != nullptr) {
     fence = record->fence.value;
@@ -115,14 +132,24 @@ Decision acquire(const Contender& contender, Token awaited, const FileRecord* re
       // It is the same lease as before, and keeps its token.
       return {Granted{record->fence}, extended(*record, candidate.ttl, moment)};
     }
-    if (is_done(candidate, awaited, *record, moment)) {
+    if (is_done(candidate, request.awaited, *record, moment)) {
       return {Done{record->result, record->result_node, record->result_token}, {}};
+    }
+    if (record->era_of != contender.candidacy.holder) {
+      if (candidate.yields && request.era && record->era > *request.era) {
+        return {Superseded{node_of(record->era_of.value)}, {}};
+      }
+      if (candidate.supersedes && (!request.era || record->era < *request.era)) {
+        changed = superseded(*record, contender, moment);
+        record = &*changed;
+      }
     }
     const bool is_ours =
         !candidate.identity.empty() && record->holder == parked_for(candidate.identity);
     const Duration wait = is_ours ? record->hold_until - moment.now : rest;
     if (rest > Duration::zero() && wait > Duration::zero()) {
-      return {Busy{record->holder, retry_after(wait, record->ttl), record->fence}, {}};
+      return {Busy{record->holder, retry_after(wait, record->ttl), record->fence, record->era},
+              changed};
     }
   }
   const Token token{std::max(fence + 1, moment.wall_ms)};
@@ -134,7 +161,9 @@ Decision renew(const Contender& contender, Token token, const FileRecord* record
   if (record != nullptr) {
     if (record->holder == contender.candidacy.holder) {
       Renewed renewed;
-      if (record->asked == record->holder) renewed.stop = StopRequest{record->asked_by};
+      if (record->asked == record->holder) {
+        renewed.stop = StopRequest{record->asked_by, record->is_superseded};
+      }
       return {renewed, extended(*record, contender.candidate.ttl, moment)};
     }
     if (!record->holder.value.empty()) return {Lost{record->holder}, {}};
@@ -237,6 +266,11 @@ std::string format_record(const FileRecord& record) {
   if (!record.asked.value.empty()) {
     object["asked"] = printable(record.asked.value);
     object["asked_by"] = printable(record.asked_by);
+    if (record.is_superseded) object["superseded"] = true;
+  }
+  if (record.era > 0) {
+    object["era"] = record.era;
+    object["era_of"] = printable(record.era_of.value);
   }
   std::string text = object.dump();
   text.resize((text.size() + kBlock) / kBlock * kBlock, ' ');
@@ -287,6 +321,9 @@ std::optional<FileRecord> parse_record(std::string_view bytes) {
   record.stopped = run_in(object, "stopped");
   record.asked.value = text(object, "asked").value_or("");
   record.asked_by = text(object, "asked_by").value_or("");
+  record.is_superseded = object.value("superseded", Json()) == true;
+  record.era = integer(object, "era", kLargestCount).value_or(0);
+  record.era_of.value = text(object, "era_of").value_or("");
   return record;
 }
 
@@ -323,7 +360,7 @@ Decision decide(const Request& request, const Candidate& candidate, const Candid
   }
   switch (request.kind) {
     case RequestKind::kAcquire:
-      return acquire(contender, request.awaited, record, moment);
+      return acquire(contender, request, record, moment);
     case RequestKind::kRenew:
       return renew(contender, request.token, record, moment);
     case RequestKind::kFinish:

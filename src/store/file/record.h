@@ -46,7 +46,10 @@ struct FileRecord {
   std::string result_node;
   EndedRun stopped;  ///< the last run that was made to end
   HolderId asked;    ///< who was asked for the lease; empty: nobody, or it may be an earlier one
-  std::string asked_by;  ///< the node of whoever did
+  std::string asked_by;        ///< the node of whoever did
+  bool is_superseded = false;  ///< whoever did is a run that supersedes
+  std::int64_t era = 0;        ///< Busy::era; 0: nobody has superseded others
+  HolderId era_of;             ///< who did last
 };
 
 /// The record as one JSON object in ASCII. Names may be any bytes, which JSON's strings may not, so

@@ -222,6 +222,7 @@ std::optional<std::variant<Evicted, Failed>> FileRegistry::try_to_evict(const Ke
   } else if (kind == Evicted::Kind::kAsked) {
     changed.asked = changed.holder;
     changed.asked_by = us.node;
+    changed.is_superseded = false;
   } else {
     changed.holder = {};
     changed.until = {};

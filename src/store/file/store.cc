@@ -22,6 +22,11 @@ HolderId holder_in(const FoundRecord& found) {
   return record != nullptr ? record->holder : HolderId{};
 }
 
+std::int64_t era_in(const FoundRecord& found) {
+  const auto* record = std::get_if<FileRecord>(&found);
+  return record != nullptr ? record->era : 0;
+}
+
 }  // namespace
 
 FileStore::FileStore(FileLocation location, Candidate candidate, bool (*is_shared)(int fd))
@@ -82,7 +87,7 @@ std::optional<Answer> FileStore::attempt(std::size_t number, const Request& requ
   if (decision.write) {
     if (!file.still_locked()) return std::nullopt;
     if (auto failed = file.write(*decision.write)) return *failed;
-    if (decision.write->holder != holder_in(found)) {
+    if (decision.write->holder != holder_in(found) || decision.write->era != era_in(found)) {
       file.announce();
       // Changes that this candidacy would see by now are older than what it has just done, or its
       // own.
@@ -175,6 +180,8 @@ Notice FileStore::inspect(std::size_t number) {
   const auto* record = found != nullptr ? std::get_if<FileRecord>(found) : nullptr;
   if (record == nullptr || time_left(*record, moment) <= Duration::zero()) return ask_again;
   if (is_reserved(record->holder) || record->holder == candidacy.holder) return ask_again;
+  // So that whoever waits finds out whether it is superseded.
+  if (record->asked == record->holder) return {Notice::Kind::kBroken};
   return {Notice::Kind::kTaken, record->holder, record->fence};
 }
 

@@ -161,8 +161,10 @@ Answer answer_of(RequestKind kind, const redisReply& reply, Duration ttl) {
       if (verdict == "busy") {
         return Busy{{std::string(text_at(reply, 1))},
                     retry_after_lock(integer_at(reply, 2), integer_at(reply, 3), ttl),
-                    {number_at(reply, 4)}};
+                    {number_at(reply, 4)},
+                    number_at(reply, 7)};
       }
+      if (verdict == "superseded") return Superseded{std::string(text_at(reply, 1))};
       if (verdict == "done") {
         const std::int64_t status = number_at(reply, 1);
         // Another program has changed the record, so this is not a result.
@@ -178,7 +180,7 @@ Answer answer_of(RequestKind kind, const redisReply& reply, Duration ttl) {
     case RequestKind::kRenew:
       if (verdict == "renewed") {
         if (reply.elements < 2) return Renewed{};
-        return Renewed{StopRequest{std::string(text_at(reply, 1))}};
+        return Renewed{StopRequest{std::string(text_at(reply, 1)), text_at(reply, 2) == "1"}};
       }
       if (verdict == "lost") return Lost{{std::string(text_at(reply, 1))}};
       break;

@@ -80,6 +80,9 @@ std::span<const std::string_view> ScriptCommand::words(const Candidacy& candidac
          memory.looks_for_promotion ? "1" : ""});
     add({memory.mark != nullptr ? std::string_view(memory.mark->replication_id) : "",
          memory.mark != nullptr ? std::string_view(memory.mark->since_ms) : ""});
+    const bool yields = candidate_.yields && request.kind == RequestKind::kAcquire;
+    era_ = !yields ? "" : request.era ? std::to_string(*request.era) : "?";
+    add({era_, candidate_.supersedes ? "1" : "", candidate_.outer});
     if (!server) return words_;
     age_ = std::to_string(server->age_s);
     add({age_, server->replication_id, server->was_replica ? "1" : ""});

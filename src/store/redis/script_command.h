@@ -69,7 +69,7 @@ class ScriptCommand {
   const std::string ttl_;
   const std::string pid_;
   std::string record_, channel_;
-  std::string token_, awaited_, fence_, earliest_, latest_, since_step_, since_loss_, age_;
+  std::string token_, awaited_, era_, fence_, earliest_, latest_, since_step_, since_loss_, age_;
   std::string hold_, once_, status_, started_, finished_;
   std::vector<std::string_view> words_;
 };

@@ -10,12 +10,14 @@
 -- at least and at most, ms since it noticed that the clock was set forward, ms since it noticed that
 -- the fence had gone back; '1' if a promotion is to be noticed even if the key is not free, else '';
 -- for a node of a cluster, the replication id with which notice.lua was asked, and what it has answered,
--- each '' if it was not; and, if INFO is refused here: seconds that the server has been up, at least ('':
+-- each '' if it was not; the era in which the candidate came ('?': it has not been told; '': it yields to
+-- nobody), '1' if it supersedes others, else '', and ids whose leases it does not ask for; and, if INFO is refused here: seconds that the server has been up, at least ('':
 -- ask INFO), its replication id ('': not known), '1' if it may have been a replica, else ''.
 -- Answers: {'granted', token}
 --          {'voted', fence, server time in ms}
 --          {'busy', holder id, rest in ms (-1: no expiry), ttl of that holder in ms (0: unknown), token
---           of that lease (0: unknown), server time in ms, fence}
+--           of that lease (0: unknown), server time in ms, fence, era}
+--          {'superseded', node}: a newer candidate, on that node, has superseded this one
 --          {'done', status, token, node, started, finished}: a run has ended and must not be repeated
 --          {'young', seconds since the server started, rest in ms, server time in ms, fence}
 --          {'promoted', seconds since that was noticed, and as 'young'}
@@ -33,7 +35,8 @@ local seen_fence, earliest, latest = tonumber(ARGV[11]) or 0, tonumber(ARGV[12])
 local since_step, since_loss = tonumber(ARGV[14]), tonumber(ARGV[15])
 local notices = ARGV[16]
 local marked_replid, marked_since = ARGV[17], tonumber(ARGV[18])
-local known_age, known_replid, known_as_replica = tonumber(ARGV[19]), ARGV[20], ARGV[21]
+local seen_era, supersedes, outer = ARGV[19], ARGV[20] == '1', ARGV[21]
+local known_age, known_replid, known_as_replica = tonumber(ARGV[22]), ARGV[23], ARGV[24]
 
 local is_vote = channel == ''
 
@@ -41,13 +44,15 @@ local now, refusal = server_ms()
 if refusal then return refusal end
 local value = redis.call('GET', lock)
 local fields = redis.call('HMGET', record, 'fence', 'until', 'ttl', 'holder', 'hold_until',
-  'once_until', 'result_token', 'result_status', 'result_node', 'result_started', 'result_finished')
+  'once_until', 'result_token', 'result_status', 'result_node', 'result_started', 'result_finished',
+  'era', 'era_by', 'era_of')
 local fence = tonumber(fields[1] or 0) or 0
 local ends = tonumber(fields[2] or 0) or 0
 local holder_ttl = tonumber(fields[3] or 0) or 0
 local holder = fields[4]
 local held_until = tonumber(fields[5] or 0) or 0
 local result_token = tonumber(fields[7] or 0) or 0
+local era = tonumber(fields[12] or 0) or 0
 
 -- What identifies the history of the server's data, '' if that is not known, and whether it may have
 -- been a replica; nothing if INFO is refused.
@@ -96,7 +101,20 @@ end
 
 local function busy(rest, known)
   return {'busy', value or holder or '', rest, known and holder_ttl or 0, whole(known and fence or 0),
-    whole(now), whole(fence)}
+    whole(now), whole(fence), whole(era)}
+end
+
+-- Begins an era, in which whoever came before is sent away, and asks the holder for the key. An id begins
+-- one once, and one more if the server has lost that.
+local function supersede()
+  era = math.max(era + 1, now)
+  redis.call('HSET', record, 'era', whole(era), 'era_by', node, 'era_of', id)
+  local owner = value or (ends > now and holder) or ''
+  if owner ~= '' and not string.find(outer, owner, 1, true) then
+    redis.call('HSET', record, 'asked', owner, 'asked_by', node, 'asked_as', '1')
+  end
+  redis.pcall('PEXPIRE', record, record_lifetime)
+  redis.pcall('PUBLISH', channel, 'broken')
 end
 
 -- What is left of a lease that would last for longer than any: the clock was set back, and it would
@@ -116,6 +134,11 @@ if value ~= id and not is_vote then
   if forbidden or joined then
     return {'done', fields[8] or '0', whole(result_token), fields[9] or '', fields[10] or '0',
       fields[11] or '0'}
+  end
+  local came = tonumber(seen_era)
+  if fields[14] ~= id then
+    if came and era > came then return {'superseded', fields[13] or ''} end
+    if supersedes and (not came or era < came) then supersede() end
   end
 end
 
@@ -218,6 +241,6 @@ if is_refusal(written) then
   redis.call('DEL', lock)
   return written
 end
-forget_command(record, 'asked', 'asked_by')
+forget_command(record, 'asked', 'asked_by', 'asked_as')
 redis.pcall('PUBLISH', channel, 'acquired ' .. id .. ' ' .. token)
 return {'granted', token}

@@ -12,7 +12,8 @@ local fields = redis.call('HMGET', record, 'fence', 'holder')
 if (value or '') ~= seen or (fields[1] or '') ~= fence then return {'changed'} end
 
 -- With the holder's id, so that no later lease is meant.
-redis.call('HSET', record, 'asked', value or fields[2] or '', 'asked_by', node)
+redis.call('HSET', record, 'asked', value or fields[2] or '', 'asked_by', node,
+  'asked_as', '')
 redis.pcall('PEXPIRE', record, record_lifetime)
 -- Has the holder renew at once. In pcall, because asking must work without the right to publish.
 redis.pcall('PUBLISH', channel, 'broken')

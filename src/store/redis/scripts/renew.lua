@@ -2,7 +2,8 @@
 --
 -- KEYS: lock, record.  ARGV: holder id, ttl in ms, token; and, if the record must be written again,
 -- node, host, pid, label, identity, '1' if the holder is subscribed to the events channel, else ''.
--- Answers: {'renewed'}; {'renewed', node}: somebody on that node asks for the key (ask.lua);
+-- Answers: {'renewed'}; {'renewed', node, '1' if a run there supersedes this one, else ''}: somebody on
+-- that node asks for the key (ask.lua, acquire.lua);
 -- {'lost', holder id} (empty: nobody holds it); or {'incomplete'}: nothing was done, since the record
 -- must be written again and the arguments for that are missing.
 local lock, record = KEYS[1], KEYS[2]
@@ -16,7 +17,8 @@ if not ttl or ttl < 1 then return redis.error_reply('ERR the ttl of a lease is a
 local now, refusal = server_ms()
 if refusal then return refusal end
 local value = redis.call('GET', lock)
-local fields = redis.call('HMGET', record, 'fence', 'until', 'holder', 'asked', 'asked_by')
+local fields = redis.call('HMGET', record, 'fence', 'until', 'holder', 'asked', 'asked_by',
+  'asked_as')
 local fence = tonumber(fields[1] or 0) or 0
 local holder = fields[3]
 
@@ -51,5 +53,5 @@ else
   forget_command(record)
 end
 redis.pcall('PEXPIRE', record, record_lifetime)
-if fields[4] == id then return {'renewed', fields[5] or ''} end
+if fields[4] == id then return {'renewed', fields[5] or '', fields[6] or ''} end
 return {'renewed'}
