@@ -1,5 +1,6 @@
-# cmake -P embed-lua.cmake OUTPUT PRELUDE.lua SCRIPT.lua... writes a C++ header with the text of each
-# script, the prelude in front, and the SHA-1 of both, for EVALSHA. foo_bar.lua becomes kFooBarScript.
+# cmake -P embed-lua.cmake OUTPUT PRELUDE.lua QUEUE.lua SCRIPT.lua... writes a C++ header with the text
+# of each script and its SHA-1, for EVALSHA. foo_bar.lua becomes kFooBarScript. The prelude is in front
+# of each, and what knows the queue in front of those that use it.
 # Lines that are only a comment are left out: scripts are sent as text, thousands of times when
 # thousands of leases are released.
 
@@ -22,6 +23,7 @@ function(read_lua file variable)
 endfunction()
 
 read_lua(${CMAKE_ARGV4} prelude)
+read_lua(${CMAKE_ARGV5} queue)
 set(header "// Generated from src/store/redis/scripts/*.lua when the project is built.
 #pragma once
 
@@ -37,12 +39,15 @@ struct Script {
 ")
 
 math(EXPR last "${CMAKE_ARGC} - 1")
-foreach(index RANGE 5 ${last})
+foreach(index RANGE 6 ${last})
   if(index GREATER last)
     break()
   endif()
   set(file ${CMAKE_ARGV${index}})
   read_lua(${file} text)
+  if(text MATCHES "queue_of\\(")
+    string(PREPEND text "${queue}")
+  endif()
   string(PREPEND text "${prelude}")
   string(SHA1 sha1 "${text}")
   get_filename_component(name ${file} NAME_WE)

@@ -90,19 +90,19 @@ Finding login_of(const RedisMeasurements& measured, const RedisLocation& locatio
 // What the server allows and is.
 
 bool is_needed(const std::string& right) {
-  return right != "publish" && right != "subscribe" && right != "scan" &&
-         right != "pubsub|numsub" && right != "info";
+  return right != "publish" && right != "subscribe" && right != "scan" && right != "info";
 }
 
 std::string what_is_missed_without(const std::string& right) {
   if (right == "scan") return "status shows only the keys that it is given";
-  if (right == "pubsub|numsub") return "status does not know who waits";
   if (right == "info") {
     return "the server's age is not known, so a candidate watches it for a ttl before it gets a "
            "key";
   }
   return "a waiting candidate is not woken by a release";
 }
+
+bool is_for_queue(const std::string& right) { return right.front() == 'z'; }
 
 /// What the refusals of the server come to.
 class Rights {
@@ -114,6 +114,7 @@ class Rights {
     const std::string& right = refusal.right;
     const bool is_asked_outside = right == "info" && refusal.cause == Refusal::Cause::kScript;
     if (is_asked_outside) return;
+    if (is_for_queue(right)) return add_queue(refusal.cause);
     bool is_fatal = is_needed(right);
     Trouble trouble = Trouble::kDenied;
     switch (refusal.cause) {
@@ -154,8 +155,11 @@ class Rights {
     std::string missing = commands_;
     if (wants_keys_) {
       missing +=
-          " ~KEY ~cluster-leader:record:{KEY ~cluster-leader:primary, or use --prefix with the "
-          "pattern that it may use";
+          " ~KEY ~cluster-leader:record:{KEY ~cluster-leader:queue:{KEY ~cluster-leader:primary, "
+          "or "
+          "use --prefix with the pattern that it may use";
+    } else if (wants_queue_) {
+      missing += " ~cluster-leader:queue:{KEY";
     }
     if (wants_channels_) missing += " &cluster-leader:events:{KEY";
     finding_.advice = missing.empty() ? kAdviceForMissing : advice_ + missing;
@@ -163,6 +167,15 @@ class Rights {
   }
 
  private:
+  /// Several rights serve the same purpose.
+  void add_queue(Refusal::Cause cause) {
+    if (cause == Refusal::Cause::kKey) wants_queue_ = true;
+    if (std::exchange(lacks_queue_, true)) return;
+    add_text(
+        "no right to the queues; those who wait are not served in the order in which they came");
+    if (cause == Refusal::Cause::kCommand) commands_ += " +@sortedset";
+  }
+
   void add_text(const std::string& text) {
     finding_.detail += (finding_.detail.empty() ? "" : "; ") + text;
   }
@@ -172,6 +185,8 @@ class Rights {
   std::string commands_;
   bool wants_keys_ = false;
   bool wants_channels_ = false;
+  bool wants_queue_ = false;
+  bool lacks_queue_ = false;
 };
 
 Finding rights_of(const RedisMeasurements& measured, const RedisLocation& location) {

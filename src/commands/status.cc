@@ -61,6 +61,13 @@ std::string process_of(const LeaseView& view) {
   return view.pid == 0 ? view.host : view.host + ':' + std::to_string(view.pid);
 }
 
+/// "2 since 2026-11-23T07:00:00Z"
+std::string waiters_of(const LeaseView& view) {
+  if (!view.waiters) return "";
+  const std::string since = second_of(view.waiting_since_ms);
+  return std::to_string(*view.waiters) + (since.empty() ? "" : " since " + since);
+}
+
 std::vector<Cell> row_of(const Options& options, const LeaseView& view) {
   const bool held = has_holder(view);
   const std::string about =
@@ -73,7 +80,7 @@ std::vector<Cell> row_of(const Options& options, const LeaseView& view) {
           {held ? second_of(view.since_ms) : ""},
           {view.remaining ? short_duration(*view.remaining) : ""},
           {view.token == Token{} ? "" : std::to_string(view.token.value)},
-          {view.waiters ? std::to_string(*view.waiters) : ""},
+          {waiters_of(view)},
           {last_run_of(view)}};
 }
 
@@ -96,6 +103,7 @@ Json object_of(const Options& options, const LeaseView& view) {
           {"ttl_remaining_ms", view.remaining ? Json(ceil_ms(*view.remaining)) : Json()},
           {"token", count_or_null(view.token.value)},
           {"waiters", view.waiters ? Json(*view.waiters) : Json()},
+          {"waiting_since", time_or_null(view.waiting_since_ms)},
           {"last_node", run ? text_or_null(run->node) : Json()},
           {"last_status", run ? Json(run->result.status) : Json()},
           {"last_token", run ? Json(run->token.value) : Json()},

@@ -26,7 +26,8 @@ std::string status_table(const Options& options, const std::vector<LeaseView>& v
 ///   ttl_ms            of the holder
 ///   ttl_remaining_ms  how long the state lasts if nobody does anything
 ///   token             of the lease; for a free key, of the last one
-///   waiters           how many listen for a release, not counting the holder
+///   waiters           how many candidates wait for the key
+///   waiting_since     since when the first of them does
 ///   holder            the value of the key
 ///   fault             one line about a value or record that is not ours
 std::string status_json(const Options& options, const std::vector<LeaseView>& views);

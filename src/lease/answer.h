@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -78,8 +79,8 @@ struct Voted {
 
 /// Somebody else may own the key.
 struct Busy {
-  /// The value of the key: a holder id, or one for which is_reserved() is true; empty if the server
-  /// does not know it.
+  /// The value of the key: a holder id, or one for which is_reserved() is true; empty if nobody has
+  /// it, or if the server does not know who.
   HolderId holder;
   /// How long to wait before the next try, unless a hint comes first. It depends on the holder's
   /// ttl, not on ours, and is never zero.
@@ -88,6 +89,11 @@ struct Busy {
   Token token{};
   /// Grows whenever a candidate supersedes those before it: to them, the next answer is Superseded.
   std::int64_t era = 0;
+  /// Which one in line the candidate is, from 1 on; 0: it has no place in a queue.
+  std::size_t place = 0;
+  /// Nobody has the key, but others are in line before the candidate. `retry_after` is when it may
+  /// have the key if none of them takes it.
+  bool is_free = false;
 };
 
 /// A newer candidate has superseded this one while it waited.
@@ -132,6 +138,7 @@ struct Young {
   std::string hidden_because{};
   /// What has happened to the server, for people; empty: it has started.
   std::string because{};
+  std::size_t place = 0;  ///< as in Busy
 };
 
 /// Why there is no answer about the lease. Each is one exit status.

@@ -64,10 +64,15 @@ struct Candidate {
   bool supersedes = false;
   /// The ids of the leases that wait for this process's own end, which are not asked for.
   std::string outer{};
-  /// Whether to receive hints about its keys: a candidate that waits does, one that tries once does
-  /// not.
+  /// Whether it waits for its keys, and receives hints about them, rather than trying once.
   bool listens = false;
 };
+
+/// Whether a candidate that waits must hear all that happens to its keys, and not only that it is
+/// next: it reports who leads, or takes a result, or a key that is parked for it.
+inline bool hears_all(const Candidate& candidate) {
+  return candidate.joins || !candidate.identity.empty();
+}
 
 /// The label of a job without one of its own: the name of its program, "backup" for
 /// "/usr/bin/backup", cut to kMaxLabelLength. Arguments are left out, since they may contain

@@ -167,7 +167,7 @@ void Supervisor::make_requests(Time now, Actions& out) {
                         state_.era,     state_.result,         state_.stopped};
   // `now` was read before the store writes anything: the lease that this may yield counts from it.
   state_.in_flight = {request.kind, request.attempt, now, timeout_at};
-  state_.hinted = false;
+  state_.hinted_for = kNever;
   out.push_back({Kind::kSend, request});
 }
 
@@ -192,15 +192,15 @@ void Supervisor::on(const Tick&, Time now, Actions& out) {
   }
 }
 
-void Supervisor::on(const Hinted&, Time now, Actions&) {
+void Supervisor::on(const Hinted& event, Time now, Actions&) {
   const bool is_candidate = state_.phase == Phase::kCandidate;
   const bool holds = state_.phase == Phase::kGranted || state_.phase == Phase::kRunning ||
                      state_.phase == Phase::kStopping;
   if (!is_candidate && !holds) return;
   if (state_.in_flight) {
-    state_.hinted = true;
+    state_.hinted_for = std::min(state_.hinted_for, now + event.delay);
   } else if (is_candidate ? state_.busy || state_.young : state_.contact == Contact::kAnswered) {
-    state_.next_send_at = now;
+    state_.next_send_at = std::min(state_.next_send_at, now + event.delay);
   }
 }
 
@@ -288,7 +288,11 @@ void Supervisor::end_campaign(Outcome outcome, Actions& out) {
   // Unless the server has answered everything that we sent, it may have, or may yet grant, a lease
   // under our id: release that without waiting for the answer.
   const bool may_be_granted = state_.in_flight || state_.acquire_unknown || state_.handing_back;
-  if (may_be_granted) out.push_back({Kind::kAbandon, {}});
+  if (may_be_granted) {
+    out.push_back({Kind::kAbandon, {}});
+  } else if (state_.in_line) {
+    out.push_back({Kind::kLeave, {}});
+  }
   state_.outcome = outcome;
   // Whoever does not campaign does not wait for the server either, which has answered.
   if (outcome != Outcome::kFailed && std::exchange(state_.young, false)) {

@@ -52,7 +52,9 @@ struct Tick {};  ///< time has passed
 /// tries at once, and a holder checks at once that it still holds the key. There is never more than
 /// one request in flight, and the pause after a failed request is not shortened, so a storm of
 /// hints is no faster than the server's answers. A candidate that has not begun yet ignores hints.
-struct Hinted {};
+struct Hinted {
+  Duration delay{};  ///< until it is time to try
+};
 struct AbortRequested {};  ///< a signal that ends us came while there is no job
 /// End the term, whatever its phase: a running job gets the stop signal, is killed after
 /// kill_after, and then the lease is released.
@@ -73,7 +75,8 @@ struct Action {
   enum class Kind : std::uint8_t {
     kSend,      ///< send `request` to the store
     kCancel,    ///< Store::cancel
-    kAbandon,   ///< Store::abandon
+    kAbandon,   ///< Store::abandon, with a request in flight or its outcome unknown
+    kLeave,     ///< Store::abandon, since others wait behind us
     kNewId,     ///< set a new holder id before the next request is sent (Store::set_holder)
     kStartJob,  ///< read the clock again (Tick); if still kGranted, start the job, then report
                 ///< JobStarted or StartFailed
@@ -220,15 +223,16 @@ class Supervisor {
     std::optional<Time> lease_sent_at;
     std::optional<InFlight> in_flight;
     std::uint64_t last_attempt = 0;
-    Time next_send_at;             ///< the earliest time; unused while a request is in flight
-    Time give_up_at = kNever;      ///< as a candidate, and when releasing
+    Time next_send_at;         ///< the earliest time; unused while a request is in flight
+    Time hinted_for = kNever;  ///< when to try, by a hint that came while a request was in flight
+    Time give_up_at = kNever;  ///< as a candidate, and when releasing
     Time forced_kill_at = kNever;  ///< independently of the lease
     Time started_at;               ///< when the last run began
     Time start_at = kNever;        ///< when to start the job again; kNever: no start is planned
     Duration restart_pause{};      ///< the last one
     bool busy = false;             ///< the last answer was that somebody else has the key
     bool young = false;            ///< the last answer was that the server is young
-    bool hinted = false;           ///< a hint came while a request was in flight
+    bool in_line = false;          ///< we have a place in a queue
     bool connected = false;        ///< the last request was answered
     bool acquire_unknown = false;  ///< an acquire may have been executed, but its answer was lost
     bool handing_back = false;     ///< a grant came too late to be used
@@ -281,6 +285,7 @@ class Supervisor {
   void give_up_lease(Outcome outcome, Time now, Actions& out);
   void end_term(Actions& out);
   void retry(Duration at_least, Time now);
+  Time unless_hinted(Time at, Time now) const;
 
   Timeline timeline_;
   Policy policy_;

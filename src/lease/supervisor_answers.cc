@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "lease/queue.h"
 #include "lease/supervisor.h"
 
 namespace cluster_leader {
@@ -19,7 +20,7 @@ void Supervisor::on(const Answered& event, Time now, Actions& out) {
   if (!std::holds_alternative<Failed>(event.answer)) {
     state_.connected = true;
     state_.contact = Contact::kAnswered;
-    state_.busy = state_.young = false;
+    state_.busy = state_.young = state_.in_line = false;
     backoff_.reset();
   }
   std::visit([&](const auto& answer) { accept(answer, request, now, out); }, event.answer);
@@ -34,7 +35,7 @@ void Supervisor::accept(const Granted& answer, const State::InFlight& request, T
     return;
   }
   state_.acquire_unknown = false;
-  state_.hinted = false;
+  state_.hinted_for = kNever;
   state_.lease_sent_at = request.sent_at;
   state_.next_send_at = renew_at(request.sent_at);
   state_.phase = Phase::kGranted;
@@ -49,14 +50,24 @@ void Supervisor::accept(const Busy& answer, const State::InFlight& request, Time
   assert(request.kind == RequestKind::kAcquire && state_.phase == Phase::kCandidate);
   static_cast<void>(request);
   state_.busy = true;
+  state_.in_line = answer.place > 0;
   // Wait for the result of the first run that was seen; if that run leaves none, the result of a
   // later one will do.
   if (policy_.join && state_.awaited == Token{}) state_.awaited = answer.token;
   // Whoever has superseded others is as new as the last answer says.
   if (!state_.era || policy_.supersedes) state_.era = answer.era;
+  if (answer.is_free && !policy_.waits_while_busy() && policy_.young_patience > Duration::zero()) {
+    // Like a young server: whoever is first in line may be dead, and then nobody would run the job
+    // this time. Otherwise it has taken the key when we ask again.
+    const Time asks_at = after(now, std::min(answer.retry_after, kTurn + kStep));
+    state_.give_up_at =
+        std::min(after(begin_, policy_.young_patience), after(asks_at, timeline_.connect));
+    state_.next_send_at = asks_at;
+    return;
+  }
   state_.give_up_at = std::min(state_.give_up_at, after(begin_, policy_.busy_patience));
   // A hint that came before the answer may be newer than the answer.
-  state_.next_send_at = state_.hinted ? now : after(now, answer.retry_after);
+  state_.next_send_at = unless_hinted(after(now, answer.retry_after), now);
   // Try once more before patience ends, since the hint that the key is free may have been lost.
   const Time last_try = state_.give_up_at - timeline_.attempt;
   if (now < last_try) state_.next_send_at = std::min(state_.next_send_at, last_try);
@@ -84,7 +95,7 @@ void Supervisor::accept(const Renewed& answer, const State::InFlight& request, T
   }
   if (state_.phase != Phase::kReleasing) {
     // A hint that came before the answer may be newer than the answer.
-    state_.next_send_at = state_.hinted ? now : renew_at(request.sent_at);
+    state_.next_send_at = unless_hinted(renew_at(request.sent_at), now);
   }
 }
 
@@ -122,6 +133,7 @@ void Supervisor::accept(const Young& answer, const State::InFlight& request, Tim
   state_.contact = Contact::kNone;
   state_.trouble = Trouble::kNotServing;
   state_.young = true;
+  state_.in_line = answer.place > 0;
   const Time ready_at = after(now, answer.rest);
   if (ready_at >= after(begin_, policy_.young_patience)) {
     end_campaign(Outcome::kFailed, out);
@@ -129,7 +141,12 @@ void Supervisor::accept(const Young& answer, const State::InFlight& request, Tim
   }
   state_.give_up_at = std::max(state_.give_up_at, after(ready_at, timeline_.connect));
   // A hint that came before the answer may be newer than the answer.
-  state_.next_send_at = state_.hinted ? now : ready_at;
+  state_.next_send_at = unless_hinted(ready_at, now);
+}
+
+/// `at`, or when a hint says that it is time to try, if that is sooner.
+Time Supervisor::unless_hinted(Time at, Time now) const {
+  return std::min(at, std::max(state_.hinted_for, now));
 }
 
 void Supervisor::accept(const Failed& answer, const State::InFlight& request, Time now,

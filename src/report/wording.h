@@ -25,7 +25,8 @@ std::string describe_failure(const std::string& key, const ServerName& server,
                              const std::string& failure);
 
 /// Why a key is not free, for messages: "it is held by web-1", "it is parked for web-1 (--sticky)",
-/// "it is kept after a run on web-1 (--min-hold)". `holder` is the value of the key; not empty.
+/// "it is kept after a run on web-1 (--min-hold)"; `holder` is the value of the key. If that is
+/// empty, the key is free, but somebody else is next in line.
 std::string describe_holder(const HolderId& holder);
 
 /// Why a holder gives its key back, for messages: "release --ask on web-2 asked for the key",

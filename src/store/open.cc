@@ -50,7 +50,9 @@ std::unique_ptr<Registry> open_registry(const Location& location) {
   if (const auto* quorum = std::get_if<QuorumLocation>(&location)) {
     std::vector<QuorumRegistry::Server> servers;
     for (const RedisLocation& server : quorum->servers) {
-      servers.push_back({short_name(server), open_registry(server)});
+      servers.push_back({short_name(server),
+                         std::make_unique<RedisRegistry>(server, RedisCaller::Role::kPrimary,
+                                                         RedisRegistry::Waiters::kSubscribed)});
     }
     return std::make_unique<QuorumRegistry>(std::move(servers));
   }

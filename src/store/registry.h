@@ -44,7 +44,8 @@ struct LeaseView {
   std::optional<EndedRun> last_run{};   ///< nothing: not known
   /// For how long nobody runs the key again (--once), whatever its state; nothing: somebody may.
   std::optional<Duration> done_for{};
-  std::optional<std::int64_t> waiters{};  ///< subscribed to its release; nothing: not known
+  std::optional<std::int64_t> waiters{};  ///< how many candidates wait; nothing: not known
+  std::int64_t waiting_since_ms = 0;      ///< the first of them, in ms since 1970; 0: not known
   /// One line for people about data that makes no sense. A lease may be held although a part of its
   /// record is damaged; a foreign key has only this, and perhaps a holder.
   std::string fault{};
@@ -122,7 +123,7 @@ class Registry {
   /// Views of all `keys`, including those that are free.
   virtual std::variant<Listing, Failed> show(std::span<const Key> keys, Duration patience) = 0;
 
-  /// The view of `key`, without `waiters`.
+  /// The view of `key`; `waiters` may be missing.
   virtual std::variant<LeaseView, Failed> look(const Key& key, Duration patience) = 0;
 
   /// Does to `key` what `us` says. A lease is released if `us` may do that: a held one is taken

@@ -24,6 +24,7 @@ struct Notice {
   Kind kind = Kind::kFree;
   HolderId holder{};  ///< for kTaken the new holder, for kFree the last one; empty: not known
   Token token{};      ///< for kTaken; 0: not known
+  Duration delay{};   ///< for kFree: until then others are to try, who are before us in line
 };
 
 /// What has happened to one candidacy. An answer carries the number of its request, since the

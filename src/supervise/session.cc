@@ -76,6 +76,9 @@ void Session::carry_out(std::size_t campaign, const Actions& actions, Time now, 
         record_no_answer(campaign);
         store_->abandon(campaign);
         break;
+      case Action::Kind::kLeave:
+        store_->abandon(campaign);
+        break;
       case Action::Kind::kNewId:
         renew_id(campaign);
         break;
@@ -209,7 +212,7 @@ void Session::handle(std::size_t campaign, const Notice& notice, Time now, ToDos
   const bool has_no_answer = is_candidate && c.supervisor.contact() == Contact::kNone;
   const bool is_news =
       notice.kind == Notice::Kind::kBroken || is_candidate == is_free || has_no_answer;
-  if (is_news) step(campaign, Hinted{}, now, rest);
+  if (is_news) step(campaign, Hinted{notice.delay}, now, rest);
   if (notice.kind == Notice::Kind::kFree) {
     update(campaign, after_release(c.leadership, c.supervisor, c.own, notice.holder));
   }

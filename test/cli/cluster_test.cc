@@ -1,5 +1,6 @@
 // Leases in a cluster, on the built binary and real servers, judged by the jobs themselves.
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <string>
@@ -66,12 +67,13 @@ TEST_F(ClusterTest, AfterTheHolderAndItsPrimaryAreGoneTheNextOneRuns) {
   EXPECT_EQ(log().fault(), "");
 }
 
-// The lock and the record are moved one after the other, and back, under the leaders.
+// The lock, the record and the queue are moved one after the other, and back, under the leaders.
 TEST_F(ClusterTest, RunsNeverOverlapWhileTheirSlotIsMoved) {
   ClusterWorld world({.has_replicas = false});
   const std::string key = world.key_on(0);
   const std::uint16_t slot = world.slot_of(key);
   const std::string record = "cluster-leader:record:{" + key + "}";
+  const std::string queue = "cluster-leader:queue:{" + key + "}";
   std::vector<Process> runs;
   for (int i = 0; i < 6; ++i) runs.push_back(run(at(world), "3", std::to_string(i), "700"));
   ASSERT_TRUE(eventually([&] { return log().count("start") >= 1; }));
@@ -81,6 +83,7 @@ TEST_F(ClusterTest, RunsNeverOverlapWhileTheirSlotIsMoved) {
     world.begin_move(slot, from, to);
     world.move_key(key, from, to);
     world.move_key(record, from, to);
+    world.move_key(queue, from, to);
     // What was written in between.
     world.move_key(key, from, to);
     world.end_move(slot, from, to);
@@ -92,6 +95,38 @@ TEST_F(ClusterTest, RunsNeverOverlapWhileTheirSlotIsMoved) {
   }
   EXPECT_EQ(log().fault(), "");
   EXPECT_EQ(log().count("end"), 6);
+}
+
+TEST_F(ClusterTest, WaitersRunInOrderThoughTheirSlotIsMoved) {
+  ClusterWorld world({.has_replicas = false});
+  const std::string key = world.key_on(0);
+  const std::string queue = "cluster-leader:queue:{" + key + "}";
+  const auto start = [&](const std::string& name, const std::string& more) {
+    return run_under_lease(at(world, {"--ttl", "5", "--node", name, "-w", "60"}),
+                           {"sh", "-c", "echo " + name + " >>'" + path("log") + "'; " + more})
+        .with("PATH", "/usr/bin:/bin")
+        .start();
+  };
+  const auto names = [&] { return content_of(path("log")); };
+  folder_.write("held", "");
+  std::vector<Process> runs;
+  runs.push_back(start("holder", "while test -e '" + path("held") + "'; do sleep 0.01; done"));
+  ASSERT_TRUE(eventually([&] { return names() == "holder\n"; })) << runs[0].err();
+  for (const std::string name : {"1", "2", "3"}) {
+    runs.push_back(start(name, "true"));
+    ASSERT_TRUE(eventually([&] {
+      return world.node(0).integer({"ZCOUNT", queue, "-inf", "(10000000000000"}) == std::stoi(name);
+    })) << runs.back().err();
+  }
+  const std::uint16_t slot = world.slot_of(key);
+  world.begin_move(slot, 0, 1);
+  for (const std::string& name : {key, "cluster-leader:record:{" + key + "}", queue}) {
+    world.move_key(name, 0, 1);
+  }
+  world.end_move(slot, 0, 1);
+  ::unlink(path("held").c_str());
+  for (Process& process : runs) EXPECT_EQ(process.wait(20s).status(), 0);
+  EXPECT_EQ(names(), "holder\n1\n2\n3\n");
 }
 
 TEST_F(ClusterTest, ElectLeadsKeysOnAllNodesThroughAFailover) {

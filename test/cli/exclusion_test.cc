@@ -286,6 +286,7 @@ TEST_F(ServerKeyTest, NeedsNoMoreThanTheRightsOfTheManual) {
                 "+hset",
                 "+hmget",
                 "+hdel",
+                "+@sortedset",
                 "+time",
                 "+info",
                 "+publish",

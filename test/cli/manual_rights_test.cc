@@ -87,6 +87,9 @@ class ManualRightsTest : public CliTest, public testing::WithParamInterface<cons
     for (const char* key : {"job-a", "job-b"}) {
       in_database("HSET", {std::string("cluster-leader:record:{") + key + "}", "fence", "7"});
     }
+    // Somebody waits.
+    in_database("ZADD", {"cluster-leader:queue:{job-a}", "1764400000000", "pweb-9/1",
+                         "19999999999999", "lweb-9/1"});
     return {as("look", {"check", "--key", "job-a"}).run().status(),
             as("look", {"status", "--prefix", "job-"}).run().status()};
   }

@@ -222,6 +222,22 @@ TEST_F(QuorumCliTest, CheckStatusAndReleaseAreThoseOfAMajority) {
                  {"1 of 3 servers answered, but 2 are needed"});
 }
 
+TEST_F(QuorumCliTest, AHolderThatIsAskedOnAMajorityReleasesOnceItsJobHasEnded) {
+  Process holder = hold({"--node", "web-1", "--ttl", "30", "--heartbeat", "200ms"});
+  server(1).kill();
+  const Ended asked = say(joined({"release"}, lease({"--node", "web-2", "--ask"})));
+  EXPECT_EQ(asked.status(), 0) << asked;
+  EXPECT_THAT(asked.out, HasSubstr("asked web-1"));
+  const Ended ended = holder.wait();
+  EXPECT_EQ(ended.status(), 79) << ended;
+  EXPECT_THAT(ended.err, HasSubstr("release --ask on web-2 asked for the key"));
+  EXPECT_EQ(holder_on(2), "(nil)");
+  EXPECT_EQ(holder_on(3), "(nil)");
+  server(2).kill();
+  expect_failure(say(joined({"release"}, lease({"--ask"}))), 69,
+                 {"1 of 3 servers answered, but 2 are needed"});
+}
+
 TEST_F(QuorumCliTest, AServerThatHasOnlyVotedForTheHolderIsReleasedToo) {
   // No renewal comes, which would write the record.
   Process holder = hold({"--node", "web-1", "--ttl", "600"});

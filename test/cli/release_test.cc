@@ -182,8 +182,8 @@ TEST_F(ReleaseFailureTest, OnlyRunsRightsAreNeeded) {
   GrownServer server;
   server.command({"SET", "job-a", "web-1"});
   server.command({"ACL", "SETUSER", "job", "reset", "on", ">p", "~job-*",
-                  "~cluster-leader:record:{job-*", "+eval", "+get", "+del", "+pttl", "+hmget",
-                  "+hdel", "+time"});
+                  "~cluster-leader:record:{job-*", "~cluster-leader:queue:{job-*", "+eval", "+get",
+                  "+del", "+pttl", "+hmget", "+hdel", "+time"});
   const Ended ended = Command(joined({CLUSTER_LEADER_BINARY, "release", "--force", "--key", "job-a",
                                       "--user", "job"},
                                      on(server)))

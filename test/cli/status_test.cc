@@ -83,7 +83,8 @@ TEST_P(StatusTest, ShowsEveryKeyInUse) {
   EXPECT_EQ(keys[0]["pid"], holder.pid());
   EXPECT_EQ(keys[0]["label"], "sh");
   EXPECT_EQ(keys[0]["ttl_ms"], 60'000);
-  EXPECT_EQ(keys[0]["waiters"], is_on_server() ? Json(0) : Json());
+  EXPECT_EQ(keys[0]["waiters"], 0);
+  EXPECT_EQ(keys[0]["waiting_since"], Json());
   EXPECT_EQ(keys[1]["key"], "job-b");
   EXPECT_EQ(keys[1]["state"], "parked");
   const std::string table = say("status").out;
@@ -213,7 +214,7 @@ TEST_F(StatusOnServerTest, WhatWasNotReadIsAFailure) {
   record("job-a");
   record("secret");
   server_.command({"ACL", "SETUSER", "job", "reset", "on", ">p", "+@all", "~job-*",
-                   "~cluster-leader:record:{job-*"});
+                   "~cluster-leader:record:{job-*", "~cluster-leader:queue:{job-*"});
   const Words as_job = {CLUSTER_LEADER_BINARY, "status", "--user", "job"};
   const Ended some = Command(joined(as_job, on(server_))).with("REDIS_PASSWORD", "p").run();
   EXPECT_EQ(some.status(), 77) << some;
@@ -227,8 +228,9 @@ TEST_F(StatusOnServerTest, WhatWasNotReadIsAFailure) {
 TEST_F(StatusOnServerTest, TheRightsThatItNeedsSuffice) {
   record("job-a");
   server_.command({"ACL", "SETUSER", "job", "reset", "on", ">p", "~job-*",
-                   "~cluster-leader:record:{job-*", "+eval", "+evalsha", "+get", "+pttl", "+hmget",
-                   "+time", "+scan", "+pubsub|numsub"});
+                   "~cluster-leader:record:{job-*", "~cluster-leader:queue:{job-*", "+eval",
+                   "+evalsha", "+get", "+pttl", "+hmget", "+time", "+zcount", "+zscore",
+                   "+zrangebyscore", "+scan"});
   server_.command({"ACL", "LOG", "RESET"});
   const Ended ended =
       Command(joined({CLUSTER_LEADER_BINARY, "status", "--user", "job", "--json"}, on(server_)))

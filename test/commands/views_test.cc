@@ -36,6 +36,7 @@ LeaseView held() {
   view.ttl = 10s;
   view.remaining = 8250ms;
   view.waiters = 2;
+  view.waiting_since_ms = 1'795'417'201'000;
   view.last_run = EndedRun{{143, 0, 1'795'417'200'123}, "web-2", {1763}};
   return view;
 }
@@ -160,13 +161,13 @@ TEST(StatusTest, TheTableShowsWhatIsKnown) {
   free.remaining.reset();
   EXPECT_EQ(status_table(asking_status(), {with_key(held(), "job-a"), unknown, free}, false),
             "KEY             STATE  NODE   HOST:PID     LABEL   SINCE                 REMAINING"
-            "  TOKEN  WAITERS  LAST RUN\n"
+            "  TOKEN  WAITERS                       LAST RUN\n"
             "job-a           held   web-1  host-1:4711  report  2026-11-23T07:00:00Z  8.2s     "
-            "  1764   2        143 on web-2 at 2026-11-23T07:00:00Z\n"
+            "  1764   2 since 2026-11-23T07:00:01Z  143 on web-2 at 2026-11-23T07:00:00Z\n"
             "nodered:leader  held   web-7  -            -       -                     -        "
-            "  -      -        -\n"
+            "  -      -                             -\n"
             "free            free   -      -            -       -                     -        "
-            "  1764   2        143 on web-2 at 2026-11-23T07:00:00Z\n");
+            "  1764   2 since 2026-11-23T07:00:01Z  143 on web-2 at 2026-11-23T07:00:00Z\n");
 }
 
 TEST(StatusTest, WithoutKeysThereAreTheTitlesAndAnEmptyArray) {
@@ -205,23 +206,26 @@ TEST(StatusTest, ALongLabelDoesNotWidenTheTable) {
 }
 
 TEST(StatusTest, JsonHasAnObjectWithTheSameFieldsForEveryKey) {
-  EXPECT_EQ(status_json(asking_status(), {with_key(held(), "job-a")}),
-            R"([{"key":"job-a","state":"held","node":"web-1","host":"host-1","pid":4711,)"
-            R"("label":"report","since":"2026-11-23T07:00:00.123Z","ttl_ms":10000,)"
-            R"("ttl_remaining_ms":8250,"token":1764,"waiters":2,"last_node":"web-2",)"
-            R"("last_status":143,"last_token":1763,"last_started":null,)"
-            R"("last_finished":"2026-11-23T07:00:00.123Z",)"
-            R"("holder":"web-1/0123456789abcdef0123456789abcdef","fault":null}])"
-            "\n");
+  EXPECT_EQ(
+      status_json(asking_status(), {with_key(held(), "job-a")}),
+      R"([{"key":"job-a","state":"held","node":"web-1","host":"host-1","pid":4711,)"
+      R"("label":"report","since":"2026-11-23T07:00:00.123Z","ttl_ms":10000,)"
+      R"("ttl_remaining_ms":8250,"token":1764,"waiters":2,"waiting_since":"2026-11-23T07:00:01.000Z",)"
+      R"("last_node":"web-2",)"
+      R"("last_status":143,"last_token":1763,"last_started":null,)"
+      R"("last_finished":"2026-11-23T07:00:00.123Z",)"
+      R"("holder":"web-1/0123456789abcdef0123456789abcdef","fault":null}])"
+      "\n");
   LeaseView empty;
   empty.key = {"prod:x"};
-  EXPECT_EQ(status_json(asking_status(), {empty}),
-            R"([{"key":"x","state":"free","node":null,"host":null,"pid":null,"label":null,)"
-            R"("since":null,"ttl_ms":null,"ttl_remaining_ms":null,"token":null,"waiters":null,)"
-            R"("last_node":null,"last_status":null,"last_token":null,"last_started":null,)"
-            R"("last_finished":null,)"
-            R"("holder":null,"fault":null}])"
-            "\n");
+  EXPECT_EQ(
+      status_json(asking_status(), {empty}),
+      R"([{"key":"x","state":"free","node":null,"host":null,"pid":null,"label":null,)"
+      R"("since":null,"ttl_ms":null,"ttl_remaining_ms":null,"token":null,"waiters":null,)"
+      R"("waiting_since":null,"last_node":null,"last_status":null,"last_token":null,"last_started":null,)"
+      R"("last_finished":null,)"
+      R"("holder":null,"fault":null}])"
+      "\n");
 }
 
 TEST(StatusTest, EveryStateHasAWord) {

@@ -112,6 +112,18 @@ TEST_F(RecipesTest, AMigrationRunsOnceAndABuildOnceForEachCommit) {
   EXPECT_EQ(log(), (Words{"migrate", "build"}));
 }
 
+TEST_F(RecipesTest, OnlyTheNewestDeploymentEndsByItself) {
+  const std::string recipe = manual_block("--supersede");
+  program("deploy.sh",
+          "trap 'echo stopped $COMMIT >>log; exit 1' TERM\necho started $COMMIT >>log\n"
+          "test $COMMIT = 3 || { sleep 60 & wait; }\n");
+  Process first = script("web-1", recipe).with("COMMIT", "1").start();
+  ASSERT_TRUE(logs({"started 1"})) << first.err();
+  EXPECT_EQ(script("web-3", recipe).with("COMMIT", "3").run().status(), 0);
+  EXPECT_EQ(first.wait().status(), 79);
+  EXPECT_EQ(log(), (Words{"started 1", "stopped 1", "started 3"}));
+}
+
 TEST_F(RecipesTest, ABackupReportsItsOutcome) {
   std::string recipe = replaced(manual_block("backup.json"), "/run/", folder_.path() + '/');
   recipe = replaced(recipe, "/var/lib/node_exporter/", folder_.path() + '/');

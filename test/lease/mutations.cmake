@@ -120,11 +120,21 @@ add_mutation(earlier_runs_forgotten
 
 add_mutation(hint_sends_a_second_request
   "  if (state_.in_flight) {
-    state_.hinted = true;"
+    state_.hinted_for = std::min(state_.hinted_for, now + event.delay);"
   "  if (state_.in_flight) {
     state_.in_flight.reset();
     state_.next_send_at = now;"
   "SupervisorSearch.HintsNeverSendASecondRequest")
+
+add_mutation(turn_of_the_others_ignored
+  "state_.next_send_at = std::min(state_.next_send_at, now + event.delay);"
+  "state_.next_send_at = now;"
+  "WaitingSupervisorTest.AHintForALaterTurnIsTriedThen")
+
+add_mutation(dead_place_is_left_behind
+  "} else if (state_.in_line) {"
+  "} else if (false) {"
+  "WaitingSupervisorTest.LeavesTheQueueWhenItGivesUp")
 
 add_mutation(hint_shortens_the_pause_after_a_failure
   ": state_.contact == Contact::kAnswered"
@@ -229,12 +239,12 @@ add_mutation(young_server_is_not_asked_again
   "WaitingSupervisorTest.RetriesAYoungServerAtAHint")
 
 add_mutation(hint_forgotten
-  "state_.hinted ? now : after(now, answer.retry_after)"
+  "unless_hinted(after(now, answer.retry_after), now)"
   "after(now, answer.retry_after)"
   "WaitingSupervisorTest.HintBeforeTheAnswerCausesARetry")
 
 add_mutation(hint_to_a_holder_forgotten
-  "state_.hinted ? now : renew_at(request.sent_at)"
+  "unless_hinted(renew_at(request.sent_at), now)"
   "renew_at(request.sent_at)"
   "SupervisorTest.HintDuringARenewalCausesAnotherOneAfterIt")
 
@@ -366,3 +376,78 @@ add_mutation(address_counts_for_grants
   "  confirm_address(asked_at);
 }"
   "FreshnessTest.*")
+
+# Who tries when.
+set(mutated src/lease/queue.cc)
+add_mutation(everybody_has_the_first_turn
+  "return ahead == 0 ? Time::min() : late_at + steps(ahead);"
+  "return late_at;"
+  "QueueSearch.*:QueueTest.*")
+
+add_mutation(turn_of_the_dead_never_passes
+  "return ahead == 0 ? Time::min() : late_at + steps(ahead);"
+  "return ahead == 0 ? Time::min() : kNever;"
+  "QueueSearch.*:QueueTest.*")
+
+add_mutation(passed_over_place_is_lost
+  "    place.is_passed_over = false;
+"
+  ""
+  "QueueTest.WhoeverWasPassedOverGetsItsPlaceBack")
+
+add_mutation(passed_over_place_keeps_its_turn
+  "    place->is_passed_over = true;
+"
+  ""
+  "QueueSearch.*:QueueTest.*")
+
+add_mutation(passed_over_place_stays
+  "std::min(place->lapses_at, now + kGrace)"
+  "place->lapses_at"
+  "QueueSearch.*:QueueTest.*")
+
+add_mutation(only_the_first_is_woken
+  "if (woken.size() == kWoken) break;"
+  "if (!woken.empty()) break;"
+  "QueueSearch.*:QueueTest.*")
+
+add_mutation(waits_longer_than_its_place_lasts
+  "std::min(rest, ttl)"
+  "rest"
+  "QueueSearch.*:QueueTest.*")
+
+add_mutation(all_ask_when_the_lease_ends
+  "  if (ahead > 0) rest += kTurn + steps(ahead - 1);
+"
+  ""
+  "QueueTest.*")
+
+add_mutation(place_lapses_at_the_first_ask
+  "now + 2 * ttl + std::chrono::seconds(1)"
+  "now + ttl"
+  "QueueSearch.*:QueueTest.*")
+
+add_mutation(place_never_lapses
+  "place.lapses_at <= now;"
+  "place.lapses_at < Time{};"
+  "QueueTest.*")
+
+add_mutation(whoever_leaves_shortens_a_turn
+  "if (late_) late_->at = std::max(late_->at, now);"
+  ";"
+  "QueueSearch.*:QueueTest.*")
+
+add_mutation(lease_of_another_counts_for_the_turn
+  "late_->fence != fence"
+  "false"
+  "QueueSearch.*:QueueTest.*")
+
+add_mutation(turns_begin_before_anybody_has_noticed
+  "std::max(std::min(*end, now) + kTurn, now)"
+  "std::min(*end, now) + kTurn"
+  "QueueSearch.*:QueueTest.*")
+
+add_mutation(clock_set_back_delays_turns
+  "late_->at = std::min(late_->at, now + kTurn);"
+  ";"
+  "QueueTest.AClockThatWasSetBackMakesNobodyWait")

@@ -44,6 +44,9 @@ class SupervisorTest : public ::testing::Test {
         case Action::Kind::kAbandon:
           did += 'A';
           break;
+        case Action::Kind::kLeave:
+          did += 'L';
+          break;
         case Action::Kind::kNewId:
           did += 'N';
           break;

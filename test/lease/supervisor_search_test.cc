@@ -153,12 +153,13 @@ class World {
       put_time(s.in_flight->timeout_at);
     }
     put_time(std::max(s.next_send_at, now_));
+    put_time(s.hinted_for == kNever ? kNever : std::max(s.hinted_for, now_));
     // Once the job has run, patience no longer matters.
     const bool has_patience = s.phase == Phase::kCandidate || s.phase == Phase::kReleasing ||
                               (s.phase == Phase::kGranted && !s.job_ran);
     put_time(has_patience ? s.give_up_at : kNever);
     put_time(s.forced_kill_at);
-    put(static_cast<char>(s.busy | s.hinted << 1 | s.connected << 2 | s.acquire_unknown << 3 |
+    put(static_cast<char>(s.busy | s.in_line << 1 | s.connected << 2 | s.acquire_unknown << 3 |
                           s.handing_back << 4 | server_failed_ << 5 | s.job_ran << 6));
     put(static_cast<char>(s.stop_forwarded | freed_early_ << 1 | resigned_ << 2 |
                           started_after_resignation_ << 3 | s.ran_before << 4));
@@ -256,6 +257,7 @@ class World {
           asked_ = 0;
           reconnect();
           break;
+        case Action::Kind::kLeave:    // a release of an id that holds nothing
         case Action::Kind::kAbandon:  // written behind what was sent on the same connection
           write(RequestKind::kRelease, 0, {});
           break;

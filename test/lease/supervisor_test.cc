@@ -276,6 +276,39 @@ TEST_F(WaitingSupervisorTest, HintBeforeTheAnswerCausesARetry) {
   EXPECT_EQ(take_did(), "") << "one hint causes one request";
 }
 
+TEST_F(WaitingSupervisorTest, AHintForALaterTurnIsTriedThen) {
+  campaign();
+  answer(Busy{.holder = {"web-2/1"}, .retry_after = seconds(8), .place = 2});
+  take_did();
+  feed(Hinted{seconds(1)});
+  EXPECT_EQ(take_did(), "");
+  pass(seconds(1));
+  EXPECT_EQ(take_did(), "a");
+  // While a request is in flight, the turn is not forgotten.
+  feed(Hinted{seconds(2)});
+  answer(Busy{.holder = {"web-3/1"}, .retry_after = seconds(8), .place = 2});
+  pass(seconds(2) - milliseconds(1));
+  EXPECT_EQ(take_did(), "");
+  pass(milliseconds(1));
+  EXPECT_EQ(take_did(), "a");
+}
+
+TEST_F(WaitingSupervisorTest, LeavesTheQueueWhenItGivesUp) {
+  campaign();
+  answer(Busy{.holder = {"web-2/1"}, .retry_after = seconds(8), .place = 3});
+  take_did();
+  feed(AbortRequested{});
+  EXPECT_EQ(take_did(), "L.");
+}
+
+TEST_F(WaitingSupervisorTest, LeavesNoQueueInWhichItHasNoPlace) {
+  campaign();
+  answer(Busy{.holder = {"web-2/1"}, .retry_after = seconds(8), .place = 3});
+  pass(seconds(8));
+  answer(Done{});
+  EXPECT_EQ(take_did(), "aa.");
+}
+
 TEST_F(WaitingSupervisorTest, RetriesOnceMoreBeforePatienceEnds) {
   campaign();
   answer(Busy{{"web-2/1"}, std::chrono::hours(1), {}});
@@ -350,6 +383,27 @@ TEST_F(SupervisorTest, WaitsForAYoungServerForAsLongAsItMayAndThenForNobody) {
   pass(seconds(1));
   EXPECT_EQ(take_did(), "a");
   answer(Busy{{"somebody"}, seconds(3), {}});
+  EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
+}
+
+TEST_F(SupervisorTest, AFreeKeyOfOthersInLineIsAskedForAgainSinceTheyMayBeDead) {
+  policy.young_patience = seconds(120);
+  campaign();
+  take_did();
+  answer(Busy{.holder = {}, .retry_after = seconds(3), .is_free = true});
+  EXPECT_EQ(supervisor->outcome(), Outcome::kNone);
+  pass(seconds(1));
+  EXPECT_EQ(take_did(), "a");
+  answer(Busy{.holder = {}, .retry_after = seconds(2), .is_free = true});
+  pass(seconds(1));
+  EXPECT_EQ(take_did(), "a");
+  answer(Busy{{"somebody"}, seconds(3), {}});
+  EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
+}
+
+TEST_F(SupervisorTest, WhoeverDoesNotWaitIsAFollowerOfThoseInLine) {
+  campaign();
+  answer(Busy{.holder = {}, .retry_after = seconds(1), .is_free = true});
   EXPECT_EQ(supervisor->outcome(), Outcome::kFollower);
 }
 

@@ -165,7 +165,17 @@ TYPED_TEST(MeasurementsTest, SettingsAreReadWhereTheyMayBe) {
 /// What run and elect need, then what only people need.
 const std::vector<std::string> kNeeded = {"eval", "evalsha", "set",  "get", "pttl", "pexpire",
                                           "hset", "hmget",   "hdel", "del", "time", "info"};
-const std::vector<std::string> kComforts = {"publish", "subscribe", "scan", "pubsub|numsub"};
+const std::vector<std::string> kComforts = {"publish",
+                                            "subscribe",
+                                            "scan",
+                                            "zadd",
+                                            "zscore",
+                                            "zrank",
+                                            "zcount",
+                                            "zrangebyscore",
+                                            "zrevrangebyscore",
+                                            "zremrangebyscore",
+                                            "zrem"};
 
 TYPED_TEST(MeasurementsTest, TheseRightsAreEnoughAndEachMissingOneIsNamed) {
   std::vector<std::string> all = kNeeded;
@@ -199,9 +209,9 @@ TYPED_TEST(MeasurementsTest, TheseRightsAreEnoughAndEachMissingOneIsNamed) {
 TYPED_TEST(MeasurementsTest, MissingRightsToKeysAndChannelsAreReported) {
   std::vector<std::string> all = kNeeded;
   all.insert(all.end(), kComforts.begin(), kComforts.end());
-  const std::vector<std::string> of_jobs = {"~job-*", "~cluster-leader:record:{job-*",
-                                            "~cluster-leader:primary",
-                                            "&cluster-leader:events:{job-*"};
+  const std::vector<std::string> of_jobs = {
+      "~job-*", "~cluster-leader:record:{job-*", "~cluster-leader:queue:{job-*",
+      "~cluster-leader:primary", "&cluster-leader:events:{job-*"};
   EXPECT_THAT(measure_at(this->as_user(all, of_jobs), "job-").refusals, IsEmpty());
   const RedisMeasurements outside = measure_at(this->as_user(all, of_jobs), "");
   EXPECT_THAT(outside.refusals, testing::Contains(Refusal{"set", Cause::kKey}));

@@ -75,7 +75,7 @@ class RegistryContractTest : public testing::Test {
   }
   std::unique_ptr<LoopedStore> open_superseding(const std::string& node) {
     Contender newer = contender(node);
-    newer.candidate.yields = newer.candidate.supersedes = true;
+    newer.candidate.listens = newer.candidate.yields = newer.candidate.supersedes = true;
     return open(newer);
   }
 

@@ -144,9 +144,8 @@ Decision acquire(const Contender& contender, const Request& request, const FileR
         record = &*changed;
       }
     }
-    const bool is_ours =
-        !candidate.identity.empty() && record->holder == parked_for(candidate.identity);
-    const Duration wait = is_ours ? record->hold_until - moment.now : rest;
+    const Duration wait =
+        is_parked_for(candidate, *record) ? record->hold_until - moment.now : rest;
     if (rest > Duration::zero() && wait > Duration::zero()) {
       return {Busy{record->holder, retry_after(wait, record->ttl), record->fence, record->era},
               changed};
@@ -345,6 +344,10 @@ Duration time_left(const FileRecord& record, const Moment& moment) {
   // when the machine was booted.
   const bool same_kernel = std::abs(record.booted_ms - moment.booted_ms()) <= kSameBootMs;
   return same_kernel && rest <= record.ttl ? rest : Duration::zero();
+}
+
+bool is_parked_for(const Candidate& candidate, const FileRecord& record) {
+  return !candidate.identity.empty() && record.holder == parked_for(candidate.identity);
 }
 
 Decision decide(const Request& request, const Candidate& candidate, const Candidacy& candidacy,

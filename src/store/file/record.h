@@ -72,6 +72,9 @@ std::optional<EndedRun> last_run(const FileRecord& record);
 /// How long `record` still excludes everybody but its holder; zero or less if it does not.
 Duration time_left(const FileRecord& record, const Moment& moment);
 
+/// Whether the key is parked for `candidate`.
+bool is_parked_for(const Candidate& candidate, const FileRecord& record);
+
 /// The answer to a request, and the record that must be written before it is reported.
 struct Decision {
   Answer answer;

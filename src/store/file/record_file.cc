@@ -25,6 +25,9 @@ constexpr std::size_t kLongestName = 200;
 /// Far longer than any text of format_record().
 constexpr std::size_t kLongestRecord = std::size_t{64} * 1024;
 
+/// Far more waiters than one machine has.
+constexpr std::size_t kLongestQueue = std::size_t{8} * 1024 * 1024;
+
 /// Up to a page, write(2) is one copy within the kernel, which SIGKILL cannot cut in two.
 constexpr std::size_t kLongestOverwrite = 4096;
 
@@ -265,7 +268,7 @@ std::variant<FoundRecord, Failed> RecordFile::read(const Moment& moment) {
 std::optional<Failed> RecordFile::write(const FileRecord& record) {
   const std::string text = format_record(record);
   if (overwrite(text)) return std::nullopt;
-  return replace(text);
+  return replace(name_ + ".lease", text);
 }
 
 /// A text of the same length overwrites the old one, so that a full disk does not end a lease at
@@ -277,8 +280,7 @@ bool RecordFile::overwrite(const std::string& text) const {
          ::pwrite(record_.get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size());
 }
 
-std::optional<Failed> RecordFile::replace(const std::string& text) const {
-  const std::string name = name_ + ".lease";
+std::optional<Failed> RecordFile::replace(const std::string& name, const std::string& text) const {
   const std::string draft = name_ + ".new";
   const auto give_up = [&](const std::string& action) {
     const int error = errno;
@@ -302,6 +304,25 @@ std::optional<Failed> RecordFile::replace(const std::string& text) const {
                                         "need a directory without the sticky bit"};
   }
   return give_up("replace " + name);
+}
+
+std::string RecordFile::read_queue() const {
+  const UniqueFd fd(::openat(folder_.get(), (name_ + ".queue").c_str(), O_RDONLY | kPlainFile));
+  struct stat info {};
+  if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return "";
+  std::string text(std::min(static_cast<std::size_t>(info.st_size), kLongestQueue), '\0');
+  const ssize_t size = ::pread(fd.get(), text.data(), text.size(), 0);
+  text.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  return text;
+}
+
+void RecordFile::write_queue(const std::string& text) const {
+  const std::string name = name_ + ".queue";
+  if (text.empty()) {
+    ::unlinkat(folder_.get(), name.c_str(), 0);
+    return;
+  }
+  static_cast<void>(replace(name, text));
 }
 
 void RecordFile::announce() const {

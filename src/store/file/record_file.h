@@ -57,6 +57,12 @@ class RecordFile {
   /// Replaces the record. REQUIRES: read() was called.
   std::optional<Failed> write(const FileRecord& record);
 
+  /// The text of the key's queue, in NAME.queue; empty if there is none, or it cannot be read.
+  std::string read_queue() const;
+
+  /// Replaces it. Where that is refused, only the order suffers.
+  void write_queue(const std::string& text) const;
+
   /// Notifies everybody that watches the lock file that the key has another holder, or none.
   void announce() const;
 
@@ -65,7 +71,7 @@ class RecordFile {
                                     bool (*is_shared)(int fd), bool& missing);
   std::optional<Failed> open_lock(bool& contended);
   bool overwrite(const std::string& text) const;
-  std::optional<Failed> replace(const std::string& text) const;
+  std::optional<Failed> replace(const std::string& name, const std::string& text) const;
 
   std::string name_;   ///< of the record in its folder, without a suffix
   unsigned mode_ = 0;  ///< of that folder

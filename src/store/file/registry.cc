@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/machine.h"
+#include "store/file/queue.h"
 #include "store/file/record.h"
 
 namespace cluster_leader {
@@ -86,6 +87,15 @@ LeaseView view_of(const Key& key, const FoundRecord& found, const Moment& moment
     view.state = State::kDone;
     view.remaining = view.done_for;
   }
+  return view;
+}
+
+/// Adds who waits, as `queue` says.
+LeaseView with_waiters(LeaseView view, const std::string& queue, const Moment& moment) {
+  Queue waiting = parse_queue(queue, moment);
+  waiting.sweep(moment.now);
+  view.waiters = static_cast<std::int64_t>(waiting.places().size());
+  if (view.waiters > 0) view.waiting_since_ms = waiting.places().front().since_ms;
   return view;
 }
 
@@ -166,14 +176,16 @@ std::variant<LeaseView, Failed> FileRegistry::look_until(const Key& key, Time de
     const auto moment = this_moment();
     if (const auto* failed = std::get_if<Failed>(&moment)) return *failed;
     const auto& now = std::get<Moment>(moment);
-    if (std::holds_alternative<RecordFile::NoDirectory>(opened)) return view_of(key, {}, now);
+    if (std::holds_alternative<RecordFile::NoDirectory>(opened)) {
+      return with_waiters(view_of(key, {}, now), "", now);
+    }
     if (auto* file = std::get_if<RecordFile>(&opened)) {
       auto found = file->read(now);
       if (auto* failed = std::get_if<Failed>(&found)) return std::move(*failed);
       auto& record = std::get<FoundRecord>(found);
       // Without the lock it may be half an old record and half a new one, but not twice the same.
       const bool is_whole = file->is_locked() || (before && are_equal(*before, record));
-      if (is_whole) return view_of(key, record, now);
+      if (is_whole) return with_waiters(view_of(key, record, now), file->read_queue(), now);
       before = std::move(record);
     }
     if (auto failed = wait_for_lock(key, deadline)) return std::move(*failed);
@@ -226,6 +238,10 @@ std::optional<std::variant<Evicted, Failed>> FileRegistry::try_to_evict(const Ke
   } else {
     changed.holder = {};
     changed.until = {};
+    Queue queue = parse_queue(file->read_queue(), now);
+    queue.sweep(now.now);
+    if (queue.ahead_of({}) > 0) queue.note_free(changed.fence, now.now, now.now);
+    file->write_queue(format_queue(queue, now));
   }
   if (!file->still_locked()) return std::nullopt;
   if (auto failed = file->write(changed)) return std::move(*failed);

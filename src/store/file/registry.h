@@ -13,7 +13,7 @@
 namespace cluster_leader {
 
 /// The leases in a directory on one machine. Reading them changes nothing and needs no right to
-/// write; the number of waiting candidates is not known.
+/// write.
 class FileRegistry final : public Registry {
  public:
   explicit FileRegistry(FileLocation location, bool (*is_shared)(int fd) = is_shared_file_system)

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/machine.h"
+#include "store/file/queue.h"
 
 namespace cluster_leader {
 
@@ -15,6 +16,9 @@ namespace {
 /// The lock is held for microseconds, unless the process that has it is stopped.
 constexpr Duration kFirstPause = std::chrono::milliseconds(1);
 constexpr Duration kLongestPause = std::chrono::milliseconds(5);
+
+/// For how long a change that cannot be looked at, because of that lock, is no reason to ask.
+constexpr Duration kPatienceWithChanges = std::chrono::milliseconds(100);
 
 /// The holder in a record; empty if there is none.
 HolderId holder_in(const FoundRecord& found) {
@@ -84,6 +88,18 @@ std::optional<Answer> FileStore::attempt(std::size_t number, const Request& requ
   if (auto* failed = std::get_if<Failed>(&decision.answer)) {
     failed->text = file_name_of(candidacy.key) + ".lease " + failed->text;
   }
+  Queue queue;
+  bool wakes = false;
+  if (request.kind != RequestKind::kRenew) {
+    queue = parse_queue(file.read_queue(), moment);
+    const Queue before = queue;
+    wakes = apply_queue(queue, decision, {request, candidate_, candidacy, found, moment});
+    if (queue != before) {
+      if (!file.still_locked()) return std::nullopt;
+      file.write_queue(format_queue(queue, moment));
+    }
+  }
+  if (wakes) file.announce();
   if (decision.write) {
     if (!file.still_locked()) return std::nullopt;
     if (auto failed = file.write(*decision.write)) return *failed;
@@ -94,10 +110,12 @@ std::optional<Answer> FileStore::attempt(std::size_t number, const Request& requ
       report_changes(number);
     }
   }
+  const auto* busy = std::get_if<Busy>(&decision.answer);
+  candidacies_[number].in_line = busy != nullptr && busy->place > 0;
   const bool is_renewed = std::holds_alternative<Renewed>(decision.answer);
   candidacies_[number].holds = is_renewed || std::holds_alternative<Granted>(decision.answer);
   // Under the lock, so that nothing can be announced before it is watched.
-  if (candidate_.listens && (is_renewed || std::holds_alternative<Busy>(decision.answer))) {
+  if (candidate_.listens && (is_renewed || busy != nullptr)) {
     watcher_.watch(number, lock_path(candidacy.key));
   }
   return decision.answer;
@@ -132,11 +150,19 @@ Time FileStore::wake_at() const {
     if (is_in_flight(waiting))
       earliest = std::min(earliest, candidacies_[waiting.candidacy].retry_at);
   }
+  for (const Change& change : changes_) earliest = std::min(earliest, change.look_at);
   return earliest;
 }
 
 void FileStore::advance(const Poller& poller, Time now) {
   if (poller.ready(watcher_.fd()) != 0) report_changes();
+  for (const Change& change : std::exchange(changes_, {})) {
+    if (now >= change.look_at) {
+      report_change(change, now);
+    } else {
+      changes_.push_back(change);
+    }
+  }
   for (const Waiting& waiting : std::exchange(waiting_, {})) {
     if (!is_in_flight(waiting)) continue;
     if (now >= candidacies_[waiting.candidacy].retry_at) {
@@ -157,19 +183,55 @@ std::string FileStore::stage(std::size_t candidacy) const {
 /// Reports what has happened to the candidacies with lock files that were touched; not for
 /// `except`.
 void FileStore::report_changes(std::size_t except) {
+  const Time now = BootClock::now();
+  std::erase_if(changes_, [&](const Change& change) { return change.candidacy == except; });
   for (const std::size_t candidacy : watcher_.changed()) {
-    if (candidacy == except) continue;
-    Notice notice = inspect(candidacy);
-    reports_.notice(candidacy, std::move(notice));
+    const bool is_known = std::any_of(changes_.begin(), changes_.end(), [&](const Change& change) {
+      return change.candidacy == candidacy;
+    });
+    if (candidacy == except || is_known) continue;
+    report_change({candidacy, now, now + kPatienceWithChanges}, now);
   }
 }
 
+/// With many waiters the lock is often taken, and if all of those who cannot look asked instead,
+/// they would keep whoever is next from asking.
+void FileStore::report_change(const Change& change, Time now) {
+  auto notice = inspect(change.candidacy);
+  if (notice) return reports_.notice(change.candidacy, *std::move(notice));
+  if (now < change.ask_at) {
+    changes_.push_back({change.candidacy, now + kLongestPause, change.ask_at});
+  } else {
+    reports_.notice(change.candidacy, must_ask(change.candidacy));
+  }
+}
+
+/// What has happened is not known.
+Notice FileStore::must_ask(std::size_t number) const {
+  return {candidacies_[number].holds ? Notice::Kind::kBroken : Notice::Kind::kFree};
+}
+
+/// When it is this candidacy's turn to ask for a key that it may get. Those before it in line are
+/// to ask first; but whoever has lost its place asks for it, and a result, or a key that is parked
+/// for us, does not wait.
+Duration FileStore::turn_of(std::size_t number, Queue& queue, const FileRecord* record,
+                            Time now) const {
+  const Entry& entry = candidacies_[number];
+  const HolderId& holder = entry.candidacy.holder;
+  const bool is_ours = record != nullptr && is_parked_for(candidate_, *record);
+  if (!entry.in_line || !queue.is_in_line(holder) || candidate_.joins || is_ours) return {};
+  const Token fence = record != nullptr ? record->fence : Token{};
+  const Time turn = queue.turn_of(holder, queue.late_at(fence, now).value_or(now + kTurn));
+  return std::max(turn, now) - now;
+}
+
 /// The notice that a change of this candidacy's record deserves. If the new holder is not known,
-/// the candidacy must ask.
-Notice FileStore::inspect(std::size_t number) {
+/// the candidacy must ask. Nothing if another process has the lock.
+std::optional<Notice> FileStore::inspect(std::size_t number) {
   const Candidacy& candidacy = candidacies_[number].candidacy;
-  Notice ask_again{candidacies_[number].holds ? Notice::Kind::kBroken : Notice::Kind::kFree};
+  Notice ask_again = must_ask(number);
   auto opened = RecordFile::open_to_read(location_.directory, candidacy.key, is_shared_);
+  if (std::holds_alternative<RecordFile::Contended>(opened)) return std::nullopt;
   auto* file = std::get_if<RecordFile>(&opened);
   if (file == nullptr || !file->is_locked()) return ask_again;
   // If the lock file was deleted, this is another one.
@@ -178,11 +240,14 @@ Notice FileStore::inspect(std::size_t number) {
   const auto read = file->read(moment);
   const auto* found = std::get_if<FoundRecord>(&read);
   const auto* record = found != nullptr ? std::get_if<FileRecord>(found) : nullptr;
+  Queue queue = parse_queue(file->read_queue(), moment);
+  ask_again.delay = turn_of(number, queue, record, moment.now);
   if (record == nullptr || time_left(*record, moment) <= Duration::zero()) return ask_again;
   if (is_reserved(record->holder) || record->holder == candidacy.holder) return ask_again;
+  if (candidacies_[number].in_line && !queue.is_in_line(candidacy.holder)) return ask_again;
   // So that whoever waits finds out whether it is superseded.
-  if (record->asked == record->holder) return {Notice::Kind::kBroken};
-  return {Notice::Kind::kTaken, record->holder, record->fence};
+  if (record->asked == record->holder) return Notice{Notice::Kind::kBroken};
+  return Notice{Notice::Kind::kTaken, record->holder, record->fence};
 }
 
 std::string FileStore::lock_path(const Key& key) const {

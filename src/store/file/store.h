@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lease/candidacy.h"
+#include "lease/queue.h"
 #include "store/file/record_file.h"
 #include "store/file/watcher.h"
 #include "store/location.h"
@@ -19,10 +20,10 @@ namespace cluster_leader {
 /// Redis, rather than being an flock(2) that is held while the job lives, so that a process that
 /// dies, is stopped or continues has the same consequences on both.
 ///
-/// For each key, `NAME.lease` is its record, and the flock(2) on `NAME.lock` prevents two processes
-/// from changing it at once (store/file/record_file.h). Both files stay when the lease is released:
-/// the record has the last token. send() does the work, in microseconds, and the next advance()
-/// reports the answer.
+/// For each key, `NAME.lease` is its record, `NAME.queue` says who waits for it, and the flock(2)
+/// on `NAME.lock` prevents two processes from changing them at once (store/file/record_file.h).
+/// Record and lock stay when the lease is released: the record has the last token. send() does the
+/// work, in microseconds, and the next advance() reports the answer.
 ///
 /// A process that changes the holder of a key touches its lock file, which notifies all that watch
 /// it. A candidacy watches only once the key was busy or its lease was renewed, since it can take
@@ -48,10 +49,17 @@ class FileStore final : public Store {
     Candidacy candidacy;
     Request request;  ///< the last one
     bool in_flight = false;
-    bool used = false;   ///< something was sent since it was last abandoned
-    bool holds = false;  ///< according to the last answer
-    Time retry_at;       ///< if another process has the lock of its record
-    Duration pause{};    ///< before the lock is tried again
+    bool used = false;     ///< something was sent since it was last abandoned
+    bool holds = false;    ///< according to the last answer
+    bool in_line = false;  ///< likewise
+    Time retry_at;         ///< if another process has the lock of its record
+    Duration pause{};      ///< before the lock is tried again
+  };
+  /// A change that could not be looked at, since another process has the lock of the record.
+  struct Change {
+    std::size_t candidacy = 0;
+    Time look_at;  ///< again
+    Time ask_at;   ///< if that was of no use until then
   };
   /// A request that waits for the lock of its record.
   struct Waiting {
@@ -64,7 +72,10 @@ class FileStore final : public Store {
   std::optional<Answer> attempt(std::size_t candidacy, const Request& request);
   std::optional<Failed> read_boot_id();
   void report_changes(std::size_t except = kNobody);
-  Notice inspect(std::size_t candidacy);
+  void report_change(const Change& change, Time now);
+  Notice must_ask(std::size_t candidacy) const;
+  std::optional<Notice> inspect(std::size_t candidacy);
+  Duration turn_of(std::size_t candidacy, Queue& queue, const FileRecord* record, Time now) const;
   std::string lock_path(const Key& key) const;
   bool is_in_flight(const Waiting& waiting) const;
 
@@ -74,6 +85,7 @@ class FileStore final : public Store {
   std::string boot_id_;
   std::vector<Entry> candidacies_;
   std::vector<Waiting> waiting_;
+  std::vector<Change> changes_;
   FileWatcher watcher_;
   Reports reports_;
 };

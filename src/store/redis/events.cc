@@ -6,8 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include "store/redis/names.h"
-
 namespace cluster_leader {
 
 namespace {
@@ -28,11 +26,8 @@ RedisEvents::RedisEvents(RedisLocation location, Duration asking)
     : asking_(asking),
       line_(std::make_unique<RedisLine>(std::move(location), RedisLine::Role::kAny, asking)) {}
 
-void RedisEvents::subscribe(std::uint32_t candidacy, const Key& key) {
-  if (candidacy >= is_known_.size()) is_known_.resize(candidacy + 1);
-  if (is_known_[candidacy]) return;
-  is_known_[candidacy] = true;
-  keys_.emplace_back(candidacy, &key);
+void RedisEvents::subscribe(std::uint32_t candidacy, const std::string& channel) {
+  if (known_.insert(channel).second) channels_.emplace_back(candidacy, channel);
 }
 
 void RedisEvents::reconnect(const RedisLocation& location) {
@@ -75,8 +70,8 @@ std::optional<RedisEvents::Event> RedisEvents::next() {
     if (auto* received = std::get_if<RedisLine::Received>(&*event)) {
       if (received->purpose == RedisLine::Purpose::kMessage) return std::move(received->reply);
       if (++confirmed_ == appended_) give_up_at_ = kNever;
-      // Without the right to subscribe only the timer wakes, which is slower and no less safe.
-      if (received->reply->type != REDIS_REPLY_ERROR) return Subscribed{received->candidacy};
+      if (received->reply->type == REDIS_REPLY_ERROR) return Refused{received->candidacy};
+      return Subscribed{received->candidacy};
     } else if (const auto* ended = std::get_if<RedisLine::Ended>(&*event)) {
       // Without a failure, the line has found out that the server speaks RESP2.
       if (ended->failure) open_at_ = now_ + kPause;
@@ -92,9 +87,8 @@ std::optional<RedisEvents::Event> RedisEvents::next() {
 }
 
 void RedisEvents::append_subscriptions() {
-  for (; is_logged_in_ && appended_ < keys_.size(); ++appended_) {
-    const auto& [candidacy, key] = keys_[appended_];
-    const std::string channel = events_channel(*key);
+  for (; is_logged_in_ && appended_ < channels_.size(); ++appended_) {
+    const auto& [candidacy, channel] = channels_[appended_];
     const std::string_view words[] = {"SUBSCRIBE", channel};
     // If memory is refused, the next turn tries again.
     if (!line_->append(RedisLine::Purpose::kSubscribe, words, candidacy)) return;

@@ -4,13 +4,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
+#include <unordered_set>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/poller.h"
-#include "lease/candidacy.h"
 #include "store/location.h"
 #include "store/redis/line.h"
 #include "store/redis/replies.h"
@@ -29,14 +30,17 @@ class RedisEvents {
   struct Subscribed {
     std::uint32_t candidacy;
   };
-  using Event = std::variant<Subscribed, ReplyPtr>;
+  /// The candidacy has no right to a channel.
+  struct Refused {
+    std::uint32_t candidacy = 0;
+  };
+  using Event = std::variant<Subscribed, Refused, ReplyPtr>;
 
   /// Does no I/O yet. `asking`: as in RedisLine.
   RedisEvents(RedisLocation location, Duration asking);
 
-  /// Subscribes to the events of `key`, unless that was done. `key` must outlive this, and belongs
-  /// to `candidacy`: 0, 1, 2, ...
-  void subscribe(std::uint32_t candidacy, const Key& key);
+  /// Subscribes to `channel`, whose events concern `candidacy`, unless that was done.
+  void subscribe(std::uint32_t candidacy, const std::string& channel);
 
   /// Subscribes anew over another connection, since the server may be another one now.
   void reconnect(const RedisLocation& location);
@@ -44,7 +48,7 @@ class RedisEvents {
   void watch(Poller& poller, Time now);
   Time wake_at() const;
   void advance(const Poller& poller, Time now);
-  /// A message of the server, or Subscribed; nothing for now.
+  /// A message of the server, or one of the others; nothing for now.
   std::optional<Event> next();
 
  private:
@@ -53,10 +57,10 @@ class RedisEvents {
 
   const Duration asking_;
   std::unique_ptr<RedisLine> line_;
-  std::vector<std::pair<std::uint32_t, const Key*>> keys_;
-  std::vector<bool> is_known_;  ///< by candidacy, whether its key is among keys_
+  std::vector<std::pair<std::uint32_t, std::string>> channels_;
+  std::unordered_set<std::string> known_;  ///< the same
   bool is_logged_in_ = false;
-  std::size_t appended_ = 0;   ///< how many of keys_, on this connection
+  std::size_t appended_ = 0;   ///< how many of channels_, on this connection
   std::size_t confirmed_ = 0;  ///< how many of those the server has answered
   Time open_at_ = Time::min();
   Time give_up_at_ = kNever;  ///< if the login, or a subscription, is not answered by then

@@ -164,6 +164,7 @@ class Measurement {
   void probe_rights() {
     const std::string channel = events_channel(key_);
     const std::string unknown_sha1(40, '0');
+    const std::string queue = queue_name(key_);
     std::vector<std::pair<const char*, Command>> probes = {
         {"eval", {"EVAL", "return 1", "0"}},
         {"evalsha", {"EVALSHA", unknown_sha1, "0"}},
@@ -175,13 +176,20 @@ class Measurement {
         {"pexpire", {"PEXPIRE", record_, "1000"}},
         {"hmget", {"HMGET", record_, "doctor"}},
         {"hdel", {"HDEL", record_, "doctor"}},
+        {"zadd", {"ZADD", queue, "XX", "1", "doctor"}},
+        {"zscore", {"ZSCORE", queue, "doctor"}},
+        {"zrank", {"ZRANK", queue, "doctor"}},
+        {"zcount", {"ZCOUNT", queue, "1", "1"}},
+        {"zrangebyscore", {"ZRANGEBYSCORE", queue, "1", "1"}},
+        {"zrevrangebyscore", {"ZREVRANGEBYSCORE", queue, "1", "1"}},
+        {"zremrangebyscore", {"ZREMRANGEBYSCORE", queue, "2", "2"}},
+        {"zrem", {"ZREM", queue, "doctor"}},
         {"hmget", {"HMGET", mark_, "replid"}},
         {"del", {"DEL", key_.value}},
         {"time", {"TIME"}},
         {"info", {"INFO", "server"}},
         {"publish", {"PUBLISH", channel, "doctor"}},
         {"scan", {"SCAN", "0", "MATCH", record_, "COUNT", "1"}},
-        {"pubsub|numsub", {"PUBSUB", "NUMSUB", channel}},
     };
     if (role_ == RedisCaller::Role::kNode) probes.push_back({"asking", {"ASKING"}});
     if (location_.min_replicas > 0) probes.push_back({"wait", {"WAIT", "0", "1"}});

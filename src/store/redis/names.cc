@@ -5,6 +5,7 @@ namespace cluster_leader {
 namespace {
 
 constexpr std::string_view kRecord = "cluster-leader:record:";
+constexpr std::string_view kQueue = "cluster-leader:queue:";
 constexpr std::string_view kEvents = "cluster-leader:events:";
 
 /// `{KEY}` makes the whole key the tag. A key with a tag of its own follows unchanged after one
@@ -45,7 +46,19 @@ std::string records_pattern(std::string_view prefix) {
   return pattern += '*';
 }
 
+std::string queue_name(const Key& key) { return beside(kQueue, key.value); }
+
 std::string events_channel(const Key& key) { return beside(kEvents, key.value); }
+
+std::string own_channel(const Candidacy& candidacy) {
+  // Known to store/redis/scripts/queue.lua and evict.lua as well.
+  return events_channel(candidacy.key) + ':' + candidacy.holder.value;
+}
+
+std::string waiters_channel(const Key& key) {
+  // Known to store/redis/scripts/queue.lua as well. A holder id has a slash.
+  return events_channel(key) + ":waiting";
+}
 
 std::string_view key_of_channel(std::string_view channel) {
   if (channel.size() < kEvents.size() + 2) return {};

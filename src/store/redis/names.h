@@ -24,8 +24,18 @@ std::string records_pattern(std::string_view prefix);
 /// cluster a colon and a hash tag follow, with which it is in a slot of the node.
 inline constexpr std::string_view kPromotionMark = "cluster-leader:primary";
 
+/// The sorted set in which those who wait for `key` are in line.
+std::string queue_name(const Key& key);
+
 /// The channel on which changes of the lease of `key` are published.
 std::string events_channel(const Key& key);
+
+/// The channel for what concerns only this candidacy, which waits for its key or has it.
+std::string own_channel(const Candidacy& candidacy);
+
+/// The channel on which those who wait for `key` are asked to take their places again, since the
+/// server may have lost them.
+std::string waiters_channel(const Key& key);
 
 /// The key whose channel has this name, as a part of `channel`. REQUIRES: it is an events channel.
 std::string_view key_of_channel(std::string_view channel);

@@ -29,11 +29,19 @@ constexpr const char* kScanCount = "1000";
 constexpr int kMostChanges = 20;
 
 Command inspect_command(const char* verb, std::string_view script, const Key& key) {
-  return {verb, std::string(script), "2", key.value, record_name(key)};
+  return {verb, std::string(script), "3", key.value, record_name(key), queue_name(key)};
 }
+
+/// Where the commands that run our scripts name the record and the queue.
+constexpr std::size_t kRecord = 4;
+constexpr std::size_t kQueue = 5;
 
 bool is_missing_script(const redisReply& reply) {
   return reply.type == REDIS_REPLY_ERROR && error_code(text_of(reply)) == "NOSCRIPT";
+}
+
+bool is_denied(const redisReply& reply) {
+  return reply.type == REDIS_REPLY_ERROR && error_code(text_of(reply)) == "NOPERM";
 }
 
 std::variant<LeaseView, Failed> view_of(Inspection inspection) {
@@ -166,6 +174,17 @@ std::variant<ReplyPtr, Failed> RedisRegistry::call_one(Command command, Time dea
   return std::move(std::get<Replies>(answered).front());
 }
 
+/// Calls a script of ours. While the slot of its key is being moved, no node runs a script that
+/// names a key that is not there, as the queue is not if nobody waits; and a user may have no right
+/// to the queue. Then it does without.
+std::variant<ReplyPtr, Failed> RedisRegistry::call_script(Command command, Time deadline) {
+  auto answered = call_one(command, deadline);
+  const auto* reply = std::get_if<ReplyPtr>(&answered);
+  if (reply == nullptr || !(is_slot_moving() || is_denied(**reply))) return answered;
+  command[kQueue] = command[kRecord];
+  return call_one(std::move(command), deadline);
+}
+
 std::variant<std::vector<SlotRange>, Failed> RedisRegistry::slots(Duration patience) {
   const auto answered = call_one({"CLUSTER", "SLOTS"}, BootClock::now() + patience);
   if (const auto* failed = std::get_if<Failed>(&answered)) {
@@ -177,7 +196,7 @@ std::variant<std::vector<SlotRange>, Failed> RedisRegistry::slots(Duration patie
   return slots_in(*std::get<ReplyPtr>(answered), endpoint_);
 }
 
-/// Inspects `keys` and counts their waiting candidates, in one packet.
+/// Inspects `keys`, in one packet.
 std::variant<std::vector<Inspection>, Failed> RedisRegistry::inspect(std::span<const Key> keys,
                                                                      Time deadline) {
   std::vector<Command> commands;
@@ -186,8 +205,11 @@ std::variant<std::vector<Inspection>, Failed> RedisRegistry::inspect(std::span<c
     commands.push_back(commands.empty() ? inspect_command("EVAL", kInspectScript.text, key)
                                         : inspect_command("EVALSHA", kInspectScript.sha1, key));
   }
-  commands.push_back({"PUBSUB", "NUMSUB"});
-  for (const Key& key : keys) commands.back().push_back(events_channel(key));
+  const bool counts_subscribers = waiters_ == Waiters::kSubscribed;
+  if (counts_subscribers) {
+    commands.push_back({"PUBSUB", "NUMSUB"});
+    for (const Key& key : keys) commands.back().push_back(events_channel(key));
+  }
   auto answered = call(std::move(commands), deadline);
   if (auto* failed = std::get_if<Failed>(&answered)) return std::move(*failed);
   auto& replies = std::get<Replies>(answered);
@@ -195,14 +217,17 @@ std::variant<std::vector<Inspection>, Failed> RedisRegistry::inspect(std::span<c
 
   std::vector<Inspection> inspections;
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    if (is_missing_script(*replies[i])) {
-      // SCRIPT FLUSH has just made the server forget it.
-      auto second = call_one(inspect_command("EVAL", kInspectScript.text, keys[i]), deadline);
+    // SCRIPT FLUSH has just made the server forget it. Keys that are being moved are asked for one
+    // by one.
+    const bool is_moving = is_slot_moving() && keys.size() == 1;
+    if (is_missing_script(*replies[i]) || is_denied(*replies[i]) || is_moving) {
+      auto second = call_script(inspect_command("EVAL", kInspectScript.text, keys[i]), deadline);
       if (auto* failed = std::get_if<Failed>(&second)) return std::move(*failed);
       replies[i] = std::get<ReplyPtr>(std::move(second));
     }
     inspections.push_back(inspected_of(keys[i], *replies[i]));
-    if (auto* one = std::get_if<Inspected>(&inspections.back())) {
+    auto* one = std::get_if<Inspected>(&inspections.back());
+    if (one != nullptr && counts_subscribers) {
       one->view.waiters = subscribers[i];
       if (one->listens && one->view.waiters > 0) --*one->view.waiters;
     }
@@ -210,10 +235,11 @@ std::variant<std::vector<Inspection>, Failed> RedisRegistry::inspect(std::span<c
   return inspections;
 }
 
-/// Inspects `key` without its waiting candidates: counting them needs a right of its own, and a
-/// refusal would be recorded in the server's ACL LOG.
+/// Inspects `key` without who waits for it, which needs rights of its own.
 Inspection RedisRegistry::inspect(const Key& key, Time deadline) {
-  const auto answered = call_one(inspect_command("EVAL", kInspectScript.text, key), deadline);
+  Command command = inspect_command("EVAL", kInspectScript.text, key);
+  command[kQueue] = command[kRecord];
+  const auto answered = call_one(std::move(command), deadline);
   if (const auto* failed = std::get_if<Failed>(&answered)) return *failed;
   return inspected_of(key, *std::get<ReplyPtr>(answered));
 }
@@ -235,10 +261,10 @@ std::variant<Evicted, Failed> RedisRegistry::evict(const Key& key, const Evictio
     if (changes_nothing(kind)) return Evicted{kind, std::move(seen.view)};
 
     const auto [script, done] = script_for(kind);
-    const auto answered =
-        call_one({"EVAL", std::string(script.text), "2", key.value, record_name(key),
-                  seen.view.holder.value, seen.fence, events_channel(key), us.node},
-                 deadline);
+    const auto answered = call_script(
+        {"EVAL", std::string(script.text), "3", key.value, record_name(key), queue_name(key),
+         seen.view.holder.value, seen.fence, events_channel(key), us.node},
+        deadline);
     if (const auto* failed = std::get_if<Failed>(&answered)) return *failed;
     const redisReply& reply = *std::get<ReplyPtr>(answered);
     if (reply.type == REDIS_REPLY_ERROR) return failure_of_request(text_of(reply));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,9 +19,14 @@ namespace cluster_leader {
 /// between calls.
 class RedisRegistry final : public Registry {
  public:
+  /// Who waits is in the queue; in a quorum, which has none, whoever is subscribed to the events of
+  /// a key waits for it.
+  enum class Waiters : std::uint8_t { kQueued, kSubscribed };
+
   explicit RedisRegistry(const RedisLocation& location,
-                         RedisCaller::Role role = RedisCaller::Role::kPrimary)
-      : caller_(location, role), endpoint_{location.host, location.port} {}
+                         RedisCaller::Role role = RedisCaller::Role::kPrimary,
+                         Waiters waiters = Waiters::kQueued)
+      : caller_(location, role), waiters_(waiters), endpoint_{location.host, location.port} {}
   explicit RedisRegistry(const SentinelLocation& location) : caller_(location) {}
 
   std::variant<Listing, Failed> list(const std::string& prefix, Duration patience) override;
@@ -55,8 +61,15 @@ class RedisRegistry final : public Registry {
   std::variant<RedisCaller::Replies, Failed> call(std::vector<RedisCaller::Command> commands,
                                                   Time deadline);
   std::variant<ReplyPtr, Failed> call_one(RedisCaller::Command command, Time deadline);
+  std::variant<ReplyPtr, Failed> call_script(RedisCaller::Command command, Time deadline);
+
+  /// Whether a part of what belongs to the key of the last call may be on another node.
+  bool is_slot_moving() const {
+    return is_moving_key_ || (redirection_ && !redirection_->is_for_good);
+  }
 
   RedisCaller caller_;
+  Waiters waiters_ = Waiters::kQueued;
   Endpoint endpoint_;
   bool is_asking_ = false;
   std::optional<Redirection> redirection_;

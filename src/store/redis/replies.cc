@@ -55,10 +55,15 @@ Duration retry_after_lock(long long rest_ms, long long holder_ttl_ms, Duration t
   return retry_after(milliseconds(rest_ms), milliseconds(holder_ttl_ms));
 }
 
+/// Where in the queue the candidate is.
+std::size_t place_at(const redisReply& reply, std::size_t index) {
+  return static_cast<std::size_t>(std::max(integer_at(reply, index), 0LL));
+}
+
 Young young(const redisReply& reply) {
   const long long age_s = std::max(integer_at(reply, 1), 0LL);
   const long long rest = std::max(integer_at(reply, 2), 1LL);
-  return {std::chrono::seconds(age_s), milliseconds(rest + 2)};
+  return {std::chrono::seconds(age_s), milliseconds(rest + 2), {}, {}, place_at(reply, 5)};
 }
 
 Young promoted(const redisReply& reply) {
@@ -159,10 +164,14 @@ Answer answer_of(RequestKind kind, const redisReply& reply, Duration ttl) {
         if (granted.token.value > 0) return granted;
       }
       if (verdict == "busy") {
+        const Token token{number_at(reply, 4)};
+        const bool is_free = text_at(reply, 1).empty() && token == Token{};
         return Busy{{std::string(text_at(reply, 1))},
                     retry_after_lock(integer_at(reply, 2), integer_at(reply, 3), ttl),
-                    {number_at(reply, 4)},
-                    number_at(reply, 7)};
+                    token,
+                    number_at(reply, 7),
+                    place_at(reply, 8),
+                    is_free};
       }
       if (verdict == "superseded") return Superseded{std::string(text_at(reply, 1))};
       if (verdict == "done") {
@@ -175,7 +184,7 @@ Answer answer_of(RequestKind kind, const redisReply& reply, Duration ttl) {
       if (verdict == "young") return young(reply);
       if (verdict == "promoted") return promoted(reply);
       // Why is for the store to say.
-      if (verdict == "suspect") return Young{{}, young(reply).rest};
+      if (verdict == "suspect") return Young{{}, young(reply).rest, {}, {}, place_at(reply, 5)};
       break;
     case RequestKind::kRenew:
       if (verdict == "renewed") {

@@ -40,15 +40,23 @@ std::span<const std::string_view> ScriptCommand::words(const Candidacy& candidac
                                                        bool listens, const Memory& memory,
                                                        const std::optional<KnownServer>& server) {
   const Script& script = script_for(request.kind);
-  const std::string_view listening = listens ? "1" : "";
+  const bool is_own_channel = !hears_all(candidate_) && request.kind != RequestKind::kAdopt;
+  const std::string_view listening = !listens ? "" : is_own_channel ? "2" : "1";
   record_ = record_name(candidacy.key);
   token_ = std::to_string(request.token.value);
   words_.assign({by == By::kSha1 ? "EVALSHA" : "EVAL", by == By::kSha1 ? script.sha1 : script.text,
                  "2", candidacy.key.value, record_});
   const bool is_acquire =
       request.kind == RequestKind::kAcquire || request.kind == RequestKind::kVote;
-  if (is_acquire && !memory.is_cluster_node) {
+  if (uses_queue(request.kind)) {
     words_[2] = "3";
+    queue_ = memory.is_without_queue || request.kind == RequestKind::kVote
+                 ? record_
+                 : queue_name(candidacy.key);
+    add({queue_});
+  }
+  if (is_acquire && !memory.is_cluster_node) {
+    words_[2] = "4";
     add({kPromotionMark});
   }
   add({candidacy.holder.value});

@@ -29,9 +29,18 @@ struct Memory {
   std::optional<std::int64_t> ms_since_loss;  ///< when the fence was found to have gone back
   bool looks_for_promotion = false;           ///< even if the key is not free
   bool is_cluster_node = false;               ///< the mark of promotions is in another slot
+  /// For all requests: the queue is not named, since the user has no right to it, or since it may
+  /// be on another node of a cluster than the rest. There is no order then, and nothing else is
+  /// lost.
+  bool is_without_queue = false;
   /// That mark as notice.lua has answered; nothing if it was not asked. Valid until the next call.
   const PromotionMark* mark = nullptr;
 };
+
+/// Whether the script of such a request names the queue of the key; a vote says that there is none.
+inline bool uses_queue(RequestKind kind) {
+  return kind != RequestKind::kRenew && kind != RequestKind::kAdopt;
+}
 
 /// The command that runs the script of a request: its words, in the order that the script names at
 /// its head.
@@ -46,8 +55,8 @@ class ScriptCommand {
   explicit ScriptCommand(const Candidate& candidate);
 
   /// The words of `request` for `candidacy`, valid until the next call and as long as `candidacy`
-  /// is. `listens` says whether the holder is subscribed to the channel of the key. `memory` and
-  /// `server` are for acquires; what `server` refers to must be valid as long.
+  /// is. `listens` says whether the candidate waits and is subscribed to events. Most of `memory`,
+  /// and `server`, are for acquires; what `server` refers to must be valid as long.
   std::span<const std::string_view> words(const Candidacy& candidacy, const Request& request, By by,
                                           Form form, bool listens, const Memory& memory = {},
                                           const std::optional<KnownServer>& server = {});
@@ -68,7 +77,7 @@ class ScriptCommand {
   const Candidate& candidate_;
   const std::string ttl_;
   const std::string pid_;
-  std::string record_, channel_;
+  std::string record_, queue_, channel_;
   std::string token_, awaited_, era_, fence_, earliest_, latest_, since_step_, since_loss_, age_;
   std::string hold_, once_, status_, started_, finished_;
   std::vector<std::string_view> words_;

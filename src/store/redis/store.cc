@@ -74,6 +74,9 @@ void RedisStore::set_holder(std::size_t candidacy, HolderId holder) {
     entry.unreleased = std::make_unique<const HolderId>(std::move(entry.candidacy.holder));
   }
   entry.candidacy.holder = std::move(holder);
+  entry.is_near = false;
+  // That channel was for the id before.
+  if (!hears_all(candidate_)) entry.listening_on = 0;
 }
 
 void RedisStore::send(std::size_t candidacy, const Request& request, Time now) {
@@ -220,22 +223,58 @@ void RedisStore::append_waiting() {
 
 void RedisStore::append_request(std::uint32_t candidacy, By by) {
   Entry& entry = candidacies_[candidacy];
-  if (candidate_.listens) listen(candidacy);
+  entry.is_without_queue = entry.queue_denied_on == connection_number_;
+  const bool ends =
+      entry.request.kind == RequestKind::kRelease || entry.request.kind == RequestKind::kFinish;
+  if (candidate_.listens && !ends) listen(candidacy);
   // Otherwise the candidate would wait for what it has acquired itself.
   if (takes_lock(entry.request.kind)) append_unreleased(entry);
   append_script(candidacy, entry.request, by, Form::kShort, Purpose::kRequest);
 }
 
-/// Subscribes to the events of the key, unless that was done.
+/// Subscribes to what the candidacy must hear, unless that was done. With thousands in line, one
+/// event for all of them would keep the server and their machines from serving the next one, so
+/// they hear only what concerns them. But a client that knows no queue tells everybody, and who is
+/// near the front must hear that.
 void RedisStore::listen(std::uint32_t candidacy) {
   Entry& entry = candidacies_[candidacy];
+  const std::string all = events_channel(entry.candidacy.key);
+  // A quorum has no order.
+  const RequestKind kind = entry.request.kind;
+  const bool is_vote = kind == RequestKind::kVote || kind == RequestKind::kAdopt;
+  if (hears_all(candidate_) || is_vote) return subscribe(candidacy, {all}, entry.listening_on);
+  subscribe(candidacy, {own_channel(entry.candidacy), waiters_channel(entry.candidacy.key)},
+            entry.listening_on);
+  // A holder must hear that somebody else has the key, since the server may have lost the lease.
+  if (entry.is_near || kind == RequestKind::kRenew || entry.is_own_channel_denied) {
+    subscribe(candidacy, {all}, entry.hearing_all_on);
+  }
+}
+
+/// The user may have the right to the channel of the key only. What concerns us comes there as well
+/// if nobody hears our own.
+void RedisStore::handle_refused_channel(std::uint32_t candidacy) {
+  Entry& entry = candidacies_[candidacy];
+  if (hears_all(candidate_) || entry.is_own_channel_denied || !accepts_requests()) return;
+  entry.is_own_channel_denied = true;
+  listen(candidacy);
+  // It may have come before.
+  reports_.notice(candidacy, {Notice::Kind::kFree});
+}
+
+/// `on`: the connection on which that was done.
+void RedisStore::subscribe(std::uint32_t candidacy, std::initializer_list<std::string> channels,
+                           std::uint32_t& on) {
   if (line_->login().speaks_resp2()) {
     if (!events_) events_ = std::make_unique<RedisEvents>(line_->location(), asking_);
-    events_->subscribe(candidacy, entry.candidacy.key);
-  } else if (entry.listening_on != connection_number_) {
-    const bool is_queued =
-        line_->append(Purpose::kSubscribe, {"SUBSCRIBE", events_channel(entry.candidacy.key)});
-    if (is_queued) entry.listening_on = connection_number_;
+    for (const std::string& channel : channels) events_->subscribe(candidacy, channel);
+  } else if (on != connection_number_) {
+    for (const std::string& channel : channels) {
+      const std::string_view words[] = {"SUBSCRIBE", channel};
+      // If memory is refused, only the timer wakes.
+      if (!line_->append(Purpose::kSubscribe, words, candidacy)) return;
+    }
+    on = connection_number_;
   }
 }
 
@@ -244,8 +283,10 @@ void RedisStore::listen(std::uint32_t candidacy) {
 void RedisStore::append_unreleased(const Entry& entry) {
   if (!entry.unreleased) return;
   const Candidacy former{entry.candidacy.key, *entry.unreleased};
+  Memory memory;
+  memory.is_without_queue = entry.queue_denied_on == connection_number_;
   const auto words =
-      command_.words(former, kReleaseRequest, By::kText, Form::kFull, /*listens=*/false);
+      command_.words(former, kReleaseRequest, By::kText, Form::kFull, /*listens=*/false, memory);
   // If memory is refused, it ends with its ttl.
   if (entry.is_asking && !line_->append(Purpose::kAsking, {"ASKING"})) return;
   static_cast<void>(line_->append(Purpose::kUndo, words));
@@ -280,6 +321,7 @@ void RedisStore::append_script(std::uint32_t candidacy, const Request& request, 
   entry.says_age = server.has_value();
   Memory memory = memory_of(entry);
   memory.is_cluster_node = node_ != nullptr;
+  memory.is_without_queue = entry.is_without_queue;
   if (node_ && node_->mark) memory.mark = &*node_->mark;
   entry.says_mark = memory.mark != nullptr;
   // A node to which the slot is being moved cannot have the mark in that slot, and it gives nobody
@@ -333,6 +375,8 @@ void RedisStore::handle_events_of_keys() {
   while (const auto event = events_->next()) {
     if (const auto* subscribed = std::get_if<RedisEvents::Subscribed>(&*event)) {
       reports_.notice(subscribed->candidacy, {Notice::Kind::kFree});
+    } else if (const auto* refused = std::get_if<RedisEvents::Refused>(&*event)) {
+      handle_refused_channel(refused->candidacy);
     } else {
       handle_message(*std::get<ReplyPtr>(*event));
     }

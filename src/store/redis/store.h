@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -116,12 +117,19 @@ class RedisStore final : public Store {
     std::size_t former_holder = 0;   ///< hash of the holder id of its last term
     std::uint64_t round = 0;         ///< that is not earlier than the last request; see `Held`
     std::uint32_t listening_on = 0;  ///< number of the connection that is subscribed to it; or 0
+    std::uint32_t hearing_all_on =
+        0;  ///< the same for all events of its key, unless it hears only those
+    std::uint32_t queue_denied_on = 0;  ///< the same if we have no right to its queue there
+    std::uint32_t place = 0;            ///< in the queue, by the last answer; 0: none
+    bool is_near = false;  ///< the front of the queue, or has no place in it though the key is busy
+    bool is_own_channel_denied = false;
     bool in_flight = false;
-    bool used = false;       ///< something was sent since it was last abandoned
-    bool says_mark = false;  ///< the acquire in flight says when the node was promoted
-    bool is_asking = false;  ///< the request in flight is sent behind ASKING
-    bool says_age = false;   ///< the acquire in flight says how long the server has been up
-    bool id_spent = false;   ///< a release of the present holder id may be on its way
+    bool used = false;              ///< something was sent since it was last abandoned
+    bool says_mark = false;         ///< the acquire in flight says when the node was promoted
+    bool is_asking = false;         ///< the request in flight is sent behind ASKING
+    bool is_without_queue = false;  ///< likewise, see Memory; so is what undoes it
+    bool says_age = false;          ///< the acquire in flight says how long the server has been up
+    bool id_spent = false;          ///< a release of the present holder id may be on its way
     /// The holder id before, if what it acquired may still be there because its release may have
     /// been lost; null otherwise.
     std::unique_ptr<const HolderId> unreleased;
@@ -202,6 +210,8 @@ class RedisStore final : public Store {
   Memory memory_of(const Entry& entry) const;
   bool is_shaken(const Entry& entry) const;
   std::string describe_doubt(const Entry& entry) const;
+  bool record_place(std::uint32_t candidacy, const Answer& answer);
+  Duration delay_after(std::string_view what, const Entry& entry) const;
   bool holds_back(const Received& received, const Answer& answer);
   void handle_wait(const redisReply& reply);
   void refuse(const Held& held, const Failed& failure);
@@ -241,6 +251,10 @@ class RedisStore final : public Store {
 
   bool accepts_requests() const { return line_->is_open() && !line_->is_ending(); }
   void listen(std::uint32_t candidacy);
+  void subscribe(std::uint32_t candidacy, std::initializer_list<std::string> channels,
+                 std::uint32_t& on);
+  void handle_refused_channel(std::uint32_t candidacy);
+  std::optional<std::uint32_t> candidacy_of(std::string_view channel) const;
   bool has_waiting();
   bool is_in_flight(std::uint32_t candidacy, std::uint64_t attempt) const;
   bool is_own(const Entry& entry, std::string_view holder) const;

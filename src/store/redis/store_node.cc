@@ -139,11 +139,20 @@ bool RedisStore::handle_as_node(const Received& received) {
   node_->is_out_of_service =
       code == "CLUSTERDOWN" || code == "MASTERDOWN" || code == "READONLY" || code == "LOADING";
   const auto to = redirection_in(is_error ? text_of(reply) : std::string_view(), server());
+  Entry& entry = candidacies_[received.candidacy];
+  const bool is_moving = code == "TRYAGAIN" || (to && !to->is_for_good);
+  if (is_moving && uses_queue(entry.request.kind) && !entry.is_without_queue) {
+    // While a slot is moved, its node runs no script that names a key that is not there, as the
+    // queue is not if nobody waits. Redis 6 sends us to the other node even if the rest is here.
+    entry.is_without_queue = true;
+    append_again(received);
+    return true;
+  }
   // A replica accepts connections here, which its promotion does not break.
   if (to || node_->is_out_of_service) age_->watch_from(now_);
   if (to) {
     if (known_.noticing == received.candidacy) known_.noticing.reset();
-    candidacies_[received.candidacy].in_flight = false;
+    entry.in_flight = false;
     node_->redirected.push_back({received.candidacy, received.attempt, *to});
     return true;
   }

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <utility>
 
+#include "lease/queue.h"
 #include "store/redis/info.h"
 #include "store/redis/names.h"
 #include "store/redis/replies.h"
@@ -19,16 +20,24 @@ std::int64_t floor_ms(Duration duration) {
   return std::chrono::floor<std::chrono::milliseconds>(duration).count();
 }
 
-/// Removes the number at the end of "HOLDER TOKEN" and returns it; 0 if there is none.
-Token split_token(std::string_view& holder) {
+/// Removes the number at the end of "HOLDER NUMBER" and returns it; 0 if there is none.
+std::int64_t split_number(std::string_view& holder) {
   const std::size_t space = holder.rfind(' ');
   if (space == holder.npos) return {};
-  Token token;
+  std::int64_t number = 0;
   const char* const end = holder.data() + holder.size();
-  const auto [rest, error] = std::from_chars(holder.data() + space + 1, end, token.value);
+  const auto [rest, error] = std::from_chars(holder.data() + space + 1, end, number);
   if (error != std::errc() || rest != end) return {};
   holder.remove_suffix(holder.size() - space);
-  return token;
+  return number;
+}
+
+/// Who has one of the first places hears what clients say that know no queue.
+constexpr std::uint32_t kNear = 3;
+
+/// How long to pause before a turn that is `ms` away.
+Duration delay_of(std::int64_t ms) {
+  return std::chrono::milliseconds(std::clamp<std::int64_t>(ms, 0, 60'000));
 }
 
 }  // namespace
@@ -54,9 +63,13 @@ void RedisStore::handle(const Received& received) {
       return handle_slots(*received.reply);
     case Purpose::kNotice:
       return handle_notice(*received.reply);
-    case Purpose::kAsking:
     case Purpose::kSubscribe:
-      // Without the right to subscribe only the timer wakes, which is slower and no less safe.
+      // Without the right to any channel only the timer wakes, which is slower and no less safe.
+      if (error_code(text_of(*received.reply)) == "NOPERM" && !line_->login().failure()) {
+        handle_refused_channel(received.candidacy);
+      }
+      return;
+    case Purpose::kAsking:
     case Purpose::kHello:
     case Purpose::kLogin:
     case Purpose::kRole:
@@ -94,6 +107,12 @@ void RedisStore::handle_reply(const Received& received) {
   if (code == "NOSCRIPT" || is_incomplete(reply)) return append_again(received);
   if (is_ageless(reply)) return handle_ageless(received);
   if (node_ && handle_as_node(received)) return;
+  if (code == "NOPERM" && uses_queue(kind) && !entry.is_without_queue) {
+    // Perhaps to the queue, which earlier versions did not have.
+    entry.queue_denied_on = connection_number_;
+    entry.is_without_queue = true;
+    return append_again(received);
+  }
   if (is_error && spoils_connection(text_of(reply))) {
     line_->retire();
     entry.listening_on = 0;
@@ -107,7 +126,25 @@ void RedisStore::handle_reply(const Received& received) {
   if (is_suspect(reply)) std::get<Young>(answer).because = describe_doubt(entry);
   auto* young = std::get_if<Young>(&answer);
   if (young != nullptr && young->because.empty()) young->hidden_because = age_->hidden_because();
+  // What has happened between this answer and the subscription would be missed.
+  if (record_place(received.candidacy, answer)) return append_again(received);
   if (!holds_back(received, answer)) finish(received.candidacy, std::move(answer));
+}
+
+/// Who is near the front of the queue hears more than those behind. Returns whether that begins
+/// now.
+bool RedisStore::record_place(std::uint32_t candidacy, const Answer& answer) {
+  const auto* busy = std::get_if<Busy>(&answer);
+  const auto* young = std::get_if<Young>(&answer);
+  if (busy == nullptr && young == nullptr) return false;
+  Entry& entry = candidacies_[candidacy];
+  entry.place = static_cast<std::uint32_t>(busy != nullptr ? busy->place : young->place);
+  // Whoever waits for a young server waits for its holder to renew its lease, too.
+  entry.is_near = young != nullptr || entry.place <= kNear;
+  if (!candidate_.listens || !accepts_requests()) return false;
+  const std::uint32_t before = entry.hearing_all_on;
+  listen(candidacy);
+  return entry.hearing_all_on != before;
 }
 
 /// Keeps `answer` back if it does not count yet.
@@ -258,26 +295,53 @@ void RedisStore::handle_after_failed_login(std::uint32_t candidacy) {
   finish(candidacy, std::move(failure));
 }
 
+/// The candidacy that a message on `channel` is for.
+std::optional<std::uint32_t> RedisStore::candidacy_of(std::string_view channel) const {
+  const auto found = candidacy_of_key_.find(key_of_channel(channel));
+  if (found != candidacy_of_key_.end()) return found->second;
+  if (hears_all(candidate_)) return std::nullopt;
+  // Only `run` has other channels, and one key.
+  for (std::uint32_t i = 0; i < candidacies_.size(); ++i) {
+    const Candidacy& candidacy = candidacies_[i].candidacy;
+    if (channel == own_channel(candidacy) || channel == waiters_channel(candidacy.key)) return i;
+  }
+  return std::nullopt;
+}
+
+/// How long to leave a key to others whose last lease has ended. Those before us in line are to try
+/// first; but a result, or a key that is parked for us, does not wait.
+Duration RedisStore::delay_after(std::string_view what, const Entry& entry) const {
+  if (candidate_.joins || what == "parked" || entry.place <= 1) return {};
+  return kTurn + static_cast<int>(entry.place - 1) * kStep;
+}
+
 void RedisStore::handle_message(const redisReply& reply) {
   // ["message", channel, event]. The event is what happened, the holder id that it happened to,
   // which may contain blanks, and after "acquired" the token.
   if (reply.elements != 3 || text_of(*reply.element[0]) != "message") return;
-  const auto found = candidacy_of_key_.find(key_of_channel(text_of(*reply.element[1])));
-  if (found == candidacy_of_key_.end()) return;
-  const std::uint32_t candidacy = found->second;
+  const auto found = candidacy_of(text_of(*reply.element[1]));
+  if (!found) return;
+  const std::uint32_t candidacy = *found;
   const std::string_view event = text_of(*reply.element[2]);
   const std::size_t space = std::min(event.find(' '), event.size());
   const std::string_view what = event.substr(0, space);
   std::string_view holder = event.substr(std::min(space + 1, event.size()));
-  const Token token = what == "acquired" ? split_token(holder) : Token{};
+  const std::int64_t number = what == "acquired" || what == "next" ? split_number(holder) : 0;
   if (what == "broken") return reports_.notice(candidacy, {Notice::Kind::kBroken});
+  if (what == "next" && holder == candidacies_[candidacy].candidacy.holder.value) {
+    return reports_.notice(candidacy, {Notice::Kind::kFree, {}, {}, delay_of(number)});
+  }
   // The server also reports what this candidacy has done itself.
   if (is_own(candidacies_[candidacy], holder)) return;
+  if (what == "ask") return reports_.notice(candidacy, {Notice::Kind::kFree});
   if (what == "released" || what == "parked") {
-    reports_.notice(candidacy, {Notice::Kind::kFree, {std::string(holder)}});
+    reports_.notice(candidacy, {Notice::Kind::kFree,
+                                {std::string(holder)},
+                                {},
+                                delay_after(what, candidacies_[candidacy])});
   }
   if (what == "acquired" && !holder.empty()) {
-    reports_.notice(candidacy, {Notice::Kind::kTaken, {std::string(holder)}, token});
+    reports_.notice(candidacy, {Notice::Kind::kTaken, {std::string(holder)}, {number}});
   }
 }
 

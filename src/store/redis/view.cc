@@ -39,7 +39,9 @@ enum Field : std::size_t {
   kCommand,
   kResult,                 ///< the first field of the last run that ended by itself
   kStopped = kResult + 5,  ///< the same of the last one that was made to end
-  kFields = kStopped + 5
+  kWaiters = kStopped + 5,
+  kWaitingSince,
+  kFields
 };
 
 /// The longest value that we write is `parked:` and an identity: a label of 255 bytes, a boot id
@@ -70,7 +72,7 @@ class Reading {
     if (reply_.elements != kFields) return false;
     for (std::size_t i = kVerdict; i < kFields; ++i) {
       const int type = reply_.element[i]->type;
-      if (i == kLength || i == kRest) {
+      if (i == kLength || i == kRest || i == kWaiters) {
         if (type != REDIS_REPLY_INTEGER) return false;
       } else if (type != REDIS_REPLY_STRING && type != REDIS_REPLY_NIL) {
         return false;
@@ -234,6 +236,8 @@ Inspection inspected_of(const Key& key, const redisReply& reply) {
   const Times times{reading.number(kNow, "now"), reading.number(kUntil, "until"),
                     reading.number(kHoldUntil, "hold_until"),
                     reading.number(kOnceUntil, "once_until")};
+  if (reading.integer(kWaiters) >= 0) view.waiters = reading.integer(kWaiters);
+  view.waiting_since_ms = reading.number(kWaitingSince, "since");
   view.fault = reading.fault();
   if (times.once_until > times.now) view.done_for = rest_of(times.once_until - times.now);
   const EndedRun result = run_at(reading, kResult);
@@ -244,8 +248,8 @@ Inspection inspected_of(const Key& key, const redisReply& reply) {
   if (has_value) {
     const std::string holder = reading.text(kHolder);
     describe_value(view, holder, reading.integer(kRest), times);
-    inspected.listens =
-        view.state == State::kHeld && view.holder.value == holder && reading.text(kListens) == "1";
+    inspected.listens = view.state == State::kHeld && view.holder.value == holder &&
+                        !reading.text(kListens).empty();
   } else if (!view.fault.empty()) {
     view.state = State::kForeign;
   } else {

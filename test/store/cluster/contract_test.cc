@@ -3,6 +3,7 @@
 #include <string>
 
 #include "store/location.h"
+#include "store/queue_contract.h"
 #include "store/store_contract.h"
 #include "support/cluster_world.h"
 
@@ -33,7 +34,9 @@ struct ValkeyClusterLeases : ClusterLeases {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Cluster, StoreContractTest, ClusterLeases);
 INSTANTIATE_TYPED_TEST_SUITE_P(Cluster, ExpiringStoreContractTest, ClusterLeases);
+INSTANTIATE_TYPED_TEST_SUITE_P(Cluster, QueueContractTest, ClusterLeases);
 INSTANTIATE_TYPED_TEST_SUITE_P(ValkeyCluster, StoreContractTest, ValkeyClusterLeases);
 INSTANTIATE_TYPED_TEST_SUITE_P(ValkeyCluster, ExpiringStoreContractTest, ValkeyClusterLeases);
+INSTANTIATE_TYPED_TEST_SUITE_P(ValkeyCluster, QueueContractTest, ValkeyClusterLeases);
 
 }  // namespace cluster_leader

@@ -8,11 +8,14 @@
 #include <csignal>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "store/redis/names.h"
+#include "store/registry.h"
 #include "store/store_contract.h"
 #include "support/cluster_world.h"
 #include "support/command.h"
@@ -61,10 +64,16 @@ class ClusterStoreTest : public testing::Test {
     const std::string name = "total_connections_received:";
     return std::atoll(info.c_str() + info.find(name) + name.size());
   }
-  /// Moves the lock and the record of a key.
+  /// Moves the lock, the record and the queue of a key.
   static void move(const Key& key, std::size_t from, std::size_t to) {
     cluster_->move_key(key.value, from, to);
     cluster_->move_key(record_name(key), from, to);
+    cluster_->move_key(queue_name(key), from, to);
+  }
+  static void move_slot_of(const Key& key, std::size_t from, std::size_t to) {
+    cluster_->begin_move(slot_of(key.value), from, to);
+    move(key, from, to);
+    cluster_->end_move(slot_of(key.value), from, to);
   }
 
   inline static std::unique_ptr<ClusterWorld> cluster_;
@@ -201,6 +210,102 @@ TEST_F(ClusterStoreTest, AWaiterHearsOfTheReleaseOnTheNewNode) {
   expect_granted(*b);
 }
 
+TEST_F(ClusterStoreTest, APlaceInLineIsMovedWithItsSlot) {
+  const Key key = key_at(0);
+  auto a = open(key, "a");
+  const Token token = expect_granted(*a).token;
+  auto b = open(key, "b", /*listens=*/true);
+  auto c = open(key, "c", /*listens=*/true);
+  EXPECT_EQ(expect_busy(*b).place, 1U);
+  EXPECT_EQ(expect_busy(*c).place, 2U);
+  move_slot_of(key, 0, 1);
+  EXPECT_EQ(expect_busy(*c).place, 2U);
+  EXPECT_EQ(expect_busy(*b).place, 1U);
+  expect_renewed(*a, token);
+  // What is said on any node is heard on all, so the former one must not be needed.
+  cluster_->node(0).pause();
+  expect_released(*a);
+  std::optional<Notice> notice = b->await_notice(2s);
+  cluster_->node(0).resume();
+  ASSERT_TRUE(notice);
+  EXPECT_EQ(notice->kind, Notice::Kind::kFree);
+  EXPECT_EQ(notice->delay, Duration::zero());
+  EXPECT_EQ(expect_busy(*c).holder, HolderId{}) << "it is the turn of b";
+  expect_granted(*b);
+}
+
+// Nobody waits when the move begins, so that there is no queue to be moved.
+TEST_F(ClusterStoreTest, WithoutAQueueAKeyWhoseSlotIsMovedIsHeldAwaitedAndReleased) {
+  const Key key = key_at(0);
+  auto a = open(key);
+  const Token token = expect_granted(*a).token;
+  cluster_->begin_move(slot_of(key.value), 0, 1);
+  auto b = open(key, "b", /*listens=*/true);
+  const auto expect_waiting = [&] {
+    const Busy busy = expect_busy(*b);
+    EXPECT_EQ(node_in(busy), "a");
+    EXPECT_EQ(busy.place, 0U) << "there is no line";
+  };
+  expect_waiting();
+  move(key, 0, 1);
+  expect_waiting();
+  expect_renewed(*a, token);
+  expect_released(*a);
+  ASSERT_TRUE(await_hint(*b));
+  cluster_->move_key(record_name(key), 0, 1);
+  cluster_->end_move(slot_of(key.value), 0, 1);
+  expect_granted(*b);
+}
+
+TEST_F(ClusterStoreTest, AKeyWhoseSlotIsMovedIsShownAndReleasedByHand) {
+  const Key key = key_at(0);
+  auto a = open(key);
+  const Token token = expect_granted(*a).token;
+  cluster_->begin_move(slot_of(key.value), 0, 1);
+  const auto registry = open_registry(cluster_->location());
+  const auto expect_shown = [&] {
+    const auto shown = registry->show(std::span(&key, 1), 1s);
+    ASSERT_TRUE(std::holds_alternative<Listing>(shown));
+    const auto& views = std::get<Listing>(shown).views;
+    ASSERT_EQ(views.size(), 1U);
+    EXPECT_EQ(views[0].token, token);
+    EXPECT_EQ(views[0].waiters, std::nullopt) << "not known";
+    const auto looked = registry->look(key, 1s);
+    ASSERT_TRUE(std::holds_alternative<LeaseView>(looked)) << std::get<Failed>(looked).text;
+    EXPECT_EQ(std::get<LeaseView>(looked).token, token);
+  };
+  expect_shown();
+  move(key, 0, 1);
+  expect_shown();
+  const auto evicted = registry->evict(key, {"x", "x", "", /*force=*/true}, 1s);
+  ASSERT_TRUE(std::holds_alternative<Evicted>(evicted)) << std::get<Failed>(evicted).text;
+  EXPECT_EQ(std::get<Evicted>(evicted).kind, Evicted::Kind::kReleased);
+  cluster_->move_key(record_name(key), 0, 1);
+  cluster_->end_move(slot_of(key.value), 0, 1);
+}
+
+// As Redis 6 does for lack of any key that a script names.
+TEST_F(ClusterStoreTest, ANodeThatSendsUsElsewhereForTheQueueMayHaveTheKey) {
+  const Key key = key_at(0);
+  auto a = open(key);
+  expect_granted(*a);
+  cluster_->begin_move(slot_of(key.value), 0, 1);
+  const std::string asking = "-ASK " + std::to_string(slot_of(key.value)) +
+                             " 127.0.0.1:" + std::to_string(cluster_->node(1).port()) + "\r\n";
+  const RespProxy proxy(
+      cluster_->node(0).tcp(), [&](int, RespProxy::Words& words) -> std::optional<std::string> {
+        const bool names_queue =
+            words.size() > 5 && words[0].starts_with("EVAL") && words[5] == queue_name(key);
+        return names_queue ? std::optional(asking) : std::nullopt;
+      });
+  ClusterLocation location = cluster_->location({0});
+  location.nodes = {{"127.0.0.1", proxy.location().port}};
+  auto b = open(location, key, "b");
+  EXPECT_EQ(node_in(expect_busy(*b)), "a");
+  move(key, 0, 1);
+  cluster_->end_move(slot_of(key.value), 0, 1);
+}
+
 TEST_F(ClusterStoreTest, AnAddressThatCannotBeReachedIsExplained) {
   cluster_->node(2).command({"CONFIG", "SET", "cluster-announce-ip", "127.9.9.9"});
   const Key key = key_at(2);
@@ -261,8 +366,8 @@ TEST_F(ClusterStoreTest, AnIdWhoseReleaseMayBeOnItsWayAcquiresNowhere) {
   std::atomic<bool> has_seen_release = false;
   const RespProxy proxy(cluster_->node(2).tcp(),
                         [&](int, RespProxy::Words& words) -> std::optional<std::string> {
-                          // EVAL script 2 lock record holder channel
-                          const bool is_release = words[0] == "EVAL" && words.size() == 7;
+                          // EVAL script 3 lock record queue holder channel
+                          const bool is_release = words[0] == "EVAL" && words.size() == 8;
                           if (!is_release) return std::nullopt;
                           has_seen_release = true;
                           return "";

@@ -137,7 +137,7 @@ TEST_F(FileRegistryTest, AHeldKeyIsDescribedByItsRecord) {
   EXPECT_EQ(view.token, Token{1764});
   EXPECT_EQ(view.ttl, 10s);
   EXPECT_GT(view.remaining, 5s);
-  EXPECT_EQ(view.waiters, std::nullopt);
+  EXPECT_EQ(view.waiters, 0);
   EXPECT_THAT(keys(), ElementsAre("job-a"));
 }
 

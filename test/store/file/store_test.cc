@@ -27,6 +27,7 @@
 
 #include "base/random.h"
 #include "store/finish_contract.h"
+#include "store/queue_contract.h"
 #include "store/store_contract.h"
 
 namespace cluster_leader {
@@ -572,6 +573,28 @@ TEST_F(FileStoreTest, AStoppedProcessWithTheLockIsWaitedForAndNamed) {
   cluster_leader::expect<Busy>(b.await_answer(10s));
 }
 
+// Or many that wait would keep each other from asking.
+TEST_F(FileStoreTest, AChangeThatAnotherProcessKeepsFromBeingReadIsReadLater) {
+  Rival a(folder_, "a");
+  a.acquire();
+  Rival b(folder_, "b", true);
+  b.expect<Busy>(RequestKind::kAcquire);
+  const UniqueFd other(::open(lock_.c_str(), O_RDWR | O_CLOEXEC));
+  ASSERT_EQ(::flock(other.get(), LOCK_EX), 0);
+  ASSERT_EQ(::futimens(other.get(), nullptr), 0);
+  EXPECT_FALSE(b.await_notice(20ms));
+  ASSERT_EQ(::flock(other.get(), LOCK_UN), 0);
+  auto notice = b.await_notice();
+  ASSERT_TRUE(notice);
+  EXPECT_EQ(notice->kind, Notice::Kind::kTaken);
+  // A process that is stopped is not waited for.
+  ASSERT_EQ(::flock(other.get(), LOCK_EX), 0);
+  ASSERT_EQ(::futimens(other.get(), nullptr), 0);
+  notice = b.await_notice();
+  ASSERT_TRUE(notice);
+  EXPECT_EQ(notice->kind, Notice::Kind::kFree);
+}
+
 TEST_F(FileStoreTest, ALockThatWasDeletedKeepsNobodyOut) {
   Rival a(folder_, "a");
   const std::int64_t token = a.acquire();
@@ -753,5 +776,6 @@ TEST_F(FileStoreTest, AnAcquireAndAReleaseCostLessThanAMillisecond) {
 INSTANTIATE_TYPED_TEST_SUITE_P(File, StoreContractTest, FileWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(File, ExpiringStoreContractTest, FileWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(File, FinishContractTest, FileWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(File, QueueContractTest, FileWorld);
 
 }  // namespace cluster_leader

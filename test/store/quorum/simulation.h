@@ -313,6 +313,7 @@ class SimulatedClient {
         case Action::Kind::kCancel:
           store_->cancel(0);
           break;
+        case Action::Kind::kLeave:
         case Action::Kind::kAbandon:
           store_->abandon(0);
           break;

@@ -60,9 +60,11 @@ struct Crowd {
   Token token{wall_clock_ms()};  ///< of renewals
 };
 
+/// As `elect`, which hears all that happens to its keys.
 Candidate listener(const std::string& node = "a") {
   Candidate candidate = make_candidate(node);
   candidate.listens = true;
+  candidate.identity = node + "/identity";
   return candidate;
 }
 
@@ -364,10 +366,11 @@ TYPED_TEST(RedisCandidaciesTest, AForbiddenKeyDoesNotDisturbOthers) {
   RedisLocation location = this->server().tcp();
   location.credentials.user = "narrow";
   location.credentials.password = "p";
-  EXPECT_EQ(this->server().text(acl_words<typename TypeParam::ServerProgram>(
-                {"ACL", "SETUSER", "narrow", "on", ">p", "~test-*",
-                 "~cluster-leader:record:{test-*", "~cluster-leader:primary", "&*", "+@all"})),
-            "OK");
+  EXPECT_EQ(
+      this->server().text(acl_words<typename TypeParam::ServerProgram>(
+          {"ACL", "SETUSER", "narrow", "on", ">p", "~test-*", "~cluster-leader:record:{test-*",
+           "~cluster-leader:queue:{test-*", "~cluster-leader:primary", "&*", "+@all"})),
+      "OK");
   Crowd crowd(location, listener(), 1);
   crowd.store.add({{"other-" + fresh_key().value}, fresh_holder("a")});
   const Token token = expect_granted(crowd.store).token;
@@ -388,7 +391,7 @@ TYPED_TEST(RedisCandidaciesTest, Resp2SupportsManyCandidacies) {
     crowd.send_all(RequestKind::kAcquire);
     crowd.template expect_all<Granted>();
     EXPECT_EQ(server.text({"HGET", record_name(crowd.candidacies[7].key), "listens"}),
-              listens ? "1" : "");
+              listens ? "2" : "");
     crowd.send_all(RequestKind::kRelease);
     crowd.template expect_all<Released>();
     EXPECT_EQ(server.integer({"EXISTS", crowd.candidacies[7].key.value}), 0);

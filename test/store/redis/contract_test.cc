@@ -1,6 +1,8 @@
 #include "store/finish_contract.h"
+#include "store/queue_contract.h"
 #include "store/redis/world.h"
 #include "store/store_contract.h"
+#include "support/grown_server.h"
 #include "support/tls_redis.h"
 
 namespace cluster_leader {
@@ -32,6 +34,15 @@ struct StunnelWorld : TlsWorld {
   StunnelWorld() : TlsWorld(TlsEnd::kStunnel) {}
 };
 
+/// A server that is old enough for every ttl.
+template <typename Program>
+struct GrownWorldOn {
+  std::unique_ptr<Store> open(const Candidate& candidate) {
+    return std::make_unique<RedisStore>(server.tcp(), candidate);
+  }
+  GrownServer server{{}, Program::path()};
+};
+
 }  // namespace
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis, StoreContractTest, RedisWorld);
@@ -43,6 +54,9 @@ INSTANTIATE_TYPED_TEST_SUITE_P(Valkey, ExpiringStoreContractTest, ValkeyWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis, FinishContractTest, RedisWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis6, FinishContractTest, Redis6World);
 INSTANTIATE_TYPED_TEST_SUITE_P(Valkey, FinishContractTest, ValkeyWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(Redis, QueueContractTest, GrownWorldOn<Redis>);
+INSTANTIATE_TYPED_TEST_SUITE_P(Redis6, QueueContractTest, GrownWorldOn<Redis6>);
+INSTANTIATE_TYPED_TEST_SUITE_P(Valkey, QueueContractTest, GrownWorldOn<Valkey>);
 INSTANTIATE_TYPED_TEST_SUITE_P(RedisTls, StoreContractTest, RedisTlsWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(Stunnel, StoreContractTest, StunnelWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(RedisTls, ExpiringStoreContractTest, RedisTlsWorld);

@@ -140,7 +140,7 @@ TEST_F(RedisProxyTest, AReleaseWhoseAnswerIsNoneMayStillCome) {
   expect_lease(server_->tcp());
   RespProxy proxy(server_->tcp(), [](int, const Words& words) -> std::optional<std::string> {
     if (words[0] == "SELECT") return "-ERR DB index is out of range\r\n";
-    const bool is_release = words[0] == "EVAL" && words.size() == 7;
+    const bool is_release = words[0] == "EVAL" && words.size() == 8;
     if (is_release) return "-upstream failure\r\n";
     return std::nullopt;
   });

@@ -62,8 +62,8 @@ TEST_F(HostileRegistryTest, AnswersThatMakeNoSenseAreFailures) {
   for (const std::string& bytes : std::vector<std::string>{
            "+OK\r\n*0\r\n", "*0\r\n*0\r\n", "*1\r\n$5\r\nlease\r\n*0\r\n",
            "*2\r\n$5\r\nother\r\n$1\r\nx\r\n*0\r\n", "*1\r\n$5\r\nother\r\n*0\r\n", ":1\r\n:1\r\n",
-           "*29\r\n$5\r\nlease\r\n*0\r\n:1\r\n:1\r\n$1\r\n1\r\n" + missing(24) + "*0\r\n",
-           "*29\r\n$5\r\nlease\r\n_\r\n$1\r\n1\r\n:1\r\n$1\r\n1\r\n" + missing(24) + "*0\r\n"}) {
+           "*31\r\n$5\r\nlease\r\n*0\r\n:1\r\n:1\r\n$1\r\n1\r\n" + missing(24) + ":0\r\n_\r\n",
+           "*31\r\n$5\r\nlease\r\n_\r\n$1\r\n1\r\n:1\r\n$1\r\n1\r\n" + missing(24) + ":0\r\n_\r\n"}) {
     const Failed failed = look_at(bytes);
     EXPECT_EQ(failed.trouble, Trouble::kMisconfigured) << bytes << failed.text;
     EXPECT_THAT(failed.text, HasSubstr("makes no sense")) << bytes;
@@ -73,12 +73,12 @@ TEST_F(HostileRegistryTest, AnswersThatMakeNoSenseAreFailures) {
 
 TEST_F(HostileRegistryTest, NumbersBeyondAllMeasureAreJustLarge) {
   FakeServer server(then(
-      "*29\r\n$5\r\nlease\r\n$1\r\nx\r\n:1\r\n:9223372036854775807\r\n$1\r\n0\r\n" + missing(14) +
+      "*31\r\n$5\r\nlease\r\n$1\r\nx\r\n:1\r\n:9223372036854775807\r\n$1\r\n0\r\n" + missing(14) +
       // Of the last run: token, status, node, when it began and when it ended; then of another one,
       // with a status that none has.
       "$1\r\n7\r\n$1\r\n0\r\n$1\r\na\r\n$16\r\n9007199254740992\r\n$1\r\nx\r\n"
       "$1\r\n8\r\n$3\r\n256\r\n" +
-      missing(3) + "*2\r\n$1\r\nk\r\n:-9223372036854775808\r\n"));
+      missing(3) + ":-9223372036854775808\r\n_\r\n"));
   const Key key{"k"};
   const auto shown = RedisRegistry(server.location()).show(std::span(&key, 1), 5s);
   const LeaseView view = std::get<Listing>(shown).views.at(0);

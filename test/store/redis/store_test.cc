@@ -176,11 +176,15 @@ TYPED_TEST(RedisStoreTest, AnotherConnectionOfTheSameHolderGetsTheSameLease) {
 TYPED_TEST(RedisStoreTest, AnAcquisitionIsNoHintToAskAgain) {
   auto a = this->open("a");
   auto b = this->open("b", true);
+  auto first = this->open("first", true);
   expect_granted(*a);
+  expect_busy(*first);
   expect_busy(*b);
   expect_released(*a);
+  // It may hear of it twice: as everybody does, and as one that is woken.
   EXPECT_TRUE(await_hint(*b));
-  expect_granted(*a);
+  static_cast<void>(await_hint(*b, 100ms));
+  expect_granted(*first);
   EXPECT_FALSE(await_hint(*b, 100ms));
 }
 
@@ -509,10 +513,11 @@ TYPED_TEST(RedisStoreTest, TheManualsRightsAreEnoughAndNoneIsTooMany) {
   location.credentials.password = "p";
   const auto make_user = [&](const std::string& but) {
     server.command({"ACL", "SETUSER", "least", "reset"});
-    EXPECT_EQ(server.text(acl_words<typename TypeParam::ServerProgram>(
-                  {"ACL", "SETUSER", "least", "on", ">p", "~test-*", "~cluster-leader:record:*",
-                   "~cluster-leader:primary", "&cluster-leader:events:*"})),
-              "OK");
+    EXPECT_EQ(
+        server.text(acl_words<typename TypeParam::ServerProgram>(
+            {"ACL", "SETUSER", "least", "on", ">p", "~test-*", "~cluster-leader:record:*",
+             "~cluster-leader:queue:*", "~cluster-leader:primary", "&cluster-leader:events:*"})),
+        "OK");
     for (const auto& list : {kRights, kComforts}) {
       for (const std::string& right : list) {
         if (right != but) server.command({"ACL", "SETUSER", "least", "+" + right});

@@ -1,11 +1,12 @@
 -- Gives the lease to a candidate, or says who has it and for how long. As the vote of one server of a
 -- quorum it gives only the lock, and leaves the record alone: adopt.lua follows if a majority votes alike.
 --
--- KEYS: lock, record, mark of the server's last promotion (none: the server is a node of a cluster, and
--- the mark is in another slot).
+-- KEYS: lock, record, queue, mark of the server's last promotion (none: the server is a node of a
+-- cluster, and the mark is in another slot).
 -- ARGV: holder id, events channel ('': a vote is asked for), ttl in ms, node, host, pid, label,
 -- identity, token of the run whose result is awaited ('0': of whatever run has the key; '': the
--- candidate does not join), '1' if the candidate is subscribed to the channel, else ''; what it has
+-- candidate does not join), how the candidate waits ('': it tries once; '1': it is subscribed to the
+-- channel; '2': to its own part of it, or to both); what it has
 -- seen of the server, each '' if nothing: highest fence of the key, server time in ms that it expects,
 -- at least and at most, ms since it noticed that the clock was set forward, ms since it noticed that
 -- the fence had gone back; '1' if a promotion is to be noticed even if the key is not free, else '';
@@ -16,18 +17,19 @@
 -- Answers: {'granted', token}
 --          {'voted', fence, server time in ms}
 --          {'busy', holder id, rest in ms (-1: no expiry), ttl of that holder in ms (0: unknown), token
---           of that lease (0: unknown), server time in ms, fence, era}
+--           of that lease (0: unknown), server time in ms, fence, era, its place in the queue (0: none)}. For
+--           a candidate with a place, the rest is how long it waits until it asks again.
 --          {'superseded', node}: a newer candidate, on that node, has superseded this one
 --          {'done', status, token, node, started, finished}: a run has ended and must not be repeated
---          {'young', seconds since the server started, rest in ms, server time in ms, fence}
+--          {'young', seconds since the server started, rest in ms, server time in ms, fence, place}
 --          {'promoted', seconds since that was noticed, and as 'young'}
---          {'suspect', '1' if that is new, rest in ms, server time in ms, fence}: the clock was set, or
---           the fence has gone back
+--          {'suspect', '1' if that is new, rest in ms, server time in ms, fence, place}: the clock was set,
+--           or the fence has gone back
 --          {'unmarked', replication id, '1' if it was a replica, else ''}: nothing was done, since the node
 --           may have been promoted, and the candidate has not asked when that was noticed
 --          {'ageless'}: nothing was done, since INFO does not say how long the server has been up, and the
 --           candidate has not said it either
-local lock, record, mark = KEYS[1], KEYS[2], KEYS[3]
+local lock, record, mark = KEYS[1], KEYS[2], KEYS[4]
 local id, channel, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local node, host, pid, label, identity = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local awaited, listens = tonumber(ARGV[9]), ARGV[10]
@@ -39,6 +41,8 @@ local seen_era, supersedes, outer = ARGV[19], ARGV[20] == '1', ARGV[21]
 local known_age, known_replid, known_as_replica = tonumber(ARGV[22]), ARGV[23], ARGV[24]
 
 local is_vote = channel == ''
+local waits = listens ~= '' and not is_vote
+local queue = queue_of(KEYS[3], channel)
 
 local now, refusal = server_ms()
 if refusal then return refusal end
@@ -99,9 +103,20 @@ if notices == '1' then
   if is_done and is_unmarked then return unmarked() end
 end
 
-local function busy(rest, known)
+-- Which one in line the candidate is, from 1 on; 0: it has no place.
+local function place_in_line()
+  if not waits then return 0 end
+  sweep(queue, now)
+  return stand(queue, id, ttl, now) and ahead_of(queue, id) + 1 or 0
+end
+
+local function busy(rest, known, is_ours)
+  local place = place_in_line()
+  if place > 0 and not is_ours then
+    rest = rest < 0 and ttl or math.min(rest + pause_behind(place - 1), ttl)
+  end
   return {'busy', value or holder or '', rest, known and holder_ttl or 0, whole(known and fence or 0),
-    whole(now), whole(fence), whole(era)}
+    whole(now), whole(fence), whole(era), place}
 end
 
 -- Begins an era, in which whoever came before is sent away, and asks the holder for the key. An id begins
@@ -114,7 +129,9 @@ local function supersede()
     redis.call('HSET', record, 'asked', owner, 'asked_by', node, 'asked_as', '1')
   end
   redis.pcall('PEXPIRE', record, record_lifetime)
-  redis.pcall('PUBLISH', channel, 'broken')
+  -- Their places are over too, and they ask.
+  ask(queue, 'DEL')
+  tell_all(queue, id, owner, 'broken')
 end
 
 -- What is left of a lease that would last for longer than any: the clock was set back, and it would
@@ -132,12 +149,16 @@ if value ~= id and not is_vote then
     ((awaited > 0 and result_token >= awaited) or
      (awaited == 0 and value and value ~= holder and result_token == fence))
   if forbidden or joined then
+    leave(queue, id, not value and ends <= now, fence, now)
     return {'done', fields[8] or '0', whole(result_token), fields[9] or '', fields[10] or '0',
       fields[11] or '0'}
   end
   local came = tonumber(seen_era)
   if fields[14] ~= id then
-    if came and era > came then return {'superseded', fields[13] or ''} end
+    if came and era > came then
+      leave(queue, id, not value and ends <= now, fence, now)
+      return {'superseded', fields[13] or ''}
+    end
     if supersedes and (not came or era < came) then supersede() end
   end
 end
@@ -149,7 +170,7 @@ if value and value ~= id then
     -- The `ttl` in the record is at least the hold; after a step of the clock the rest may be longer.
     local rest = held_until - now
     if holder_ttl > 0 then rest = math.min(rest, holder_ttl) end
-    return busy(rest, true)
+    return busy(rest, true, true)
   end
   if not is_ours then
     local known = holder and (value == holder or value == 'held:' .. holder or is_parked)
@@ -185,6 +206,8 @@ if not value and ends > now and holder ~= id then
 end
 
 local is_own = value == id or (not value and holder == id and ends > now)
+-- Whether the key is free, and others are in line for it.
+local takes_turn = false
 if not is_own then
   -- A server that has just started may have forgotten a lease whose holder is still running its job;
   -- a ttl later that holder has renewed here or stopped. A key that is parked for this candidate is no
@@ -208,9 +231,12 @@ if not is_own then
   if is_unmarked then return unmarked() end
   local promoted_for = promoted and promoted + longest + 1000 - now or 0
   if promoted_for > young_for then
-    return {'promoted', math.floor((now - promoted) / 1000), promoted_for, whole(now), whole(fence)}
+    return {'promoted', math.floor((now - promoted) / 1000), promoted_for, whole(now), whole(fence),
+      place_in_line()}
   end
-  if young_for > 0 then return {'young', uptime, young_for, whole(now), whole(fence)} end
+  if young_for > 0 then
+    return {'young', uptime, young_for, whole(now), whole(fence), place_in_line()}
+  end
   -- A step forward has ended leases too early; one that was released is over all the same. A fence
   -- that has gone back is that of another server, or of one that has lost data.
   local is_new = fence < seen_fence or (latest and now > latest and ends > 0)
@@ -219,7 +245,30 @@ if not is_own then
   local barred_for = since_loss and longest - since_loss or 0
   if since_step and ends > 0 then barred_for = math.max(barred_for, longest - since_step) end
   if barred_for > 0 then
-    return {'suspect', is_new and '1' or '', barred_for, whole(now), whole(fence)}
+    return {'suspect', is_new and '1' or '', barred_for, whole(now), whole(fence), place_in_line()}
+  end
+  if not value and not is_vote then
+    local has_swept = sweep(queue, now)
+    takes_turn = ahead_of(queue, id) > 0
+    local has_place = takes_turn and waits and stand(queue, id, ttl, now)
+    -- It may have had a place before those that it is behind without one.
+    local ahead = takes_turn and ahead_of(queue, id) or 0
+    if ahead > 0 then
+      local at = late_at(queue, fence, now)
+      if not at then
+        -- While the server was too young for anybody, nobody was late.
+        local ready_at = now - now % 1000 - (uptime - needed) * 1000
+        local free_at = math.max(ends, ready_at, promoted and promoted + longest + 1000 or 0)
+        at = note_free(queue, fence, free_at, now)
+      elseif has_swept then
+        at = note_change(queue, fence, at, now)
+      end
+      local rest = at + ahead * step - now
+      if rest > 0 then
+        return {'busy', '', has_place and math.min(rest, ttl) or rest, 0, '0', whole(now), whole(fence),
+          whole(era), has_place and ahead + 1 or 0}
+      end
+    end
   end
 end
 
@@ -242,5 +291,11 @@ if is_refusal(written) then
   return written
 end
 forget_command(record, 'asked', 'asked_by', 'asked_as')
+-- In pcall, because an error must not be half a grant.
+if takes_turn then
+  pcall(serve, queue, id, now)
+elseif waits then
+  pcall(remove, queue, id)
+end
 redis.pcall('PUBLISH', channel, 'acquired ' .. id .. ' ' .. token)
 return {'granted', token}

@@ -1,6 +1,6 @@
 -- Ends a lease for an administrator, even that of another holder, if it is still the one inspected.
 --
--- KEYS: lock, record.  ARGV: value of the lock and fence of the record as inspect.lua returned them
+-- KEYS: lock, record, queue.  ARGV: value of the lock and fence of the record as inspect.lua returned them
 -- ('': there was none), events channel.
 -- Answers: {'released'}, or {'changed'}: it is another lease by now, and nothing was done.
 local lock, record = KEYS[1], KEYS[2]
@@ -23,6 +23,12 @@ if value and value ~= fields[2] and string.sub(value, 1, 5) ~= 'held:' and
   redis.pcall('HSET', record, 'fence', whole(math.max(tonumber(fence) or 0, (server_ms()) or 0)))
   redis.pcall('PEXPIRE', record, record_lifetime)
 end
+local now = server_ms()
+if now then
+  free(queue_of(KEYS[3], channel), '', tonumber(redis.call('HMGET', record, 'fence')[1] or 0) or 0, now)
+end
+-- The holder may hear only its own part of the channel.
+if value then redis.pcall('PUBLISH', channel .. ':' .. value, 'broken') end
 -- In pcall, because releasing must work without the right to publish.
 redis.pcall('PUBLISH', channel, 'broken')
 return {'released'}

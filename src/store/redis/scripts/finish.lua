@@ -1,7 +1,7 @@
 -- Ends a lease under which a job has run, if it is the holder's own: frees the key, or keeps everybody
 -- from it for the rest of a hold, or parks it for one node; and stores the result.
 --
--- KEYS: lock, record.  ARGV: holder id, events channel, ttl in ms, token, hold in ms from the
+-- KEYS: lock, record, queue.  ARGV: holder id, events channel, ttl in ms, token, hold in ms from the
 -- acquisition (0: none), identity to park for ('': none), once in ms (0: none), status ('': no
 -- result), started and finished in ms, node, '1' if the job was made to end, so that its status is only
 -- for people, else ''.
@@ -14,7 +14,7 @@ local status, started, finished, node, was_stopped = ARGV[8], ARGV[9], ARGV[10],
 local now, refusal = server_ms()
 if refusal then return refusal end
 local value = redis.call('GET', lock)
-local fields = redis.call('HMGET', record, 'holder', 'since')
+local fields = redis.call('HMGET', record, 'holder', 'since', 'fence')
 if value ~= id and (value or fields[1] ~= id) then return {'released'} end
 
 -- The clock may have been set since. A hold is never longer than was asked for.
@@ -48,5 +48,12 @@ if status ~= '' then
   end
 end
 redis.pcall('PEXPIRE', record, record_lifetime)
+local queue = queue_of(KEYS[3], channel)
+if stays == 0 then
+  free(queue, id, tonumber(fields[3] or 0) or 0, now)
+else
+  -- They ask, and hear until when that is.
+  wake(queue, now + stays + turn, now)
+end
 redis.pcall('PUBLISH', channel, (stays > 0 and 'parked ' or 'released ') .. id)
 return {'released'}

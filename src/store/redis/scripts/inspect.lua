@@ -1,11 +1,12 @@
 -- Returns what is stored at a key, for people. Changes nothing.
 --
--- KEYS: lock, record.
+-- KEYS: lock, record, queue.
 -- Answers: {'lease', value (nil: none), its length, rest in ms (-1: no expiry, -2: none), server time in
 --           ms, then of the record: fence, until, ttl, holder, node, host, pid, label, since,
 --           identity, listens, hold_until, once_until, command, then token, status, node, started and
 --           finished of the last run that ended by itself, and of the last one that was made to end; nil
---           for a missing field}. Texts are cut off after 1,024 bytes, which is more than we ever write.
+--           for a missing field; then how many candidates wait (-1: not known), and since when the first
+--           does, in ms (nil: none)}. Texts are cut off after 1,024 bytes, which is more than we ever write.
 --          {'other', 'key'} or {'other', 'record', value}: that one holds data of another type
 local lock, record = KEYS[1], KEYS[2]
 
@@ -30,4 +31,15 @@ if is_refusal(fields) then return fields end
 local answer = {'lease', short(value), value and #value or 0, redis.call('PTTL', lock),
   whole(now)}
 for i = 1, #fields do answer[5 + i] = short(fields[i]) end
+local queue = queue_of(KEYS[3])
+answer[#fields + 6] = ask(queue, 'ZCOUNT', '(' .. whole(lapses + now), '(' .. whole(passed_over)) or -1
+answer[#fields + 7] = false
+-- Reading does not remove those that have lapsed.
+for _, id in ipairs(first_ids(queue, in_line[2], 100)) do
+  local lapse, number = score(queue, 'l' .. id), score(queue, 'p' .. id)
+  if lapse and lapse > lapses + now then
+    answer[#fields + 7] = whole(number)
+    break
+  end
+end
 return answer
