@@ -12,8 +12,9 @@
 -- the fence had gone back; '1' if a promotion is to be noticed even if the key is not free, else '';
 -- for a node of a cluster, the replication id with which notice.lua was asked, and what it has answered,
 -- each '' if it was not; the era in which the candidate came ('?': it has not been told; '': it yields to
--- nobody), '1' if it supersedes others, else '', and ids whose leases it does not ask for; and, if INFO is refused here: seconds that the server has been up, at least ('':
--- ask INFO), its replication id ('': not known), '1' if it may have been a replica, else ''.
+-- nobody), '1' if it supersedes others, else '', and ids whose leases it does not ask for; and, if INFO
+-- is refused here: seconds that the server has been up, at least ('': ask INFO), its replication id ('':
+-- not known), '1' if it may have been a replica, else ''.
 -- Answers: {'granted', token}
 --          {'voted', fence, server time in ms}
 --          {'busy', holder id, rest in ms (-1: no expiry), ttl of that holder in ms (0: unknown), token

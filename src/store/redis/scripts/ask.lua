@@ -15,7 +15,8 @@ if (value or '') ~= seen or (fields[1] or '') ~= fence then return {'changed'} e
 redis.call('HSET', record, 'asked', value or fields[2] or '', 'asked_by', node,
   'asked_as', '')
 redis.pcall('PEXPIRE', record, record_lifetime)
--- Has the holder renew at once, which may hear only its own part of the channel. In pcall, because asking must work without the right to publish.
+-- Has the holder renew at once, which may hear only its own part of the channel. In pcall, because asking
+-- must work without the right to publish.
 redis.pcall('PUBLISH', channel .. ':' .. (value or fields[2] or ''), 'broken')
 redis.pcall('PUBLISH', channel, 'broken')
 return {'asked'}

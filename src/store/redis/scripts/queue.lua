@@ -142,8 +142,8 @@ local function note_change(queue, fence, at, now)
   return at
 end
 
--- `id` has ended the lease with that fence now. Where nobody is in line, the server may have lost the queue, so
--- all others who wait ask again.
+-- `id` has ended the lease with that fence now. Where nobody is in line, the server may have lost the
+-- queue, so all others who wait ask again.
 local function free(queue, id, fence, now)
   sweep(queue, now)
   if length(queue) > 0 then
