@@ -156,8 +156,7 @@ class Rights {
     if (wants_keys_) {
       missing +=
           " ~KEY ~cluster-leader:record:{KEY ~cluster-leader:queue:{KEY ~cluster-leader:primary, "
-          "or "
-          "use --prefix with the pattern that it may use";
+          "or use --prefix with the pattern that it may use";
     } else if (wants_queue_) {
       missing += " ~cluster-leader:queue:{KEY";
     }
