@@ -161,9 +161,19 @@ inline void pass(LoopedStore& store, Duration time) {
   }
 }
 
+/// A store that is still taking back what an earlier attempt got refuses the same id for a moment,
+/// which a quorum may need after any answer that is not a grant. So an acquire is repeated until it
+/// has.
 inline std::optional<Answer> ask(LoopedStore& store, RequestKind kind, Token token = {},
                                  Duration patience = 5s) {
-  return store.ask(kind, token, patience);
+  const Time end = BootClock::now() + patience;
+  for (;;) {
+    auto answer = store.ask(kind, token, patience);
+    const auto* failed = answer ? std::get_if<Failed>(&*answer) : nullptr;
+    const bool is_taking_back = failed != nullptr && failed->id_spent && !failed->unknown;
+    if (!is_taking_back || kind != RequestKind::kAcquire) return answer;
+    if (store.turn(BootClock::now() + 10ms) >= end) return answer;
+  }
 }
 
 /// What an answer is, for the messages of failed tests.
