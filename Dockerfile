@@ -18,7 +18,7 @@ COPY man man
 COPY scripts scripts
 RUN scripts/build.sh release
 RUN cmake --install build --strip --prefix /out
-RUN scripts/node-red/pack.sh /out/bin/cluster-leader /out
+RUN scripts/node-red/pack.sh /out /out/bin/cluster-leader
 
 # Node-RED with the package in its palette, and the program on the PATH of exec nodes. Nothing of it
 # lies in /data, which is hidden by the volume.

@@ -338,7 +338,7 @@ describe_machine() {
     "$(date -u +%Y-%m-%d)" \
     "$(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)" \
     "$(nproc)" "$load" "$(uname -r)" \
-    "$("$binary" --version)" "$commit" "$(info server redis_version)" \
+    "$("$binary" --version | head -n 1)" "$commit" "$(info server redis_version)" \
     "$("$(program etcd etcd)" --version | awk '/^etcd Version/ { print $3 }')" \
     "$(flock --version | sed 's/^flock from //')"
 }

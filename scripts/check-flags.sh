@@ -35,7 +35,7 @@ expect() {
 }
 
 configured default
-expect default Release -O2
+expect default Release '-O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2'
 expect default MinSizeRel -Os
 expect default RelWithDebInfo '-O2 -g'
 expect default Debug '-O1 -g -D_GLIBCXX_ASSERTIONS'

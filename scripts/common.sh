@@ -45,6 +45,10 @@ hiredis_prefix=$cache/hiredis
 # Servers that are unpacked for the tests and benchmarks, not installed.
 servers_prefix=$cache/servers
 
+# The libraries for other processors, a folder for each.
+# shellcheck disable=SC2034
+cross_prefix=$cache/cross
+
 # Node-RED for the tests, a folder for each of its versions.
 # shellcheck disable=SC2034
 node_red_prefix=$cache/node-red
@@ -117,12 +121,35 @@ debian_mirror() {
     'Origin: Debian' 'Label: Debian' | sort -u | sed -n 1p
 }
 
-# private_apt SUITE COMMAND ARG... runs apt-get with a separate state that has only this suite of
-# Debian, so that the machine's configuration, lists and pins stay unchanged. It knows no installed
-# packages either, which would be preferred to older ones of the suite. Signatures are verified as
-# usual.
+# The suite of Debian that this machine runs.
+own_suite() {
+  # shellcheck source=/dev/null
+  (. /etc/os-release && echo "$VERSION_CODENAME")
+}
+
+# The version, which CMakeLists.txt alone defines.
+project_version() {
+  sed -n 's/^project(cluster-leader VERSION \([0-9.]*\).*/\1/p' "$root/CMakeLists.txt"
+}
+
+# The GNU name of one of Debian's architectures, by which its compilers and folders are named.
+triplet_of() {
+  case $1 in
+    amd64) echo x86_64-linux-gnu ;;
+    arm64) echo aarch64-linux-gnu ;;
+    armhf) echo arm-linux-gnueabihf ;;
+    *) die "no packages are built for the architecture '$1'; expected amd64, arm64 or armhf" ;;
+  esac
+}
+
+# private_apt SUITE[/ARCHITECTURE] COMMAND ARG... runs apt-get with a separate state that has only this
+# suite of Debian, so that the machine's configuration, lists and pins stay unchanged. It knows no
+# installed packages either, which would be preferred to older ones of the suite. Signatures are
+# verified as usual.
 private_apt() {
-  local suite=$1 state=$cache/apt/$1 mirror
+  local suite=${1%/*} state=$cache/apt/$1 architecture mirror
+  architecture=$(dpkg --print-architecture)
+  [ "$suite" = "$1" ] || architecture=${1#*/}
   shift
   mirror=$(debian_mirror)
   if [ -z "$mirror" ]; then
@@ -137,6 +164,7 @@ private_apt() {
   apt-get -qq -o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=- \
     -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
     -o Dir::State::lists="$state/lists" -o Dir::State::status=/dev/null -o Dir::Cache="$state/cache" \
+    -o APT::Architecture="$architecture" -o APT::Architectures="$architecture" \
     -o APT::Sandbox::User="$(id -un)" "$@"
 }
 

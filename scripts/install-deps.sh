@@ -2,7 +2,7 @@
 # Installs what is needed to build, test or measure cluster-leader, on Debian and its relatives.
 # Returns quickly if everything is installed.
 #
-# usage: scripts/install-deps.sh [build|test|bench|lint]...
+# usage: scripts/install-deps.sh [build|test|bench|lint|package]...
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -22,40 +22,58 @@ hiredis_version_of_distribution() {
 install_hiredis() {
   local version
   if pkg-config --atleast-version="$hiredis_minimum" hiredis 2>/dev/null; then return; fi
-  if [ -e "$hiredis_prefix/lib/libhiredis_ssl.a" ]; then return; fi
+  if [ -e "$hiredis_prefix/share/doc/hiredis/copyright" ]; then return; fi
   version=$(hiredis_version_of_distribution)
   if [ -z "$version" ]; then
     apt_update
     version=$(hiredis_version_of_distribution)
   fi
-  if [ -n "$version" ] && dpkg --compare-versions "$version" ge "$hiredis_minimum"; then
+  if is_new_enough "$version"; then
     apt_install libhiredis-dev
   else
     apt_install dpkg-dev debian-archive-keyring
-    with_lock build_hiredis
+    with_lock build_own_hiredis
   fi
 }
 
-# The distribution's source package of a later suite, built static and with TLS.
+is_new_enough() {
+  [ -n "$1" ] && dpkg --compare-versions "$1" ge "$hiredis_minimum"
+}
+
+build_own_hiredis() {
+  if [ -e "$hiredis_prefix/share/doc/hiredis/copyright" ]; then return; fi
+  # Installed elsewhere and then moved, so that an interrupted build leaves nothing incomplete.
+  rm -rf "$hiredis_prefix" "$cache/staging"
+  build_hiredis "$hiredis_prefix" "$cache/staging"
+  mv "$cache/staging$hiredis_prefix" "$hiredis_prefix"
+  rm -rf "$cache/staging"
+}
+
+# build_hiredis PREFIX FOLDER [ARGUMENT_OF_CMAKE]... installs the distribution's source package of a
+# later suite, static and with TLS, for PREFIX in FOLDER.
 build_hiredis() {
-  local work=$scratch/hiredis
-  if [ -e "$hiredis_prefix/lib/libhiredis_ssl.a" ]; then return; fi
+  local prefix=$1 folder=$2 work=$scratch/hiredis
+  shift 2
   say "building hiredis from the source package of $hiredis_suite"
+  rm -rf "$work"
   mkdir -p "$work"
   private_apt "$hiredis_suite" update
   (cd "$work" && private_apt "$hiredis_suite" source --download-only hiredis)
   # apt has verified the files against the signed list of the suite; dpkg-source would need the
   # maintainer's own key.
   dpkg-source --no-check -x "$work"/hiredis_*.dsc "$work/source" >/dev/null
-  cmake -S "$work/source" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
-    -DCMAKE_INSTALL_PREFIX="$hiredis_prefix" -DCMAKE_INSTALL_LIBDIR=lib -DCMAKE_C_FLAGS="-ffunction-sections -fdata-sections" \
-    -DBUILD_SHARED_LIBS=OFF -DENABLE_SSL=ON -DDISABLE_TESTS=ON >/dev/null 2>&1
-  cmake --build "$work/build" >/dev/null
-  # Installed elsewhere and then moved, so that an interrupted build leaves nothing incomplete.
-  rm -rf "$hiredis_prefix" "$cache/staging"
-  DESTDIR=$cache/staging cmake --install "$work/build" >/dev/null
-  mv "$cache/staging$hiredis_prefix" "$hiredis_prefix"
-  rm -rf "$cache/staging"
+  {
+    cmake -S "$work/source" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+      -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_INSTALL_LIBDIR=lib \
+      -DCMAKE_C_FLAGS="-ffunction-sections -fdata-sections -ffile-prefix-map=$work=." \
+      -DBUILD_SHARED_LIBS=OFF -DENABLE_SSL=ON -DDISABLE_TESTS=ON "$@" &&
+      cmake --build "$work/build"
+  } >"$work/build.log" 2>&1 || {
+    tail -n 20 "$work/build.log" >&2
+    die "hiredis cannot be built"
+  }
+  DESTDIR=$folder cmake --install "$work/build" >/dev/null
+  install -Dm644 "$work/source/COPYING" "$folder$prefix/share/doc/hiredis/copyright"
 }
 
 install_build() {
@@ -199,6 +217,37 @@ install_lint() {
   apt_install clang-tidy clang-format
 }
 
+# install_cross ARCHITECTURE unpacks the libraries for another processor, which Debian's cross compilers
+# do not bring along.
+install_cross() {
+  local architecture=$1 tree=$scratch/$1 suite triplet
+  if [ -e "$cross_prefix/$architecture/complete" ]; then return; fi
+  triplet=$(triplet_of "$architecture")
+  suite=$(own_suite)/$architecture
+  say "unpacking the libraries for $architecture"
+  mkdir -p "$tree" "$scratch/debs/partial" "$cross_prefix"
+  private_apt "$suite" update
+  local -a packages=(libc-ares-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libcli11-dev libssl-dev)
+  if is_new_enough "$(hiredis_version_of_distribution)"; then packages+=(libhiredis-dev); fi
+  private_apt "$suite" -o Dir::Cache::archives="$scratch/debs" -o Dpkg::Use-Pty=0 \
+    install --download-only -y --no-install-recommends "${packages[@]}" >/dev/null
+  find "$scratch/debs" -maxdepth 1 -name '*.deb' -exec dpkg -x {} "$tree" \;
+  if [ ! -e "$tree/usr/include/hiredis/hiredis.h" ]; then
+    CROSS_ROOT=$tree build_hiredis /usr "$tree" -DCMAKE_TOOLCHAIN_FILE="$root/scripts/cmake/$triplet.cmake" \
+      -DCMAKE_INSTALL_LIBDIR="lib/$triplet"
+  fi
+  touch "$tree/complete"
+  rm -rf "$scratch/debs" "${cross_prefix:?}/$architecture"
+  mv "$tree" "$cross_prefix/$architecture"
+}
+
+install_package() {
+  install_build
+  apt_install dpkg-dev debian-archive-keyring binutils jq lintian qemu-user-static g++-aarch64-linux-gnu g++-arm-linux-gnueabihf
+  with_lock install_cross arm64
+  with_lock install_cross armhf
+}
+
 [ $# -gt 0 ] || set -- build
 for what in "$@"; do
   case $what in
@@ -206,6 +255,7 @@ for what in "$@"; do
     test) install_test ;;
     bench) install_bench ;;
     lint) install_lint ;;
-    *) die "unknown argument '$what'; expected build, test, bench or lint" ;;
+    package) install_package ;;
+    *) die "unknown argument '$what'; expected build, test, bench, lint or package" ;;
   esac
 done

@@ -14,7 +14,9 @@ function(default_flags config of_cmake ours)
   endif()
 endfunction()
 
-default_flags(RELEASE "-O3 -DNDEBUG" "-O2")
-default_flags(RELWITHDEBINFO "-O2 -g -DNDEBUG" "-O2 -g")
-default_flags(MINSIZEREL "-Os -DNDEBUG" "-Os")
+# What users run stops at an overrun, too.
+set(hardened "-fstack-protector-strong -D_FORTIFY_SOURCE=2")
+default_flags(RELEASE "-O3 -DNDEBUG" "-O2 ${hardened}")
+default_flags(RELWITHDEBINFO "-O2 -g -DNDEBUG" "-O2 -g ${hardened}")
+default_flags(MINSIZEREL "-Os -DNDEBUG" "-Os ${hardened}")
 default_flags(DEBUG "-g" "-O1 -g -D_GLIBCXX_ASSERTIONS")

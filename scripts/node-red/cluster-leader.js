@@ -6,8 +6,7 @@ const path = require('path');
 
 /// The binary of this package if it can run here, else the one on the PATH of Node-RED.
 function program() {
-  const shipped = path.join(__dirname, 'bin', 'cluster-leader');
-  if (process.platform !== 'linux' || process.arch !== 'x64') return 'cluster-leader';
+  const shipped = path.join(__dirname, 'bin', `${process.platform}-${process.arch}`, 'cluster-leader');
   try {
     fs.accessSync(shipped, fs.constants.X_OK);
   } catch {

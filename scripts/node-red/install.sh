@@ -52,11 +52,10 @@ find_containers() {
 }
 
 # Fails unless the tarball has the files of our package.
-unpack_program() {
+unpack_package() {
   [ -r "$tarball" ] || die "$tarball cannot be read"
-  tar -xzf "$tarball" -C "$scratch" package/package.json package/bin/cluster-leader 2>/dev/null ||
+  tar -xzf "$tarball" -C "$scratch" package/package.json package/bin 2>/dev/null ||
     die "$tarball is not a package made by pack.sh"
-  program=$scratch/package/bin/cluster-leader
   # The name that npm records, whatever the file is called.
   version=$(sed -n 's/.*"version": "\([0-9][^"]*\)".*/\1/p' "$scratch/package/package.json" | sed -n 1p)
   base=$package-$version.tgz
@@ -77,6 +76,20 @@ install_package() {
   docker cp "$tarball" "$1:/data/$base" >/dev/null
   docker exec --workdir /data "$1" "${npm_install[@]}" --silent "./$base" ||
     die "npm could not install it into /data of container $1"
+}
+
+# install_program CONTAINER copies the program for its processor.
+install_program() {
+  local processor
+  case $(docker exec "$1" uname -m) in
+    x86_64) processor=x64 ;;
+    aarch64) processor=arm64 ;;
+    *) processor=arm ;;
+  esac
+  if ! docker cp "$scratch/package/bin/linux-$processor/cluster-leader" "$1:/usr/local/bin/cluster-leader" >/dev/null ||
+    ! docker exec "$1" cluster-leader --version >/dev/null; then
+    die "the program does not run in container $1; the package has it for: $(cd "$scratch/package/bin" && echo linux-*)"
+  fi
 }
 
 service_of() { docker inspect --format '{{index .Config.Labels "com.docker.swarm.service.name"}}' "$1"; }
@@ -101,9 +114,7 @@ install_into_containers() {
       [[ " ${services[*]-} " == *" $service "* ]] || services+=("$service")
       continue
     fi
-    docker cp "$program" "$id:/usr/local/bin/cluster-leader" >/dev/null
-    docker exec "$id" cluster-leader --version >/dev/null ||
-      die "the program does not run in container $id; is it x86-64?"
+    install_program "$id"
     docker restart "$id" >/dev/null
     say "installed $version into container $id"
   done
@@ -127,5 +138,5 @@ else
   for name in "${names[@]}"; do find_containers "$name"; done
 fi
 [ -n "$tarball" ] || tarball=$("$root/scripts/node-red/pack.sh")
-unpack_program
+unpack_package
 if [ -n "$user_dir" ]; then install_into_folder; else install_into_containers; fi

@@ -1,7 +1,6 @@
 #include "base/signal_names.h"
 
 #include <signal.h>
-#include <string.h>
 
 #include <charconv>
 #include <string_view>
@@ -9,6 +8,23 @@
 namespace cluster_leader {
 
 namespace {
+
+struct Name {
+  int signo;
+  std::string_view name;
+};
+
+/// sigabbrev_np(3) exists only in glibc.
+constexpr Name kNames[] = {
+    {SIGHUP, "HUP"},   {SIGINT, "INT"},       {SIGQUIT, "QUIT"}, {SIGILL, "ILL"},
+    {SIGTRAP, "TRAP"}, {SIGABRT, "ABRT"},     {SIGBUS, "BUS"},   {SIGFPE, "FPE"},
+    {SIGKILL, "KILL"}, {SIGUSR1, "USR1"},     {SIGSEGV, "SEGV"}, {SIGUSR2, "USR2"},
+    {SIGPIPE, "PIPE"}, {SIGALRM, "ALRM"},     {SIGTERM, "TERM"}, {SIGSTKFLT, "STKFLT"},
+    {SIGCHLD, "CHLD"}, {SIGCONT, "CONT"},     {SIGSTOP, "STOP"}, {SIGTSTP, "TSTP"},
+    {SIGTTIN, "TTIN"}, {SIGTTOU, "TTOU"},     {SIGURG, "URG"},   {SIGXCPU, "XCPU"},
+    {SIGXFSZ, "XFSZ"}, {SIGVTALRM, "VTALRM"}, {SIGPROF, "PROF"}, {SIGWINCH, "WINCH"},
+    {SIGPOLL, "POLL"}, {SIGPWR, "PWR"},       {SIGSYS, "SYS"},
+};
 
 std::optional<int> number_in(std::string_view text, int least, int most) {
   int value = 0;
@@ -39,15 +55,16 @@ std::optional<int> signal_number(const std::string& name) {
     const auto offset = number_in(word.substr(6), 0, range);
     return offset ? std::optional(SIGRTMAX - *offset) : std::nullopt;
   }
-  for (int signo = 1; signo < SIGRTMIN; ++signo) {
-    const char* abbreviation = ::sigabbrev_np(signo);
-    if (abbreviation != nullptr && word == abbreviation) return signo;
+  for (const Name& row : kNames) {
+    if (row.name == word) return row.signo;
   }
   return number_in(name, 1, SIGRTMAX);
 }
 
 std::string signal_name(int signo) {
-  if (const char* abbreviation = ::sigabbrev_np(signo)) return abbreviation;
+  for (const Name& row : kNames) {
+    if (row.signo == signo) return std::string(row.name);
+  }
   if (signo < SIGRTMIN || signo > SIGRTMAX) return std::to_string(signo);
   return "RTMIN+" + std::to_string(signo - SIGRTMIN);
 }

@@ -394,7 +394,7 @@ std::unique_ptr<CLI::App> make_parser(Options& options, const Words* words) {
   app->formatter(std::make_shared<HelpFormatter>("VERB [OPTION]... [-- COMMAND [ARG]...]"));
   Definition definition(*app, nullptr);
   definition.help_flag();
-  definition.version_flag("cluster-leader " CLUSTER_LEADER_VERSION "\n");
+  definition.version_flag("cluster-leader " CLUSTER_LEADER_BUILT_OF "\n");
   return app;
 }
 

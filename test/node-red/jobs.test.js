@@ -132,7 +132,7 @@ test('the program may be on the PATH, and messages wait for its first word', asy
   const one = new NodeRed('path', flows, { PATH: `${late}:/usr/bin:/bin` });
   started.push(one);
   one.prepare();
-  const shipped = path.join(one.user, 'node_modules', PACKAGE, 'bin/cluster-leader');
+  const shipped = path.join(one.user, 'node_modules', PACKAGE, `bin/linux-${process.arch}/cluster-leader`);
   fs.renameSync(shipped, path.join(dir, 'program'));
   await one.start();
   await until('the red ring', () => one.look('gate') === 'red ring');

@@ -52,7 +52,7 @@ test('where elect prints nothing, messages wait for 30 s and then come out of th
   fs.mkdirSync(silent);
   fs.writeFileSync(path.join(silent, 'cluster-leader'), "#!/bin/sh\ntrap '' USR1\nexec /bin/sleep 1000\n", { mode: 0o755 });
   const one = await start('silent-elect', asked('gate', inFolder('leases')), { PATH: `${silent}:/usr/bin:/bin` }, {},
-    ({ user }) => fs.rmSync(path.join(user, 'node_modules', PACKAGE, 'bin/cluster-leader')));
+    ({ user }) => fs.rmSync(path.join(user, 'node_modules', PACKAGE, `bin/linux-${process.arch}/cluster-leader`)));
   const begin = performance.now();
   assert.equal((await one.get('/gate', 60000)).output, 2);
   const ms = performance.now() - begin;

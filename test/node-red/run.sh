@@ -17,7 +17,7 @@ export NODE_RED_HOME=$home BINARY=$2 REDIS_SERVER=$3 ARTEFACTS=$4
 dir=$(mktemp -d /tmp/cluster-leader-node-red.XXXXXX)
 # npm asks nobody for anything here.
 export npm_config_cache=$dir/npm npm_config_offline=true npm_config_update_notifier=false
-TARBALL=$("$root/scripts/node-red/pack.sh" "$BINARY" "$dir")
+TARBALL=$("$root/scripts/node-red/pack.sh" "$dir" "$BINARY")
 export TARBALL TEST_DIR=$dir
 # Docker's client, which needs no engine to check a file.
 DOCKER=$(PATH=$servers_prefix/docker/usr/bin:$PATH command -v docker) ||

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Builds the program and the completions for one architecture, with debug information.
+#
+# usage: scripts/package/build.sh ARCHITECTURE FOLDER COMMIT
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+
+[ $# -eq 3 ] || die "usage: build.sh ARCHITECTURE FOLDER COMMIT"
+architecture=$1 folder=$2 commit=$3
+triplet=$(triplet_of "$architecture")
+
+# Settings that an earlier build has found must not count.
+rm -rf "$folder"
+options=(-B "$folder" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCLUSTER_LEADER_COMMIT="$commit")
+# No path of this machine gets into the binary or its debug information.
+options+=(-DCMAKE_CXX_FLAGS="-ffile-prefix-map=$folder=build -ffile-prefix-map=$root=. -ffile-prefix-map=$cache=/usr")
+if [ "$architecture" != "$(dpkg --print-architecture)" ]; then
+  export CROSS_ROOT=$cross_prefix/$architecture
+  export PKG_CONFIG_LIBDIR=$CROSS_ROOT/usr/lib/$triplet/pkgconfig:$CROSS_ROOT/usr/share/pkgconfig
+  export PKG_CONFIG_SYSROOT_DIR=$CROSS_ROOT
+  options+=(-DCMAKE_TOOLCHAIN_FILE="$root/scripts/cmake/$triplet.cmake")
+  # The machine's own libraries must not be found.
+  unset CMAKE_PREFIX_PATH
+  (cd "$root" && cmake --preset release "${options[@]}" >/dev/null)
+else
+  configure release "${options[@]}"
+fi
+cmake --build "$folder" --target cluster-leader completions >"$scratch/build.log" || {
+  tail -n 40 "$scratch/build.log" >&2
+  die "the build for $architecture failed"
+}
