@@ -1,10 +1,13 @@
 #include "commands/check.h"
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "base/exit_code.h"
+#include "base/list.h"
 #include "base/wall_time.h"
 #include "commands/lease_text.h"
 #include "commands/setup.h"
@@ -26,41 +29,86 @@ bool is_held_by(const LeaseView& view, const Eviction& us) {
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
-/// `elect` uses the same words.
-const char* role_of(const LeaseView& view, const Eviction& us) {
-  if (view.state != State::kHeld) return "none";
-  return is_held_by(view, us) ? "leader" : "follower";
+/// The leases under which jobs may run.
+std::vector<LeaseView> held_of(const std::vector<LeaseView>& views) {
+  std::vector<LeaseView> held;
+  std::copy_if(views.begin(), views.end(), std::back_inserter(held),
+               [](const LeaseView& view) { return view.state == State::kHeld; });
+  return held;
 }
 
-std::string json_line(const std::string& key, const LeaseView& view, const Eviction& us) {
-  const bool is_held = view.state == State::kHeld;
-  const bool is_timed = is_held && view.remaining;
+/// The first lease that this node holds; null: none.
+const LeaseView* ours(const std::vector<LeaseView>& views, const Eviction& us) {
+  const auto found = std::find_if(views.begin(), views.end(),
+                                  [&](const LeaseView& view) { return is_held_by(view, us); });
+  return found == views.end() ? nullptr : &*found;
+}
+
+/// `elect` uses the same words.
+const char* role_of(const std::vector<LeaseView>& views, const Eviction& us) {
+  if (ours(views, us) != nullptr) return "leader";
+  return held_of(views).empty() ? "none" : "follower";
+}
+
+/// "job-a is held by web-1 (host-1:4711)"
+std::string text_about(const std::string& key, const std::vector<LeaseView>& views,
+                       const Eviction& us) {
+  if (const LeaseView* own = ours(views, us)) {
+    return lease_name(key, own->slot, have_slots(views)) + ' ' + sentence_about(*own) +
+           ", which is this node";
+  }
+  const std::vector<LeaseView> held = held_of(views);
+  if (held.size() < 2) {
+    const LeaseView& view = held.empty() ? views.front() : held.front();
+    return lease_name(key, view.slot, have_slots(views)) + ' ' + sentence_about(view);
+  }
+  std::vector<std::string> holders;
+  for (const LeaseView& view : held) holders.push_back(holder_of(view));
+  return visible(key) + " is held by " + list_of(holders, kMaxSlots);
+}
+
+std::string json_line(const std::string& key, const std::vector<LeaseView>& views,
+                      const Eviction& us) {
+  // Of several other holders none is the leader.
+  const std::vector<LeaseView> held = held_of(views);
+  const LeaseView* const own = ours(views, us);
+  const LeaseView* const lease = own != nullptr ? own : held.size() == 1 ? &held.front() : nullptr;
+  const auto member = [&](const auto& read) {
+    return lease != nullptr ? Json(read(*lease)) : Json();
+  };
   const Json object = {
       {"key", key},
-      {"state", role_of(view, us)},
+      {"state", role_of(views, us)},
       {"node", us.node},
-      {"leader", is_held ? text_or_null(view.node) : Json()},
-      {"host", is_held ? text_or_null(view.host) : Json()},
-      {"pid", is_held && view.pid != 0 ? Json(view.pid) : Json()},
-      {"token", is_held && view.token != Token{} ? Json(view.token.value) : Json()},
-      {"since", is_held && view.since_ms > 0 ? Json(iso_8601_utc(view.since_ms)) : Json()},
-      {"ttl_remaining_ms", is_timed ? Json(ceil_ms(*view.remaining)) : Json()},
+      {"slot", member([](const LeaseView& v) { return v.slot; })},
+      {"leader", member([](const LeaseView& v) { return text_or_null(v.node); })},
+      {"host", member([](const LeaseView& v) { return text_or_null(v.host); })},
+      {"pid", member([](const LeaseView& v) { return v.pid != 0 ? Json(v.pid) : Json(); })},
+      {"token", member([](const LeaseView& v) {
+         return v.token != Token{} ? Json(v.token.value) : Json();
+       })},
+      {"since", member([](const LeaseView& v) {
+         return v.since_ms > 0 ? Json(iso_8601_utc(v.since_ms)) : Json();
+       })},
+      {"ttl_remaining_ms", member([](const LeaseView& v) {
+         return v.remaining ? Json(ceil_ms(*v.remaining)) : Json();
+       })},
   };
   return object.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace) + '\n';
 }
 
 }  // namespace
 
-std::string check_line(const Options& options, const LeaseView& view, const Eviction& us) {
+std::string check_line(const Options& options, const std::vector<LeaseView>& views,
+                       const Eviction& us) {
   const std::string& key = options.keys.front();
   switch (options.output) {
     case Options::Output::kNothing:
       break;
     case Options::Output::kText:
-      return std::string(role_of(view, us)) + ": " + visible(key) + ' ' + sentence_about(view) +
-             (is_held_by(view, us) ? ", which is this node\n" : "\n");
+      return std::string(role_of(views, us)) + ": " + text_about(key, views, us) + '\n';
     case Options::Output::kJson:
-      return json_line(key, view, us);
+      return json_line(key, views, us);
   }
   return {};
 }
@@ -72,22 +120,23 @@ int check(const Options& options) {
   if (!location) return kExitConfig;
   const std::string& key = options.keys.front();
   const ServerName server = server_name(options, *location);
-  const std::string where = describe_key(key, server);
   const auto looked =
       open_registry(*location)->look(full_key(options, key), options.timeline.connect);
   if (const auto* failed = std::get_if<Failed>(&looked)) {
     reporter.error(describe_failure(key, server, failed->text));
     return exit_status_of(failed->trouble);
   }
-  const auto& view = std::get<LeaseView>(looked);
-  if (view.state == State::kForeign) {
-    reporter.error(where + ": " + view.fault + ": choose another --key or --prefix");
+  const std::vector<LeaseView>& views = std::get<Listing>(looked).views;
+  for (const LeaseView& view : views) {
+    if (view.state != State::kForeign) continue;
+    reporter.error(describe_key(key, server) + ": " + view.fault +
+                   ": choose another --key or --prefix");
     return kExitConfig;
   }
   const Eviction us = this_node(options);
-  reporter.info(where + ": it " + sentence_about(view));
-  if (!print(check_line(options, view, us), reporter)) return kExitOs;
-  return is_held_by(view, us) ? kExitOk : options.follower_status;
+  reporter.info(describe_key(key, server) + ": " + text_about(key, views, us));
+  if (!print(check_line(options, views, us), reporter)) return kExitOs;
+  return ours(views, us) != nullptr ? kExitOk : options.follower_status;
 }
 
 }  // namespace cluster_leader

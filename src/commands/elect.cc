@@ -71,7 +71,8 @@ class Elect : public FrontDuty {
         reporter_(log_style(options)),
         signals_(inherited_),
         candidate_(make_candidate(options)),
-        lines_(format_of(options.output), options.node, options.keys, STDOUT_FILENO),
+        lines_(format_of(options.output), options.node, options.keys, options.policy.slots > 1,
+               STDOUT_FILENO),
         hooks_({options.on_leader, options.on_follower}, options.keys, environment_of(options),
                inherited_, reporter_),
         leaders_(options.keys.size()),
@@ -159,7 +160,7 @@ class Elect : public FrontDuty {
     lines_.write();
     std::vector<OrphanedLease> leases;
     for (const auto& [index, led] : leaders_.take_unreleased()) {
-      leases.push_back({full_key(options_, options_.keys[index]), led.holder, led.token});
+      leases.push_back({full_key(options_, options_.keys[index]), led.holder, led.token, led.slot});
     }
     release_orphans(location_, candidate_, leases, options_.timeline.connect);
   }

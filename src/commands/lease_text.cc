@@ -63,6 +63,15 @@ std::string holder_of(const LeaseView& view) {
          (view.pid == 0 ? ")" : ':' + std::to_string(view.pid) + ')');
 }
 
+std::string lease_name(const std::string& key, std::uint32_t slot, bool has_slots) {
+  return (has_slots ? "slot " + std::to_string(slot) + " of " : "") + visible(key);
+}
+
+bool have_slots(const std::vector<LeaseView>& views) {
+  return std::any_of(views.begin(), views.end(),
+                     [](const LeaseView& view) { return view.slot != 0; });
+}
+
 std::string sentence_about(const LeaseView& view) {
   const std::string rest = view.remaining ? " for " + short_duration(*view.remaining) : "";
   switch (view.state) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "store/registry.h"
@@ -25,6 +26,12 @@ std::string last_run_of(const LeaseView& view);
 
 /// "web-1 (host-1:4711)", as far as it is known.
 std::string holder_of(const LeaseView& view);
+
+/// "slot 2 of job-a", or "job-a" if the key has no other slots that anybody knows of.
+std::string lease_name(const std::string& key, std::uint32_t slot, bool has_slots);
+
+/// Whether one of these views of one key has a slot other than 0.
+bool have_slots(const std::vector<LeaseView>& views);
 
 /// The rest of a sentence that begins with the key: "is held by web-1 (host-1:4711)".
 std::string sentence_about(const LeaseView& view);

@@ -1,7 +1,11 @@
 #include "commands/release.h"
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <variant>
+#include <vector>
 
 #include "base/exit_code.h"
 #include "commands/lease_text.h"
@@ -16,8 +20,8 @@ namespace cluster_leader {
 namespace {
 
 /// "released job-a: it was held by web-1 (host-1:4711), label report"
-std::string line_about(const std::string& key, const LeaseView& before) {
-  std::string line = "released " + visible(key) + ": it was ";
+std::string line_about(const std::string& lease, const LeaseView& before) {
+  std::string line = "released " + lease + ": it was ";
   switch (before.state) {
     case LeaseView::State::kParked:
       line += "parked for " + visible(before.node);
@@ -37,18 +41,113 @@ std::string line_about(const std::string& key, const LeaseView& before) {
 }
 
 /// "asked web-1 (host-1:4711), label report, for job-a: it is free once that job has ended"
-std::string line_about_asking(const std::string& key, const LeaseView& before) {
+std::string line_about_asking(const std::string& lease, const LeaseView& before) {
   return "asked " + holder_of(before) +
-         (before.label.empty() ? "" : ", label " + visible(before.label) + ',') + " for " +
-         visible(key) + ": it is free once that job has ended\n";
+         (before.label.empty() ? "" : ", label " + visible(before.label) + ',') + " for " + lease +
+         ": it is free once that job has ended\n";
 }
 
 /// "forgot the run of job-a: 0 on web-1 at 2026-11-23T07:00:00Z; it may run again"
-std::string line_about_result(const std::string& key, const LeaseView& before) {
+std::string line_about_result(const std::string& lease, const LeaseView& before) {
   const std::string run = visible(last_run_of(before));
-  return "forgot the run of " + visible(key) + (run.empty() ? "" : ": " + run) +
-         "; it may run again\n";
+  return "forgot the run of " + lease + (run.empty() ? "" : ": " + run) + "; it may run again\n";
 }
+
+class Release {
+ public:
+  Release(const Options& options, const Location& location, Reporter& reporter)
+      : options_(options),
+        key_(options.keys.front()),
+        server_(server_name(options, location)),
+        registry_(open_registry(location)),
+        reporter_(reporter) {}
+
+  int operator()() {
+    auto slots = slots_to_release();
+    if (const auto* failed = std::get_if<Failed>(&slots)) return fail(*failed);
+    std::vector<Evicted> idle;
+    bool has_acted = false;
+    for (const std::uint32_t slot : std::get<std::vector<std::uint32_t>>(slots)) {
+      Eviction us = this_node(options_);
+      us.slot = slot;
+      auto evicted = registry_->evict(full_key(options_, key_), us, options_.timeline.connect);
+      if (const auto* failed = std::get_if<Failed>(&evicted)) return fail(*failed);
+      const auto& [kind, before] = std::get<Evicted>(evicted);
+      if (changes_nothing(kind)) {
+        idle.push_back(std::get<Evicted>(std::move(evicted)));
+        continue;
+      }
+      has_acted = true;
+      if (!print(line_about(kind, before), reporter_)) return kExitOs;
+    }
+    // That others hold further slots is no failure.
+    return has_acted ? kExitOk : end_without_effect(idle);
+  }
+
+ private:
+  /// The slots that may have something to release.
+  std::variant<std::vector<std::uint32_t>, Failed> slots_to_release() {
+    if (options_.slot) {
+      has_slots_ = true;
+      return std::vector{*options_.slot};
+    }
+    // Neither a quorum nor --once has slots.
+    std::vector<std::uint32_t> slots = {0};
+    if (!options_.servers.empty() || options_.forgets_result) return slots;
+    auto looked = registry_->look(full_key(options_, key_), options_.timeline.connect);
+    if (auto* failed = std::get_if<Failed>(&looked)) return std::move(*failed);
+    const std::vector<LeaseView>& views = std::get<Listing>(looked).views;
+    has_slots_ = have_slots(views);
+    slots.clear();
+    for (const LeaseView& view : views) slots.push_back(view.slot);
+    return slots;
+  }
+
+  int fail(const Failed& failed) {
+    // After one whose answer was lost the lease may be gone.
+    reporter_.error(describe_failure(key_, server_, failed.text) +
+                    (!failed.unknown ? ""
+                     : options_.asks ? "; its holder may have been asked"
+                                     : "; it may be released"));
+    return exit_status_of(failed.trouble);
+  }
+
+  std::string line_about(Evicted::Kind kind, const LeaseView& before) const {
+    const std::string lease = lease_name(key_, before.slot, has_slots_);
+    if (kind == Evicted::Kind::kAsked) return line_about_asking(lease, before);
+    if (kind == Evicted::Kind::kForgotten) return line_about_result(lease, before);
+    return cluster_leader::line_about(lease, before);
+  }
+
+  /// Says why nothing was done.
+  int end_without_effect(const std::vector<Evicted>& all) {
+    if (options_.forgets_result) {
+      const std::string line =
+          "nothing to forget: --once does not keep " + visible(key_) + " from running\n";
+      return print(line, reporter_) ? kExitOk : kExitOs;
+    }
+    int status = kExitOk;
+    for (const auto& [kind, before] : all) {
+      const std::string what = has_slots_ ? "slot " + std::to_string(before.slot) + ' ' : "it ";
+      if (kind == Evicted::Kind::kOthers) {
+        status = kExitFollower;
+        reporter_.error(describe_key(key_, server_) + ": " + what + sentence_about(before) +
+                        ", which is not this node; --ask asks for it, --force releases it anyway");
+      } else {
+        reporter_.info(describe_key(key_, server_) + ": nothing to release; " + what +
+                       sentence_about(before));
+      }
+    }
+    return status;
+  }
+
+  const Options& options_;
+  const std::string& key_;
+  const ServerName server_;
+  const std::unique_ptr<Registry> registry_;
+  Reporter& reporter_;
+  bool has_slots_ = false;  ///< messages say which slot
+};
 
 }  // namespace
 
@@ -56,42 +155,7 @@ int release(const Options& options) {
   prepare_standard_descriptors();
   Reporter reporter(log_style(options));
   const std::optional<Location> location = make_location(options, reporter);
-  if (!location) return kExitConfig;
-  const std::string& key = options.keys.front();
-  const ServerName server = server_name(options, *location);
-  const std::string where = describe_key(key, server);
-  const auto evicted = open_registry(*location)->evict(full_key(options, key), this_node(options),
-                                                       options.timeline.connect);
-  if (const auto* failed = std::get_if<Failed>(&evicted)) {
-    // After one whose answer was lost the lease may be gone.
-    reporter.error(describe_failure(key, server, failed->text) +
-                   (!failed->unknown ? ""
-                    : options.asks   ? "; its holder may have been asked"
-                                     : "; it may be released"));
-    return exit_status_of(failed->trouble);
-  }
-  const auto& [kind, before] = std::get<Evicted>(evicted);
-  switch (kind) {
-    case Evicted::Kind::kAsked:
-      return print(line_about_asking(key, before), reporter) ? kExitOk : kExitOs;
-    case Evicted::Kind::kForgotten:
-      return print(line_about_result(key, before), reporter) ? kExitOk : kExitOs;
-    case Evicted::Kind::kNobodys:
-      if (options.forgets_result) {
-        const std::string line =
-            "nothing to forget: --once does not keep " + visible(key) + " from running\n";
-        return print(line, reporter) ? kExitOk : kExitOs;
-      }
-      reporter.info(where + ": nothing to release; it " + sentence_about(before));
-      return kExitOk;
-    case Evicted::Kind::kOthers:
-      reporter.error(where + ": it " + sentence_about(before) +
-                     ", which is not this node; --ask asks for it, --force releases it anyway");
-      return kExitFollower;
-    case Evicted::Kind::kReleased:
-      break;
-  }
-  return print(line_about(key, before), reporter) ? kExitOk : kExitOs;
+  return location ? Release(options, *location, reporter)() : kExitConfig;
 }
 
 }  // namespace cluster_leader

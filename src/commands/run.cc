@@ -204,8 +204,10 @@ class Run {
                      " ended well and is not repeated yet");
     } else {
       const HolderId& other = campaign.other;
-      reporter_.info(where_ + ": follower" +
-                     (other.value.empty() ? "" : "; " + describe_holder(other)));
+      const std::string why = supervisor().is_shared() ? kAllSlotsTaken
+                              : other.value.empty()    ? ""
+                                                       : describe_holder(other);
+      reporter_.info(where_ + ": follower" + (why.empty() ? "" : "; " + why));
     }
     return end(RunEnding::Outcome::kFollower, options_.follower_status);
   }
@@ -266,8 +268,10 @@ class Run {
   /// From the fork of the keeper to the end.
   RunEnding supervise() {
     const Supervisor supervisor = this->supervisor();
-    reporter_.info(where_ + ": leader, token " + std::to_string(supervisor.token().value));
+    reporter_.info(where_ + ": leader, token " + std::to_string(supervisor.token().value) +
+                   (supervisor.is_shared() ? ", slot " + std::to_string(supervisor.slot()) : ""));
     ending_.token = supervisor.token();
+    ending_.slot = supervisor.slot();
     const KeeperPlan plan = keeper_plan();
     std::optional<KeeperLink> link;
     std::optional<Keeper> keeper;
@@ -297,7 +301,8 @@ class Run {
   /// The keeper is dead, and so is the job: releases the lease.
   RunEnding end_for_keeper(const KeeperEnd& keeper, const Supervisor& supervisor) {
     if (supervisor.is_leased()) {
-      release_orphans(location_, candidate_, {{key_, ending_.holder, supervisor.token()}},
+      release_orphans(location_, candidate_,
+                      {{key_, ending_.holder, supervisor.token(), supervisor.slot()}},
                       options_.timeline.connect);
     }
     const KeeperDeath death = keeper_death(keeper);

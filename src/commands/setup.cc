@@ -178,6 +178,7 @@ Candidate make_candidate(const Options& options) {
     candidate.identity = machine_identity(options.node);
   }
   candidate.aftermath = options.aftermath;
+  candidate.slots = options.policy.slots;
   candidate.joins = options.policy.join;
   candidate.yields = options.verb == Options::Verb::kRun && options.servers.empty();
   candidate.supersedes = options.policy.supersedes;
@@ -190,6 +191,7 @@ HolderId new_holder(const std::string& node) { return {node + '/' + random_hex_1
 
 Eviction this_node(const Options& options) {
   Eviction us{options.node, host_name(), machine_identity(options.node), options.force};
+  us.slot = options.slot;
   if (options.forgets_result) us.what = Eviction::What::kResult;
   if (options.asks) us.what = Eviction::What::kAsk;
   return us;

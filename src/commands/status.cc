@@ -68,20 +68,32 @@ std::string waiters_of(const LeaseView& view) {
   return std::to_string(*view.waiters) + (since.empty() ? "" : " since " + since);
 }
 
-std::vector<Cell> row_of(const Options& options, const LeaseView& view) {
+std::vector<Cell> row_of(const Options& options, const LeaseView& view, bool has_slots) {
   const bool held = has_holder(view);
   const std::string about =
       view.fault.empty() ? shortened(view.label, kWidestLabel) : '(' + view.fault + ')';
-  return {{name_of(options, view)},
-          {state_name(view.state), paint_of(view.state)},
-          {held ? view.node : ""},
-          {process_of(view)},
-          {held ? about : ""},
-          {held ? second_of(view.since_ms) : ""},
-          {view.remaining ? short_duration(*view.remaining) : ""},
-          {view.token == Token{} ? "" : std::to_string(view.token.value)},
-          {waiters_of(view)},
-          {last_run_of(view)}};
+  std::vector<Cell> row = {{name_of(options, view)},
+                           {state_name(view.state), paint_of(view.state)},
+                           {held ? view.node : ""},
+                           {process_of(view)},
+                           {held ? about : ""},
+                           {held ? second_of(view.since_ms) : ""},
+                           {view.remaining ? short_duration(*view.remaining) : ""},
+                           {view.token == Token{} ? "" : std::to_string(view.token.value)},
+                           {waiters_of(view)},
+                           {last_run_of(view)}};
+  if (has_slots) row.insert(row.begin() + 1, {std::to_string(view.slot)});
+  return row;
+}
+
+/// Those who wait, wait for the key and not for one of its slots: only its first view has them.
+std::vector<LeaseView> with_waiters_once(std::vector<LeaseView> views) {
+  for (std::size_t i = 1; i < views.size(); ++i) {
+    if (views[i].key.value != views[i - 1].key.value) continue;
+    views[i].waiters.reset();
+    views[i].waiting_since_ms = 0;
+  }
+  return views;
 }
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
@@ -93,6 +105,7 @@ Json object_of(const Options& options, const LeaseView& view) {
   const bool held = has_holder(view);
   const auto& run = view.last_run;
   return {{"key", name_of(options, view)},
+          {"slot", view.slot},
           {"state", state_name(view.state)},
           {"node", held ? text_or_null(view.node) : Json()},
           {"host", held ? text_or_null(view.host) : Json()},
@@ -196,18 +209,24 @@ class Status {
 
 std::string status_table(const Options& options, const std::vector<LeaseView>& views,
                          bool coloured) {
+  const bool has_slots = have_slots(views);
   std::vector<std::vector<Cell>> rows(1);
   for (const char* title : {"KEY", "STATE", "NODE", "HOST:PID", "LABEL", "SINCE", "REMAINING",
                             "TOKEN", "WAITERS", "LAST RUN"}) {
     rows[0].push_back({title, Paint::kBold});
   }
-  for (const LeaseView& view : views) rows.push_back(row_of(options, view));
+  if (has_slots) rows[0].insert(rows[0].begin() + 1, {"SLOT", Paint::kBold});
+  for (const LeaseView& view : with_waiters_once(views)) {
+    rows.push_back(row_of(options, view, has_slots));
+  }
   return draw_table(rows, coloured);
 }
 
 std::string status_json(const Options& options, const std::vector<LeaseView>& views) {
   Json array = Json::array();
-  for (const LeaseView& view : views) array.push_back(object_of(options, view));
+  for (const LeaseView& view : with_waiters_once(views)) {
+    array.push_back(object_of(options, view));
+  }
   return array.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace) + '\n';
 }
 

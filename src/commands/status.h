@@ -11,14 +11,15 @@ namespace cluster_leader {
 /// `cluster-leader status`: shows the given keys, or all in use. Returns 0 if all were read.
 int status(const Options& options);
 
-/// The table that `status` shows.
+/// The table that `status` shows: a row for each view. REQUIRES: those of a key follow each other.
 std::string status_table(const Options& options, const std::vector<LeaseView>& views,
                          bool coloured);
 
-/// The same as one line of JSON: an array with an object for each key. Its members, null if they
+/// The same as one line of JSON: an array with an object for each view. Its members, null if they
 /// are not known or do not apply:
 ///
 ///   key               without the prefix
+///   slot              which of the key's leases
 ///   state             free, held, parked, resting, vanished, done, garbage (LeaseView::State)
 ///   node              label of the holder, or of the node that the key is parked for
 ///   host, pid         of the process that has the lease, or had it before the key was parked
@@ -26,7 +27,7 @@ std::string status_table(const Options& options, const std::vector<LeaseView>& v
 ///   ttl_ms            of the holder
 ///   ttl_remaining_ms  how long the state lasts if nobody does anything
 ///   token             of the lease; for a free key, of the last one
-///   waiters           how many candidates wait for the key
+///   waiters           how many candidates wait for the key; null in all but its first object
 ///   waiting_since     since when the first of them does
 ///   holder            the value of the key
 ///   fault             one line about a value or record that is not ours

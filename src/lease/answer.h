@@ -58,6 +58,9 @@ struct Request {
   std::optional<RunResult> result{};
   /// For kFinish: how it ended otherwise, which is stored for people only. At most one of the two.
   std::optional<RunResult> stopped{};
+  /// For kRenew and kFinish, the slot of the lease: Granted::slot. A release ends the lease or the
+  /// wait of its holder id in whichever slot it has: the answer that named it may have been lost.
+  std::uint32_t slot = 0;
 };
 
 /// Whether a finish request parks the key. It does not after a job that was told to end, because
@@ -69,6 +72,7 @@ inline bool parks(const Candidate& candidate, const Request& request) {
 /// The lease is ours now, or was already: acquiring is idempotent for one holder id.
 struct Granted {
   Token token;
+  std::uint32_t slot = 0;  ///< which of the key's leases it is; below Candidate::slots
 };
 
 /// This server's lock is ours. Only an answer to kVote.

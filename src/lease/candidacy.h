@@ -12,6 +12,9 @@ namespace cluster_leader {
 /// The longest key, in bytes, prefix included.
 inline constexpr std::size_t kMaxKeyLength = 512;
 
+/// The most leases that one key can have at once.
+inline constexpr std::uint32_t kMaxSlots = 64;
+
 /// The longest label of a job, in bytes.
 inline constexpr std::size_t kMaxLabelLength = 200;
 
@@ -56,6 +59,9 @@ struct Candidate {
   /// this candidate neither parks keys nor acquires parked ones.
   std::string identity{};
   Aftermath aftermath{};
+  /// How many leases each key has, 1 to kMaxSlots: they are its slots, from 0 on, and the candidate
+  /// takes the first free one. Callers with different numbers each use the first ones.
+  std::uint32_t slots = 1;
   /// Whether to accept the result of another holder's run in place of a lease.
   bool joins = false;
   /// Whether a newer candidate that supersedes ends this one's candidacy while it waits.

@@ -12,6 +12,11 @@ Leadership view_of(const HolderId& holder, Token token) {
   return {ElectionState::kFollower, holder, token};
 }
 
+/// The view of the leader.
+Leadership view_of_leader(const Supervisor& supervisor, const HolderId& own) {
+  return {ElectionState::kLeader, own, supervisor.token(), {}, {}, supervisor.slot()};
+}
+
 /// The view of a candidate that no server tells anything.
 Leadership without_server(const Leadership& before, const Supervisor& supervisor) {
   if (!supervisor.is_server_young()) return {ElectionState::kDown, {}, {}};
@@ -30,6 +35,8 @@ class AnswerView {
   Leadership operator()(const Voted&) const { return before_; }
 
   Leadership operator()(const Busy& answer) const {
+    // Of several holders none is the leader.
+    if (supervisor_.is_shared()) return {ElectionState::kFollower, {}, {}};
     Leadership seen = view_of(answer.holder, answer.token);
     // An answer without the token does not make it unknown.
     if (seen.token == Token{} && seen.holder == before_.holder) seen.token = before_.token;
@@ -48,7 +55,9 @@ class AnswerView {
     return could_not_tell ? Leadership{ElectionState::kNone, {}, {}} : before_;
   }
 
-  Leadership operator()(const Lost& answer) const { return view_of(answer.holder, {}); }
+  Leadership operator()(const Lost& answer) const {
+    return supervisor_.is_shared() ? before_ : view_of(answer.holder, {});
+  }
 
   Leadership operator()(const Released&) const {
     // After leading, a candidate follows only if a hint about the next holder overtook this answer.
@@ -79,7 +88,7 @@ Leadership after_answer(const Leadership& before, const Supervisor& supervisor, 
 }
 
 Leadership after_step(const Leadership& before, const Supervisor& supervisor, const HolderId& own) {
-  if (supervisor.leads()) return {ElectionState::kLeader, own, supervisor.token()};
+  if (supervisor.leads()) return view_of_leader(supervisor, own);
   if (supervisor.contact() == Contact::kNone) return without_server(before, supervisor);
   if (before.state == ElectionState::kLeader) return {ElectionState::kNone, {}, {}};
   if (before.state == ElectionState::kStarting) return {ElectionState::kNone, {}, {}};
@@ -91,6 +100,8 @@ Leadership after_acquisition(const Leadership& before, const Supervisor& supervi
   Leadership now = after_step(before, supervisor, own);
   const bool has_lease = supervisor.has_lease() && supervisor.phase() < Phase::kReleasing;
   if (has_lease || supervisor.contact() == Contact::kNone) return now;
+  // Other leases of the key may be free.
+  if (supervisor.is_shared()) return now;
   if (new_holder == own || new_holder == now.holder) return now;
   return view_of(new_holder, token);
 }
@@ -98,6 +109,7 @@ Leadership after_acquisition(const Leadership& before, const Supervisor& supervi
 Leadership after_release(const Leadership& before, const Supervisor& supervisor,
                          const HolderId& own, const HolderId& old_holder) {
   Leadership now = after_step(before, supervisor, own);
+  if (supervisor.is_shared()) return now;
   const bool was_followed = now.state == ElectionState::kFollower && now.holder == old_holder;
   if (!was_followed || supervisor.asked_at()) return now;
   return {ElectionState::kNone, {}, {}};

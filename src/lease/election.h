@@ -28,7 +28,8 @@ constexpr bool is_answer(ElectionState state) {
          state == ElectionState::kNone;
 }
 
-/// A candidate's view of one key.
+/// A candidate's view of one key. If the key has several leases (Supervisor::is_shared), kFollower
+/// means that each of them is taken, and does not say by whom.
 struct Leadership {
   ElectionState state = ElectionState::kUnknown;
   HolderId holder;  ///< who leads, for kLeader and kFollower
@@ -37,6 +38,7 @@ struct Leadership {
   Duration ready_in{};
   /// For kDown and kStarting: why no server tells who leads, for people; empty: not known.
   std::string reason{};
+  std::uint32_t slot = 0;  ///< for kLeader: which of the key's leases it is
 
   /// That the server is ready sooner, or that another reason is known, is no change.
   bool operator==(const Leadership& other) const {
@@ -57,12 +59,13 @@ Leadership after_step(const Leadership& before, const Supervisor& supervisor, co
 
 /// The same after the hint that `new_holder` has acquired the key with `token` (0: not known). It
 /// is only a hint, so a holder waits for its next renewal, and a candidate without a server for an
-/// answer.
+/// answer. Of a key with several leases it says nothing about the others.
 Leadership after_acquisition(const Leadership& before, const Supervisor& supervisor,
                              const HolderId& own, const HolderId& new_holder, Token token);
 
 /// The same after the hint that `old_holder` has released the key, once the supervisor has handled
-/// it: nobody leads, unless the candidate is trying at once and will know better.
+/// it: nobody leads, unless the candidate is trying at once and will know better, or the key has
+/// several leases.
 Leadership after_release(const Leadership& before, const Supervisor& supervisor,
                          const HolderId& own, const HolderId& old_holder);
 

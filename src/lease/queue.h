@@ -23,7 +23,8 @@ inline constexpr Duration kStep = std::chrono::milliseconds(250);
 inline constexpr Duration kGrace = std::chrono::seconds(2);
 
 /// How many are woken when a key becomes free: the first at once, and the ones behind in time for
-/// their turn, in case that those before them are dead or do not hear it.
+/// their turn, in case that those before them are dead or do not hear it. Of a key with several
+/// slots, so many beside those who were woken for the slots that were free before.
 inline constexpr std::size_t kWoken = 10;
 
 /// A candidate's place in a queue.
@@ -35,6 +36,13 @@ struct Place {
   bool operator==(const Place&) const = default;
 };
 
+/// A slot of a key that is free.
+struct Opening {
+  Token fence;                ///< of the last lease there
+  std::optional<Time> end{};  ///< when that ended, if it is known
+  std::uint32_t slot = 0;
+};
+
 /// Who waits for a key, first come, first served. It only decides who tries when: that two never
 /// have the key is for the lock to prevent, whatever has become of the queue.
 ///
@@ -43,13 +51,21 @@ struct Place {
 /// before somebody has noticed, or a server that was away for seconds would serve whoever asks
 /// first.
 ///
+/// The leases of a key with several (Candidate::slots) have one queue. As many as there are free
+/// slots, the first in line, may take one at once; they are woken one by one as slots become free.
+/// Of those behind, the first one may take the key as well once somebody before it is late, and
+/// passes over only the first in line, as many as had their turn. It takes the slot that is free
+/// for the longest, which those before it may not know; and otherwise slots are taken by their
+/// numbers.
+///
 /// On Redis, store/redis/scripts/queue.lua follows the same rules.
 class Queue {
  public:
-  /// After the lease with the token `fence`, from when on the first in line is late.
+  /// After the lease with the token `fence` in that slot, from when on the first in line is late.
   struct Late {
     Token fence;
     Time at;
+    std::uint32_t slot = 0;
     bool operator==(const Late&) const = default;
   };
 
@@ -59,20 +75,21 @@ class Queue {
     Duration delay{};
   };
 
-  /// Removes the places that have lapsed, and returns whether there were any.
+  /// Removes the places that have lapsed, and returns whether there were any: then note_change().
   bool sweep(Time now);
 
   /// `holder` asks: it keeps its place, or takes the last one. The place lapses when it has missed
   /// two of its asks.
   void stand(const HolderId& holder, Duration ttl, Time now, std::int64_t wall_ms);
 
-  /// How many are in line before `holder`; and, while a lease has `rest` left, when `holder` is to
-  /// ask again: in time for its turn, but once in a ttl, or its place would lapse.
+  /// How many are in line before `holder`; and, while the leases of the key have these `rests`
+  /// left, when `holder` is to ask again: in time for its turn, but once in a ttl, or its place
+  /// would lapse.
   struct Pause {
     std::size_t ahead = 0;
     Duration length{};
   };
-  Pause pause_of(const HolderId& holder, Duration rest, Duration ttl) const;
+  Pause pause_of(const HolderId& holder, std::vector<Duration> rests, Duration ttl) const;
 
   /// `holder` no longer waits.
   void leave(const HolderId& holder);
@@ -85,42 +102,47 @@ class Queue {
   /// How many are in line before `holder`: all, if it has no place.
   std::size_t ahead_of(const HolderId& holder) const;
 
-  /// From when on `holder` may take a free key.
-  Time turn_of(const HolderId& holder, Time late_at) const;
+  /// How many of those are one too many for `holder` to take one of so many free slots at once.
+  std::size_t passed_by(const HolderId& holder, std::size_t free_slots = 1) const;
 
-  /// `holder` takes the key. Those before it are passed over, and returned.
-  std::vector<HolderId> serve(const HolderId& holder, Time now);
+  /// From when on `holder` may take one of so many free slots, if the first in line is late at
+  /// `late_at` for one of them.
+  Time turn_of(const HolderId& holder, Time late_at, std::size_t free_slots = 1) const;
 
-  /// Those who are to be woken while the key is free, in order.
-  std::vector<Woken> woken(Time late_at, Time now) const;
+  /// `holder` takes one of so many free slots. Those whom it passes over are returned.
+  std::vector<HolderId> serve(const HolderId& holder, Time now, std::uint32_t slot = 0,
+                              std::size_t free_slots = 1);
 
-  /// When the first in line is late after the lease with the token `fence`; nothing if nobody has
-  /// noticed that it is over.
-  std::optional<Time> late_at(Token fence, Time now);
+  /// Those who are to be woken, by the slots that somebody has noticed, in order.
+  std::vector<Woken> woken(Time now) const;
 
-  /// Somebody notices now that the lease with the token `fence` is over, which lasted until `end`,
-  /// if that is known. Returns when the first in line is late.
-  Time note_free(Token fence, std::optional<Time> end, Time now);
+  /// When the first in line is late for that slot; nothing if nobody has noticed that it is free.
+  std::optional<Time> late_at(const Opening& opening, Time now);
 
-  /// Somebody has left the line while the key is free. Whoever is first now is not late yet.
+  /// Somebody notices now that this slot is free. Returns when the first in line is late.
+  Time note_free(const Opening& opening, Time now);
+
+  /// Somebody has left the line while a slot is free. Whoever is next by that is not late yet.
   void note_change(Time now);
 
   /// In order of arrival, with those who were passed over.
   const std::vector<Place>& places() const { return places_; }
-  const std::optional<Late>& late() const { return late_; }
+  /// At most one for each slot.
+  const std::vector<Late>& late() const { return late_; }
   /// What was read from a file.
-  void restore(std::vector<Place> places, const std::optional<Late>& late) {
+  void restore(std::vector<Place> places, std::vector<Late> late) {
     places_ = std::move(places);
-    late_ = late;
+    late_ = std::move(late);
   }
 
   bool operator==(const Queue&) const = default;
 
  private:
   std::vector<Place>::const_iterator find(const HolderId& holder) const;
+  std::vector<Late>::iterator note_of(std::uint32_t slot);
 
   std::vector<Place> places_;
-  std::optional<Late> late_;
+  std::vector<Late> late_;
 };
 
 }  // namespace cluster_leader

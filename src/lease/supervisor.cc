@@ -163,8 +163,8 @@ void Supervisor::make_requests(Time now, Actions& out) {
   if (state_.phase == Phase::kCandidate || state_.phase == Phase::kReleasing) {
     timeout_at = std::min(timeout_at, state_.give_up_at);
   }
-  const Request request{next_request(), ++state_.last_attempt, state_.token,  state_.awaited,
-                        state_.era,     state_.result,         state_.stopped};
+  const Request request{next_request(), ++state_.last_attempt, state_.token,   state_.awaited,
+                        state_.era,     state_.result,         state_.stopped, state_.slot};
   // `now` was read before the store writes anything: the lease that this may yield counts from it.
   state_.in_flight = {request.kind, request.attempt, now, timeout_at};
   state_.hinted_for = kNever;

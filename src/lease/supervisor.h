@@ -105,6 +105,8 @@ struct Policy {
   bool join = false;
   /// Whether the candidate supersedes others (Candidate::supersedes).
   bool supersedes = false;
+  /// How many leases the key has (Candidate::slots). With several, nobody is its only leader.
+  std::uint32_t slots = 1;
   /// Whether a job that has ended by itself is started again under the same lease, instead of
   /// releasing it: at once, or after a pause if it ran for less than a second. Pauses double from
   /// 1 s up to a ttl, at most a minute, until the job has run for that long. A command that could
@@ -182,6 +184,10 @@ class Supervisor {
   }
   Contact contact() const { return state_.contact; }
   Token token() const { return state_.token; }
+  /// Which of the key's leases ours is, or was last.
+  std::uint32_t slot() const { return state_.slot; }
+  /// Whether the key has several leases.
+  bool is_shared() const { return policy_.slots > 1; }
   /// False for one that was made by without_lease().
   bool is_leased() const { return leased_; }
   /// Whether we hold the key on the server, according to the last answer. It may have expired
@@ -211,6 +217,7 @@ class Supervisor {
     Trouble trouble = Trouble::kUnreachable;  ///< of the last failure
     Contact contact = Contact::kAnswered;
     Token token;
+    std::uint32_t slot = 0;  ///< of the lease that was granted last
     /// Of the run whose result we wait for; 0: none is known yet.
     Token awaited;
     /// Busy::era of the first answer, or of the last one if the candidate supersedes others.

@@ -30,6 +30,7 @@ void Supervisor::accept(const Granted& answer, const State::InFlight& request, T
                         Actions& out) {
   assert(request.kind == RequestKind::kAcquire && state_.phase == Phase::kCandidate);
   state_.token = answer.token;
+  state_.slot = answer.slot;
   if (now >= timeline_.start_by(request.sent_at)) {
     hand_back(now);
     return;

@@ -72,6 +72,21 @@ void apply_patience(const IsGiven& is_given, Options& options) {
   policy.young_patience = is_open ? kLongRestart : wait;
 }
 
+/// What these options promise concerns the one job, or the one lease, of a key.
+void check_slots(const Options& options) {
+  if (options.policy.slots == 1) return;
+  const std::pair<bool, const char*> unsupported[] = {
+      {options.aftermath.once > Duration::zero(), "--once"},
+      {options.policy.join, "--join"},
+      {options.aftermath.park, "--sticky"},
+      {options.policy.supersedes, "--supersede"}};
+  for (const auto& [is_given, name] : unsupported) {
+    if (!is_given) continue;
+    refuse(std::string("--slots and ") + name + " cannot be combined: " + name +
+           " requires that one job of a key runs at a time");
+  }
+}
+
 /// The path from the root on, without "." and ".."; links are not followed.
 std::filesystem::path plain_path(const std::string& path) {
   std::error_code error;
@@ -236,6 +251,7 @@ std::optional<std::string> read(const Words& line, Options& options) {
   read_environment(options);
   apply_timeline(is_given, options);
   apply_patience(is_given, options);
+  check_slots(options);
   if (const auto wrong = fault_of_quorum(options)) refuse(*wrong);
   check_tls(options);
   check_replicas(options);

@@ -86,6 +86,7 @@ struct Options {
   bool force = false;             ///< release a key whoever holds it
   bool asks = false;              ///< ask whoever holds a key to stop its job and release
   bool forgets_result = false;    ///< forget what --once has recorded, and leave the lease alone
+  std::optional<std::uint32_t> slot;  ///< of the leases of a key, that one only
 
   // Output.
   /// To stdout. By default JSON for elect, text for status and doctor, and nothing for check.

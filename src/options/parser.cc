@@ -151,6 +151,11 @@ void define_job(Definition& verb, Options& options) {
             "(CLUSTER_LEADER_DIE_WITH_PARENT=1)");
 }
 
+void define_slots(Definition& verb, Options& options) {
+  verb.value("--slots", options.policy.slots, number("N", 1, kMaxSlots),
+             "up to N jobs of the key at once, 1 to 64; default 1");
+}
+
 void define_follower_status(Definition& verb, Options& options) {
   verb.value("-E,--conflict-exit-code,--follower-code", options.follower_status,
              number("N", 0, 255), "exit status if another node holds the key; default 75");
@@ -196,6 +201,7 @@ void define_run(Definition& verb, Options& options) {
   verb.flag("--supersede", options.policy.supersedes,
             "the newest wins: ask the holder to stop its job, send away whoever waits, and wait");
   verb.exclude("--supersede", "--join");
+  define_slots(verb, options);
   using enum Options::IfUnavailable;
   verb.value("--if-unavailable", options.if_unavailable,
              word<Options::IfUnavailable>({{"fail", kFail}, {"skip", kSkip}, {"run", kRun}}),
@@ -212,6 +218,7 @@ void define_elect(Definition& verb, Options& options) {
              true);
   define_lease(verb, options);
   define_job(verb, options);
+  define_slots(verb, options);
   using enum Options::OnExit;
   verb.value("--on-exit", options.on_exit,
              word<Options::OnExit>({{"restart", kRestart}, {"resign", kResign}, {"exit", kExit}}),
@@ -251,9 +258,12 @@ void define_release(Definition& verb, Options& options) {
             "ask whoever holds it to stop the job (stop signal, --kill-after) and then release it");
   verb.flag("--result", options.forgets_result,
             "forget what --once has recorded, so that KEY may run again; a lease stays as it is");
+  verb.value("--slot", options.slot, number("I", 0, kMaxSlots - 1),
+             "that slot only (--slots); default: each slot that it may release");
   verb.exclude("--ask", "--force");
   verb.exclude("--result", "--ask");
   verb.exclude("--result", "--force");
+  verb.exclude("--result", "--slot");
 }
 
 void define_doctor(Definition& verb, Options& options) {

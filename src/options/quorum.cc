@@ -88,6 +88,8 @@ std::optional<std::string> fault_of_quorum(const Options& options) {
       {options.forgets_result, "--result"},
       {options.policy.join, "--join"},
       {options.policy.supersedes, "--supersede"},
+      {options.policy.slots > 1, "--slots"},
+      {options.slot.value_or(0) > 0, "--slot"},
       {options.min_replicas > 0, "--min-replicas"},
       {options.aftermath.park, "--sticky"},
       {options.aftermath.hold > Duration::zero(), "--min-hold"}};

@@ -40,6 +40,7 @@ struct LinkMessage {
   struct {
     std::uint32_t candidacy = 0;
     std::uint32_t state = 0;
+    std::uint32_t slot = 0;
     std::int64_t token = 0;
     Time good_until;
     Duration ready_in{};

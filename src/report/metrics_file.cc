@@ -156,6 +156,8 @@ class MetricsText {
     add_or_keep(seconds(milliseconds(ending.started_ms)));
     family("last_run_duration_seconds", "gauge", "How long the last job that ran here took.");
     add_or_keep(seconds(between(ending.started_ms, ending.finished_ms)));
+    family("last_run_slot", "gauge", "The slot of the last job that ran here (--slots).");
+    add_or_keep(std::to_string(ending.slot));
     family("last_run_slowest_renewal_seconds", "gauge",
            "The longest time that a renewal took in the last job that ran here.");
     add_or_keep(seconds(ending.slowest_renewal));

@@ -51,6 +51,7 @@ std::optional<std::string> write_result_file(const std::string& path, const RunE
       {"node", ending.node},
       {"holder", has_lease ? Json(ending.holder.value) : Json()},
       {"token", has_lease ? Json(ending.token.value) : Json()},
+      {"slot", has_lease ? Json(ending.slot) : Json()},
       {"started", time_or_null(has_job ? ending.started_ms : 0)},
       {"finished", time_or_null(has_job ? ending.finished_ms : 0)},
       {"waited", seconds(waited_ms)},

@@ -30,6 +30,7 @@ struct RunEnding {
   std::string node;              ///< our label
   HolderId holder;               ///< of our lease, if there was one
   Token token;                   ///< of our lease; 0: there was none
+  std::uint32_t slot = 0;        ///< of our lease, if there was one
   std::int64_t asked_ms = 0;     ///< when we first asked for the lease, ms since 1970
   std::int64_t decided_ms = 0;   ///< when we got it or gave up, ms since 1970
   std::int64_t started_ms = 0;   ///< of the job, ours or the joined one, ms since 1970; 0: none

@@ -40,10 +40,12 @@ const char* state_name(ElectionState state) {
   return "none";
 }
 
-StateLines::StateLines(Format format, std::string node, std::vector<std::string> keys, int fd)
+StateLines::StateLines(Format format, std::string node, std::vector<std::string> keys,
+                       bool are_shared, int fd)
     : format_(format),
       node_(std::move(node)),
       keys_(std::move(keys)),
+      are_shared_(are_shared),
       fd_(fd),
       unwritten_(keys_.size()) {}
 
@@ -59,8 +61,11 @@ std::string StateLines::line(std::size_t index, const Leadership& leadership) co
   const std::string& key = keys_[index];
   const std::string leader = node_of(leadership.holder.value);
   const bool is_starting = leadership.state == ElectionState::kStarting;
+  const bool is_leader = leadership.state == ElectionState::kLeader;
   if (format_ == Format::kText) {
-    std::string more = leadership.state == ElectionState::kFollower ? " of " + leader : "";
+    std::string more;
+    if (leadership.state == ElectionState::kFollower && !leader.empty()) more = " of " + leader;
+    if (is_leader && are_shared_) more = " in slot " + std::to_string(leadership.slot);
     if (is_starting)
       more = " ready in " +
              std::to_string(std::chrono::ceil<std::chrono::seconds>(leadership.ready_in).count()) +
@@ -74,6 +79,7 @@ std::string StateLines::line(std::size_t index, const Leadership& leadership) co
       {"node", node_},
       {"holder", text_or_null(leadership.holder.value)},
       {"token", leadership.token == Token{} ? Json() : Json(leadership.token.value)},
+      {"slot", is_leader ? Json(leadership.slot) : Json()},
       {"leader", text_or_null(leader)},
       {"ready_in_ms", is_starting ? Json(ceil_ms(leadership.ready_in)) : Json()},
       {"reason", is_answer(leadership.state) ? Json() : text_or_null(leadership.reason)},

@@ -19,8 +19,9 @@ class StateLines {
   enum class Format : std::uint8_t { kNone, kText, kJson };
 
   /// Writes to `fd`. `node` is our label, `keys` the names of the keys in the order of their
-  /// numbers.
-  StateLines(Format format, std::string node, std::vector<std::string> keys, int fd);
+  /// numbers; whether they are shared (Supervisor::is_shared), text says which slot we lead.
+  StateLines(Format format, std::string node, std::vector<std::string> keys, bool are_shared,
+             int fd);
 
   /// The key with number `index` has this state now.
   void add(std::size_t index, const Leadership& leadership);
@@ -41,6 +42,7 @@ class StateLines {
   Format format_;
   std::string node_;
   std::vector<std::string> keys_;
+  bool are_shared_;
   int fd_;
   std::string rest_;                    ///< of the line that is being written
   std::deque<std::size_t> order_;       ///< keys whose line is to be written

@@ -29,6 +29,9 @@ std::string describe_failure(const std::string& key, const ServerName& server,
 /// empty, the key is free, but somebody else is next in line.
 std::string describe_holder(const HolderId& holder);
 
+/// The same of a key with several leases.
+inline constexpr const char* kAllSlotsTaken = "all its slots are taken";
+
 /// Why a holder gives its key back, for messages: "release --ask on web-2 asked for the key",
 /// "superseded by a newer run on web-2".
 std::string describe_stop_request(const StopRequest& request);

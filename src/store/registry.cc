@@ -1,5 +1,7 @@
 #include "store/registry.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace cluster_leader {
@@ -16,6 +18,21 @@ void add_to(Listing& listing, std::variant<LeaseView, Failed> looked) {
 void drop_free_keys(Listing& listing) {
   std::erase_if(listing.views,
                 [](const LeaseView& view) { return view.state == LeaseView::State::kFree; });
+}
+
+void drop_free_slots(Listing& listing) {
+  std::vector<LeaseView> kept;
+  for (auto first = listing.views.begin(); first != listing.views.end();) {
+    const auto end = std::find_if(first, listing.views.end(), [&](const LeaseView& view) {
+      return view.key.value != first->key.value;
+    });
+    const auto begin = kept.size();
+    std::copy_if(first, end, std::back_inserter(kept),
+                 [](const LeaseView& view) { return view.state != LeaseView::State::kFree; });
+    if (kept.size() == begin) kept.push_back(*first);
+    first = end;
+  }
+  listing.views = std::move(kept);
 }
 
 bool belongs_to(const LeaseView& view, const Eviction& us) {
@@ -49,6 +66,34 @@ std::variant<Evicted::Kind, Failed> judge(const LeaseView& view, const Eviction&
       break;
   }
   return us.force || belongs_to(view, us) ? Evicted::Kind::kReleased : Evicted::Kind::kOthers;
+}
+
+std::variant<std::vector<Evicted>, Failed> evict_slots(Registry& registry, const Key& key,
+                                                       const Eviction& us, Duration patience) {
+  std::vector<std::uint32_t> slots;
+  if (us.slot) {
+    slots.push_back(*us.slot);
+  } else {
+    auto looked = registry.look(key, patience);
+    if (auto* failed = std::get_if<Failed>(&looked)) return std::move(*failed);
+    for (const LeaseView& view : std::get<Listing>(looked).views) slots.push_back(view.slot);
+  }
+  std::vector<Evicted> done;
+  std::optional<Evicted> undone;
+  Eviction one = us;
+  for (const std::uint32_t slot : slots) {
+    one.slot = slot;
+    auto answered = registry.evict(key, one, patience);
+    if (auto* failed = std::get_if<Failed>(&answered)) return std::move(*failed);
+    auto& evicted = std::get<Evicted>(answered);
+    if (!changes_nothing(evicted.kind)) {
+      done.push_back(std::move(evicted));
+    } else if (!undone || undone->kind == Evicted::Kind::kNobodys) {
+      undone = std::move(evicted);
+    }
+  }
+  if (done.empty() && undone) done.push_back(*std::move(undone));
+  return done;
 }
 
 }  // namespace cluster_leader

@@ -28,6 +28,7 @@ struct LeaseView {
     kForeign,      ///< another program's data is stored there: `fault` says what
   };
   Key key;
+  std::uint32_t slot = 0;  ///< which of the key's leases; 0 is the only one without --slots
   State state = State::kFree;
   HolderId holder;   ///< the value at the key, byte for byte; empty: none
   std::string node;  ///< of the holder, or the node that a parked key is for
@@ -44,8 +45,10 @@ struct LeaseView {
   std::optional<EndedRun> last_run{};   ///< nothing: not known
   /// For how long nobody runs the key again (--once), whatever its state; nothing: somebody may.
   std::optional<Duration> done_for{};
-  std::optional<std::int64_t> waiters{};  ///< how many candidates wait; nothing: not known
-  std::int64_t waiting_since_ms = 0;      ///< the first of them, in ms since 1970; 0: not known
+  /// How many candidates wait for the key, in whichever slot; nothing: not known. The views of all
+  /// slots say the same.
+  std::optional<std::int64_t> waiters{};
+  std::int64_t waiting_since_ms = 0;  ///< the first of them, in ms since 1970; 0: not known
   /// One line for people about data that makes no sense. A lease may be held although a part of its
   /// record is damaged; a foreign key has only this, and perhaps a holder.
   std::string fault{};
@@ -65,6 +68,8 @@ struct Eviction {
     kAsk,     ///< ask whoever holds it to stop the job and release; release it if nobody does
   };
   What what = What::kLease;
+  /// Which of the key's leases; nothing: slot 0, or each one in evict_slots().
+  std::optional<std::uint32_t> slot{};
 };
 
 /// The outcome of what was done to a key by hand.
@@ -86,16 +91,20 @@ constexpr bool changes_nothing(Evicted::Kind kind) {
 
 /// Several keys at one location.
 struct Listing {
-  std::vector<LeaseView> views;
-  std::size_t unread = 0;           ///< keys that could not be read
+  std::vector<LeaseView> views;     ///< of a key with several slots, those that are not free
+  std::size_t unread = 0;           ///< keys, or slots of them, that could not be read
   std::optional<Failed> failure{};  ///< why not, for the first of them
 };
 
 /// Adds the view of one key, or counts it as unread.
 void add_to(Listing& listing, std::variant<LeaseView, Failed> looked);
 
-/// Removes the keys that are not in use.
+/// Removes the keys that are not in use, and their slots.
 void drop_free_keys(Listing& listing);
+
+/// Removes the free slots of each key, but not all of them: slot 0 stays if all are free. REQUIRES:
+/// the views of a key follow each other.
+void drop_free_slots(Listing& listing);
 
 /// True if the lease that `view` describes belongs to the node of `us`: by holder if `us` has one,
 /// by identity if the record has one, else by label and host name. Nodes may share a label, or a
@@ -114,21 +123,22 @@ class Registry {
   virtual ~Registry() = default;
 
   /// Every key in use, which is every key that is not free, whose name begins with `prefix`; in
-  /// order. A key that never had a record, such as one that only the Node-RED node has used, is not
-  /// found. A key that we have no right to read counts as unread. Takes at most kLongestList times
-  /// `patience`.
+  /// order of the keys and their slots. A key that never had a record, such as one that only the
+  /// Node-RED node has used, is not found. A key that we have no right to read counts as unread.
+  /// Takes at most kLongestList times `patience`.
   virtual std::variant<Listing, Failed> list(const std::string& prefix, Duration patience) = 0;
   static constexpr int kLongestList = 100;
 
-  /// Views of all `keys`, including those that are free.
+  /// Views of all `keys`, including those that are free; of a key with several slots, of each that
+  /// is not free.
   virtual std::variant<Listing, Failed> show(std::span<const Key> keys, Duration patience) = 0;
 
-  /// The view of `key`; `waiters` may be missing.
-  virtual std::variant<LeaseView, Failed> look(const Key& key, Duration patience) = 0;
+  /// The same of one key, with less rights: `waiters` may be missing. Nothing is unread.
+  virtual std::variant<Listing, Failed> look(const Key& key, Duration patience) = 0;
 
-  /// Does to `key` what `us` says. A lease is released if `us` may do that: a held one is taken
-  /// from its holder, who is notified; a parked key, or one that cools down, becomes free. Waiting
-  /// candidates are woken.
+  /// Does to one slot of `key` what `us` says. A lease is released if `us` may do that: a held one
+  /// is taken from its holder, who is notified; a parked key, or one that cools down, becomes free.
+  /// Waiting candidates are woken.
   virtual std::variant<Evicted, Failed> evict(const Key& key, const Eviction& us,
                                               Duration patience) = 0;
 
@@ -142,5 +152,11 @@ class Registry {
   /// Whether it is connected, or that has failed, which the next request then says.
   virtual bool advance(const Poller& /*poller*/, Time /*now*/) { return true; }
 };
+
+/// Does what `us` says to the slot that it names, or else to each slot of `key` that it may act on.
+/// Says what became of each of these, in order; if of none, why: one element. Waits up to
+/// `patience` for each of them and once more to find them.
+std::variant<std::vector<Evicted>, Failed> evict_slots(Registry& registry, const Key& key,
+                                                       const Eviction& us, Duration patience);
 
 }  // namespace cluster_leader

@@ -78,8 +78,9 @@ void Hooks::start(std::size_t index, Time now) {
   const bool is_leader = leadership.state == ElectionState::kLeader;
   const std::vector<std::string>& argv = command(is_leader);
   // The lease of another leader does not belong in our hook's environment.
-  std::vector<std::string> environment = lease_environment(
-      environment_, keys_[index], leadership.holder, is_leader ? leadership.token : Token{});
+  std::vector<std::string> environment =
+      lease_environment(environment_, keys_[index], leadership.holder,
+                        is_leader ? leadership.token : Token{}, leadership.slot);
   environment.push_back(std::string("CLUSTER_LEADER_STATE=") + state_name(leadership.state));
   try {
     running_.emplace(index, Running{Hook({argv, environment, inherited_}), now + environment_.ttl});

@@ -125,7 +125,8 @@ class KeeperLoop {
     const Campaign& c = session_.at(campaign);
     try {
       job_.start({plan_.command,
-                  lease_environment(plan_.environment, c.name, c.own, c.supervisor.token()),
+                  lease_environment(plan_.environment, c.name, c.own, c.supervisor.token(),
+                                    c.supervisor.slot()),
                   plan_.inherited, plan_.terminal_group});
     } catch (const std::system_error&) {
       return step(campaign, StartFailed{}, BootClock::now());

@@ -7,6 +7,7 @@ LinkMessage leadership_message(const LeadershipNews& news) {
   message.kind = LinkMessage::Kind::kElection;
   message.election.candidacy = static_cast<std::uint32_t>(news.campaign);
   message.election.state = static_cast<std::uint32_t>(news.leadership.state);
+  message.election.slot = news.leadership.slot;
   message.election.token = news.leadership.token.value;
   message.election.good_until = news.good_until;
   message.election.ready_in = news.leadership.ready_in;
@@ -18,10 +19,14 @@ LinkMessage leadership_message(const LeadershipNews& news) {
 
 LeadershipNews leadership_news(const LinkMessage& message) {
   const auto& fields = message.election;
-  LeadershipNews news{
-      fields.candidacy,
-      {static_cast<ElectionState>(fields.state), {}, {fields.token}, fields.ready_in},
-      fields.good_until};
+  LeadershipNews news{fields.candidacy,
+                      {static_cast<ElectionState>(fields.state),
+                       {},
+                       {fields.token},
+                       fields.ready_in,
+                       {},
+                       fields.slot},
+                      fields.good_until};
   std::string& words =
       is_answer(news.leadership.state) ? news.leadership.holder.value : news.leadership.reason;
   words = message.words();

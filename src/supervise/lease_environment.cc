@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::array kNames = {
     "CLUSTER_LEADER_KEY",  "CLUSTER_LEADER_HOLDER", "CLUSTER_LEADER_TOKEN", "CLUSTER_LEADER_TTL_MS",
-    "CLUSTER_LEADER_NODE", "CLUSTER_LEADER_STATE",  "CLUSTER_LEADER_OUTER"};
+    "CLUSTER_LEADER_NODE", "CLUSTER_LEADER_STATE",  "CLUSTER_LEADER_OUTER", "CLUSTER_LEADER_SLOT"};
 
 /// A variable of our environment; empty if it is not set.
 std::string variable(const char* name) {
@@ -33,7 +33,8 @@ std::string leases_around_us() {
 }
 
 std::vector<std::string> lease_environment(const LeaseEnvironment& common, const std::string& key,
-                                           const HolderId& holder, Token token) {
+                                           const HolderId& holder, Token token,
+                                           std::uint32_t slot) {
   std::vector<std::string> environment;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
@@ -49,6 +50,7 @@ std::vector<std::string> lease_environment(const LeaseEnvironment& common, const
   if (token != Token{}) {
     set("CLUSTER_LEADER_HOLDER", holder.value);
     set("CLUSTER_LEADER_TOKEN", std::to_string(token.value));
+    set("CLUSTER_LEADER_SLOT", std::to_string(slot));
   }
   set("CLUSTER_LEADER_TTL_MS", std::to_string(ceil_ms(common.ttl)));
   set("CLUSTER_LEADER_NODE", common.node);

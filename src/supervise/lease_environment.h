@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -18,12 +19,12 @@ struct LeaseEnvironment {
 };
 
 /// Our environment and the variables of a lease, for a job or a hook. What an outer cluster-leader
-/// has set is left out: without a lease (token 0) there is no holder and no token.
+/// has set is left out: without a lease (token 0) there is no holder, no token and no slot.
 ///
 /// CLUSTER_LEADER_OUTER has the holder ids of the leases around this one, so that whatever the job
 /// starts knows all the leases that wait for its end.
 std::vector<std::string> lease_environment(const LeaseEnvironment& common, const std::string& key,
-                                           const HolderId& holder, Token token);
+                                           const HolderId& holder, Token token, std::uint32_t slot);
 
 /// The holder ids of all leases that we run under, the innermost last, separated by blanks. A label
 /// may contain blanks; the ids differ in their random part. A hook does not run under its own

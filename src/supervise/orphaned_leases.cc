@@ -20,7 +20,9 @@ void release_orphans(const Location& location, const Candidate& candidate,
     for (const OrphanedLease& lease : leases) {
       const std::size_t candidacy = store->add(lease.key);
       store->set_holder(candidacy, lease.holder);
-      store->send(candidacy, {RequestKind::kFinish, 1, lease.token, {}, {}}, begin);
+      const Request finish{
+          .kind = RequestKind::kFinish, .attempt = 1, .token = lease.token, .slot = lease.slot};
+      store->send(candidacy, finish, begin);
     }
     std::size_t open = leases.size();
     for (Time now = begin; now < latest && open > 0;) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "lease/candidacy.h"
@@ -12,6 +13,7 @@ struct OrphanedLease {
   Key key;
   HolderId holder;
   Token token;
+  std::uint32_t slot = 0;
 };
 
 /// Releases the leases of a keeper that died. REQUIRES: nothing of their jobs is alive. Takes at

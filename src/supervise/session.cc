@@ -174,10 +174,12 @@ void Session::handle(std::size_t campaign, const Answered& answered, Time now, T
   if (!c.supervisor.awaits(answered.attempt)) return;
   const Answer& answer = answered.answer;
   const auto* busy = std::get_if<Busy>(&answer);
-  const bool is_news = busy != nullptr && busy->holder != c.other;
+  const bool was_follower = c.leadership.state == ElectionState::kFollower;
+  const bool is_news =
+      busy != nullptr && (c.supervisor.is_shared() ? !was_follower : busy->holder != c.other);
   record(campaign, answer, now);
   step(campaign, answered, now, rest);
-  if (busy != nullptr && busy->holder == c.last_own) {
+  if (busy != nullptr && busy->holder == c.last_own && !c.supervisor.is_shared()) {
     // The key still has the id of a lease that we have lost, for a moment: nobody leads.
     update(campaign,
            after_answer(c.leadership, c.supervisor, c.own, Busy{{}, busy->retry_after, {}}));
@@ -186,7 +188,8 @@ void Session::handle(std::size_t campaign, const Answered& answered, Time now, T
   }
   warn_of_hidden_age(campaign, answer);
   if (is_news && c.supervisor.phase() == Phase::kCandidate) {
-    reporter_.info(describe(campaign) + ": waiting; " + describe_holder(c.other));
+    reporter_.info(describe(campaign) + ": waiting; " +
+                   (c.supervisor.is_shared() ? kAllSlotsTaken : describe_holder(c.other)));
   }
 }
 
@@ -225,7 +228,8 @@ void Session::record(std::size_t campaign, const Answer& answer, Time now) {
   c.failure = failure;
   if (is_news) reporter_.info(describe_failure(campaign));
   if (const auto* busy = std::get_if<Busy>(&answer)) {
-    c.other = busy->holder;
+    // Of several holders none is the one in the way.
+    c.other = c.supervisor.is_shared() ? HolderId{} : busy->holder;
   } else if (const auto* lost = std::get_if<Lost>(&answer)) {
     c.other = lost->holder;
   } else if (const auto* superseded = std::get_if<Superseded>(&answer)) {

@@ -63,14 +63,14 @@ Options asking(Options::Output output) {
 }
 
 std::string check_text(const LeaseView& view) {
-  return check_line(asking(Options::Output::kText), view, kUs);
+  return check_line(asking(Options::Output::kText), {view}, kUs);
 }
 Json check_json(const LeaseView& view) {
-  return Json::parse(check_line(asking(Options::Output::kJson), view, kUs));
+  return Json::parse(check_line(asking(Options::Output::kJson), {view}, kUs));
 }
 
 TEST(CheckLineTest, SaysNothingUnlessAsked) {
-  EXPECT_EQ(check_line(asking(Options::Output::kNothing), held(), kUs), "");
+  EXPECT_EQ(check_line(asking(Options::Output::kNothing), {held()}, kUs), "");
 }
 
 TEST(CheckLineTest, NamesWhoHoldsTheKey) {
@@ -99,30 +99,31 @@ TEST(CheckLineTest, IsOneLineForPeopleWhateverTheNames) {
   LeaseView view = of_others();
   view.node = "w\n";
   view.host = "\xff";
-  EXPECT_EQ(check_line(options, view, kUs),
+  EXPECT_EQ(check_line(options, {view}, kUs),
             "follower: a\\nb\\x1b[2J is held by w\\n (\\xff:4711)\n");
 }
 
 TEST(CheckLineTest, JsonHasTheSameFieldsInEveryState) {
-  EXPECT_EQ(check_line(asking(Options::Output::kJson), held(), kUs),
-            R"({"key":"job-a","state":"leader","node":"web-1","leader":"web-1","host":"host-1",)"
-            R"("pid":4711,"token":1764,"since":"2026-11-23T07:00:00.123Z","ttl_remaining_ms":8250})"
-            "\n");
+  EXPECT_EQ(
+      check_line(asking(Options::Output::kJson), {held()}, kUs),
+      R"({"key":"job-a","state":"leader","node":"web-1","slot":0,"leader":"web-1",)"
+      R"("host":"host-1","pid":4711,"token":1764,"since":"2026-11-23T07:00:00.123Z","ttl_remaining_ms":8250})"
+      "\n");
   EXPECT_EQ(check_json(of_others())["state"], "follower");
   EXPECT_EQ(check_json(of_others())["node"], "web-1");
   EXPECT_EQ(check_json(of_others())["leader"], "web-2");
   for (const State state :
        {State::kFree, State::kParked, State::kCoolingDown, State::kVanished, State::kDone}) {
     EXPECT_EQ(check_json(in(state)).dump(),
-              R"({"key":"job-a","state":"none","node":"web-1","leader":null,"host":null,)"
-              R"("pid":null,"token":null,"since":null,"ttl_remaining_ms":null})");
+              R"({"key":"job-a","state":"none","node":"web-1","slot":null,"leader":null,)"
+              R"("host":null,"pid":null,"token":null,"since":null,"ttl_remaining_ms":null})");
   }
 }
 
 TEST(CheckLineTest, JsonIsAsciiWhateverTheNames) {
   LeaseView view = of_others();
   view.node = "caf\xc3\xa9\xff\x1b";
-  const std::string line = check_line(asking(Options::Output::kJson), view, kUs);
+  const std::string line = check_line(asking(Options::Output::kJson), {view}, kUs);
   EXPECT_TRUE(std::all_of(line.begin(), line.end() - 1, [](char c) { return c >= ' ' && c < 127; }))
       << line;
   EXPECT_EQ(Json::parse(line)["leader"], "caf\u00e9\ufffd\x1b");
@@ -139,6 +140,46 @@ TEST(CheckLineTest, ANodeIsItsIdentityAndNotItsName) {
   // The Node-RED node writes a host name and nothing else, which proves nothing.
   view.host.clear();
   EXPECT_EQ(check_json(view)["state"], "follower");
+}
+
+LeaseView in_slot(std::uint32_t slot, LeaseView view) {
+  view.slot = slot;
+  return view;
+}
+
+std::string text_of(const std::vector<LeaseView>& views) {
+  return check_line(asking(Options::Output::kText), views, kUs);
+}
+Json json_of(const std::vector<LeaseView>& views) {
+  return Json::parse(check_line(asking(Options::Output::kJson), views, kUs));
+}
+
+TEST(CheckLineTest, OneSlotMakesThisNodeALeader) {
+  const std::vector<LeaseView> views = {in_slot(0, of_others()), in_slot(2, held())};
+  EXPECT_EQ(text_of(views),
+            "leader: slot 2 of job-a is held by web-1 (host-1:4711), which is this node\n");
+  EXPECT_EQ(json_of(views)["state"], "leader");
+  EXPECT_EQ(json_of(views)["slot"], 2);
+  EXPECT_EQ(json_of(views)["leader"], "web-1");
+}
+
+TEST(CheckLineTest, OfSeveralOtherHoldersNoneIsTheLeader) {
+  const std::vector<LeaseView> two = {in_slot(0, of_others()), in_slot(1, of_others())};
+  EXPECT_EQ(text_of(two), "follower: job-a is held by web-2 (host-2:4711), web-2 (host-2:4711)\n");
+  EXPECT_EQ(json_of(two)["state"], "follower");
+  for (const char* member : {"slot", "leader", "token"}) {
+    EXPECT_EQ(json_of(two)[member], nullptr) << member;
+  }
+  const std::vector<LeaseView> one = {in_slot(1, in(State::kCoolingDown)), in_slot(2, of_others())};
+  EXPECT_EQ(text_of(one), "follower: slot 2 of job-a is held by web-2 (host-2:4711)\n");
+  EXPECT_EQ(json_of(one)["slot"], 2);
+  EXPECT_EQ(json_of(one)["leader"], "web-2");
+}
+
+TEST(CheckLineTest, SlotsThatNobodyHoldsMakeNoLeader) {
+  const std::vector<LeaseView> views = {in_slot(1, in(State::kCoolingDown))};
+  EXPECT_EQ(text_of(views), "none: slot 1 of job-a is kept free for 8.2s after a run on web-1\n");
+  EXPECT_EQ(json_of(views)["slot"], nullptr);
 }
 
 Options asking_status() {
@@ -168,6 +209,27 @@ TEST(StatusTest, TheTableShowsWhatIsKnown) {
             "  -      -                             -\n"
             "free            free   -      -            -       -                     -        "
             "  1764   2 since 2026-11-23T07:00:01Z  143 on web-2 at 2026-11-23T07:00:00Z\n");
+}
+
+TEST(StatusTest, EachSlotHasARowAndTheKeyIsWaitedForOnce) {
+  const std::vector<LeaseView> views = {in_slot(0, with_key(held(), "a")),
+                                        in_slot(2, with_key(of_others(), "a")),
+                                        in_slot(0, with_key(held(), "b"))};
+  EXPECT_EQ(status_table(asking_status(), views, false),
+            "KEY  SLOT  STATE  NODE   HOST:PID     LABEL   SINCE                 REMAINING"
+            "  TOKEN  WAITERS                       LAST RUN\n"
+            "a    0     held   web-1  host-1:4711  report  2026-11-23T07:00:00Z  8.2s     "
+            "  1764   2 since 2026-11-23T07:00:01Z  143 on web-2 at 2026-11-23T07:00:00Z\n"
+            "a    2     held   web-2  host-2:4711  report  2026-11-23T07:00:00Z  8.2s     "
+            "  1764   -                             143 on web-2 at 2026-11-23T07:00:00Z\n"
+            "b    0     held   web-1  host-1:4711  report  2026-11-23T07:00:00Z  8.2s     "
+            "  1764   2 since 2026-11-23T07:00:01Z  143 on web-2 at 2026-11-23T07:00:00Z\n");
+  const Json json = Json::parse(status_json(asking_status(), views));
+  EXPECT_EQ(json[0]["waiters"], 2);
+  EXPECT_EQ(json[1]["slot"], 2);
+  EXPECT_EQ(json[1]["waiters"], nullptr);
+  EXPECT_EQ(json[1]["waiting_since"], nullptr);
+  EXPECT_EQ(json[2]["waiters"], 2);
 }
 
 TEST(StatusTest, WithoutKeysThereAreTheTitlesAndAnEmptyArray) {
@@ -208,7 +270,7 @@ TEST(StatusTest, ALongLabelDoesNotWidenTheTable) {
 TEST(StatusTest, JsonHasAnObjectWithTheSameFieldsForEveryKey) {
   EXPECT_EQ(
       status_json(asking_status(), {with_key(held(), "job-a")}),
-      R"([{"key":"job-a","state":"held","node":"web-1","host":"host-1","pid":4711,)"
+      R"([{"key":"job-a","slot":0,"state":"held","node":"web-1","host":"host-1","pid":4711,)"
       R"("label":"report","since":"2026-11-23T07:00:00.123Z","ttl_ms":10000,)"
       R"("ttl_remaining_ms":8250,"token":1764,"waiters":2,"waiting_since":"2026-11-23T07:00:01.000Z",)"
       R"("last_node":"web-2",)"
@@ -220,7 +282,7 @@ TEST(StatusTest, JsonHasAnObjectWithTheSameFieldsForEveryKey) {
   empty.key = {"prod:x"};
   EXPECT_EQ(
       status_json(asking_status(), {empty}),
-      R"([{"key":"x","state":"free","node":null,"host":null,"pid":null,"label":null,)"
+      R"([{"key":"x","slot":0,"state":"free","node":null,"host":null,"pid":null,"label":null,)"
       R"("since":null,"ttl_ms":null,"ttl_remaining_ms":null,"token":null,"waiters":null,)"
       R"("waiting_since":null,"last_node":null,"last_status":null,"last_token":null,"last_started":null,)"
       R"("last_finished":null,)"

@@ -5,6 +5,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <deque>
 
 #include "support/example_world.h"
 
@@ -102,6 +103,41 @@ TEST_F(RecipesTest, NestedRunsHoldBothKeys) {
   const Ended ended = run(recipe);
   EXPECT_EQ(ended.status(), 0) << ended;
   EXPECT_EQ(log(), Words{"accounts billing"});
+}
+
+TEST_F(RecipesTest, ThreeBuildsRunAtOnceAndTheFourthWaits) {
+  program("build",
+          "echo \"begun $CLUSTER_LEADER_SLOT\" >>log\n"
+          "until test -e \"end-$CLUSTER_LEADER_SLOT\"; do sleep 0.02; done\n");
+  const std::string recipe = manual_block("--slots 3");
+  std::deque<Process> builds;
+  for (const char* node : {"web-1", "web-2", "web-3"}) {
+    builds.push_back(script(node, recipe).start());
+  }
+  ASSERT_TRUE(eventually([&] { return log().size() == 3; })) << builds.front().err();
+  EXPECT_THAT(log(), testing::UnorderedElementsAre("begun 0", "begun 1", "begun 2"));
+  Process fourth = script("web-1", recipe).start();
+  EXPECT_EQ(run(replaced(recipe, "--wait 1h", "-n"), "web-2").status(), 75);
+  const auto waits = [&] {
+    return run("cluster-leader status --key build --json | jq '.[0].waiters'").out == "1\n";
+  };
+  ASSERT_TRUE(eventually(waits)) << fourth.err();
+  folder_.write("end-1", "");
+  EXPECT_EQ(fourth.wait().status(), 0);
+  ASSERT_EQ(log().size(), 4U);
+  EXPECT_EQ(log().back(), "begun 1");
+  for (const char* end : {"end-0", "end-2"}) folder_.write(end, "");
+  for (Process& build : builds) EXPECT_EQ(build.wait().status(), 0);
+}
+
+TEST_F(RecipesTest, EachJobHasAGpuOfItsOwn) {
+  program("train", "echo \"$CUDA_VISIBLE_DEVICES\" >>log\nexec sleep 60\n");
+  const std::string recipe = manual_block("CUDA_VISIBLE_DEVICES");
+  std::deque<Process> jobs;
+  for (int i = 0; i < 4; ++i) jobs.push_back(script("web-1", "exec " + recipe).start());
+  ASSERT_TRUE(eventually([&] { return log().size() == 4; })) << jobs.front().err();
+  EXPECT_THAT(log(), testing::UnorderedElementsAre("0", "1", "2", "3"));
+  for (Process& job : jobs) job.signal(SIGTERM);
 }
 
 TEST_F(RecipesTest, AMigrationRunsOnceAndABuildOnceForEachCommit) {

@@ -323,6 +323,46 @@ TEST_F(ElectionTest, HintOfItsOwnAcquisitionIsIgnored) {
   EXPECT_EQ(view, follower(kOther, Token{4}));
 }
 
+/// A key with several leases.
+class SharedElectionTest : public ElectionTest {
+ protected:
+  SharedElectionTest() { policy.slots = 3; }
+};
+
+TEST_F(SharedElectionTest, ALeaderKnowsItsSlot) {
+  begin();
+  receives(Granted{Token{5}, 2});
+  happens(JobStarted{});
+  EXPECT_EQ(view, kUs);
+  EXPECT_EQ(view.slot, 2U);
+}
+
+TEST_F(SharedElectionTest, OfSeveralHoldersNoneIsTheLeader) {
+  begin();
+  for (const HolderId& holder : {kOther, kThird, held_after(kOther), HolderId{}}) {
+    receives(Busy{holder, seconds(8), Token{4}});
+    EXPECT_EQ(view, follower(HolderId{}));
+  }
+}
+
+TEST_F(SharedElectionTest, WhoTakesOrReleasesOneLeaseSaysNothingAboutTheOthers) {
+  begin();
+  learns_of(kOther);
+  EXPECT_EQ(view, Leadership{});
+  receives(Busy{kOther, seconds(8), Token{4}});
+  // Before it asks, as when others are to try first.
+  view = after_release(view, *supervisor, kOwn, HolderId{});
+  EXPECT_EQ(view, follower(HolderId{}));
+}
+
+TEST_F(SharedElectionTest, WhoHasLostItsLeaseDoesNotKnowWhoLeads) {
+  begin();
+  receives(Granted{Token{5}, 2});
+  happens(JobStarted{});
+  receives(Lost{kOther});
+  EXPECT_EQ(view, kNobody);
+}
+
 TEST_F(ElectionTest, NewHolderIsFollowedThoughTheReleaseIsAnsweredLater) {
   lead();
   happens(ResignRequested{});

@@ -258,6 +258,11 @@ add_mutation(no_outage_without_silence
   "if (true)"
   "ElectionTest.SecondFailureInARowIsAnOutage")
 
+add_mutation(slot_of_the_lease_forgotten
+  "state_.slot = answer.slot;"
+  ""
+  "SupervisorTest.RequestsForALeaseNameItsSlot")
+
 set(mutated src/lease/timeline.cc)
 
 add_mutation(beat_later_than_a_heartbeat
@@ -273,10 +278,10 @@ add_mutation(beat_forgotten
 set(mutated src/lease/election.cc)
 
 add_mutation(outage_deposes_a_leader
-  "  if (supervisor.leads()) return {ElectionState::kLeader, own, supervisor.token()};
+  "  if (supervisor.leads()) return view_of_leader(supervisor, own);
   if (supervisor.contact() == Contact::kNone) return without_server(before, supervisor);"
   "  if (supervisor.contact() == Contact::kNone) return without_server(before, supervisor);
-  if (supervisor.leads()) return {ElectionState::kLeader, own, supervisor.token()};"
+  if (supervisor.leads()) return view_of_leader(supervisor, own);"
   "ElectionTest.LeaderLeadsThroughTroubleUntilItsJobIsStopped")
 
 add_mutation(leader_that_stopped_is_leader
@@ -293,6 +298,11 @@ add_mutation(hint_believed_over_the_lease
   "if (has_lease || supervisor.contact()"
   "if (supervisor.contact()"
   "ElectionTest.HolderWaitsForItsOwnRenewal")
+
+add_mutation(one_of_several_holders_is_the_leader
+  "if (supervisor_.is_shared()) return {ElectionState::kFollower, {}, {}};"
+  ""
+  "SharedElectionTest.*")
 
 add_mutation(no_turn_for_others
   "return timeline.ttl;"
@@ -380,13 +390,13 @@ add_mutation(address_counts_for_grants
 # Who tries when.
 set(mutated src/lease/queue.cc)
 add_mutation(everybody_has_the_first_turn
-  "return ahead == 0 ? Time::min() : late_at + steps(ahead);"
+  "return passed == 0 ? Time::min() : late_at + steps(passed);"
   "return late_at;"
   "QueueSearch.*:QueueTest.*")
 
 add_mutation(turn_of_the_dead_never_passes
-  "return ahead == 0 ? Time::min() : late_at + steps(ahead);"
-  "return ahead == 0 ? Time::min() : kNever;"
+  "return passed == 0 ? Time::min() : late_at + steps(passed);"
+  "return passed == 0 ? Time::min() : kNever;"
   "QueueSearch.*:QueueTest.*")
 
 add_mutation(passed_over_place_is_lost
@@ -396,30 +406,29 @@ add_mutation(passed_over_place_is_lost
   "QueueTest.WhoeverWasPassedOverGetsItsPlaceBack")
 
 add_mutation(passed_over_place_keeps_its_turn
-  "    place->is_passed_over = true;
+  "    place.is_passed_over = true;
 "
   ""
   "QueueSearch.*:QueueTest.*")
 
 add_mutation(passed_over_place_stays
-  "std::min(place->lapses_at, now + kGrace)"
-  "place->lapses_at"
+  "std::min(place.lapses_at, now + kGrace)"
+  "place.lapses_at"
   "QueueSearch.*:QueueTest.*")
 
 add_mutation(only_the_first_is_woken
-  "if (woken.size() == kWoken) break;"
+  "if (woken.size() == late_.size() - 1 + kWoken) break;"
   "if (!woken.empty()) break;"
   "QueueSearch.*:QueueTest.*")
 
 add_mutation(waits_longer_than_its_place_lasts
-  "std::min(rest, ttl)"
-  "rest"
+  "Duration length = ttl;"
+  "Duration length = kNever - Time();"
   "QueueSearch.*:QueueTest.*")
 
 add_mutation(all_ask_when_the_lease_ends
-  "  if (ahead > 0) rest += kTurn + steps(ahead - 1);
-"
-  ""
+  "i < ahead ? kTurn + steps(ahead - i - 1) : Duration::zero()"
+  "Duration::zero()"
   "QueueTest.*")
 
 add_mutation(place_lapses_at_the_first_ask
@@ -433,21 +442,42 @@ add_mutation(place_never_lapses
   "QueueTest.*")
 
 add_mutation(whoever_leaves_shortens_a_turn
-  "if (late_) late_->at = std::max(late_->at, now);"
-  ";"
+  "for (Late& late : late_) late.at = std::max(late.at, now);"
+  "static_cast<void>(now);"
   "QueueSearch.*:QueueTest.*")
 
 add_mutation(lease_of_another_counts_for_the_turn
-  "late_->fence != fence"
+  "note->fence != opening.fence"
   "false"
   "QueueSearch.*:QueueTest.*")
 
 add_mutation(turns_begin_before_anybody_has_noticed
-  "std::max(std::min(*end, now) + kTurn, now)"
-  "std::min(*end, now) + kTurn"
+  "std::max(std::min(*opening.end, now) + kTurn, now)"
+  "std::min(*opening.end, now) + kTurn"
   "QueueSearch.*:QueueTest.*")
 
 add_mutation(clock_set_back_delays_turns
-  "late_->at = std::min(late_->at, now + kTurn);"
-  ";"
+  "note->at = std::min(note->at, now + kTurn);"
+  "static_cast<void>(now);"
   "QueueTest.AClockThatWasSetBackMakesNobodyWait")
+
+# Of a key with several slots.
+add_mutation(only_the_first_in_line_may_take_a_free_slot
+  "return ahead < free_slots ? 0 : ahead - free_slots + 1;"
+  "return ahead;"
+  "QueueSearch.*TwoSlots*:QueueTest.*")
+
+add_mutation(whoever_takes_another_slot_uses_up_the_turn_for_it
+  "late_[own].at = note != late_.end() ? note->at : now + kTurn;"
+  ""
+  "QueueSearch.*TwoSlots*:QueueTest.*")
+
+add_mutation(all_before_are_passed_over
+  "if (passed_over.size() == passed) break;"
+  "if (place.holder == holder) break;"
+  "QueueSearch.*TwoSlots*:QueueTest.*")
+
+add_mutation(only_the_first_slot_ends
+  "i < rests.size() && i <= ahead;"
+  "i < rests.size() && i < 1;"
+  "QueueTest.*")

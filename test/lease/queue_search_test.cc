@@ -1,10 +1,13 @@
 // Visits every state that a key, its queue and the candidates for it can reach together. Candidates
 // come, wait, get the key, give up, die, are stopped and go on; what would wake them gets lost; the
-// queue gets lost; and a client that knows no queue takes part. In each state
+// queue gets lost; and a client that knows no queue takes part. The key has one slot or two. In
+// each state
 //
-//  - nobody that is in line and well is overtaken by another one that waits;
-//  - a key is never free for longer than the misfortunes so far explain: each costs a second, once;
-//  - while it is free and somebody well waits for it, somebody well will ask in that time.
+//  - nobody that is in line and well is overtaken by another one that waits, unless there is a free
+//    slot for both;
+//  - a slot is never free for longer than the misfortunes so far explain: each costs a second,
+//  once;
+//  - while one is free and somebody well waits for it, somebody well will ask in that time.
 //
 // Time passes in steps of a quarter of a second. Whoever is well asks in the step in which it is
 // due; whoever is stopped, dead or cut off does not.
@@ -29,11 +32,14 @@ constexpr int kTtl = 4;     ///< of all candidates, in steps
 constexpr int kSecond = 4;  ///< the same
 constexpr int kCandidates = 4;
 constexpr int kNever = 99;
+constexpr std::size_t kMostSlots = 2;
 
 /// What a search includes; all at once would only multiply the states.
 struct Setting {
   int candidates = 3;  ///< that wait in line
-  bool trier = false;  ///< one more tries once, again and again
+  std::size_t slots = 1;
+  bool narrow = false;  ///< the first of them knows slot 0 only
+  bool trier = false;   ///< one more tries once, again and again
   bool elder =
       false;        ///< one more knows no queue: it asks when the key is released, and by its timer
   int deaths = 0;   ///< of candidates, whether they wait or hold the key
@@ -58,9 +64,9 @@ class World {
  public:
   explicit World(const Setting& setting) : setting_(setting) {
     // The key is held by somebody who is none of the candidates.
-    holder_ = kFirstHolder;
-    expires_in_ = kTtl;
-    end_ = now() + kTtl * kStep;
+    for (std::size_t s = 0; s < setting_.slots; ++s) {
+      slots_[s] = {kFirstHolder, false, kTtl, now() + kTtl * kStep};
+    }
   }
 
   struct Step {
@@ -74,8 +80,10 @@ class World {
       steps.push_back({std::move(name), std::move(take)});
     };
     for (int c = 0; c < setting_.candidates; ++c) add_candidate(c, add);
-    if (holder_ != kNobody) add_holder(add);
-    if (setting_.trier && holder_ == kNobody) {
+    for (std::size_t s = 0; s < setting_.slots; ++s) {
+      if (slots_[s].holder != kNobody) add_holder(s, add);
+    }
+    if (setting_.trier && count_free() > 0) {
       add("somebody tries once", [](World& w) { w.ask(kTrier); });
     }
     if (setting_.elder) add_elder(add);
@@ -96,9 +104,9 @@ class World {
     for (std::size_t c = 0; c < clients_.size(); ++c) {
       if (!waits(c)) continue;
       if (clients_[c].due_in > kTtl) return "somebody asks less often than once in a ttl";
-      if (has_place(c)) soonest = std::min(soonest, std::max(clients_[c].due_in, 0));
+      if (is_served_next(c)) soonest = std::min(soonest, std::max(clients_[c].due_in, 0));
     }
-    if (holder_ != kNobody || !is_awaited()) return "";
+    if (count_free() == 0 || !is_awaited()) return "";
     return idle_ + soonest > allowed_ ? "nobody asks for the free key in time" : "";
   }
 
@@ -110,13 +118,18 @@ class World {
     std::string text;
     for (const std::string& client : clients) text += client;
     const auto put = [&](int n) { text.push_back(static_cast<char>(n)); };
-    const auto late_at = Queue(queue_).late_at({fence_}, now());
-    put(late_at ? std::clamp(steps_in(now() - *late_at), -kSecond, kSecond) : kNever);
-    put(end_ ? std::clamp(steps_in(now() - *end_), -kTtl, kSecond) : kNever);
-    put(holder_ < kCandidates ? std::min(holder_, 0) : holder_);
-    for (const int n :
-         {expires_in_, int{holder_is_dead_}, allowed_ - idle_, elder_due_in_, setting_.deaths,
-          setting_.stops, setting_.unheard, setting_.losses, setting_.withdrawals}) {
+    for (std::size_t s = 0; s < setting_.slots; ++s) {
+      const auto late_at = Queue(queue_).late_at(opening(s), now());
+      const Slot& slot = slots_[s];
+      put(late_at ? std::clamp(steps_in(now() - *late_at), -kSecond, kSecond) : kNever);
+      put(slot.end ? std::clamp(steps_in(now() - *slot.end), -kTtl, kSecond) : kNever);
+      // Which one holds it matters only once it has left.
+      put(slot.holder < kCandidates ? std::min(slot.holder, 0) : slot.holder);
+      put(slot.expires_in);
+      put(int{slot.is_dead});
+    }
+    for (const int n : {allowed_ - idle_, elder_due_in_, setting_.deaths, setting_.stops,
+                        setting_.unheard, setting_.losses, setting_.withdrawals}) {
       put(n);
     }
     return text;
@@ -128,16 +141,47 @@ class World {
   static constexpr int kElder = 11;
   static constexpr int kFirstHolder = 12;
 
+  struct Slot {
+    int holder = kNobody;
+    bool is_dead = false;  ///< the holder
+    int expires_in = 0;
+    std::optional<Time> end{};  ///< of the last lease; nothing: it was released
+    std::int64_t fence = 1;
+  };
+
   static HolderId id_of(int client) { return {std::to_string(client)}; }
   static int number_of(const HolderId& holder) { return std::stoi(holder.value); }
   static int steps_in(Duration duration) { return static_cast<int>(duration / kStep); }
   Time now() const { return Time{} + now_ * kStep; }
+
+  Opening opening(std::size_t s) const {
+    return {{slots_[s].fence}, slots_[s].end, static_cast<std::uint32_t>(s)};
+  }
+  bool is_narrow(int c) const { return c == kElder || (setting_.narrow && c == 0); }
+  /// How many slots `c` knows.
+  std::size_t slots_of(int c) const { return is_narrow(c) ? 1 : setting_.slots; }
+  /// Of those that it knows, those that are free.
+  std::vector<Opening> free_to(int c) const {
+    std::vector<Opening> free;
+    for (std::size_t s = 0; s < slots_of(c); ++s) {
+      if (slots_[s].holder == kNobody) free.push_back(opening(s));
+    }
+    return free;
+  }
+  std::size_t count_free() const { return free_to(kTrier).size(); }
+  std::size_t slot_held_by(int c) const {
+    std::size_t s = 0;
+    while (s < setting_.slots && slots_[s].holder != c) ++s;
+    return s;
+  }
 
   std::string encode_client(int c) const {
     const Client& client = clients_[static_cast<std::size_t>(c)];
     std::string text;
     const auto put = [&](int n) { text.push_back(static_cast<char>(n)); };
     put(static_cast<int>(client.where));
+    put(is_narrow(c) ? 1 : 0);
+    if (client.where == Where::kHolding) put(static_cast<int>(slot_held_by(c)));
     // A dead one may still have a place.
     const auto place = place_of(id_of(c));
     const bool has_place = place != queue_.places().end();
@@ -170,9 +214,13 @@ class World {
     const auto place = place_of(id_of(static_cast<int>(c)));
     return place != queue_.places().end() && !place->is_passed_over;
   }
+  /// Whether it has a place, and there is a free slot for it.
+  bool is_served_next(std::size_t c) const {
+    return has_place(c) && !free_to(static_cast<int>(c)).empty();
+  }
   bool is_awaited() const {
     for (std::size_t c = 0; c < clients_.size(); ++c) {
-      if (waits(c) && has_place(c)) return true;
+      if (waits(c) && is_served_next(c)) return true;
     }
     return false;
   }
@@ -224,17 +272,18 @@ class World {
   }
 
   template <typename Add>
-  void add_holder(const Add& add) const {
-    if (holder_is_dead_) return;
-    add("the holder releases", [](World& w) { w.release(/*misses=*/false); });
+  void add_holder(std::size_t s, const Add& add) const {
+    if (slots_[s].is_dead) return;
+    const std::string name = "the holder of slot " + std::to_string(s);
+    add(name + " releases", [s](World& w) { w.release(s, /*misses=*/false); });
     if (setting_.unheard > 0 && !queue_.places().empty()) {
-      add("the holder releases, which its successor does not hear",
-          [](World& w) { w.release(/*misses=*/true); });
+      add(name + " releases, which its successor does not hear",
+          [s](World& w) { w.release(s, /*misses=*/true); });
     }
     if (setting_.deaths > 0) {
-      add("the holder dies", [](World& w) {
+      add(name + " dies", [s](World& w) {
         --w.setting_.deaths;
-        w.holder_is_dead_ = true;
+        w.slots_[s].is_dead = true;
       });
     }
   }
@@ -242,17 +291,18 @@ class World {
   /// Its scripts take a free key whoever waits, and leave the queue alone.
   template <typename Add>
   void add_elder(const Add& add) const {
-    if (holder_ != kElder && elder_due_in_ <= 0) {
+    const bool has_key = slots_[0].holder == kElder;
+    if (!has_key && elder_due_in_ <= 0) {
       add("the elder asks", [](World& w) {
-        if (w.holder_ == kNobody) {
-          w.grant(kElder);
+        if (w.slots_[0].holder == kNobody) {
+          w.grant(kElder, 0);
           w.elder_due_in_ = kNever;
         } else {
-          w.elder_due_in_ = w.expires_in_;
+          w.elder_due_in_ = w.slots_[0].expires_in;
         }
       });
     }
-    if (holder_ != kElder && elder_due_in_ == kNever) {
+    if (!has_key && elder_due_in_ == kNever) {
       add("the elder arrives", [](World& w) { w.elder_due_in_ = 0; });
     }
   }
@@ -261,35 +311,48 @@ class World {
   void ask(int c) {
     const bool waits = c < kCandidates;
     const bool has_moved = queue_.sweep(now());
+    const std::vector<Opening> free = free_to(c);
     if (waits) queue_.stand(id_of(c), kTtl * kStep, now(), 0);
-    if (holder_ != kNobody) {
+    if (free.empty()) {
       if (!waits) return;
-      const auto pause = queue_.pause_of(id_of(c), expires_in_ * kStep, kTtl * kStep);
+      if (is_narrow(c) && count_free() > 0) allow_narrow();
+      const auto pause = queue_.pause_of(id_of(c), rests_of(c), kTtl * kStep);
       return wait(c, pause.length, pause.ahead);
     }
-    if (queue_.ahead_of(id_of(c)) > 0) {
-      if (has_moved) queue_.note_change(now());
-      const auto known = queue_.late_at({fence_}, now());
-      const Time late_at = known ? *known : queue_.note_free({fence_}, end_, now());
-      const Time turn = queue_.turn_of(id_of(c), late_at);
+    const bool passes_over = queue_.passed_by(id_of(c), free.size()) > 0;
+    std::uint32_t slot = free.front().slot;
+    if (passes_over || free.size() > 1) {
+      bool is_news = has_moved;
+      Time late_at = Time::max();
+      for (const Opening& one : free) {
+        is_news |= !queue_.late_at(one, now());
+        if (!queue_.late_at(one, now())) queue_.note_free(one, now());
+        const Time at = *queue_.late_at(one, now());
+        if (passes_over && at < late_at) slot = one.slot;
+        late_at = std::min(late_at, at);
+      }
+      if (is_news) wake();
+      const Time turn = queue_.turn_of(id_of(c), late_at, free.size());
       if (now() < turn) {
-        if (!known || has_moved) wake();
         if (waits)
           wait(c, std::min<Duration>(turn - now(), kTtl * kStep), queue_.ahead_of(id_of(c)));
         return;
       }
     }
-    check_order(c);
-    for (const HolderId& holder : queue_.serve(id_of(c), now())) hear(holder, 0);
+    check_order(c, free.size());
+    for (const HolderId& holder : queue_.serve(id_of(c), now(), slot, free.size())) hear(holder, 0);
     if (waits) clients_[static_cast<std::size_t>(c)].where = Where::kHolding;
-    grant(c);
+    grant(c, slot);
   }
 
   /// release.lua for a candidate that waits.
   void withdraw(int c) {
     queue_.leave(id_of(c));
-    if (holder_ != kNobody) return;
+    if (free_to(c).empty()) return;
     queue_.note_change(now());
+    for (const Opening& one : free_to(c)) {
+      if (!queue_.late_at(one, now())) queue_.note_free({one.fence, {}, one.slot}, now());
+    }
     wake();
   }
 
@@ -300,30 +363,44 @@ class World {
     client.ahead = static_cast<int>(ahead);
   }
 
-  void check_order(int c) {
+  void check_order(int c, std::size_t free_slots) {
     const int arrival = c < kCandidates ? clients_[static_cast<std::size_t>(c)].arrival : kNever;
+    std::size_t earlier = 0;
     for (int other = 0; other < kCandidates; ++other) {
       const Client& client = clients_[static_cast<std::size_t>(other)];
       if (other == c || client.where != Where::kInLine || !client.is_well) continue;
-      if (client.arrival < arrival) fault_ = "somebody who is well was overtaken";
+      // It loses its turn for a slot that it does not know.
+      if (is_narrow(other)) continue;
+      if (client.arrival < arrival) ++earlier;
+    }
+    if (earlier >= free_slots) fault_ = "somebody who is well was overtaken";
+  }
+
+  void grant(int c, std::size_t s) {
+    allow_narrow();
+    slots_[s] = {c, false, kTtl, now() + kTtl * kStep, slots_[s].fence + 1};
+    if (setting_.slots == 1 || count_free() > 0) return;
+    for (const Place& place : queue_.places()) {
+      if (place.is_passed_over) continue;
+      hear(place.holder,
+           steps_in(queue_.pause_of(place.holder, rests_of(kTrier), kTtl * kStep).length));
     }
   }
 
-  void grant(int c) {
-    holder_ = c;
-    holder_is_dead_ = false;
-    expires_in_ = kTtl;
-    ++fence_;
-    end_ = now() + kTtl * kStep;
+  /// Of the leases that `c` knows.
+  std::vector<Duration> rests_of(int c) const {
+    std::vector<Duration> rests;
+    for (std::size_t s = 0; s < slots_of(c); ++s) rests.push_back(slots_[s].expires_in * kStep);
+    return rests;
   }
 
-  void release(bool misses) {
-    const bool knows_queue = holder_ != kElder;
-    leave_key();
-    end_.reset();
+  void release(std::size_t s, bool misses) {
+    const bool knows_queue = slots_[s].holder != kElder;
+    leave_key(s);
+    slots_[s].end.reset();
     if (knows_queue) {
       queue_.sweep(now());
-      queue_.note_free({fence_}, now(), now());
+      queue_.note_free({{slots_[s].fence}, now(), static_cast<std::uint32_t>(s)}, now());
     }
     if (misses) {
       --setting_.unheard;
@@ -333,32 +410,42 @@ class World {
     // What the elder hears, and says, is for all; it reaches those who are far ahead in line.
     if (setting_.elder && elder_due_in_ != kNever) elder_due_in_ = 0;
     if (!knows_queue) wake_by_place();
+    allow_narrow();
   }
 
   /// A misfortune costs a second, and another step if it happens behind somebody who is late;
   /// beside a client that passes over nobody, so much each time until the place lapses.
   void allow_second() { allowed_ += setting_.elder ? 2 * kTtl + 2 * kSecond : kSecond + 1; }
 
-  void leave_key() {
-    if (holder_ < kCandidates) clients_[static_cast<std::size_t>(holder_)].where = Where::kOut;
-    holder_ = kNobody;
-    expires_in_ = 0;
+  /// While whoever knows one slot only is in line, it has its turn for each of the others too.
+  void allow_narrow() {
+    if (setting_.narrow) allowed_ = std::max(allowed_, idle_ + kSecond + 1);
+  }
+
+  void leave_key(std::size_t s) {
+    const int holder = slots_[s].holder;
+    if (holder < kCandidates) clients_[static_cast<std::size_t>(holder)].where = Where::kOut;
+    slots_[s].holder = kNobody;
+    slots_[s].expires_in = 0;
+    slots_[s].is_dead = false;
   }
 
   /// Somebody behind whoever misses the event takes its turn; nobody else hears it.
   void miss_event() {
-    const auto woken = queue_.woken(now() + kTurn, now());
-    if (woken.empty()) return;
-    clients_[static_cast<std::size_t>(number_of(woken[0].holder))].is_well = false;
-    allowed_ += woken.size() > 1 ? kSecond : kTtl;
+    const auto woken = queue_.woken(now());
+    const std::size_t called = count_free() - 1;
+    if (woken.size() <= called) return;
+    clients_[static_cast<std::size_t>(number_of(woken[called].holder))].is_well = false;
+    allowed_ += woken.size() > called + 1 ? kSecond : kTtl;
   }
 
-  /// The events that a release, or whoever finds the key free, sends.
+  /// The events that a release, or whoever finds the key free, sends. The one that the release is
+  /// for may miss them.
   void wake(bool misses = false) {
-    const Time late_at = queue_.late_at({fence_}, now()).value_or(now() + kTurn);
-    const auto woken = queue_.woken(late_at, now());
+    const auto woken = queue_.woken(now());
     if (woken.empty()) return wake_all();
-    for (std::size_t i = misses ? 1 : 0; i < woken.size(); ++i) {
+    for (std::size_t i = 0; i < woken.size(); ++i) {
+      if (misses && i + 1 == count_free()) continue;
       hear(woken[i].holder, steps_in(woken[i].delay));
     }
   }
@@ -390,21 +477,28 @@ class World {
 
   void pass() {
     ++now_;
-    if (holder_ == kNobody && is_awaited()) ++idle_;
+    if (count_free() > 0 && is_awaited()) ++idle_;
     for (Client& client : clients_) {
       if (client.where == Where::kInLine && client.due_in != kNever) {
         client.due_in = std::max(client.due_in - 1, 0);
       }
     }
     if (elder_due_in_ != kNever) --elder_due_in_;
-    if (holder_ == kNobody) return;
+    for (std::size_t s = 0; s < setting_.slots; ++s) {
+      if (slots_[s].holder != kNobody) pass(s);
+    }
+  }
+
+  void pass(std::size_t s) {
+    Slot& slot = slots_[s];
     // A holder that lives renews its lease in time.
-    if (!holder_is_dead_) {
-      expires_in_ = kTtl;
-      end_ = now() + kTtl * kStep;
-    } else if (--expires_in_ == 0) {
-      const int dead = holder_;
-      leave_key();
+    if (!slot.is_dead) {
+      slot.expires_in = kTtl;
+      slot.end = now() + kTtl * kStep;
+    } else if (--slot.expires_in == 0) {
+      const int dead = slot.holder;
+      leave_key(s);
+      allow_narrow();
       if (dead < kCandidates) clients_[static_cast<std::size_t>(dead)].where = Where::kGone;
     }
   }
@@ -414,11 +508,7 @@ class World {
   std::array<Client, kCandidates> clients_;
   int now_ = 0;
   int arrivals_ = 0;
-  int holder_ = kNobody;
-  bool holder_is_dead_ = false;
-  int expires_in_ = 0;
-  std::optional<Time> end_;  ///< of the last lease; nothing: it was released
-  std::int64_t fence_ = 1;
+  std::array<Slot, kMostSlots> slots_;
   int elder_due_in_ = kNever;
   int idle_ = 0;     ///< for how long the key was free while somebody waited
   int allowed_ = 0;  ///< for how long it may have been
@@ -482,6 +572,22 @@ TEST(QueueSearch, AnEventThatIsNotHeardCostsOneTurnOnce) {
 
 TEST(QueueSearch, ALostQueueFormsAnew) {
   expect_order_and_progress({.candidates = 3, .unheard = 1, .losses = 1}, 10'000);
+}
+
+TEST(QueueSearch, OfTwoSlotsEachIsTakenAtOnceAndInOrder) {
+  expect_order_and_progress({.candidates = 4, .slots = 2, .trier = true, .withdrawals = 1}, 1'000);
+}
+
+TEST(QueueSearch, WithTwoSlotsADeadWaiterCostsOneTurnOnce) {
+  expect_order_and_progress({.candidates = 3, .slots = 2, .deaths = 2}, 10'000);
+}
+
+TEST(QueueSearch, WithTwoSlotsAnEventThatIsNotHeardCostsOneTurnOnce) {
+  expect_order_and_progress({.candidates = 3, .slots = 2, .stops = 1, .unheard = 1}, 10'000);
+}
+
+TEST(QueueSearch, WhoeverKnowsOneSlotKeepsTheOtherOneFromNobodyForLongerThanItsTurn) {
+  expect_order_and_progress({.candidates = 3, .slots = 2, .narrow = true, .deaths = 1}, 1'000);
 }
 
 TEST(QueueSearch, ClientsThatKnowNoQueueNeitherStarveNorAreStarved) {

@@ -46,15 +46,15 @@ TEST(QueueTest, APlaceLapsesAfterTwoMissedAsks) {
 
 TEST(QueueTest, OnlyTheFirstAsksAsSoonAsTheLeaseEnds) {
   const Queue queue = queue_of("abc");
-  EXPECT_EQ(queue.pause_of({"a"}, 4s, kTtl).length, 4s);
-  EXPECT_EQ(queue.pause_of({"b"}, 4s, kTtl).length, 4750ms);
-  EXPECT_EQ(queue.pause_of({"c"}, 4s, kTtl).length, 5s);
-  EXPECT_EQ(queue.pause_of({"c"}, 9500ms, kTtl).length, kTtl);
+  EXPECT_EQ(queue.pause_of({"a"}, {4s}, kTtl).length, 4s);
+  EXPECT_EQ(queue.pause_of({"b"}, {4s}, kTtl).length, 4750ms);
+  EXPECT_EQ(queue.pause_of({"c"}, {4s}, kTtl).length, 5s);
+  EXPECT_EQ(queue.pause_of({"c"}, {9500ms}, kTtl).length, kTtl);
 }
 
 TEST(QueueTest, TheFirstHasASecondBeforeTheNextMayTakeTheKey) {
   Queue queue = queue_of("abc");
-  const Time late_at = queue.note_free({7}, kNow, kNow);
+  const Time late_at = queue.note_free({{7}, kNow}, kNow);
   EXPECT_LE(queue.turn_of({"a"}, late_at), kNow);
   EXPECT_EQ(queue.turn_of({"b"}, late_at), kNow + 1s);
   EXPECT_EQ(queue.turn_of({"c"}, late_at), kNow + 1250ms);
@@ -64,7 +64,7 @@ TEST(QueueTest, TheFirstHasASecondBeforeTheNextMayTakeTheKey) {
 // Whoever asks first after a server was away is no earlier than those before it.
 TEST(QueueTest, WhoeverFindsAKeyFreeLongAfterItsLeaseGivesTheFirstAStep) {
   Queue queue = queue_of("ab");
-  const Time late_at = queue.note_free({7}, kNow - 5s, kNow);
+  const Time late_at = queue.note_free({{7}, kNow - 5s}, kNow);
   EXPECT_EQ(queue.turn_of({"b"}, late_at), kNow + kStep);
   queue.leave({"a"});
   EXPECT_LE(queue.turn_of({"b"}, late_at), kNow);
@@ -72,7 +72,8 @@ TEST(QueueTest, WhoeverFindsAKeyFreeLongAfterItsLeaseGivesTheFirstAStep) {
 
 TEST(QueueTest, TheFirstAreWokenEachForItsTurn) {
   Queue queue = queue_of("abcdefghijklm");
-  const auto woken = queue.woken(queue.note_free({7}, kNow, kNow), kNow);
+  queue.note_free({{7}, kNow}, kNow);
+  const auto woken = queue.woken(kNow);
   ASSERT_EQ(woken.size(), kWoken);
   EXPECT_EQ(woken[0].holder, HolderId{"a"});
   EXPECT_EQ(woken[0].delay, 0s);
@@ -101,17 +102,59 @@ TEST(QueueTest, WhoeverHasNoPlacePassesOverAll) {
 
 TEST(QueueTest, TheTurnsOfALeaseAreNotThoseOfTheNext) {
   Queue queue = queue_of("a");
-  EXPECT_EQ(queue.late_at({0}, kNow), std::nullopt);
-  queue.note_free({7}, kNow, kNow);
-  EXPECT_EQ(queue.late_at({7}, kNow + 1s), kNow + kTurn);
-  EXPECT_EQ(queue.late_at({8}, kNow + 1s), std::nullopt);
+  EXPECT_EQ(queue.late_at({{0}}, kNow), std::nullopt);
+  queue.note_free({{7}, kNow}, kNow);
+  EXPECT_EQ(queue.late_at({{7}}, kNow + 1s), kNow + kTurn);
+  EXPECT_EQ(queue.late_at({{8}}, kNow + 1s), std::nullopt);
+}
+
+TEST(QueueTest, AsManyAsThereAreFreeSlotsMayTakeOneAtOnce) {
+  Queue queue = queue_of("abcd");
+  queue.note_free({{7}, kNow}, kNow);
+  const Time late_at = kNow + kTurn;
+  queue.note_free({{8}, kNow + 1s, 1}, kNow + 1s);
+  EXPECT_LE(queue.turn_of({"b"}, late_at, 2), kNow);
+  EXPECT_EQ(queue.turn_of({"c"}, late_at, 2), kNow + 1s);
+  EXPECT_EQ(queue.turn_of({"d"}, late_at, 2), kNow + 1250ms);
+  const auto woken = queue.woken(kNow);
+  ASSERT_EQ(woken.size(), 4U);
+  EXPECT_EQ(woken[1].delay, 0s);
+  EXPECT_EQ(woken[2].delay, 1s);
+}
+
+TEST(QueueTest, WhoeverTakesOneOfSeveralSlotsPassesOverOnlyWhoeverIsLate) {
+  Queue queue = queue_of("abcd");
+  queue.note_free({{7}, kNow}, kNow);
+  queue.note_free({{8}, kNow + 1s, 1}, kNow + 1s);
+  EXPECT_EQ(queue.serve({"c"}, kNow + 1s, 0, 2), (std::vector<HolderId>{{"a"}}));
+  EXPECT_EQ(order_of(queue), "(a)bd");
+  EXPECT_EQ(queue.late_at({{8}, {}, 1}, kNow + 1s), kNow + 1s + kTurn) << "that is the turn of b";
+  EXPECT_EQ(queue.late_at({{7}}, kNow + 1s), std::nullopt);
+}
+
+// The first in line is still late when it should be.
+TEST(QueueTest, WhoeverIsSecondDoesNotUseUpTheTurnOfTheFirst) {
+  Queue queue = queue_of("abc");
+  queue.note_free({{7}, kNow}, kNow);
+  queue.note_free({{8}, kNow + 500ms, 1}, kNow + 500ms);
+  EXPECT_TRUE(queue.serve({"b"}, kNow + 500ms, 0, 2).empty());
+  EXPECT_EQ(order_of(queue), "ac");
+  EXPECT_EQ(queue.late_at({{8}, {}, 1}, kNow + 500ms), kNow + kTurn);
+}
+
+TEST(QueueTest, WhoeverIsNotTheFirstAsksWhenSoManyLeasesHaveEnded) {
+  const Queue queue = queue_of("abc");
+  EXPECT_EQ(queue.pause_of({"a"}, {5s, 4s}, kTtl).length, 4s);
+  EXPECT_EQ(queue.pause_of({"b"}, {4500ms, 4s}, kTtl).length, 4500ms);
+  EXPECT_EQ(queue.pause_of({"b"}, {6s, 4s}, kTtl).length, 4750ms);
+  EXPECT_EQ(queue.pause_of({"c"}, {4100ms, 4s}, kTtl).length, 4850ms);
 }
 
 TEST(QueueTest, AClockThatWasSetBackMakesNobodyWait) {
   Queue queue;
-  queue.note_free({7}, kNow + 100s, kNow + 100s);
-  EXPECT_EQ(queue.late_at({7}, kNow), kNow + kTurn);
-  EXPECT_EQ(queue.note_free({8}, kNow + 100s, kNow), kNow + kTurn);
+  queue.note_free({{7}, kNow + 100s}, kNow + 100s);
+  EXPECT_EQ(queue.late_at({{7}}, kNow), kNow + kTurn);
+  EXPECT_EQ(queue.note_free({{8}, kNow + 100s}, kNow), kNow + kTurn);
 }
 
 }  // namespace

@@ -514,6 +514,37 @@ TEST_F(SupervisorTest, GrantThatComesTooLateForAJobIsHandedBack) {
   EXPECT_EQ(take_did(), "Na") << "a copy of the release may still arrive";
 }
 
+TEST_F(SupervisorTest, RequestsForALeaseNameItsSlot) {
+  policy.slots = 3;
+  campaign();
+  answer(Granted{Token{5}, 2});
+  EXPECT_EQ(supervisor->slot(), 2U);
+  feed(JobStarted{});
+  pass(seconds(2));
+  EXPECT_EQ(last_request.kind, RequestKind::kRenew);
+  EXPECT_EQ(last_request.slot, 2U);
+  answer(Renewed{});
+  feed(TreeGone{kWell});
+  EXPECT_EQ(last_request.kind, RequestKind::kFinish);
+  EXPECT_EQ(last_request.slot, 2U);
+}
+
+TEST_F(SupervisorTest, TheSlotIsThatOfTheLastGrant) {
+  policy.slots = 3;
+  policy.patience = seconds(30);
+  campaign();
+  now += seconds(6);  // too late for a job
+  answer(Granted{Token{5}, 2});
+  EXPECT_EQ(last_request.kind, RequestKind::kRelease);
+  EXPECT_EQ(last_request.slot, 2U);
+  answer(Released{});
+  pass(milliseconds(11));
+  answer(Granted{Token{6}, 0});
+  feed(StartFailed{});
+  EXPECT_EQ(last_request.kind, RequestKind::kRelease);
+  EXPECT_EQ(last_request.slot, 0U);
+}
+
 TEST_F(SupervisorTest, UnansweredReleaseIsRetriedUnderTheSameId) {
   policy.patience = seconds(30);
   campaign();

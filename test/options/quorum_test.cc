@@ -77,15 +77,18 @@ TEST_F(QuorumOptionsTest, OnlySingleServersArePartOfIt) {
 
 TEST_F(QuorumOptionsTest, WhatNeedsASingleServerIsRefused) {
   for (const Words& option : {Words{"--once", "1h"}, Words{"--join"}, Words{"--supersede"},
-                              Words{"--sticky"}, Words{"--min-hold", "5"}}) {
+                              Words{"--sticky"}, Words{"--min-hold", "5"}, Words{"--slots", "3"}}) {
     EXPECT_EQ(
         refusal(on(kThree, option)),
         option.front() + " needs a single server: it cannot be combined with a quorum (--server)");
   }
-  Words release = on(kThree, {"--result"});
-  release.insert(release.begin(), "release");
-  EXPECT_EQ(usage_error(release),
-            "--result needs a single server: it cannot be combined with a quorum (--server)");
+  for (const Words& option : {Words{"--result"}, Words{"--slot", "1"}}) {
+    Words release = on(kThree, option);
+    release.insert(release.begin(), "release");
+    EXPECT_EQ(usage_error(release), option.front() +
+                                        " needs a single server: it cannot be "
+                                        "combined with a quorum (--server)");
+  }
   EXPECT_THAT(
       refusal({"--port", "1"}, {{"CLUSTER_LEADER_SERVER", "redis://a redis://b redis://c"}}),
       HasSubstr("--port cannot be combined with the several URLs in CLUSTER_LEADER_SERVER"));

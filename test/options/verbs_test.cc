@@ -82,6 +82,8 @@ const std::map<std::string, Words> kSamples = {
     {"--result", {}},
     {"--ask", {}},
     {"--supersede", {}},
+    {"--slots", {"3"}},
+    {"--slot", {"2"}},
 };
 
 const std::set<std::string> kOfAll = {
@@ -132,6 +134,7 @@ const std::map<std::string, std::set<std::string>> kOfVerb = {
       "--once",
       "--join",
       "--supersede",
+      "--slots",
       "--if-unavailable",
       "--result-file",
       "--metrics-file",
@@ -140,10 +143,10 @@ const std::map<std::string, std::set<std::string>> kOfVerb = {
     {"elect",
      {"--key", "--ttl", "--heartbeat", "--kill-after", "-k", "--signal", "-s", "--on-exit",
       "--output", "--keepalive-timeout", "--die-with-parent", "--label", "--on-leader",
-      "--on-follower"}},
+      "--on-follower", "--slots"}},
     {"check", {"--key", "--output", "--conflict-exit-code", "--follower-code", "-E"}},
     {"status", {"--key", "--json", "--watch"}},
-    {"release", {"--key", "--ask", "--force", "--result"}},
+    {"release", {"--key", "--ask", "--force", "--result", "--slot"}},
     {"doctor", {"--ttl", "--heartbeat", "--json"}},
 };
 
@@ -338,6 +341,39 @@ TEST_F(VerbsTest, OfRunSayWhatBecomesOfTheKey) {
   for (const std::string other : {"/r", "/./r", "//r", "/a/../r"}) {
     EXPECT_THAT(refusal({"--result-file", "/r", "--metrics-file", other}), HasSubstr("same file"));
   }
+}
+
+TEST_F(VerbsTest, OfRunAndElectSayHowManyJobsAKeyHasAtOnce) {
+  EXPECT_EQ(run({}).policy.slots, 1U);
+  EXPECT_EQ(run({"--slots", "3"}).policy.slots, 3U);
+  EXPECT_EQ(accepted({"elect", "--key", "a", "--key", "b", "--slots=64"}).policy.slots, 64U);
+  for (const char* wrong : {"0", "65", "-1", "3x", "inf"}) {
+    EXPECT_THAT(refusal({"--slots", wrong}), HasSubstr("is not a number from 1 to 64")) << wrong;
+  }
+}
+
+TEST_F(VerbsTest, OfRunThatConcernTheOneJobOfAKeyAreRefusedWithSlots) {
+  for (const std::vector<std::string>& one :
+       {std::vector<std::string>{"--once", "1h"}, {"--join"}, {"--sticky"}, {"--supersede"}}) {
+    std::vector<std::string> words = {"--slots", "3"};
+    words.insert(words.end(), one.begin(), one.end());
+    EXPECT_EQ(refusal(words), "--slots and " + one[0] + " cannot be combined: " + one[0] +
+                                  " requires that one job of a key runs at a time");
+    words[1] = "1";
+    EXPECT_EQ(run(words).policy.slots, 1U);
+  }
+  const Options options =
+      run({"--slots", "3", "--min-hold", "5", "--wait", "1", "--if-unavailable", "run"});
+  EXPECT_EQ(options.policy.slots, 3U);
+}
+
+TEST_F(VerbsTest, OfReleaseNameASlot) {
+  EXPECT_EQ(accepted({"release"}).slot, std::nullopt);
+  EXPECT_EQ(accepted({"release", "--slot", "0"}).slot, 0U);
+  EXPECT_EQ(accepted({"release", "--slot", "63", "--ask"}).slot, 63U);
+  EXPECT_THAT(usage_error({"release", "--slot", "64"}), HasSubstr("number from 0 to 63"));
+  EXPECT_EQ(usage_error({"release", "--slot", "1", "--result"}),
+            "--result and --slot cannot be combined");
 }
 
 TEST_F(VerbsTest, OfRunThatJoinWaitForEverUnlessToldOtherwise) {

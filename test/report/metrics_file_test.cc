@@ -156,6 +156,7 @@ class MetricsFileTest : public ::testing::Test {
     ending.decided_ms = kSeven + 250;
     ending.started_ms = kSeven + 300;
     ending.finished_ms = kSeven + 61'401;
+    ending.slot = 2;
     ending.renewals = 30;
     ending.slowest_renewal = 1'234'567ns;
     return ending;
@@ -206,6 +207,7 @@ TEST_F(MetricsFileTest, TellsOfTheLastRun) {
   EXPECT_EQ(value("last_run_waited_seconds"), 0.25);
   EXPECT_EQ(value("last_run_start_timestamp_seconds"), 1'795'417'200.3);
   EXPECT_EQ(value("last_run_duration_seconds"), 61.101);
+  EXPECT_EQ(value("last_run_slot"), 2);
   EXPECT_EQ(value("last_run_slowest_renewal_seconds"), 0.001235);
   EXPECT_EQ(value("lease_renewals_total"), 30);
   EXPECT_EQ(runs("ran"), 1);
@@ -214,8 +216,8 @@ TEST_F(MetricsFileTest, TellsOfTheLastRun) {
 TEST_F(MetricsFileTest, HasTheSameSeriesForEveryOutcome) {
   write(ran());
   const Exposition first(content_of(path_));
-  EXPECT_EQ(first.types().size(), 8U);
-  EXPECT_EQ(first.samples().size(), 6U + 2 * std::size(kOutcomeNames));
+  EXPECT_EQ(first.types().size(), 9U);
+  EXPECT_EQ(first.samples().size(), 7U + 2 * std::size(kOutcomeNames));
   for (const OutcomeName& row : kOutcomeNames) {
     std::filesystem::remove(path_);
     write(skipped(row.outcome, 1));
@@ -268,6 +270,7 @@ TEST_F(MetricsFileTest, SkippedRunKeepsWhatIsKnownOfTheLastJob) {
     EXPECT_EQ(value("last_run_exit_status"), skip.status);
     EXPECT_EQ(value("last_run_start_timestamp_seconds"), 1'795'417'200.3);
     EXPECT_EQ(value("last_run_duration_seconds"), 61.101);
+    EXPECT_EQ(value("last_run_slot"), 2);
     EXPECT_EQ(value("last_run_slowest_renewal_seconds"), 0.001235);
   }
 }

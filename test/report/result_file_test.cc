@@ -49,10 +49,11 @@ class ResultFileTest : public ::testing::Test {
 
 TEST_F(ResultFileTest, IsOneLineWithEveryField) {
   run_job();
-  EXPECT_EQ(text(), R"({"outcome":"ran","status":0,"signal":null,"key":"job-a","node":"web-1",)"
-                    R"("holder":"web-1/abc","token":1764,"started":"2026-11-23T07:00:01.300Z",)"
-                    R"("finished":"2026-11-23T07:01:01.400Z","waited":1.234,"leader":null})"
-                    "\n");
+  EXPECT_EQ(text(),
+            R"({"outcome":"ran","status":0,"signal":null,"key":"job-a","node":"web-1",)"
+            R"("holder":"web-1/abc","token":1764,"slot":0,"started":"2026-11-23T07:00:01.300Z",)"
+            R"("finished":"2026-11-23T07:01:01.400Z","waited":1.234,"leader":null})"
+            "\n");
 }
 
 TEST_F(ResultFileTest, HasTheSameFieldsForEveryOutcome) {
@@ -71,6 +72,14 @@ TEST_F(ResultFileTest, HasTheSameFieldsForEveryOutcome) {
     EXPECT_EQ(result()["outcome"], names[i]);
     EXPECT_EQ(fields_of(result()), fields);
   }
+}
+
+TEST_F(ResultFileTest, TheSlotIsThatOfTheLease) {
+  run_job();
+  ending_.slot = 2;
+  EXPECT_EQ(result()["slot"], 2);
+  ending_.token = {};
+  EXPECT_EQ(result()["slot"], nullptr);
 }
 
 TEST_F(ResultFileTest, SignalIsNamed) {

@@ -31,7 +31,7 @@ class StateLinesTest : public ::testing::Test {
     ::signal(SIGPIPE, SIG_IGN);
   }
 
-  StateLines open() { return {format_, node_, keys_, pipe_.write_end.get()}; }
+  StateLines open() { return {format_, node_, keys_, are_shared_, pipe_.write_end.get()}; }
 
   /// What can be read now; never waits.
   std::string read_all() {
@@ -78,6 +78,7 @@ class StateLinesTest : public ::testing::Test {
   }
 
   StateLines::Format format_ = StateLines::Format::kJson;
+  bool are_shared_ = false;
   std::string node_ = "web-1";
   std::vector<std::string> keys_ = {"job-a", "job-b", "job-c"};
   Pipe pipe_;
@@ -88,23 +89,25 @@ class StateLinesTest : public ::testing::Test {
 TEST_F(StateLinesTest, EachStateHasItsMembers) {
   StateLines lines = open();
   const std::pair<Leadership, std::string> all[] = {
-      {kLeading, R"("state":"leader","node":"web-1","holder":"web-1/abc","token":1764,)"
+      {kLeading, R"("state":"leader","node":"web-1","holder":"web-1/abc","token":1764,"slot":0,)"
                  R"("leader":"web-1","ready_in_ms":null,"reason":null})"},
-      {kFollowing, R"("state":"follower","node":"web-1","holder":"web-2/def","token":1765,)"
-                   R"("leader":"web-2","ready_in_ms":null,"reason":null})"},
+      {kFollowing,
+       R"("state":"follower","node":"web-1","holder":"web-2/def","token":1765,"slot":null,)"
+       R"("leader":"web-2","ready_in_ms":null,"reason":null})"},
       {{ElectionState::kFollower, {"plain host"}, {}},
-       R"("state":"follower","node":"web-1","holder":"plain host","token":null,)"
+       R"("state":"follower","node":"web-1","holder":"plain host","token":null,"slot":null,)"
        R"("leader":"plain host","ready_in_ms":null,"reason":null})"},
-      {kNobody, R"("state":"none","node":"web-1","holder":null,"token":null,"leader":null,)"
-                R"("ready_in_ms":null,"reason":null})"},
+      {kNobody,
+       R"("state":"none","node":"web-1","holder":null,"token":null,"slot":null,"leader":null,)"
+       R"("ready_in_ms":null,"reason":null})"},
       {{ElectionState::kDown, {}, {}},
-       R"("state":"down","node":"web-1","holder":null,"token":null,"leader":null,)"
+       R"("state":"down","node":"web-1","holder":null,"token":null,"slot":null,"leader":null,)"
        R"("ready_in_ms":null,"reason":null})"},
       {{ElectionState::kDown, {}, {}, {}, "no route to \xff\n"},
-       R"("state":"down","node":"web-1","holder":null,"token":null,"leader":null,)"
+       R"("state":"down","node":"web-1","holder":null,"token":null,"slot":null,"leader":null,)"
        R"("ready_in_ms":null,"reason":"no route to \ufffd\n"})"},
       {{ElectionState::kStarting, {}, {}, std::chrono::microseconds(9000001), "it has started"},
-       R"("state":"starting","node":"web-1","holder":null,"token":null,"leader":null,)"
+       R"("state":"starting","node":"web-1","holder":null,"token":null,"slot":null,"leader":null,)"
        R"("ready_in_ms":9001,"reason":"it has started"})"},
   };
   for (const auto& [leadership, members] : all) {
@@ -150,6 +153,26 @@ TEST_F(StateLinesTest, TextIsOneLineForPeople) {
   EXPECT_THAT(read_all(), MatchesRegex("....-..-..T..:..:..[.]...Z job  .31ma leader\n"
                                        ".* job  .31ma follower of web-2\n"
                                        ".* job  .31ma none\n"));
+}
+
+TEST_F(StateLinesTest, TheSlotIsNamedIfThereAreSeveral) {
+  Leadership leading = kLeading;
+  leading.slot = 2;
+  const Leadership following{ElectionState::kFollower, {}, {}};
+  StateLines json = open();
+  json.add(0, leading);
+  json.write();
+  EXPECT_THAT(read_all(), HasSubstr(R"("token":1764,"slot":2,"leader":"web-1")"));
+  format_ = StateLines::Format::kText;
+  are_shared_ = true;
+  StateLines text = open();
+  for (const Leadership& leadership : {leading, following, kNobody}) {
+    text.add(0, leadership);
+    text.write();
+  }
+  EXPECT_THAT(read_all(), MatchesRegex(".*Z job-a leader in slot 2\n"
+                                       ".*Z job-a follower\n"
+                                       ".*Z job-a none\n"));
 }
 
 TEST_F(StateLinesTest, NothingIsNothing) {

@@ -23,8 +23,7 @@ add_mutation(role_not_asked_in_resp2
 # A replica that was promoted may lack a lease whose job is running.
 set(mutated src/store/redis/script_command.cc)
 add_mutation(promotion_not_noticed
-  "    words_[2] = \"4\";
-    add({kPromotionMark});"
+  "if (takes_lock(request.kind) && !memory.is_cluster_node) add({kPromotionMark});"
   ""
   "PromotionTest/Redis.AFreeKeyIsGrantedATtlAndASecondAfterThePromotionWasNoticed")
 
@@ -43,7 +42,7 @@ add_mutation(step_of_the_clock_not_noticed
 
 set(mutated src/store/redis/store_replies.cc)
 add_mutation(lower_fence_not_noticed
-  "if (sighting->fence < entry.fence) {"
+  "if (seen != entry.fences.end() && is != sighting->fences.end()) {"
   "if (false) {"
   "ClockStepTest/Redis.AServerThatLostItsDataGivesTheKeyToNobodyWhoHasWatchedIt")
 
@@ -151,7 +150,7 @@ add_mutation(vote_writes_the_record
 # Who waits is served in order.
 set(mutated src/store/file/queue.cc)
 add_mutation(directory_serves_whoever_asks
-  "if (ahead > 0) {"
+  "if (is_out_of_turn && rest > Duration::zero()) {"
   "if (false) {"
   "File/QueueContractTest*")
 

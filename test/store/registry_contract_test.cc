@@ -94,7 +94,7 @@ class RegistryContractTest : public testing::Test {
       ADD_FAILURE() << failed->text;
       return {};
     }
-    return std::get<LeaseView>(looked);
+    return std::get<Listing>(looked).views.front();
   }
   /// The number of waiting candidates, if it is known.
   std::optional<std::int64_t> waiters() {

@@ -127,6 +127,18 @@ TEST_F(HooksTest, NothingIsStartedBeforeItsTurn) {
   run_all();
 }
 
+TEST_F(HooksTest, OnlyALeaderHasASlot) {
+  commands_.on_leader = {"sh", "-c", "echo $CLUSTER_LEADER_SLOT >>" + folder_.file("log")};
+  commands_.on_follower = {"sh", "-c", "echo ${CLUSTER_LEADER_SLOT-none} >>" + folder_.file("log")};
+  Leadership leading = kLeading;
+  leading.slot = 2;
+  say(0, leading);
+  run_all();
+  say(0, kFollowing);
+  run_all();
+  EXPECT_THAT(log(), ElementsAre("2", "none"));
+}
+
 TEST_F(HooksTest, OneOfAKeyRunsAtATimeAndTheLatestNewsFollow) {
   say(0, kLeading);
   advance();

@@ -14,6 +14,7 @@ const Time kUntil{std::chrono::seconds(7)};
 void expect_same(const LeadershipNews& news, const LeadershipNews& sent) {
   EXPECT_EQ(news.campaign, sent.campaign);
   EXPECT_EQ(news.leadership, sent.leadership);
+  EXPECT_EQ(news.leadership.slot, sent.leadership.slot);
   EXPECT_EQ(news.leadership.reason, sent.leadership.reason);
   EXPECT_EQ(news.good_until, sent.good_until);
 }
@@ -22,6 +23,7 @@ TEST(LeadershipMessageTest, CarriesTheNews) {
   const LeadershipNews all[] = {
       {0, {ElectionState::kUnknown, {}, {}}, kNever},
       {9'999, {ElectionState::kLeader, {"web-1/abc"}, {1'795'417'200'123}}, kUntil},
+      {9, {ElectionState::kLeader, {"web-1/abc"}, {1764}, {}, {}, 63}, kUntil},
       {1, {ElectionState::kFollower, {"web-2/abc"}, {}}, kNever},
       {2, {ElectionState::kFollower, {std::string("no\0label\xff\n", 10)}, {INT64_MAX}}, kNever},
       {3, {ElectionState::kNone, {}, {}}, kNever},

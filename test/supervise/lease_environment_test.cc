@@ -22,11 +22,12 @@ class LeaseEnvironmentTest : public ::testing::Test {
   ~LeaseEnvironmentTest() override {
     ::unsetenv("CLUSTER_LEADER_HOLDER");
     ::unsetenv("CLUSTER_LEADER_OUTER");
+    ::unsetenv("CLUSTER_LEADER_SLOT");
   }
 
   /// Makes this process one of the job of `holder`.
   void enter(const HolderId& holder) {
-    const auto environment = lease_environment(common_, "job-a", holder, Token{1});
+    const auto environment = lease_environment(common_, "job-a", holder, Token{1}, 0);
     ::unsetenv("CLUSTER_LEADER_OUTER");
     for (const std::string& entry : environment) {
       const std::size_t at = entry.find('=');
@@ -40,7 +41,7 @@ class LeaseEnvironmentTest : public ::testing::Test {
 TEST_F(LeaseEnvironmentTest, OutsideOfAJobNoLeaseIsOurs) {
   EXPECT_FALSE(runs_under(kOuter));
   EXPECT_FALSE(runs_under({}));
-  EXPECT_THAT(lease_environment(common_, "job-a", kOuter, Token{1}),
+  EXPECT_THAT(lease_environment(common_, "job-a", kOuter, Token{1}, 0),
               Not(Contains(StartsWith("CLUSTER_LEADER_OUTER="))));
 }
 
@@ -56,9 +57,20 @@ TEST_F(LeaseEnvironmentTest, AJobRunsUnderItsLeaseAndThoseAroundIt) {
 
 TEST_F(LeaseEnvironmentTest, TheLeasesAroundAJobReachWhatRunsInItWithoutALease) {
   enter(kOuter);
-  const auto environment = lease_environment(common_, "job-b", kInner, Token{});
+  const auto environment = lease_environment(common_, "job-b", kInner, Token{}, 0);
   EXPECT_THAT(environment, Contains("CLUSTER_LEADER_OUTER=" + kOuter.value));
   EXPECT_THAT(environment, Not(Contains(StartsWith("CLUSTER_LEADER_HOLDER="))));
+}
+
+TEST_F(LeaseEnvironmentTest, TheSlotIsThatOfTheLeaseEvenIfThereIsOnlyOne) {
+  ::setenv("CLUSTER_LEADER_SLOT", "7", 1);
+  for (const std::uint32_t slot : {0U, 2U}) {
+    EXPECT_THAT(lease_environment(common_, "job-a", kInner, Token{1}, slot),
+                Contains("CLUSTER_LEADER_SLOT=" + std::to_string(slot)));
+  }
+  EXPECT_THAT(lease_environment(common_, "job-a", kInner, Token{}, 0),
+              Not(Contains(StartsWith("CLUSTER_LEADER_SLOT="))))
+      << "without a lease there is none";
 }
 
 TEST_F(LeaseEnvironmentTest, AHookRunsUnderNoLeaseOfItsOwn) {

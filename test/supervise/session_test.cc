@@ -488,6 +488,21 @@ TEST_F(SessionTest, AKeyThatNobodyHoldsIsNotSaidToBeHeld) {
       "(--min-hold)\n");
 }
 
+TEST_F(SessionTest, WhoeverWaitsForASlotWaitsForNobodyInParticular) {
+  policy_.slots = 3;
+  open({.verbose = true});
+  add(1);
+  tick();
+  ::testing::internal::CaptureStderr();
+  follow(0);
+  step(0, Hinted{});
+  follow(0, kThird);
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            "cluster-leader: key key-0 at redis://here: waiting; all its slots are taken\n");
+  EXPECT_EQ(session_->at(0).leader(), "");
+  EXPECT_THAT(take_changes(), ElementsAre(0)) << "that another holder is named changes nothing";
+}
+
 TEST_F(SessionTest, WithoutAStoreThereIsOnlyTheJob) {
   session_.emplace(
       nullptr, ServerName{"nowhere", "from --server"}, [] { return holder(0); }, *reporter_);

@@ -34,8 +34,8 @@ StateLine StateLine::parse(const std::string& text) {
   line.text = text;
   try {
     const Json object = Json::parse(text);
-    const char* const names[] = {"time",  "key",    "state",       "node",  "holder",
-                                 "token", "leader", "ready_in_ms", "reason"};
+    const char* const names[] = {"time",  "key",  "state",  "node",        "holder",
+                                 "token", "slot", "leader", "ready_in_ms", "reason"};
     if (object.size() != std::size(names)) ADD_FAILURE() << "unexpected members: " << text;
     line.time = object.at("time");
     line.key = object.at("key");
@@ -46,9 +46,11 @@ StateLine StateLine::parse(const std::string& text) {
     line.leader = value_or<std::string>(object.at("leader"), "");
     const std::set<std::string> states = {"leader", "follower", "none", "down", "starting"};
     if (!states.contains(line.state)) ADD_FAILURE() << "unknown state: " << text;
-    const bool somebody_leads = line.state == "leader" || line.state == "follower";
-    EXPECT_EQ(somebody_leads, !line.holder.empty()) << text;
-    EXPECT_EQ(somebody_leads, !line.leader.empty()) << text;
+    const bool leads = line.state == "leader";
+    EXPECT_EQ(leads, object.at("slot").is_number()) << text;
+    // Where several lead, a follower knows none of them.
+    EXPECT_TRUE(leads == !line.holder.empty() || line.state == "follower") << text;
+    EXPECT_EQ(line.holder.empty(), line.leader.empty()) << text;
     EXPECT_EQ(line.state == "starting", object.at("ready_in_ms").is_number()) << text;
     const bool has_reason = line.state == "starting" || line.state == "down";
     EXPECT_EQ(has_reason, object.at("reason").is_string()) << text;

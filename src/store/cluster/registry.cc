@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <thread>
+#include <tuple>
 
 namespace cluster_leader {
 
@@ -80,7 +81,7 @@ std::variant<Listing, Failed> ClusterRegistry::list(const std::string& prefix, D
     if (failure && !all.failure) all.failure = at_node(primary, *std::move(failure));
   }
   std::sort(all.views.begin(), all.views.end(), [](const LeaseView& one, const LeaseView& other) {
-    return one.key.value < other.key.value;
+    return std::tie(one.key.value, one.slot) < std::tie(other.key.value, other.slot);
   });
   return all;
 }
@@ -111,10 +112,8 @@ std::variant<Listing, Failed> ClusterRegistry::show(std::span<const Key> keys, D
   }
   std::vector<LeaseView> in_order;
   for (const Key& key : keys) {
-    const auto view = std::find_if(all.views.begin(), all.views.end(), [&](const LeaseView& one) {
-      return one.key.value == key.value;
-    });
-    if (view != all.views.end()) in_order.push_back(std::move(*view));
+    std::copy_if(all.views.begin(), all.views.end(), std::back_inserter(in_order),
+                 [&](const LeaseView& one) { return one.key.value == key.value; });
   }
   all.views = std::move(in_order);
   return all;
@@ -143,20 +142,24 @@ void ClusterRegistry::show_one_by_one(const std::vector<Key>& keys, Duration pat
                                       Time deadline, Listing& all) {
   for (const Key& key : keys) {
     const Duration left = std::min(patience, deadline - BootClock::now());
-    const auto ask = [&](RedisRegistry& node) -> std::variant<LeaseView, Failed> {
+    const auto ask = [&](RedisRegistry& node) -> std::variant<Listing, Failed> {
       auto shown = node.show(std::span(&key, 1), left);
-      if (auto* failed = std::get_if<Failed>(&shown)) return std::move(*failed);
-      auto& one = std::get<Listing>(shown);
-      if (one.failure) return *std::move(one.failure);
-      return std::move(one.views.front());
+      auto* const one = std::get_if<Listing>(&shown);
+      if (one != nullptr && one->failure) return *std::move(one->failure);
+      return shown;
     };
-    add_to(all, ask_owner<LeaseView>(key, left, ask));
+    auto shown = ask_owner<Listing>(key, left, ask);
+    if (auto* failed = std::get_if<Failed>(&shown)) {
+      add_to(all, std::move(*failed));
+    } else {
+      for (LeaseView& view : std::get<Listing>(shown).views) add_to(all, std::move(view));
+    }
   }
 }
 
-std::variant<LeaseView, Failed> ClusterRegistry::look(const Key& key, Duration patience) {
-  return ask_owner<LeaseView>(key, patience,
-                              [&](RedisRegistry& node) { return node.look(key, patience); });
+std::variant<Listing, Failed> ClusterRegistry::look(const Key& key, Duration patience) {
+  return ask_owner<Listing>(key, patience,
+                            [&](RedisRegistry& node) { return node.look(key, patience); });
 }
 
 std::variant<Evicted, Failed> ClusterRegistry::evict(const Key& key, const Eviction& us,

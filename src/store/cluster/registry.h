@@ -28,7 +28,7 @@ class ClusterRegistry final : public Registry {
   /// have, and a failure. Fails if no node says which primaries there are.
   std::variant<Listing, Failed> list(const std::string& prefix, Duration patience) override;
   std::variant<Listing, Failed> show(std::span<const Key> keys, Duration patience) override;
-  std::variant<LeaseView, Failed> look(const Key& key, Duration patience) override;
+  std::variant<Listing, Failed> look(const Key& key, Duration patience) override;
   std::variant<Evicted, Failed> evict(const Key& key, const Eviction& us,
                                       Duration patience) override;
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -32,93 +31,92 @@ std::string text(const Json& object, const char* name) {
   return percent_decode(found->get_ref<const std::string&>()).value_or("");
 }
 
-const FileRecord* record_of(const Standing& standing) {
-  return std::get_if<FileRecord>(&standing.found);
-}
-
-Token fence_of(const Standing& standing) {
-  const FileRecord* record = record_of(standing);
-  return record != nullptr ? record->fence : Token{};
-}
-
-bool is_free(const Standing& standing) {
-  const FileRecord* record = record_of(standing);
-  return record == nullptr || time_left(*record, standing.moment) <= Duration::zero();
-}
-
-/// When the last lease ended, if that is known.
-std::optional<Time> end_of_lease(const Standing& standing) {
-  const FileRecord* record = record_of(standing);
-  if (record == nullptr || record->holder.value.empty()) return std::nullopt;
-  if (record->boot_id != standing.moment.boot_id) return std::nullopt;
-  return record->until;
-}
-
 void stand(Queue& queue, const Standing& standing) {
   const Moment& moment = standing.moment;
   queue.stand(standing.candidacy.holder, standing.candidate.ttl, moment.now, moment.wall_ms);
 }
 
 /// The key is held: the candidate waits in line for it.
-void wait_in_line(Queue& queue, Busy& busy, const Standing& standing) {
+void wait_in_line(Queue& queue, SlotDecision& decided, const Standing& standing) {
   const Candidate& candidate = standing.candidate;
-  const FileRecord* record = record_of(standing);
+  const FileRecord* record = standing.slots[decided.index].record();
   queue.sweep(standing.moment.now);
   if (!candidate.listens) return;
   stand(queue, standing);
   const Queue::Pause pause =
-      queue.pause_of(standing.candidacy.holder, busy.retry_after, candidate.ttl);
+      queue.pause_of(standing.candidacy.holder, decided.rests, candidate.ttl);
+  auto& busy = std::get<Busy>(decided.decision.answer);
   busy.place = pause.ahead + 1;
   const bool is_ours = record != nullptr && is_parked_for(candidate, *record);
   if (!is_ours) busy.retry_after = pause.length;
 }
 
-/// The key is free: it is the candidate's only if it is its turn. True if those who are next must
-/// be woken.
-bool take_turn(Queue& queue, Decision& decision, const Standing& standing) {
+/// Notes which slots are free, and returns the one for which the first in line is late first, or
+/// will be. `wakes` becomes true if that is new.
+Queue::Late note_free(Queue& queue, const std::vector<Opening>& openings, Time now, bool& wakes) {
+  Queue::Late first{.fence = {}, .at = kNever};
+  for (const Opening& opening : openings) {
+    if (!queue.late_at(opening, now)) {
+      queue.note_free(opening, now);
+      wakes = true;
+    }
+    const Time at = *queue.late_at(opening, now);
+    if (at < first.at) first = {opening.fence, at, opening.slot};
+  }
+  return first;
+}
+
+/// The candidate gets this slot, which is free, rather than the one that was decided.
+void decide_again(SlotDecision& decided, std::uint32_t slot, const Standing& standing) {
+  decided.index = slot;
+  decided.decision = decide(standing.request, standing.candidate, standing.candidacy,
+                            standing.slots[slot].found, standing.moment);
+}
+
+/// Slots are free: one of them is the candidate's only if it is its turn. True if those who are
+/// next must be woken.
+bool take_turn(Queue& queue, SlotDecision& decided, const std::vector<Opening>& openings,
+               const Standing& standing) {
   const HolderId& holder = standing.candidacy.holder;
   const Candidate& candidate = standing.candidate;
   const Time now = standing.moment.now;
-  const Token fence = fence_of(standing);
   const bool has_swept = queue.sweep(now);
   if (candidate.listens) stand(queue, standing);
-  const std::size_t ahead = queue.ahead_of(holder);
+  const bool is_out_of_turn = queue.passed_by(holder, openings.size()) > 0;
+  const bool waits_alone = queue.ahead_of({}) == (queue.is_in_line(holder) ? 1 : 0);
   bool wakes = false;
-  if (ahead > 0) {
-    if (!queue.late_at(fence, now)) {
-      queue.note_free(fence, end_of_lease(standing), now);
-      wakes = true;
-    } else if (has_swept) {
-      queue.note_change(now);
-      wakes = true;
-    }
-    const Duration rest = queue.turn_of(holder, *queue.late_at(fence, now)) - now;
-    if (rest > Duration::zero()) {
+  // Those who are next have one of the other slots.
+  if (is_out_of_turn || (openings.size() > 1 && !waits_alone)) {
+    wakes = has_swept;
+    const Queue::Late first = note_free(queue, openings, now, wakes);
+    const Duration rest = queue.turn_of(holder, first.at, openings.size()) - now;
+    if (is_out_of_turn && rest > Duration::zero()) {
       Busy busy{.holder = {}, .retry_after = rest, .is_free = true};
       if (candidate.listens) {
         busy.retry_after = std::min(rest, candidate.ttl);
-        busy.place = ahead + 1;
+        busy.place = queue.ahead_of(holder) + 1;
       }
-      decision = {busy, {}};
+      decided.decision = {busy, {}};
       return wakes;
     }
+    // Those before it may not know this one.
+    if (is_out_of_turn) decide_again(decided, first.slot, standing);
   }
-  queue.serve(holder, now);
-  return false;
+  queue.serve(holder, now, standing.slots[decided.index].slot, openings.size());
+  return wakes;
 }
 
 /// The candidate no longer waits.
-bool leave(Queue& queue, const Standing& standing) {
+bool leave(Queue& queue, const std::vector<Opening>& openings, const Standing& standing) {
   const HolderId& holder = standing.candidacy.holder;
-  const Time now = standing.moment.now;
   if (!queue.has(holder)) return false;
   queue.leave(holder);
   const bool is_somebody_next = queue.ahead_of(holder) > 0;
-  if (!is_free(standing) || !is_somebody_next) return false;
-  if (queue.late_at(fence_of(standing), now)) {
-    queue.note_change(now);
-  } else {
-    queue.note_free(fence_of(standing), std::nullopt, now);
+  if (openings.empty() || !is_somebody_next) return false;
+  queue.note_change(standing.moment.now);
+  for (Opening opening : openings) {
+    opening.end.reset();
+    if (!queue.late_at(opening, standing.moment.now)) queue.note_free(opening, standing.moment.now);
   }
   return true;
 }
@@ -129,9 +127,11 @@ std::string format_queue(const Queue& queue, const Moment& moment) {
   if (queue.places().empty()) return "";
   Json object = {{"boot_id", percent_encode(moment.boot_id, kPrintable)},
                  {"booted", moment.booted_ms()}};
-  if (queue.late()) {
-    object["late"] = {{"fence", queue.late()->fence.value},
-                      {"at_boottime_ns", queue.late()->at.time_since_epoch().count()}};
+  for (const Queue::Late& late : queue.late()) {
+    Json note = {{"fence", late.fence.value},
+                 {"at_boottime_ns", late.at.time_since_epoch().count()}};
+    if (late.slot != 0) note["slot"] = late.slot;
+    object["late"].push_back(std::move(note));
   }
   object["places"] = Json::array();
   for (const Place& place : queue.places()) {
@@ -159,41 +159,50 @@ Queue parse_queue(std::string_view bytes, const Moment& moment) {
                       time(place, "lapses_boottime_ns"),
                       place.value("passed_over", Json()) == true});
   }
-  std::optional<Queue::Late> late;
-  if (const auto found = object.find("late"); found != object.end() && found->is_object()) {
-    late = {{number(*found, "fence")}, time(*found, "at_boottime_ns")};
+  std::vector<Queue::Late> late;
+  if (const auto found = object.find("late"); found != object.end() && found->is_array()) {
+    for (const Json& note : *found) {
+      if (!note.is_object()) continue;
+      const std::int64_t slot = std::clamp<std::int64_t>(number(note, "slot"), 0, kMaxSlots);
+      late.push_back({{number(note, "fence")},
+                      time(note, "at_boottime_ns"),
+                      static_cast<std::uint32_t>(slot)});
+    }
   }
-  queue.restore(std::move(places), late);
+  queue.restore(std::move(places), std::move(late));
   return queue;
 }
 
-bool apply_queue(Queue& queue, Decision& decision, const Standing& standing) {
+bool apply_queue(Queue& queue, SlotDecision& decided, const Standing& standing) {
   const Time now = standing.moment.now;
-  const FileRecord* record = record_of(standing);
+  Decision& decision = decided.decision;
+  const FoundSlot& slot = standing.slots[decided.index];
+  const FileRecord* record = slot.record();
   const HolderId& holder = standing.candidacy.holder;
+  const std::vector<Opening> openings = openings_of(standing.slots, standing.moment);
   // Whoever waited is superseded.
   const bool is_new_era = record != nullptr && decision.write && decision.write->era > record->era;
   if (is_new_era) queue = Queue();
-  if (auto* busy = std::get_if<Busy>(&decision.answer)) {
-    wait_in_line(queue, *busy, standing);
+  if (std::holds_alternative<Busy>(decision.answer)) {
+    wait_in_line(queue, decided, standing);
     return false;
   }
   if (std::holds_alternative<Done>(decision.answer) ||
       std::holds_alternative<Superseded>(decision.answer)) {
-    return leave(queue, standing);
+    return leave(queue, openings, standing);
   }
   if (std::holds_alternative<Granted>(decision.answer)) {
-    if (is_free(standing)) return take_turn(queue, decision, standing);
+    if (is_free(slot, standing.moment)) return take_turn(queue, decided, openings, standing);
     // It is the candidate's own, or parked for it.
     queue.leave(holder);
     return false;
   }
   if (!std::holds_alternative<Released>(decision.answer)) return false;
-  if (record == nullptr || record->holder != holder) return leave(queue, standing);
+  if (record == nullptr || record->holder != holder) return leave(queue, openings, standing);
   // Whoever releases it again, or keeps it from the others for now, begins no turns.
   const bool is_freed = decision.write && decision.write->until <= now;
   queue.sweep(now);
-  if (is_freed && queue.ahead_of(holder) > 0) queue.note_free(record->fence, now, now);
+  if (is_freed && queue.ahead_of(holder) > 0) queue.note_free({record->fence, now, slot.slot}, now);
   return false;
 }
 

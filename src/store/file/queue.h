@@ -2,9 +2,11 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lease/queue.h"
 #include "store/file/record.h"
+#include "store/file/slots.h"
 
 namespace cluster_leader {
 
@@ -21,13 +23,12 @@ struct Standing {
   const Request& request;
   const Candidate& candidate;
   const Candidacy& candidacy;
-  const FoundRecord& found;
+  const std::vector<FoundSlot>& slots;
   const Moment& moment;
 };
 
-/// Changes `decision`, which was made without it, by the rules of `queue`, and `queue` by that
-/// decision. True if whoever is next must be woken although the key has no other holder than
-/// before.
-bool apply_queue(Queue& queue, Decision& decision, const Standing& standing);
+/// Changes what was `decided` without it by the rules of `queue`, and `queue` by that decision.
+/// True if whoever is next must be woken although the key has no other holder than before.
+bool apply_queue(Queue& queue, SlotDecision& decided, const Standing& standing);
 
 }  // namespace cluster_leader

@@ -142,6 +142,10 @@ std::string file_name_of(const Key& key) {
   return name;
 }
 
+std::string lease_file_of(const Key& key, std::uint32_t slot) {
+  return file_name_of(key) + (slot == 0 ? "" : '.' + std::to_string(slot)) + ".lease";
+}
+
 std::optional<Key> key_of_file_name(const std::string& name) {
   std::string joined = name;
   std::erase(joined, '/');
@@ -242,18 +246,24 @@ bool RecordFile::still_locked() const {
          ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
 }
 
-std::variant<FoundRecord, Failed> RecordFile::read(const Moment& moment) {
-  const std::string name = name_ + ".lease";
-  record_.reset(::openat(folder_.get(), name.c_str(), O_RDWR | kPlainFile));
-  if (!record_ && (errno == EACCES || errno == EROFS)) {
-    record_.reset(::openat(folder_.get(), name.c_str(), O_RDONLY | kPlainFile));
+/// Within its folder.
+std::string RecordFile::lease_name(std::uint32_t slot) const {
+  return name_ + (slot == 0 ? "" : '.' + std::to_string(slot)) + ".lease";
+}
+
+std::variant<FoundRecord, Failed> RecordFile::read(const Moment& moment, std::uint32_t slot) {
+  const std::string name = lease_name(slot);
+  UniqueFd& fd = records_[slot];
+  fd.reset(::openat(folder_.get(), name.c_str(), O_RDWR | kPlainFile));
+  if (!fd && (errno == EACCES || errno == EROFS)) {
+    fd.reset(::openat(folder_.get(), name.c_str(), O_RDONLY | kPlainFile));
   }
-  if (!record_ && errno == ENOENT) return FoundRecord(NoRecord{});
-  if (!record_) return refused(errno, "open " + name);
+  if (!fd && errno == ENOENT) return FoundRecord(NoRecord{});
+  if (!fd) return refused(errno, "open " + name);
   struct stat info {};
-  if (::fstat(record_.get(), &info) != 0) return refused(errno, "read the mode of " + name);
+  if (::fstat(fd.get(), &info) != 0) return refused(errno, "read the mode of " + name);
   if (!S_ISREG(info.st_mode)) return FoundRecord(ForeignData{});
-  const auto text = read_all(record_.get());
+  const auto text = read_all(fd.get());
   if (!text) return refused(errno, "read " + name);
   if (text->size() <= kLongestRecord) {
     if (auto record = parse_record(*text)) return FoundRecord(std::move(*record));
@@ -265,19 +275,20 @@ std::variant<FoundRecord, Failed> RecordFile::read(const Moment& moment) {
   return FoundRecord(ForeignData{});
 }
 
-std::optional<Failed> RecordFile::write(const FileRecord& record) {
+std::optional<Failed> RecordFile::write(const FileRecord& record, std::uint32_t slot) {
   const std::string text = format_record(record);
-  if (overwrite(text)) return std::nullopt;
-  return replace(name_ + ".lease", text);
+  if (overwrite(text, slot)) return std::nullopt;
+  return replace(lease_name(slot), text);
 }
 
 /// A text of the same length overwrites the old one, so that a full disk does not end a lease at
 /// its next renewal. Readers hold the lock.
-bool RecordFile::overwrite(const std::string& text) const {
+bool RecordFile::overwrite(const std::string& text, std::uint32_t slot) const {
+  const int fd = records_.at(slot).get();
   struct stat info {};
-  return text.size() <= kLongestOverwrite && record_ && ::fstat(record_.get(), &info) == 0 &&
+  return text.size() <= kLongestOverwrite && fd >= 0 && ::fstat(fd, &info) == 0 &&
          S_ISREG(info.st_mode) && static_cast<std::size_t>(info.st_size) == text.size() &&
-         ::pwrite(record_.get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size());
+         ::pwrite(fd, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size());
 }
 
 std::optional<Failed> RecordFile::replace(const std::string& name, const std::string& text) const {

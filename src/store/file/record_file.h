@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -25,11 +27,15 @@ Failed unknown_boot(const std::error_code& error);
 /// it is too long for one name. No two keys have the same.
 std::string file_name_of(const Key& key);
 
+/// The file name of the record of one of its leases, for people: NAME.lease, or NAME.2.lease for
+/// slot 2.
+std::string lease_file_of(const Key& key, std::uint32_t slot);
+
 /// The key that has this file_name_of(); nothing if there is none.
 std::optional<Key> key_of_file_name(const std::string& name);
 
-/// The record of one key, locked by flock(2) on NAME.lock so that nobody else can change it. It
-/// must not live longer than one call, since a forked process keeps the lock too.
+/// The records of one key, one for each slot, locked by flock(2) on NAME.lock so that nobody else
+/// can change it. It must not live longer than one call, since a forked process keeps the lock too.
 class RecordFile {
  public:
   struct NoDirectory {};
@@ -49,13 +55,13 @@ class RecordFile {
 
   bool is_locked() const { return static_cast<bool>(lock_); }
 
-  std::variant<FoundRecord, Failed> read(const Moment& moment);
+  std::variant<FoundRecord, Failed> read(const Moment& moment, std::uint32_t slot = 0);
 
   /// False if somebody has deleted the lock file, so that the lock excludes nobody any more.
   bool still_locked() const;
 
-  /// Replaces the record. REQUIRES: read() was called.
-  std::optional<Failed> write(const FileRecord& record);
+  /// Replaces the record of that slot. REQUIRES: read() was called for it.
+  std::optional<Failed> write(const FileRecord& record, std::uint32_t slot = 0);
 
   /// The text of the key's queue, in NAME.queue; empty if there is none, or it cannot be read.
   std::string read_queue() const;
@@ -70,14 +76,15 @@ class RecordFile {
   std::optional<Failed> open_folder(const std::string& directory, bool create,
                                     bool (*is_shared)(int fd), bool& missing);
   std::optional<Failed> open_lock(bool& contended);
-  bool overwrite(const std::string& text) const;
+  std::string lease_name(std::uint32_t slot) const;
+  bool overwrite(const std::string& text, std::uint32_t slot) const;
   std::optional<Failed> replace(const std::string& name, const std::string& text) const;
 
   std::string name_;   ///< of the record in its folder, without a suffix
   unsigned mode_ = 0;  ///< of that folder
   UniqueFd folder_;
   UniqueFd lock_;
-  UniqueFd record_;
+  std::map<std::uint32_t, UniqueFd> records_;  ///< by slot; those that were read
 };
 
 }  // namespace cluster_leader

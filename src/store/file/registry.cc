@@ -1,6 +1,9 @@
 #include "store/file/registry.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <filesystem>
 #include <optional>
@@ -8,6 +11,7 @@
 #include <string_view>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include "base/machine.h"
 #include "store/file/queue.h"
@@ -31,11 +35,12 @@ std::variant<Moment, Failed> this_moment() {
   return Moment{BootClock::now(), wall_clock_ms(), std::get<std::string>(std::move(boot))};
 }
 
-LeaseView foreign(const Key& key, std::string_view fault) {
+LeaseView foreign(const Key& key, std::uint32_t slot, std::string_view fault) {
   LeaseView view;
   view.key = key;
+  view.slot = slot;
   view.state = State::kForeign;
-  view.fault = file_name_of(key).append(kRecordSuffix).append(fault);
+  view.fault = lease_file_of(key, slot).append(fault);
   return view;
 }
 
@@ -58,15 +63,17 @@ void describe_lease(LeaseView& view, const FileRecord& record, Duration rest, Ti
   }
 }
 
-LeaseView view_of(const Key& key, const FoundRecord& found, const Moment& moment) {
+LeaseView view_of(const Key& key, std::uint32_t slot, const FoundRecord& found,
+                  const Moment& moment) {
   if (std::holds_alternative<ForeignData>(found)) {
-    return foreign(key, " is not a record of cluster-leader");
+    return foreign(key, slot, " is not a record of cluster-leader");
   }
   LeaseView view;
   view.key = key;
+  view.slot = slot;
   const auto* record = std::get_if<FileRecord>(&found);
   if (record == nullptr) return view;
-  if (record->key.value != key.value) return foreign(key, " is the record of another key");
+  if (record->key.value != key.value) return foreign(key, slot, " is the record of another key");
   view.node = record->node;
   view.host = record->host;
   view.pid = record->pid;
@@ -116,9 +123,25 @@ std::optional<Failed> wait_for_lock(const Key& key, Time deadline) {
   return std::nullopt;
 }
 
-/// Adds the keys of the records in `folder` and below it. Their file names begin with `name`.
+/// A key, and which of its slots.
+using Lease = std::pair<std::string, std::uint32_t>;
+
+/// The lease whose record has this file name, without the suffix.
+std::optional<Lease> lease_of(const std::string& name) {
+  std::uint32_t slot = 0;
+  const std::size_t dot = std::min(name.find('.'), name.size());
+  if (dot < name.size()) {
+    std::from_chars(name.data() + dot + 1, name.data() + name.size(), slot);
+    if (slot == 0 || slot >= kMaxSlots) return std::nullopt;
+  }
+  const auto key = key_of_file_name(name.substr(0, dot));
+  if (!key || lease_file_of(*key, slot) != name + std::string(kRecordSuffix)) return std::nullopt;
+  return Lease{key->value, slot};
+}
+
+/// Adds what has a record in `folder` and below it. Their file names begin with `name`.
 std::error_code collect(const std::filesystem::path& folder, const std::string& name, int depth,
-                        std::set<std::string>& keys) {
+                        std::set<Lease>& leases) {
   std::error_code error;
   std::filesystem::directory_iterator entry(folder, error);
   for (const std::filesystem::directory_iterator end; !error && entry != end;
@@ -126,11 +149,11 @@ std::error_code collect(const std::filesystem::path& folder, const std::string& 
     const std::string file = entry->path().filename();
     std::error_code unknown;
     if (file.ends_with(kRecordSuffix)) {
-      const auto key = key_of_file_name(name + file.substr(0, file.size() - kRecordSuffix.size()));
-      if (key) keys.insert(key->value);
+      const auto lease = lease_of(name + file.substr(0, file.size() - kRecordSuffix.size()));
+      if (lease) leases.insert(*lease);
     } else if (depth < kDeepestFolder && file.find('.') == std::string::npos &&
                std::filesystem::is_directory(entry->symlink_status(unknown))) {
-      error = collect(entry->path(), name + file + '/', depth + 1, keys);
+      error = collect(entry->path(), name + file + '/', depth + 1, leases);
       if (error) return error;
     }
   }
@@ -145,14 +168,14 @@ std::variant<Listing, Failed> FileRegistry::list(const std::string& prefix, Dura
   const auto opened = RecordFile::open_to_read(location_.directory, {"any"}, is_shared_);
   if (const auto* failed = std::get_if<Failed>(&opened)) return *failed;
   if (std::holds_alternative<RecordFile::NoDirectory>(opened)) return Listing{};
-  std::set<std::string> keys;
-  if (const auto error = collect(location_.directory, "", 0, keys)) {
+  std::set<Lease> leases;
+  if (const auto error = collect(location_.directory, "", 0, leases)) {
     return refused(error.value(), "read the directory");
   }
   Listing listing;
-  for (const std::string& key : keys) {
+  for (const auto& [key, slot] : leases) {
     if (!key.starts_with(prefix)) continue;
-    add_to(listing, look_until({key}, std::min(deadline, BootClock::now() + patience)));
+    add_to(listing, look_until({key}, slot, std::min(deadline, BootClock::now() + patience)));
   }
   drop_free_keys(listing);
   return listing;
@@ -160,15 +183,32 @@ std::variant<Listing, Failed> FileRegistry::list(const std::string& prefix, Dura
 
 std::variant<Listing, Failed> FileRegistry::show(std::span<const Key> keys, Duration patience) {
   Listing listing;
-  for (const Key& key : keys) add_to(listing, look(key, patience));
+  for (const Key& key : keys) {
+    for (std::uint32_t slot = 0; slot < kMaxSlots; ++slot) {
+      if (slot > 0 && !has(key, slot)) continue;
+      add_to(listing, look_until(key, slot, BootClock::now() + patience));
+    }
+  }
+  drop_free_slots(listing);
   return listing;
 }
 
-std::variant<LeaseView, Failed> FileRegistry::look(const Key& key, Duration patience) {
-  return look_until(key, BootClock::now() + patience);
+/// Whether that slot was ever in use.
+bool FileRegistry::has(const Key& key, std::uint32_t slot) const {
+  struct stat info {};
+  const std::string path = location_.directory + '/' + lease_file_of(key, slot);
+  return ::lstat(path.c_str(), &info) == 0;
 }
 
-std::variant<LeaseView, Failed> FileRegistry::look_until(const Key& key, Time deadline) const {
+std::variant<Listing, Failed> FileRegistry::look(const Key& key, Duration patience) {
+  auto shown = show(std::span(&key, 1), patience);
+  auto* const listing = std::get_if<Listing>(&shown);
+  if (listing != nullptr && listing->failure) return *std::move(listing->failure);
+  return shown;
+}
+
+std::variant<LeaseView, Failed> FileRegistry::look_until(const Key& key, std::uint32_t slot,
+                                                         Time deadline) const {
   std::optional<FoundRecord> before;
   for (;;) {
     auto opened = RecordFile::open_to_read(location_.directory, key, is_shared_);
@@ -177,15 +217,15 @@ std::variant<LeaseView, Failed> FileRegistry::look_until(const Key& key, Time de
     if (const auto* failed = std::get_if<Failed>(&moment)) return *failed;
     const auto& now = std::get<Moment>(moment);
     if (std::holds_alternative<RecordFile::NoDirectory>(opened)) {
-      return with_waiters(view_of(key, {}, now), "", now);
+      return with_waiters(view_of(key, slot, {}, now), "", now);
     }
     if (auto* file = std::get_if<RecordFile>(&opened)) {
-      auto found = file->read(now);
+      auto found = file->read(now, slot);
       if (auto* failed = std::get_if<Failed>(&found)) return std::move(*failed);
       auto& record = std::get<FoundRecord>(found);
       // Without the lock it may be half an old record and half a new one, but not twice the same.
       const bool is_whole = file->is_locked() || (before && are_equal(*before, record));
-      if (is_whole) return with_waiters(view_of(key, record, now), file->read_queue(), now);
+      if (is_whole) return with_waiters(view_of(key, slot, record, now), file->read_queue(), now);
       before = std::move(record);
     }
     if (auto failed = wait_for_lock(key, deadline)) return std::move(*failed);
@@ -196,7 +236,7 @@ std::variant<Evicted, Failed> FileRegistry::evict(const Key& key, const Eviction
                                                   Duration patience) {
   const Time deadline = BootClock::now() + patience;
   // Reading first, so that no files are created for a key that was never used.
-  auto looked = look_until(key, deadline);
+  auto looked = look_until(key, us.slot.value_or(0), deadline);
   if (auto* failed = std::get_if<Failed>(&looked)) return std::move(*failed);
   auto& view = std::get<LeaseView>(looked);
   const auto judgement = judge(view, us);
@@ -219,11 +259,12 @@ std::optional<std::variant<Evicted, Failed>> FileRegistry::try_to_evict(const Ke
   if (const auto* failed = std::get_if<Failed>(&moment)) return *failed;
   const auto& now = std::get<Moment>(moment);
   auto* file = std::get_if<RecordFile>(&opened);
-  if (file == nullptr) return Evicted{Evicted::Kind::kNobodys, view_of(key, {}, now)};
+  const std::uint32_t slot = us.slot.value_or(0);
+  if (file == nullptr) return Evicted{Evicted::Kind::kNobodys, view_of(key, slot, {}, now)};
 
-  const auto found = file->read(now);
+  const auto found = file->read(now, slot);
   if (const auto* failed = std::get_if<Failed>(&found)) return *failed;
-  LeaseView view = view_of(key, std::get<FoundRecord>(found), now);
+  LeaseView view = view_of(key, slot, std::get<FoundRecord>(found), now);
   const auto judgement = judge(view, us);
   if (const auto* failed = std::get_if<Failed>(&judgement)) return *failed;
   const auto kind = std::get<Evicted::Kind>(judgement);
@@ -240,11 +281,11 @@ std::optional<std::variant<Evicted, Failed>> FileRegistry::try_to_evict(const Ke
     changed.until = {};
     Queue queue = parse_queue(file->read_queue(), now);
     queue.sweep(now.now);
-    if (queue.ahead_of({}) > 0) queue.note_free(changed.fence, now.now, now.now);
+    if (queue.ahead_of({}) > 0) queue.note_free({changed.fence, now.now, slot}, now.now);
     file->write_queue(format_queue(queue, now));
   }
   if (!file->still_locked()) return std::nullopt;
-  if (auto failed = file->write(changed)) return std::move(*failed);
+  if (auto failed = file->write(changed, slot)) return std::move(*failed);
   if (kind != Evicted::Kind::kForgotten) file->announce();
   return Evicted{kind, std::move(view)};
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -21,12 +22,14 @@ class FileRegistry final : public Registry {
 
   std::variant<Listing, Failed> list(const std::string& prefix, Duration patience) override;
   std::variant<Listing, Failed> show(std::span<const Key> keys, Duration patience) override;
-  std::variant<LeaseView, Failed> look(const Key& key, Duration patience) override;
+  std::variant<Listing, Failed> look(const Key& key, Duration patience) override;
   std::variant<Evicted, Failed> evict(const Key& key, const Eviction& us,
                                       Duration patience) override;
 
  private:
-  std::variant<LeaseView, Failed> look_until(const Key& key, Time deadline) const;
+  std::variant<LeaseView, Failed> look_until(const Key& key, std::uint32_t slot,
+                                             Time deadline) const;
+  bool has(const Key& key, std::uint32_t slot) const;
   std::optional<std::variant<Evicted, Failed>> try_to_evict(const Key& key,
                                                             const Eviction& us) const;
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/machine.h"
+#include "lease/retry_after.h"
 #include "store/file/queue.h"
 
 namespace cluster_leader {
@@ -20,15 +21,10 @@ constexpr Duration kLongestPause = std::chrono::milliseconds(5);
 /// For how long a change that cannot be looked at, because of that lock, is no reason to ask.
 constexpr Duration kPatienceWithChanges = std::chrono::milliseconds(100);
 
-/// The holder in a record; empty if there is none.
-HolderId holder_in(const FoundRecord& found) {
-  const auto* record = std::get_if<FileRecord>(&found);
-  return record != nullptr ? record->holder : HolderId{};
-}
-
-std::int64_t era_in(const FoundRecord& found) {
-  const auto* record = std::get_if<FileRecord>(&found);
-  return record != nullptr ? record->era : 0;
+/// Whether `written` in place of `found` is news for those who watch the key.
+bool is_news(const FileRecord& written, const FileRecord* found) {
+  const FileRecord before = found != nullptr ? *found : FileRecord();
+  return written.holder != before.holder || written.era != before.era;
 }
 
 }  // namespace
@@ -81,29 +77,32 @@ std::optional<Answer> FileStore::attempt(std::size_t number, const Request& requ
 
   // Read the clock after taking the lock: the last change to the record was before that.
   const Moment moment{BootClock::now(), wall_clock_ms(), boot_id_};
-  const auto read = file.read(moment);
+  auto read = read_slots(file, request, moment);
   if (const auto* failed = std::get_if<Failed>(&read)) return *failed;
-  const auto& found = std::get<FoundRecord>(read);
-  Decision decision = decide(request, candidate_, candidacy, found, moment);
-  if (auto* failed = std::get_if<Failed>(&decision.answer)) {
-    failed->text = file_name_of(candidacy.key) + ".lease " + failed->text;
+  const auto& slots = std::get<Slots>(read);
+  SlotDecision decided = decide_among(request, candidate_, candidacy, slots, moment);
+  if (auto* failed = std::get_if<Failed>(&decided.decision.answer)) {
+    failed->text = lease_file_of(candidacy.key, slots[decided.index].slot) + ' ' + failed->text;
   }
   Queue queue;
   bool wakes = false;
   if (request.kind != RequestKind::kRenew) {
     queue = parse_queue(file.read_queue(), moment);
     const Queue before = queue;
-    wakes = apply_queue(queue, decision, {request, candidate_, candidacy, found, moment});
+    wakes = apply_queue(queue, decided, {request, candidate_, candidacy, slots, moment});
     if (queue != before) {
       if (!file.still_locked()) return std::nullopt;
       file.write_queue(format_queue(queue, moment));
     }
   }
+  Decision& decision = decided.decision;
+  const FoundSlot& found = slots[decided.index];
+  if (auto* granted = std::get_if<Granted>(&decision.answer)) granted->slot = found.slot;
   if (wakes) file.announce();
   if (decision.write) {
     if (!file.still_locked()) return std::nullopt;
-    if (auto failed = file.write(*decision.write)) return *failed;
-    if (decision.write->holder != holder_in(found) || decision.write->era != era_in(found)) {
+    if (auto failed = file.write(*decision.write, found.slot)) return *failed;
+    if (is_news(*decision.write, found.record())) {
       file.announce();
       // Changes that this candidacy would see by now are older than what it has just done, or its
       // own.
@@ -119,6 +118,23 @@ std::optional<Answer> FileStore::attempt(std::size_t number, const Request& requ
     watcher_.watch(number, lock_path(candidacy.key));
   }
   return decision.answer;
+}
+
+/// The slots that the request is about.
+std::variant<FileStore::Slots, Failed> FileStore::read_slots(RecordFile& file,
+                                                             const Request& request,
+                                                             const Moment& moment) const {
+  const bool knows_slot =
+      request.kind == RequestKind::kRenew || request.kind == RequestKind::kFinish;
+  const std::uint32_t first = knows_slot ? request.slot : 0;
+  const std::uint32_t end = knows_slot ? request.slot + 1 : candidate_.slots;
+  Slots slots;
+  for (std::uint32_t slot = first; slot < end; ++slot) {
+    auto read = file.read(moment, slot);
+    if (auto* failed = std::get_if<Failed>(&read)) return std::move(*failed);
+    slots.push_back({slot, std::get<FoundRecord>(std::move(read))});
+  }
+  return slots;
 }
 
 std::optional<Failed> FileStore::read_boot_id() {
@@ -214,21 +230,28 @@ Notice FileStore::must_ask(std::size_t number) const {
 /// When it is this candidacy's turn to ask for a key that it may get. Those before it in line are
 /// to ask first; but whoever has lost its place asks for it, and a result, or a key that is parked
 /// for us, does not wait.
-Duration FileStore::turn_of(std::size_t number, Queue& queue, const FileRecord* record,
-                            Time now) const {
+Duration FileStore::turn_of(std::size_t number, Queue& queue, const Slots& slots,
+                            const Moment& moment) const {
   const Entry& entry = candidacies_[number];
   const HolderId& holder = entry.candidacy.holder;
-  const bool is_ours = record != nullptr && is_parked_for(candidate_, *record);
+  const bool is_ours = std::any_of(slots.begin(), slots.end(), [&](const FoundSlot& slot) {
+    return slot.record() != nullptr && is_parked_for(candidate_, *slot.record());
+  });
   if (!entry.in_line || !queue.is_in_line(holder) || candidate_.joins || is_ours) return {};
-  const Token fence = record != nullptr ? record->fence : Token{};
-  const Time turn = queue.turn_of(holder, queue.late_at(fence, now).value_or(now + kTurn));
-  return std::max(turn, now) - now;
+  const std::vector<Opening> openings = openings_of(slots, moment);
+  Time late_at = moment.now + kTurn;
+  for (const Opening& opening : openings) {
+    late_at = std::min(late_at, queue.late_at(opening, moment.now).value_or(late_at));
+  }
+  const Time turn = queue.turn_of(holder, late_at, std::max<std::size_t>(openings.size(), 1));
+  return std::max(turn, moment.now) - moment.now;
 }
 
-/// The notice that a change of this candidacy's record deserves. If the new holder is not known,
+/// The notice that a change of this candidacy's records deserves. If the new holder is not known,
 /// the candidacy must ask. Nothing if another process has the lock.
 std::optional<Notice> FileStore::inspect(std::size_t number) {
-  const Candidacy& candidacy = candidacies_[number].candidacy;
+  const Entry& entry = candidacies_[number];
+  const Candidacy& candidacy = entry.candidacy;
   Notice ask_again = must_ask(number);
   auto opened = RecordFile::open_to_read(location_.directory, candidacy.key, is_shared_);
   if (std::holds_alternative<RecordFile::Contended>(opened)) return std::nullopt;
@@ -237,17 +260,32 @@ std::optional<Notice> FileStore::inspect(std::size_t number) {
   // If the lock file was deleted, this is another one.
   watcher_.watch(number, lock_path(candidacy.key));
   const Moment moment{BootClock::now(), wall_clock_ms(), boot_id_};
-  const auto read = file->read(moment);
-  const auto* found = std::get_if<FoundRecord>(&read);
-  const auto* record = found != nullptr ? std::get_if<FileRecord>(found) : nullptr;
+  auto read = read_slots(*file, entry.request, moment);
+  const Slots slots =
+      std::holds_alternative<Slots>(read) ? std::get<Slots>(std::move(read)) : Slots();
   Queue queue = parse_queue(file->read_queue(), moment);
-  ask_again.delay = turn_of(number, queue, record, moment.now);
-  if (record == nullptr || time_left(*record, moment) <= Duration::zero()) return ask_again;
-  if (is_reserved(record->holder) || record->holder == candidacy.holder) return ask_again;
-  if (candidacies_[number].in_line && !queue.is_in_line(candidacy.holder)) return ask_again;
-  // So that whoever waits finds out whether it is superseded.
-  if (record->asked == record->holder) return Notice{Notice::Kind::kBroken};
-  return Notice{Notice::Kind::kTaken, record->holder, record->fence};
+  ask_again.delay = turn_of(number, queue, slots, moment);
+  if (entry.in_line && !queue.is_in_line(candidacy.holder)) return ask_again;
+  const FileRecord* last = nullptr;
+  for (const FoundSlot& slot : slots) {
+    const FileRecord* const record = slot.record();
+    if (is_free(slot, moment)) return ask_again;
+    if (is_reserved(record->holder) || record->holder == candidacy.holder) return ask_again;
+    // So that whoever waits finds out whether it is superseded.
+    if (record->asked == record->holder) return Notice{Notice::Kind::kBroken};
+    if (last == nullptr || record->fence > last->fence) last = record;
+  }
+  if (last == nullptr) return ask_again;
+  if (entry.in_line && candidate_.slots > 1) {
+    // It may have asked when others were before it, and other leases ended first.
+    std::vector<Duration> rests;
+    for (const FoundSlot& slot : slots) {
+      rests.push_back(retry_after(time_left(*slot.record(), moment), slot.record()->ttl));
+    }
+    ask_again.delay = queue.pause_of(candidacy.holder, rests, candidate_.ttl).length;
+    return ask_again;
+  }
+  return Notice{Notice::Kind::kTaken, last->holder, last->fence};
 }
 
 std::string FileStore::lock_path(const Key& key) const {

@@ -9,6 +9,7 @@
 #include "lease/candidacy.h"
 #include "lease/queue.h"
 #include "store/file/record_file.h"
+#include "store/file/slots.h"
 #include "store/file/watcher.h"
 #include "store/location.h"
 #include "store/reports.h"
@@ -20,10 +21,11 @@ namespace cluster_leader {
 /// Redis, rather than being an flock(2) that is held while the job lives, so that a process that
 /// dies, is stopped or continues has the same consequences on both.
 ///
-/// For each key, `NAME.lease` is its record, `NAME.queue` says who waits for it, and the flock(2)
-/// on `NAME.lock` prevents two processes from changing them at once (store/file/record_file.h).
-/// Record and lock stay when the lease is released: the record has the last token. send() does the
-/// work, in microseconds, and the next advance() reports the answer.
+/// For each key, `NAME.lease` is its record, or that of slot 0 if it has several, and
+/// `NAME.1.lease` that of slot 1; `NAME.queue` says who waits for it, and the flock(2) on
+/// `NAME.lock` prevents two processes from changing them at once (store/file/record_file.h). Record
+/// and lock stay when the lease is released: the record has the last token. send() does the work,
+/// in microseconds, and the next advance() reports the answer.
 ///
 /// A process that changes the holder of a key touches its lock file, which notifies all that watch
 /// it. A candidacy watches only once the key was busy or its lease was renewed, since it can take
@@ -70,12 +72,16 @@ class FileStore final : public Store {
 
   void try_request(std::size_t candidacy, Time now);
   std::optional<Answer> attempt(std::size_t candidacy, const Request& request);
+  using Slots = std::vector<FoundSlot>;
+  std::variant<Slots, Failed> read_slots(RecordFile& file, const Request& request,
+                                         const Moment& moment) const;
   std::optional<Failed> read_boot_id();
   void report_changes(std::size_t except = kNobody);
   void report_change(const Change& change, Time now);
   Notice must_ask(std::size_t candidacy) const;
   std::optional<Notice> inspect(std::size_t candidacy);
-  Duration turn_of(std::size_t candidacy, Queue& queue, const FileRecord* record, Time now) const;
+  Duration turn_of(std::size_t candidacy, Queue& queue, const Slots& slots,
+                   const Moment& moment) const;
   std::string lock_path(const Key& key) const;
   bool is_in_flight(const Waiting& waiting) const;
 

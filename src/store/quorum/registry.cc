@@ -195,7 +195,7 @@ std::variant<Listing, Failed> QuorumRegistry::show(std::span<const Key> keys, Du
   return listing;
 }
 
-std::variant<LeaseView, Failed> QuorumRegistry::look(const Key& key, Duration patience) {
+std::variant<Listing, Failed> QuorumRegistry::look(const Key& key, Duration patience) {
   std::vector<LeaseView> views;
   std::vector<Failed> failures;
   Order order(servers_, patience);
@@ -205,17 +205,19 @@ std::variant<LeaseView, Failed> QuorumRegistry::look(const Key& key, Duration pa
       failures.push_back(named(*i, std::move(*failed)));
       continue;
     }
-    views.push_back(std::get<LeaseView>(std::move(looked)));
+    views.push_back(std::get<Listing>(std::move(looked)).views.front());
   }
   if (views.size() < majority_of(servers_.size())) return no_majority(views.size(), failures);
-  return majority_view(views, servers_.size());
+  Listing listing;
+  listing.views.push_back(majority_view(views, servers_.size()));
+  return listing;
 }
 
 std::variant<Evicted, Failed> QuorumRegistry::evict(const Key& key, const Eviction& us,
                                                     Duration patience) {
   const auto looked = look(key, patience);
   if (const auto* failed = std::get_if<Failed>(&looked)) return *failed;
-  const auto& view = std::get<LeaseView>(looked);
+  const LeaseView& view = std::get<Listing>(looked).views.front();
   const auto judgement = judge(view, us);
   if (const auto* failed = std::get_if<Failed>(&judgement)) return *failed;
   const auto kind = std::get<Evicted::Kind>(judgement);

@@ -26,7 +26,7 @@ class QuorumRegistry final : public Registry {
   /// it was asked.
   std::variant<Listing, Failed> list(const std::string& prefix, Duration patience) override;
   std::variant<Listing, Failed> show(std::span<const Key> keys, Duration patience) override;
-  std::variant<LeaseView, Failed> look(const Key& key, Duration patience) override;
+  std::variant<Listing, Failed> look(const Key& key, Duration patience) override;
   /// Releases the key on every server, and waits for `patience` for those that are silent. It is
   /// released if it is then free on a majority.
   std::variant<Evicted, Failed> evict(const Key& key, const Eviction& us,

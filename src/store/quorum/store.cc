@@ -27,6 +27,8 @@ QuorumStore::QuorumStore(std::vector<Server> servers, const Candidate& candidate
       limit_(limit(candidate.ttl)),
       seed_(seed) {
   assert(servers_.size() == 3 || servers_.size() == 5);
+  // Each server would give a vote for a slot of its own choice.
+  assert(candidate.slots == 1);
 }
 
 std::size_t QuorumStore::add(Key key) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,15 +10,24 @@
 
 namespace cluster_leader {
 
-/// The hash that describes the lease of `key`. Different keys have different records, and a key
-/// shares the slot with its record unless can_share_tag() says no.
-std::string record_name(const Key& key);
+/// One of the leases of a key (Candidate::slots). Slot 0 is named as a key is that has only one.
+struct LeaseName {
+  Key key;
+  std::uint32_t slot = 0;
+};
 
-/// The key that has a record of this name; nothing if no key has.
-std::optional<Key> key_of_record(std::string_view name);
+/// The string whose value is the holder id. That of slot 0 is the key itself.
+std::string lock_name(const Key& key, std::uint32_t slot);
+
+/// The hash that describes the lease. Different leases have different records, and a key shares the
+/// hash slot with all names here unless can_share_tag() says no.
+std::string record_name(const Key& key, std::uint32_t slot = 0);
+
+/// The lease that has a record of this name; nothing if none has.
+std::optional<LeaseName> lease_of_record(std::string_view name);
 
 /// A glob pattern that matches the records of all keys that begin with `prefix`, and few others;
-/// key_of_record() finds out.
+/// lease_of_record() finds out.
 std::string records_pattern(std::string_view prefix);
 
 /// The hash that remembers when the server was promoted from a replica, one for each database. In a

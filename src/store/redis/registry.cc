@@ -28,8 +28,34 @@ constexpr const char* kScanCount = "1000";
 /// How often an eviction is tried again because the lease has changed in the meantime.
 constexpr int kMostChanges = 20;
 
-Command inspect_command(const char* verb, std::string_view script, const Key& key) {
-  return {verb, std::string(script), "3", key.value, record_name(key), queue_name(key)};
+Command inspect_command(const char* verb, std::string_view script, const LeaseName& lease) {
+  return {verb,
+          std::string(script),
+          "3",
+          lock_name(lease.key, lease.slot),
+          record_name(lease.key, lease.slot),
+          queue_name(lease.key)};
+}
+
+Command find_command(const char* verb, std::string_view script, const Key& key) {
+  Command command = {verb, std::string(script), std::to_string(2 * (kMaxSlots - 1))};
+  for (std::uint32_t slot = 1; slot < kMaxSlots; ++slot) {
+    command.push_back(lock_name(key, slot));
+    command.push_back(record_name(key, slot));
+  }
+  return command;
+}
+
+/// Adds those slots of `key` that the reply to find_command() names. None if it is an error: a user
+/// may have no right to them, and nobody finds them all while the key is being moved to another
+/// node.
+void add_slots(const redisReply& reply, const Key& key, std::vector<LeaseName>& leases) {
+  for (std::size_t i = 1; i < reply.elements; ++i) {
+    const redisReply& slot = *reply.element[i];
+    const bool is_one = slot.type == REDIS_REPLY_INTEGER && slot.integer > 0;
+    if (!is_one || slot.integer >= kMaxSlots) continue;
+    leases.push_back({key, static_cast<std::uint32_t>(slot.integer)});
+  }
 }
 
 /// Where the commands that run our scripts name the record and the queue.
@@ -82,23 +108,57 @@ std::pair<const Script&, std::string_view> script_for(Evicted::Kind kind) {
 
 std::variant<Listing, Failed> RedisRegistry::list(const std::string& prefix, Duration patience) {
   const Time deadline = BootClock::now() + kLongestList * patience;
-  const auto keys = scan(prefix, patience, deadline);
-  if (const auto* failed = std::get_if<Failed>(&keys)) return *failed;
-  auto shown = show_until(std::get<std::vector<Key>>(keys), patience, deadline);
+  const auto leases = scan(prefix, patience, deadline);
+  if (const auto* failed = std::get_if<Failed>(&leases)) return *failed;
+  auto shown = show_until(std::get<Leases>(leases), patience, deadline);
   if (auto* listing = std::get_if<Listing>(&shown)) drop_free_keys(*listing);
   return shown;
 }
 
 std::variant<Listing, Failed> RedisRegistry::show(std::span<const Key> keys, Duration patience) {
-  return show_until(keys, patience, BootClock::now() + kLongestList * patience);
-}
-
-std::variant<Listing, Failed> RedisRegistry::show_until(std::span<const Key> keys,
-                                                        Duration patience, Time deadline) {
-  Listing listing;
+  const Time deadline = BootClock::now() + kLongestList * patience;
+  Leases leases;
   while (!keys.empty()) {
     const auto batch = keys.first(std::min(kBatch, keys.size()));
     keys = keys.subspan(batch.size());
+    auto found = find(batch, std::min(deadline, BootClock::now() + patience));
+    if (auto* failed = std::get_if<Failed>(&found)) return std::move(*failed);
+    const auto& some = std::get<Leases>(found);
+    leases.insert(leases.end(), some.begin(), some.end());
+  }
+  auto shown = show_until(leases, patience, deadline);
+  if (auto* listing = std::get_if<Listing>(&shown)) drop_free_slots(*listing);
+  return shown;
+}
+
+/// The leases of `keys`: slot 0 of each, and others that are or have been in use.
+std::variant<RedisRegistry::Leases, Failed> RedisRegistry::find(std::span<const Key> keys,
+                                                                Time deadline) {
+  // In a quorum, no key has any.
+  const bool has_others = waiters_ == Waiters::kQueued;
+  std::vector<Command> commands;
+  for (const Key& key : keys) {
+    // The first one makes the script known to the server.
+    commands.push_back(commands.empty() ? find_command("EVAL", kFindScript.text, key)
+                                        : find_command("EVALSHA", kFindScript.sha1, key));
+  }
+  std::variant<Replies, Failed> answered;
+  if (has_others) answered = call(std::move(commands), deadline);
+  if (auto* failed = std::get_if<Failed>(&answered)) return std::move(*failed);
+  Leases leases;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    leases.push_back({keys[i]});
+    if (has_others) add_slots(*std::get<Replies>(answered)[i], keys[i], leases);
+  }
+  return leases;
+}
+
+std::variant<Listing, Failed> RedisRegistry::show_until(std::span<const LeaseName> leases,
+                                                        Duration patience, Time deadline) {
+  Listing listing;
+  while (!leases.empty()) {
+    const auto batch = leases.first(std::min(kBatch, leases.size()));
+    leases = leases.subspan(batch.size());
     auto inspected = inspect(batch, std::min(deadline, BootClock::now() + patience));
     if (auto* failed = std::get_if<Failed>(&inspected)) return std::move(*failed);
     for (Inspection& inspection : std::get<std::vector<Inspection>>(inspected)) {
@@ -108,10 +168,10 @@ std::variant<Listing, Failed> RedisRegistry::show_until(std::span<const Key> key
   return listing;
 }
 
-std::variant<std::vector<Key>, Failed> RedisRegistry::scan(const std::string& prefix,
-                                                           Duration patience, Time deadline) {
-  // SCAN may name one key several times.
-  std::set<std::string> names;
+std::variant<RedisRegistry::Leases, Failed> RedisRegistry::scan(const std::string& prefix,
+                                                                Duration patience, Time deadline) {
+  // SCAN may name one several times.
+  std::set<std::pair<std::string, std::uint32_t>> names;
   std::string cursor = "0";
   do {
     const Command command = {"SCAN", cursor, "MATCH", records_pattern(prefix), "COUNT", kScanCount};
@@ -128,14 +188,16 @@ std::variant<std::vector<Key>, Failed> RedisRegistry::scan(const std::string& pr
     cursor = *next;
     const redisReply& found = *reply.element[1];
     for (std::size_t i = 0; i < found.elements; ++i) {
-      const auto key = key_of_record(text_of(*found.element[i]));
-      if (key && key->value.starts_with(prefix)) names.insert(key->value);
+      const auto lease = lease_of_record(text_of(*found.element[i]));
+      if (lease && lease->key.value.starts_with(prefix)) {
+        names.emplace(lease->key.value, lease->slot);
+      }
     }
   } while (cursor != "0");
-  std::vector<Key> keys;
-  keys.reserve(names.size());
-  for (const std::string& name : names) keys.push_back({name});
-  return keys;
+  Leases leases;
+  leases.reserve(names.size());
+  for (const auto& [key, slot] : names) leases.push_back({{key}, slot});
+  return leases;
 }
 
 /// Calls, behind ASKING if that is necessary, and notices that a key is not here.
@@ -196,36 +258,36 @@ std::variant<std::vector<SlotRange>, Failed> RedisRegistry::slots(Duration patie
   return slots_in(*std::get<ReplyPtr>(answered), endpoint_);
 }
 
-/// Inspects `keys`, in one packet.
-std::variant<std::vector<Inspection>, Failed> RedisRegistry::inspect(std::span<const Key> keys,
-                                                                     Time deadline) {
+/// Inspects `leases`, in one packet.
+std::variant<std::vector<Inspection>, Failed> RedisRegistry::inspect(
+    std::span<const LeaseName> leases, Time deadline) {
   std::vector<Command> commands;
-  for (const Key& key : keys) {
+  for (const LeaseName& lease : leases) {
     // The first one makes the script known to the server.
-    commands.push_back(commands.empty() ? inspect_command("EVAL", kInspectScript.text, key)
-                                        : inspect_command("EVALSHA", kInspectScript.sha1, key));
+    commands.push_back(commands.empty() ? inspect_command("EVAL", kInspectScript.text, lease)
+                                        : inspect_command("EVALSHA", kInspectScript.sha1, lease));
   }
   const bool counts_subscribers = waiters_ == Waiters::kSubscribed;
   if (counts_subscribers) {
     commands.push_back({"PUBSUB", "NUMSUB"});
-    for (const Key& key : keys) commands.back().push_back(events_channel(key));
+    for (const LeaseName& lease : leases) commands.back().push_back(events_channel(lease.key));
   }
   auto answered = call(std::move(commands), deadline);
   if (auto* failed = std::get_if<Failed>(&answered)) return std::move(*failed);
   auto& replies = std::get<Replies>(answered);
-  const auto subscribers = subscribers_of(*replies.back(), keys.size());
+  const auto subscribers = subscribers_of(*replies.back(), leases.size());
 
   std::vector<Inspection> inspections;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
+  for (std::size_t i = 0; i < leases.size(); ++i) {
     // SCRIPT FLUSH has just made the server forget it. Keys that are being moved are asked for one
     // by one.
-    const bool is_moving = is_slot_moving() && keys.size() == 1;
+    const bool is_moving = is_slot_moving() && leases.size() == 1;
     if (is_missing_script(*replies[i]) || is_denied(*replies[i]) || is_moving) {
-      auto second = call_script(inspect_command("EVAL", kInspectScript.text, keys[i]), deadline);
+      auto second = call_script(inspect_command("EVAL", kInspectScript.text, leases[i]), deadline);
       if (auto* failed = std::get_if<Failed>(&second)) return std::move(*failed);
       replies[i] = std::get<ReplyPtr>(std::move(second));
     }
-    inspections.push_back(inspected_of(keys[i], *replies[i]));
+    inspections.push_back(inspected_of(leases[i], *replies[i]));
     auto* one = std::get_if<Inspected>(&inspections.back());
     if (one != nullptr && counts_subscribers) {
       one->view.waiters = subscribers[i];
@@ -235,24 +297,34 @@ std::variant<std::vector<Inspection>, Failed> RedisRegistry::inspect(std::span<c
   return inspections;
 }
 
-/// Inspects `key` without who waits for it, which needs rights of its own.
-Inspection RedisRegistry::inspect(const Key& key, Time deadline) {
-  Command command = inspect_command("EVAL", kInspectScript.text, key);
+/// Inspects `lease` without who waits for it, which needs rights of its own.
+Inspection RedisRegistry::inspect(const LeaseName& lease, Time deadline) {
+  Command command = inspect_command("EVAL", kInspectScript.text, lease);
   command[kQueue] = command[kRecord];
   const auto answered = call_one(std::move(command), deadline);
   if (const auto* failed = std::get_if<Failed>(&answered)) return *failed;
-  return inspected_of(key, *std::get<ReplyPtr>(answered));
+  return inspected_of(lease, *std::get<ReplyPtr>(answered));
 }
 
-std::variant<LeaseView, Failed> RedisRegistry::look(const Key& key, Duration patience) {
-  return view_of(inspect(key, BootClock::now() + patience));
+std::variant<Listing, Failed> RedisRegistry::look(const Key& key, Duration patience) {
+  const auto found = find(std::span(&key, 1), BootClock::now() + patience);
+  if (const auto* failed = std::get_if<Failed>(&found)) return *failed;
+  Listing listing;
+  for (const LeaseName& lease : std::get<Leases>(found)) {
+    auto view = view_of(inspect(lease, BootClock::now() + patience));
+    if (auto* failed = std::get_if<Failed>(&view)) return std::move(*failed);
+    listing.views.push_back(std::get<LeaseView>(std::move(view)));
+  }
+  drop_free_slots(listing);
+  return listing;
 }
 
 std::variant<Evicted, Failed> RedisRegistry::evict(const Key& key, const Eviction& us,
                                                    Duration patience) {
   const Time deadline = BootClock::now() + patience;
+  const LeaseName lease{key, us.slot.value_or(0)};
   for (int changes = 0; changes < kMostChanges; ++changes) {
-    auto inspected = inspect(key, deadline);
+    auto inspected = inspect(lease, deadline);
     if (auto* failed = std::get_if<Failed>(&inspected)) return std::move(*failed);
     auto& seen = std::get<Inspected>(inspected);
     const auto judgement = judge(seen.view, us);
@@ -261,10 +333,11 @@ std::variant<Evicted, Failed> RedisRegistry::evict(const Key& key, const Evictio
     if (changes_nothing(kind)) return Evicted{kind, std::move(seen.view)};
 
     const auto [script, done] = script_for(kind);
-    const auto answered = call_script(
-        {"EVAL", std::string(script.text), "3", key.value, record_name(key), queue_name(key),
-         seen.view.holder.value, seen.fence, events_channel(key), us.node},
-        deadline);
+    const auto answered =
+        call_script({"EVAL", std::string(script.text), "3", lock_name(key, lease.slot),
+                     record_name(key, lease.slot), queue_name(key), seen.view.holder.value,
+                     seen.fence, events_channel(key), us.node},
+                    deadline);
     if (const auto* failed = std::get_if<Failed>(&answered)) return *failed;
     const redisReply& reply = *std::get<ReplyPtr>(answered);
     if (reply.type == REDIS_REPLY_ERROR) return failure_of_request(text_of(reply));

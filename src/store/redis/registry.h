@@ -9,6 +9,7 @@
 
 #include "store/location.h"
 #include "store/redis/caller.h"
+#include "store/redis/names.h"
 #include "store/redis/slots.h"
 #include "store/redis/view.h"
 #include "store/registry.h"
@@ -31,7 +32,7 @@ class RedisRegistry final : public Registry {
 
   std::variant<Listing, Failed> list(const std::string& prefix, Duration patience) override;
   std::variant<Listing, Failed> show(std::span<const Key> keys, Duration patience) override;
-  std::variant<LeaseView, Failed> look(const Key& key, Duration patience) override;
+  std::variant<Listing, Failed> look(const Key& key, Duration patience) override;
   std::variant<Evicted, Failed> evict(const Key& key, const Eviction& us,
                                       Duration patience) override;
   void begin(Time deadline) override { caller_.begin(deadline); }
@@ -52,12 +53,14 @@ class RedisRegistry final : public Registry {
   void set_asking(bool is_asking) { is_asking_ = is_asking; }
 
  private:
-  std::variant<std::vector<Key>, Failed> scan(const std::string& prefix, Duration patience,
-                                              Time deadline);
-  std::variant<Listing, Failed> show_until(std::span<const Key> keys, Duration patience,
+  using Leases = std::vector<LeaseName>;
+  std::variant<Leases, Failed> scan(const std::string& prefix, Duration patience, Time deadline);
+  std::variant<Leases, Failed> find(std::span<const Key> keys, Time deadline);
+  std::variant<Listing, Failed> show_until(std::span<const LeaseName> leases, Duration patience,
                                            Time deadline);
-  std::variant<std::vector<Inspection>, Failed> inspect(std::span<const Key> keys, Time deadline);
-  Inspection inspect(const Key& key, Time deadline);
+  std::variant<std::vector<Inspection>, Failed> inspect(std::span<const LeaseName> leases,
+                                                        Time deadline);
+  Inspection inspect(const LeaseName& lease, Time deadline);
   std::variant<RedisCaller::Replies, Failed> call(std::vector<RedisCaller::Command> commands,
                                                   Time deadline);
   std::variant<ReplyPtr, Failed> call_one(RedisCaller::Command command, Time deadline);

@@ -43,6 +43,19 @@ std::int64_t number_at(const redisReply& reply, std::size_t index) {
   return number;
 }
 
+/// Numbers with commas between them, at most one for each slot; 0 for what is not one.
+std::vector<Token> fences_at(const redisReply& reply, std::size_t index) {
+  std::string_view text = text_at(reply, index);
+  std::vector<Token> fences;
+  while (fences.size() < kMaxSlots) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    std::from_chars(text.data(), text.data() + comma, fences.emplace_back().value);
+    if (comma == text.size()) break;
+    text.remove_prefix(comma + 1);
+  }
+  return fences;
+}
+
 /// A time in ms since 1970; at most some centuries, so that it fits in ns too.
 std::int64_t time_at(const redisReply& reply, std::size_t index) {
   return std::clamp<std::int64_t>(number_at(reply, index), 0, std::int64_t{1} << 43U);
@@ -135,12 +148,12 @@ std::optional<Sighting> sighting_in(const redisReply& reply) {
   if (verdict == "busy") {
     at = 5;
   } else if (verdict == "voted") {
-    const Sighting voted{time_at(reply, 2), {number_at(reply, 1)}};
+    const Sighting voted{time_at(reply, 2), fences_at(reply, 1)};
     return voted.server_ms > 0 ? std::optional(voted) : std::nullopt;
   } else if (verdict != "young" && verdict != "promoted" && verdict != "suspect") {
     return std::nullopt;
   }
-  const Sighting sighting{time_at(reply, at), {number_at(reply, at + 1)}};
+  const Sighting sighting{time_at(reply, at), fences_at(reply, at + 1)};
   return sighting.server_ms > 0 ? std::optional(sighting) : std::nullopt;
 }
 
@@ -160,8 +173,9 @@ Answer answer_of(RequestKind kind, const redisReply& reply, Duration ttl) {
         return Voted{{number_at(reply, 1)}, time_at(reply, 2)};
       }
       if (verdict == "granted" && kind == RequestKind::kAcquire) {
-        const Granted granted{{number_at(reply, 1)}};
-        if (granted.token.value > 0) return granted;
+        const std::int64_t slot = number_at(reply, 2);
+        const Granted granted{{number_at(reply, 1)}, static_cast<std::uint32_t>(slot)};
+        if (granted.token.value > 0 && slot >= 0 && slot < kMaxSlots) return granted;
       }
       if (verdict == "busy") {
         const Token token{number_at(reply, 4)};

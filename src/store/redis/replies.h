@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lease/answer.h"
 #include "store/redis/errors.h"
@@ -51,7 +52,7 @@ bool is_newly_suspect(const redisReply& reply);
 /// What the reply to an acquire that was not granted shows of the server; nothing if it does not.
 struct Sighting {
   std::int64_t server_ms = 0;  ///< since 1970
-  Token fence;
+  std::vector<Token> fences;   ///< of each slot of the key
 };
 std::optional<Sighting> sighting_in(const redisReply& reply);
 

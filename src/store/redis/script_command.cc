@@ -42,23 +42,10 @@ std::span<const std::string_view> ScriptCommand::words(const Candidacy& candidac
   const Script& script = script_for(request.kind);
   const bool is_own_channel = !hears_all(candidate_) && request.kind != RequestKind::kAdopt;
   const std::string_view listening = !listens ? "" : is_own_channel ? "2" : "1";
-  record_ = record_name(candidacy.key);
   token_ = std::to_string(request.token.value);
-  words_.assign({by == By::kSha1 ? "EVALSHA" : "EVAL", by == By::kSha1 ? script.sha1 : script.text,
-                 "2", candidacy.key.value, record_});
-  const bool is_acquire =
-      request.kind == RequestKind::kAcquire || request.kind == RequestKind::kVote;
-  if (uses_queue(request.kind)) {
-    words_[2] = "3";
-    queue_ = memory.is_without_queue || request.kind == RequestKind::kVote
-                 ? record_
-                 : queue_name(candidacy.key);
-    add({queue_});
-  }
-  if (is_acquire && !memory.is_cluster_node) {
-    words_[2] = "4";
-    add({kPromotionMark});
-  }
+  words_.assign(
+      {by == By::kSha1 ? "EVALSHA" : "EVAL", by == By::kSha1 ? script.sha1 : script.text});
+  add_keys(candidacy, request, memory);
   add({candidacy.holder.value});
   if (request.kind == RequestKind::kRenew) {
     add({ttl_, token_});
@@ -75,16 +62,15 @@ std::span<const std::string_view> ScriptCommand::words(const Candidacy& candidac
          listening});
     return words_;
   }
-  if (is_acquire) {
+  if (takes_lock(request.kind)) {
     awaited_ = candidate_.joins ? std::to_string(request.awaited.value) : "";
     add({candidate_.node, candidate_.host, pid_, candidate_.label, candidate_.identity, awaited_,
          listening});
-    fence_ = memory.fence == Token{} ? "" : std::to_string(memory.fence.value);
     earliest_ = memory.clock ? std::to_string(memory.clock->earliest_ms) : "";
     latest_ = memory.clock ? std::to_string(memory.clock->latest_ms) : "";
     since_step_ = text_of(memory.ms_since_step);
     since_loss_ = text_of(memory.ms_since_loss);
-    add({fence_, earliest_, latest_, since_step_, since_loss_,
+    add({memory.fences, earliest_, latest_, since_step_, since_loss_,
          memory.looks_for_promotion ? "1" : ""});
     add({memory.mark != nullptr ? std::string_view(memory.mark->replication_id) : "",
          memory.mark != nullptr ? std::string_view(memory.mark->since_ms) : ""});
@@ -108,6 +94,34 @@ std::span<const std::string_view> ScriptCommand::words(const Candidacy& candidac
   add({token_, hold_, parked_for, once_, status_, started_, finished_, candidate_.node,
        request.stopped ? "1" : ""});
   return words_;
+}
+
+/// The names of what the script touches, and their number.
+void ScriptCommand::add_keys(const Candidacy& candidacy, const Request& request,
+                             const Memory& memory) {
+  const Key& key = candidacy.key;
+  const bool knows_slot =
+      request.kind == RequestKind::kRenew || request.kind == RequestKind::kFinish;
+  const std::uint32_t slot = knows_slot ? request.slot : 0;
+  lock_ = lock_name(key, slot);
+  record_ = record_name(key, slot);
+  add({"", lock_, record_});
+  if (uses_queue(request.kind)) {
+    const bool is_without_queue = memory.is_without_queue || request.kind == RequestKind::kVote;
+    queue_ = is_without_queue ? record_ : queue_name(key);
+    add({queue_});
+  }
+  if (takes_lock(request.kind) && !memory.is_cluster_node) add({kPromotionMark});
+  others_.clear();
+  if (takes_lock(request.kind) || request.kind == RequestKind::kRelease) {
+    for (std::uint32_t other = 1; other < candidate_.slots; ++other) {
+      others_.push_back(lock_name(key, other));
+      others_.push_back(record_name(key, other));
+    }
+  }
+  words_.insert(words_.end(), others_.begin(), others_.end());
+  keys_ = std::to_string(words_.size() - 3);
+  words_[2] = keys_;
 }
 
 std::span<const std::string_view> ScriptCommand::words_of_notice(std::string_view mark,

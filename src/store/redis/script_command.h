@@ -23,7 +23,7 @@ struct PromotionMark {
 
 /// What a candidacy has seen of the server, for the script of its next acquire.
 struct Memory {
-  Token fence;  ///< the highest
+  std::string fences;  ///< the highest of each slot of the key, with commas; empty: not known
   std::optional<ServerClock::Expected> clock;
   std::optional<std::int64_t> ms_since_step;  ///< of the clock, forward
   std::optional<std::int64_t> ms_since_loss;  ///< when the fence was found to have gone back
@@ -73,12 +73,14 @@ class ScriptCommand {
 
  private:
   void add(std::initializer_list<std::string_view> words);
+  void add_keys(const Candidacy& candidacy, const Request& request, const Memory& memory);
 
   const Candidate& candidate_;
   const std::string ttl_;
   const std::string pid_;
-  std::string record_, queue_, channel_;
-  std::string token_, awaited_, era_, fence_, earliest_, latest_, since_step_, since_loss_, age_;
+  std::string lock_, record_, queue_, channel_;
+  std::vector<std::string> others_;  ///< locks and records of the other slots
+  std::string keys_, token_, awaited_, era_, earliest_, latest_, since_step_, since_loss_, age_;
   std::string hold_, once_, status_, started_, finished_;
   std::vector<std::string_view> words_;
 };

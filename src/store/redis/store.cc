@@ -423,7 +423,9 @@ bool RedisStore::is_own(const Entry& entry, std::string_view holder) const {
 void RedisStore::finish(std::uint32_t candidacy, Answer answer) {
   candidacies_[candidacy].in_flight = false;
   if (const auto* granted = std::get_if<Granted>(&answer)) {
-    candidacies_[candidacy].fence = granted->token;
+    std::vector<Token>& fences = candidacies_[candidacy].fences;
+    fences.resize(std::max<std::size_t>(fences.size(), granted->slot + 1));
+    fences[granted->slot] = granted->token;
   }
   reports_.answer(candidacy, candidacies_[candidacy].request.attempt, std::move(answer));
 }

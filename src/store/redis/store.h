@@ -75,7 +75,7 @@ class RedisStore final : public Store {
   };
   /// What a candidacy takes along from one node to another.
   struct Past {
-    Token fence{};                                 ///< the highest that it has seen
+    std::vector<Token> fences{};                   ///< the highest of each slot that it has seen
     std::unique_ptr<const Loss> loss{};            ///< the last one; null: none
     std::unique_ptr<const HolderId> unreleased{};  ///< see Entry
   };
@@ -110,7 +110,7 @@ class RedisStore final : public Store {
   struct Entry {
     Candidacy candidacy;
     Request request;                 ///< the last one
-    Token fence;                     ///< the highest that was seen
+    std::vector<Token> fences;       ///< the highest of each slot of the key that was seen
     Time asked_at;                   ///< when the last request was queued
     Token granted;                   ///< of the last lease
     Time granted_at;                 ///< when the first answer came that it was granted

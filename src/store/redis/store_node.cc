@@ -23,7 +23,7 @@ void RedisStore::send_asking(std::size_t candidacy, const Request& request, Time
 
 RedisStore::Past RedisStore::past(std::size_t candidacy) const {
   const Entry& entry = candidacies_[candidacy];
-  Past past{.fence = entry.fence};
+  Past past{.fences = entry.fences};
   if (entry.loss) past.loss = std::make_unique<const Loss>(*entry.loss);
   if (entry.unreleased) past.unreleased = std::make_unique<const HolderId>(*entry.unreleased);
   if (entry.id_spent) past.unreleased = std::make_unique<const HolderId>(entry.candidacy.holder);
@@ -32,7 +32,7 @@ RedisStore::Past RedisStore::past(std::size_t candidacy) const {
 
 void RedisStore::enter(std::size_t candidacy, Past past) {
   Entry& entry = candidacies_[candidacy];
-  entry.fence = past.fence;
+  entry.fences = std::move(past.fences);
   entry.loss = std::move(past.loss);
   entry.unreleased = std::move(past.unreleased);
   entry.id_spent = false;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <functional>
 #include <utility>
 
 #include "lease/queue.h"
@@ -34,6 +35,16 @@ std::int64_t split_number(std::string_view& holder) {
 
 /// Who has one of the first places hears what clients say that know no queue.
 constexpr std::uint32_t kNear = 3;
+
+/// Removes the slot at the end of "acquired:2", and returns it; 0 if there is none.
+std::uint32_t split_slot(std::string_view& what) {
+  const std::size_t colon = what.find(':');
+  if (colon == what.npos) return 0;
+  std::uint32_t slot = 0;
+  std::from_chars(what.data() + colon + 1, what.data() + what.size(), slot);
+  what = what.substr(0, colon);
+  return slot;
+}
 
 /// How long to pause before a turn that is `ms` away.
 Duration delay_of(std::int64_t ms) {
@@ -208,15 +219,21 @@ void RedisStore::record_sighting(Entry& entry, const redisReply& reply) {
   const auto sighting = sighting_in(reply);
   if (!sighting) return;
   clock_.record(sighting->server_ms, entry.asked_at, now_);
-  if (sighting->fence < entry.fence) {
-    entry.loss = std::make_unique<const Loss>(Loss{entry.fence, sighting->fence, now_});
+  const auto [seen, is] =
+      std::mismatch(entry.fences.begin(), entry.fences.end(), sighting->fences.begin(),
+                    sighting->fences.end(), std::less_equal<Token>());
+  if (seen != entry.fences.end() && is != sighting->fences.end()) {
+    entry.loss = std::make_unique<const Loss>(Loss{*seen, *is, now_});
   }
-  entry.fence = sighting->fence;
+  entry.fences = sighting->fences;
 }
 
 Memory RedisStore::memory_of(const Entry& entry) const {
-  Memory memory{
-      .fence = entry.fence, .clock = clock_.at(now_), .ms_since_step = {}, .ms_since_loss = {}};
+  Memory memory{.fences = {}, .clock = clock_.at(now_), .ms_since_step = {}, .ms_since_loss = {}};
+  for (const Token fence : entry.fences) {
+    if (!memory.fences.empty()) memory.fences += ',';
+    memory.fences += std::to_string(fence.value);
+  }
   if (clock_.step()) memory.ms_since_step = floor_ms(now_ - clock_.step()->noticed_at);
   if (entry.loss) memory.ms_since_loss = floor_ms(now_ - entry.loss->noticed_at);
   return memory;
@@ -316,15 +333,23 @@ Duration RedisStore::delay_after(std::string_view what, const Entry& entry) cons
 }
 
 void RedisStore::handle_message(const redisReply& reply) {
-  // ["message", channel, event]. The event is what happened, the holder id that it happened to,
-  // which may contain blanks, and after "acquired" the token.
+  // ["message", channel, event]. The event is what happened, for a slot other than 0 with its
+  // number, the holder id that it happened to, which may contain blanks, and after "acquired" the
+  // token.
   if (reply.elements != 3 || text_of(*reply.element[0]) != "message") return;
   const auto found = candidacy_of(text_of(*reply.element[1]));
   if (!found) return;
   const std::uint32_t candidacy = *found;
   const std::string_view event = text_of(*reply.element[2]);
   const std::size_t space = std::min(event.find(' '), event.size());
-  const std::string_view what = event.substr(0, space);
+  std::string_view what = event.substr(0, space);
+  const std::uint32_t slot = split_slot(what);
+  // What happens to another lease of the key is none of a holder's business.
+  const Request& request = candidacies_[candidacy].request;
+  if (slot >= candidate_.slots ||
+      (request.kind == RequestKind::kRenew && request.slot != slot && what == "acquired")) {
+    return;
+  }
   std::string_view holder = event.substr(std::min(space + 1, event.size()));
   const std::int64_t number = what == "acquired" || what == "next" ? split_number(holder) : 0;
   if (what == "broken") return reports_.notice(candidacy, {Notice::Kind::kBroken});

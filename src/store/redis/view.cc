@@ -182,9 +182,10 @@ void describe_value(LeaseView& view, const std::string& holder, std::int64_t res
   }
 }
 
-Inspected foreign(const Key& key, std::string value, std::string fault) {
+Inspected foreign(const LeaseName& lease, std::string value, std::string fault) {
   Inspected inspected;
-  inspected.view.key = key;
+  inspected.view.key = lease.key;
+  inspected.view.slot = lease.slot;
   inspected.view.state = State::kForeign;
   inspected.view.node = node_of(value);
   inspected.view.holder.value = std::move(value);
@@ -192,35 +193,36 @@ Inspected foreign(const Key& key, std::string value, std::string fault) {
   return inspected;
 }
 
-Inspection foreign_data(const Key& key, const redisReply& reply) {
+Inspection foreign_data(const LeaseName& lease, const redisReply& reply) {
   if (reply.elements < 2) return not_understood();
   const std::string_view where = text_of(*reply.element[1]);
-  if (where == "key") return foreign(key, "", "the key holds data of another type");
+  if (where == "key") return foreign(lease, "", "the key holds data of another type");
   if (where != "record") return not_understood();
   std::string value(reply.elements > 2 ? text_of(*reply.element[2]) : std::string_view());
   if (value.size() > kLongestValue) value.clear();
-  return foreign(key, std::move(value), "its record is data of another type");
+  return foreign(lease, std::move(value), "its record is data of another type");
 }
 
 }  // namespace
 
-Inspection inspected_of(const Key& key, const redisReply& reply) {
+Inspection inspected_of(const LeaseName& lease, const redisReply& reply) {
   if (reply.type == REDIS_REPLY_ERROR) return failure_of_request(text_of(reply));
   if (reply.elements == 0) return not_understood();
   const std::string_view verdict = text_of(*reply.element[kVerdict]);
-  if (verdict == "other") return foreign_data(key, reply);
+  if (verdict == "other") return foreign_data(lease, reply);
   Reading reading(reply);
   if (verdict != "lease" || !reading.is_sound()) return not_understood();
 
   const bool has_value = reading.has(kValue);
   const std::int64_t length = reading.integer(kLength);
-  if (has_value && length == 0) return foreign(key, "", "the key holds an empty string");
+  if (has_value && length == 0) return foreign(lease, "", "the key holds an empty string");
   if (has_value && length > static_cast<std::int64_t>(kLongestValue)) {
-    return foreign(key, "", "the key holds a string of " + std::to_string(length) + " bytes");
+    return foreign(lease, "", "the key holds a string of " + std::to_string(length) + " bytes");
   }
   Inspected inspected;
   LeaseView& view = inspected.view;
-  view.key = key;
+  view.key = lease.key;
+  view.slot = lease.slot;
   view.holder.value = reading.text(kValue);
   view.node = reading.text(kNode);
   view.host = reading.text(kHost);

@@ -5,6 +5,7 @@
 
 #include "lease/answer.h"
 #include "lease/candidacy.h"
+#include "store/redis/names.h"
 #include "store/registry.h"
 
 struct redisReply;
@@ -20,7 +21,8 @@ struct Inspected {
 
 using Inspection = std::variant<Inspected, Failed>;
 
-/// Reads the script's reply about `key`. A reply that the script cannot have given is a Failed.
-Inspection inspected_of(const Key& key, const redisReply& reply);
+/// Reads the script's reply about that lease. A reply that the script cannot have given is a
+/// Failed.
+Inspection inspected_of(const LeaseName& lease, const redisReply& reply);
 
 }  // namespace cluster_leader

@@ -271,8 +271,8 @@ TEST_F(ClusterStoreTest, AKeyWhoseSlotIsMovedIsShownAndReleasedByHand) {
     EXPECT_EQ(views[0].token, token);
     EXPECT_EQ(views[0].waiters, std::nullopt) << "not known";
     const auto looked = registry->look(key, 1s);
-    ASSERT_TRUE(std::holds_alternative<LeaseView>(looked)) << std::get<Failed>(looked).text;
-    EXPECT_EQ(std::get<LeaseView>(looked).token, token);
+    ASSERT_TRUE(std::holds_alternative<Listing>(looked)) << std::get<Failed>(looked).text;
+    EXPECT_EQ(std::get<Listing>(looked).views.front().token, token);
   };
   expect_shown();
   move(key, 0, 1);

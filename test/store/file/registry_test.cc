@@ -75,7 +75,7 @@ class FileRegistryTest : public testing::Test {
       ADD_FAILURE() << failed->text;
       return {};
     }
-    return std::get<LeaseView>(looked);
+    return std::get<Listing>(looked).views.front();
   }
   std::vector<std::string> keys(const std::string& prefix = "") {
     const auto listed = registry_.list(prefix, 5s);

@@ -28,6 +28,7 @@
 #include "base/random.h"
 #include "store/finish_contract.h"
 #include "store/queue_contract.h"
+#include "store/slots_contract.h"
 #include "store/store_contract.h"
 
 namespace cluster_leader {
@@ -85,6 +86,7 @@ struct FileWorld {
   std::unique_ptr<Store> open(const Candidate& candidate) {
     return std::make_unique<FileStore>(FileLocation{folder.path()}, candidate);
   }
+  std::unique_ptr<Registry> registry() { return open_registry(FileLocation{folder.path()}); }
   /// A file has no lock beside its record that could be lost alone.
   void lose_lease(const Key& /*key*/) {}
 
@@ -777,5 +779,6 @@ INSTANTIATE_TYPED_TEST_SUITE_P(File, StoreContractTest, FileWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(File, ExpiringStoreContractTest, FileWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(File, FinishContractTest, FileWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(File, QueueContractTest, FileWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(File, SlotsContractTest, FileWorld);
 
 }  // namespace cluster_leader

@@ -1,6 +1,7 @@
 #include "store/finish_contract.h"
 #include "store/queue_contract.h"
 #include "store/redis/world.h"
+#include "store/slots_contract.h"
 #include "store/store_contract.h"
 #include "support/grown_server.h"
 #include "support/tls_redis.h"
@@ -40,6 +41,7 @@ struct GrownWorldOn {
   std::unique_ptr<Store> open(const Candidate& candidate) {
     return std::make_unique<RedisStore>(server.tcp(), candidate);
   }
+  std::unique_ptr<Registry> registry() { return open_registry(server.tcp()); }
   GrownServer server{{}, Program::path()};
 };
 
@@ -57,6 +59,9 @@ INSTANTIATE_TYPED_TEST_SUITE_P(Valkey, FinishContractTest, ValkeyWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis, QueueContractTest, GrownWorldOn<Redis>);
 INSTANTIATE_TYPED_TEST_SUITE_P(Redis6, QueueContractTest, GrownWorldOn<Redis6>);
 INSTANTIATE_TYPED_TEST_SUITE_P(Valkey, QueueContractTest, GrownWorldOn<Valkey>);
+INSTANTIATE_TYPED_TEST_SUITE_P(Redis, SlotsContractTest, GrownWorldOn<Redis>);
+INSTANTIATE_TYPED_TEST_SUITE_P(Redis6, SlotsContractTest, GrownWorldOn<Redis6>);
+INSTANTIATE_TYPED_TEST_SUITE_P(Valkey, SlotsContractTest, GrownWorldOn<Valkey>);
 INSTANTIATE_TYPED_TEST_SUITE_P(RedisTls, StoreContractTest, RedisTlsWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(Stunnel, StoreContractTest, StunnelWorld);
 INSTANTIATE_TYPED_TEST_SUITE_P(RedisTls, ExpiringStoreContractTest, RedisTlsWorld);

@@ -63,7 +63,8 @@ TEST_F(HostileRegistryTest, AnswersThatMakeNoSenseAreFailures) {
            "+OK\r\n*0\r\n", "*0\r\n*0\r\n", "*1\r\n$5\r\nlease\r\n*0\r\n",
            "*2\r\n$5\r\nother\r\n$1\r\nx\r\n*0\r\n", "*1\r\n$5\r\nother\r\n*0\r\n", ":1\r\n:1\r\n",
            "*31\r\n$5\r\nlease\r\n*0\r\n:1\r\n:1\r\n$1\r\n1\r\n" + missing(24) + ":0\r\n_\r\n",
-           "*31\r\n$5\r\nlease\r\n_\r\n$1\r\n1\r\n:1\r\n$1\r\n1\r\n" + missing(24) + ":0\r\n_\r\n"}) {
+           "*31\r\n$5\r\nlease\r\n_\r\n$1\r\n1\r\n:1\r\n$1\r\n1\r\n" + missing(24) +
+               ":0\r\n_\r\n"}) {
     const Failed failed = look_at(bytes);
     EXPECT_EQ(failed.trouble, Trouble::kMisconfigured) << bytes << failed.text;
     EXPECT_THAT(failed.text, HasSubstr("makes no sense")) << bytes;

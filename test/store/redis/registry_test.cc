@@ -71,7 +71,7 @@ class RedisRegistryTest : public testing::Test {
       ADD_FAILURE() << failed->text;
       return {};
     }
-    return std::get<LeaseView>(looked);
+    return std::get<Listing>(looked).views.front();
   }
   /// The same with the waiting candidates.
   LeaseView show() {
@@ -570,6 +570,7 @@ TYPED_TEST(RedisRegistryTest, RightsThatOnlyPeopleNeedMayBeMissing) {
     this->server().command({"ACL", "SETUSER", "least", "reset"});
     EXPECT_EQ(this->server().text(acl_words<TypeParam>(
                   {"ACL", "SETUSER", "least", "on", ">p", "~job-*", "~cluster-leader:record:*",
+                   "~cluster-leader:slot:*", "~cluster-leader:slot-record:*",
                    "~cluster-leader:queue:*", "&cluster-leader:events:*"})),
               "OK");
     for (const std::string& right : rights) {
@@ -578,7 +579,7 @@ TYPED_TEST(RedisRegistryTest, RightsThatOnlyPeopleNeedMayBeMissing) {
     return RedisRegistry(location);
   };
   const auto looked = [&](RedisRegistry registry) {
-    return std::get<LeaseView>(registry.look(this->key_, 5s));
+    return std::get<Listing>(registry.look(this->key_, 5s)).views.front();
   };
   // What check needs.
   const std::vector<std::string> look = {"eval", "get", "pttl", "hmget", "time"};
@@ -679,23 +680,29 @@ TYPED_TEST(RedisRegistryTest, AServerWithoutHelloIsUsedInResp2) {
   location.credentials.password = "s3cret";
   location.db = 3;
   RedisRegistry registry(location);
-  EXPECT_EQ(std::get<LeaseView>(registry.look(this->key_, 5s)).state, State::kFree);
+  EXPECT_EQ(std::get<Listing>(registry.look(this->key_, 5s)).views.front().state, State::kFree);
   EXPECT_THAT(std::get<Listing>(registry.list("", 5s)).views, IsEmpty());
 }
 
-TEST(KeyOfRecordTest, IsTheKeyWhoseRecordItIs) {
+TEST(LeaseOfRecordTest, IsTheLeaseWhoseRecordItIs) {
   for (const std::string key : {"a", "nodered:leader", "{a}", "{a}b", "b{a}", "{a", "a{", "{", "}",
                                 "a}b", "{}", "{}a", "}{", ":a", ":{a}", "\xff\n"}) {
-    const auto found = key_of_record(record_name({key}));
-    ASSERT_TRUE(found) << key;
-    EXPECT_EQ(found->value, key);
+    for (const std::uint32_t slot : {0U, 1U, 63U}) {
+      const auto found = lease_of_record(record_name({key}, slot));
+      ASSERT_TRUE(found) << key;
+      EXPECT_EQ(found->key.value, key);
+      EXPECT_EQ(found->slot, slot);
+    }
   }
   for (const std::string name :
        {"", "a", "cluster-leader:record:", "cluster-leader:record:{", "cluster-leader:record:{}",
         "cluster-leader:record::", "cluster-leader:record:a", "cluster-leader:record::a",
         "cluster-leader:record:{{a}}", "cluster-leader:record:{a}b", "cluster-leader:events:{a}",
-        "xcluster-leader:record:{a}"}) {
-    EXPECT_FALSE(key_of_record(name)) << name;
+        "xcluster-leader:record:{a}", "cluster-leader:record:{a}:1",
+        "cluster-leader:slot-record:{a}", "cluster-leader:slot-record:{a}:0",
+        "cluster-leader:slot-record:{a}:64", "cluster-leader:slot-record:{a}:01",
+        "cluster-leader:slot-record:{a}:1x", "cluster-leader:slot-record:1"}) {
+    EXPECT_FALSE(lease_of_record(name)) << name;
   }
 }
 

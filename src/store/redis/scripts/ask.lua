@@ -1,7 +1,7 @@
 -- Asks the holder of a lease to stop its job and then to release, if it is still the lease inspected. The
 -- holder finds that in the answer to its next renewal.
 --
--- KEYS: lock, record, queue (not used).  ARGV: value of the lock and fence of the record as inspect.lua
+-- KEYS: lock and record of its slot, queue (not used).  ARGV: value of the lock and fence of the record as inspect.lua
 -- returned them ('': there was none), events channel, node of whoever asks.
 -- Answers: {'asked'}, or {'changed'}: it is another lease by now, and nothing was done.
 local lock, record = KEYS[1], KEYS[2]

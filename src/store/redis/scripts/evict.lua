@@ -1,6 +1,6 @@
 -- Ends a lease for an administrator, even that of another holder, if it is still the one inspected.
 --
--- KEYS: lock, record, queue.  ARGV: value of the lock and fence of the record as inspect.lua returned them
+-- KEYS: lock and record of its slot, queue.  ARGV: value of the lock and fence of the record as inspect.lua returned them
 -- ('': there was none), events channel.
 -- Answers: {'released'}, or {'changed'}: it is another lease by now, and nothing was done.
 local lock, record = KEYS[1], KEYS[2]
@@ -25,7 +25,8 @@ if value and value ~= fields[2] and string.sub(value, 1, 5) ~= 'held:' and
 end
 local now = server_ms()
 if now then
-  free(queue_of(KEYS[3], channel), '', tonumber(redis.call('HMGET', record, 'fence')[1] or 0) or 0, now)
+  local last = tonumber(redis.call('HMGET', record, 'fence')[1] or 0) or 0
+  free(queue_of(KEYS[3], channel), '', {slot = slot_of(record), fence = last}, now)
 end
 -- The holder may hear only its own part of the channel.
 if value then redis.pcall('PUBLISH', channel .. ':' .. value, 'broken') end

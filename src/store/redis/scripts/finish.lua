@@ -1,7 +1,7 @@
 -- Ends a lease under which a job has run, if it is the holder's own: frees the key, or keeps everybody
 -- from it for the rest of a hold, or parks it for one node; and stores the result.
 --
--- KEYS: lock, record, queue.  ARGV: holder id, events channel, ttl in ms, token, hold in ms from the
+-- KEYS: lock and record of its slot, queue.  ARGV: holder id, events channel, ttl in ms, token, hold in ms from the
 -- acquisition (0: none), identity to park for ('': none), once in ms (0: none), status ('': no
 -- result), started and finished in ms, node, '1' if the job was made to end, so that its status is only
 -- for people, else ''.
@@ -48,12 +48,12 @@ if status ~= '' then
   end
 end
 redis.pcall('PEXPIRE', record, record_lifetime)
-local queue = queue_of(KEYS[3], channel)
+local queue, slot = queue_of(KEYS[3], channel), slot_of(record)
 if stays == 0 then
-  free(queue, id, tonumber(fields[3] or 0) or 0, now)
+  free(queue, id, {slot = slot, fence = tonumber(fields[3] or 0) or 0}, now)
 else
   -- They ask, and hear until when that is.
-  wake(queue, now + stays + turn, now)
+  wake(queue, 1, now + stays + turn, now)
 end
-redis.pcall('PUBLISH', channel, (stays > 0 and 'parked ' or 'released ') .. id)
+redis.pcall('PUBLISH', channel, event(stays > 0 and 'parked' or 'released', slot) .. ' ' .. id)
 return {'released'}

@@ -1,6 +1,6 @@
--- Returns what is stored at a key, for people. Changes nothing.
+-- Returns what is stored at a slot of a key, for people. Changes nothing.
 --
--- KEYS: lock, record, queue.
+-- KEYS: lock and record of the slot, queue.
 -- Answers: {'lease', value (nil: none), its length, rest in ms (-1: no expiry, -2: none), server time in
 --           ms, then of the record: fence, until, ttl, holder, node, host, pid, label, since,
 --           identity, listens, hold_until, once_until, command, then token, status, node, started and

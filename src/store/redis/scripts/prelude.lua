@@ -21,3 +21,10 @@ end
 -- belongs to an earlier lease. The next version need not do this any more. More fields go along with it.
 local function forget_command(record, ...) redis.pcall('HDEL', record, 'command', ...) end
 
+-- Which of the key's slots a record is for: each is a lease of its own. The first one is 0.
+local function slot_of(record)
+  return tonumber(string.match(record, '^cluster%-leader:slot%-record:.*:(%d+)$') or 0)
+end
+
+-- The first word of an event: slot 0 has those that were there before there were others.
+local function event(what, slot) return slot > 0 and what .. ':' .. slot or what end

@@ -1,13 +1,14 @@
--- Scripts that know the queue have this text in front of them too: who waits for a key, by the rules of
--- lease/queue.h. It only decides who tries when. So nothing here may fail a script, and whatever cannot be
--- read or written leaves a key without order.
+-- Scripts that know the queue have this text in front of them too: who waits for a key, whichever of its slots
+-- that will be, by the rules of lease/queue.h. It only decides who tries when. So nothing here may fail a
+-- script, and whatever cannot be read or written leaves a key without order.
 --
 -- The queue is a sorted set, so that no step takes longer the more wait. Of each candidate in line it has
 --   p ID: its place. The score is when it arrived, in ms since 1970, or more if two arrive at once; and
 --         `passed_over` more if somebody behind it took the key, until it asks again;
 --   l ID: `lapses` and when its place lapses;
--- and, while the key is free and somebody has noticed,
---   f FENCE: `late` and when the first in line is late after the lease with that fence.
+-- and, while a slot of the key is free and somebody has noticed,
+--   f FENCE: `late` and when the first in line is late after the lease with that fence. For a slot other
+--         than 0, a colon and its number follow.
 -- The name of the record in its place means that there is no queue: see `is_without_queue` in
 -- script_command.h.
 
@@ -44,12 +45,19 @@ end
 
 local function remove(queue, id) return ask(queue, 'ZREM', 'p' .. id, 'l' .. id) end
 
+-- Others are next than before, and they are not late yet.
+local function note_change(queue, now)
+  local earlier = ask(queue, 'ZRANGEBYSCORE', whole(late), '(' .. whole(late + now)) or {}
+  for _, note in ipairs(earlier) do ask(queue, 'ZADD', whole(late + now), note) end
+end
+
 -- Removes places that have lapsed, and returns whether there were any.
 local function sweep(queue, now)
   local lapsed = ask(queue, 'ZRANGEBYSCORE', whole(lapses), whole(lapses + now), 'LIMIT', '0', '1000') or {}
   if #lapsed == 0 then return false end
   for i = 1, #lapsed do lapsed[#lapsed + 1] = 'p' .. string.sub(lapsed[i], 2) end
   ask(queue, 'ZREM', unpack(lapsed))
+  note_change(queue, now)
   return true
 end
 
@@ -80,20 +88,41 @@ end
 -- so that the second makes sure that the first one is awake.
 local function pause_behind(ahead) return ahead > 0 and turn + (ahead - 1) * step or 0 end
 
-local function set_late(queue, fence, at)
-  ask(queue, 'ZREMRANGEBYSCORE', whole(late), '+inf')
-  ask(queue, 'ZADD', whole(late + at), 'f' .. whole(fence))
+-- When it asks again, if the leases of the key have these rests in ms: once the first one has ended, so that
+-- the first in line may have it, or the second one, and so on.
+local function rest_in_line(rests, ahead)
+  table.sort(rests)
+  local rest = math.huge
+  for i = 1, math.min(#rests, ahead + 1) do
+    rest = math.min(rest, rests[i] + pause_behind(ahead + 1 - i))
+  end
+  return rest
 end
 
--- When the first in line is late after the lease with that fence; nothing if nobody has noticed that it is
--- over. A clock that was set back must not keep everybody waiting.
-local function late_at(queue, fence, now)
-  local at = score(queue, 'f' .. whole(fence))
+-- A slot that is free is a table: `slot`, its number; `fence`, of the last lease there; and `since` when it is
+-- free, which may be missing. Its name in the queue:
+local function note_of(opening)
+  return 'f' .. whole(opening.fence) .. (opening.slot > 0 and ':' .. opening.slot or '')
+end
+
+local function slot_in(note) return tonumber(string.match(note, ':(%d+)$') or 0) end
+
+local function set_late(queue, opening, at)
+  for _, note in ipairs(ask(queue, 'ZRANGEBYSCORE', whole(late), '+inf') or {}) do
+    if slot_in(note) == opening.slot then ask(queue, 'ZREM', note) end
+  end
+  ask(queue, 'ZADD', whole(late + at), note_of(opening))
+end
+
+-- When the first in line is late for that slot; nothing if nobody has noticed that it is free. A clock that
+-- was set back must not keep everybody waiting.
+local function late_at(queue, opening, now)
+  local at = score(queue, note_of(opening))
   if not at then return nil end
   at = at - late
   if at > now + turn then
     at = now + turn
-    set_late(queue, fence, at)
+    set_late(queue, opening, at)
   end
   return at
 end
@@ -115,61 +144,89 @@ local function tell_all(queue, id, holder, text)
   redis.pcall('PUBLISH', queue.channel .. ':waiting', 'ask ' .. id)
 end
 
--- Tells those who are to be woken, if the first one is late at `at`, how long to wait before they ask.
-local function wake(queue, at, now)
-  local woken = 0
-  for i, id in ipairs(first_ids(queue, in_line[2], most_told)) do
-    local delay = i == 1 and 0 or math.max(at + (i - 1) * step - now, 0)
+-- Tells those who are to be woken, if so many slots are free and the first in line is late at `at`, how long to
+-- wait before they ask.
+local function wake(queue, free_slots, at, now)
+  local woken, called = 0, free_slots - 1
+  for i, id in ipairs(first_ids(queue, in_line[2], called + most_told)) do
+    local delay = i <= free_slots and 0 or math.max(at + (i - free_slots) * step - now, 0)
     if tell(queue, id, delay) then woken = woken + 1 end
-    if woken == most_woken then return end
+    if woken == called + most_woken then return end
   end
 end
 
--- The key is free since `free_at`, and it is noticed now: wakes those who are next. Returns when the first in
--- line is late.
-local function note_free(queue, fence, free_at, now)
-  local at = math.max(math.min(free_at, now) + turn, now)
-  set_late(queue, fence, at)
-  wake(queue, at, now)
-  return at
+-- The same for the slots that somebody has noticed.
+local function wake_next(queue, now)
+  local notes = ask(queue, 'ZRANGEBYSCORE', whole(late), '+inf', 'WITHSCORES') or {}
+  if #notes > 0 then wake(queue, #notes / 2, notes[2] - late, now) end
 end
 
--- Somebody has left the line while the key is free. Whoever is first now is not late yet.
-local function note_change(queue, fence, at, now)
-  at = math.max(at, now)
-  set_late(queue, fence, at)
-  wake(queue, at, now)
-  return at
+-- These slots are free: wakes those who are next, unless that was done and they are the same as then. Returns
+-- when the first in line is late, and for which slot.
+local function note_free(queue, openings, has_moved, now)
+  local first, oldest, is_new = math.huge, nil, has_moved
+  for _, opening in ipairs(openings) do
+    local at = late_at(queue, opening, now)
+    if not at then
+      is_new = true
+      at = math.max(opening.since and math.min(opening.since, now) + turn or now, now)
+      set_late(queue, opening, at)
+    end
+    if at < first then first, oldest = at, opening end
+  end
+  if is_new then wake_next(queue, now) end
+  return first, oldest
 end
 
--- `id` has ended the lease with that fence now. Where nobody is in line, the server may have lost the
--- queue, so all others who wait ask again.
-local function free(queue, id, fence, now)
+-- `id` has ended the lease in that slot now. Where nobody is in line, the server may have lost the queue, so
+-- all others who wait ask again.
+local function free(queue, id, opening, now)
   sweep(queue, now)
   if length(queue) > 0 then
-    note_free(queue, fence, now, now)
+    set_late(queue, opening, now + turn)
+    wake_next(queue, now)
   else
     redis.pcall('PUBLISH', queue.channel .. ':waiting', 'ask ' .. id)
   end
 end
 
--- `id` no longer waits. `is_free`: for the key, after the lease with that fence.
-local function leave(queue, id, is_free, fence, now)
-  if (remove(queue, id) or 0) == 0 or not is_free or length(queue) == 0 then return end
-  note_change(queue, fence, late_at(queue, fence, now) or now, now)
+-- `id` no longer waits, while these slots are free.
+local function leave(queue, id, openings, now)
+  if (remove(queue, id) or 0) == 0 or #openings == 0 or length(queue) == 0 then return end
+  note_change(queue, now)
+  note_free(queue, openings, true, now)
 end
 
--- `id` takes the key. Those before it are passed over: they hear of it, and have a moment to get their places
--- back. Whoever asks no more costs the others no second turn.
-local function serve(queue, id, now)
-  local number = score(queue, 'p' .. id)
-  local before = first_ids(queue, number and '(' .. whole(number) or in_line[2], 1000)
+-- `id`, which has so many before it in line, takes that slot. It passes over some of them, the first in line:
+-- they hear of it, and have a moment to get their places back. Whoever asks no more costs the others no second
+-- turn.
+local function serve(queue, id, slot, ahead, passed, now)
+  local before = passed > 0 and first_ids(queue, in_line[2], math.min(passed, 1000)) or {}
   for _, other in ipairs(before) do
     local place, lapse = score(queue, 'p' .. other), score(queue, 'l' .. other) or 0
     ask(queue, 'ZADD', whole(place + passed_over), 'p' .. other,
       whole(math.min(lapse, lapses + now + grace)), 'l' .. other)
   end
   remove(queue, id)
-  ask(queue, 'ZREMRANGEBYSCORE', whole(late), '+inf')
+  -- The first in line was woken for the oldest note, the second one for the next, and so on, but they take the
+  -- slots by their numbers, and whoever knows fewer takes what it finds.
+  local notes = ask(queue, 'ZRANGEBYSCORE', whole(late), '+inf', 'WITHSCORES') or {}
+  local own = notes[passed > 0 and 1 or math.min(2 * ahead + 1, #notes - 1)]
+  local note, at = nil, whole(late + now + turn)
+  for i = 1, #notes, 2 do
+    if slot_in(notes[i]) == slot then note, at = notes[i], notes[i + 1] end
+  end
+  if own and own ~= note then ask(queue, 'ZADD', at, own) end
+  if note then ask(queue, 'ZREM', note) end
   for _, other in ipairs(before) do tell(queue, other, 0) end
+end
+
+-- No slot is free any more. Tells those who are next when to ask, by the rests of the leases: they may have
+-- asked when others were before them, and other leases ended first.
+local function tell_rests(queue, rests)
+  for i, id in ipairs(first_ids(queue, in_line[2], most_woken)) do
+    local rest = rest_in_line(rests, i - 1)
+    -- Nobody believes that a turn is further away.
+    if rest <= 60000 then tell(queue, id, rest) end
+  end
 end

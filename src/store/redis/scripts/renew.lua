@@ -1,6 +1,6 @@
 -- Renews a lease for a whole ttl, and sets it again if the server has forgotten it.
 --
--- KEYS: lock, record.  ARGV: holder id, ttl in ms, token; and, if the record must be written again,
+-- KEYS: lock and record of its slot.  ARGV: holder id, ttl in ms, token; and, if the record must be written again,
 -- node, host, pid, label, identity, '1' if the holder is subscribed to the events channel, else ''.
 -- Answers: {'renewed'}; {'renewed', node, '1' if a run there supersedes this one, else ''}: somebody on
 -- that node asks for the key (ask.lua, acquire.lua);
@@ -39,8 +39,10 @@ if value then
 else
   redis.call('SET', lock, id, 'PX', ttl)
   -- Candidates that got `young` wait only for this.
-  local channel = 'cluster-leader:events:' .. string.sub(record, #'cluster-leader:record:' + 1)
-  redis.pcall('PUBLISH', channel, 'acquired ' .. id .. ' ' .. whole(token))
+  local key = string.match(record, '^cluster%-leader:record:(.*)$') or
+    string.match(record, '^cluster%-leader:slot%-record:(.*):%d+$')
+  redis.pcall('PUBLISH', 'cluster-leader:events:' .. key,
+    event('acquired', slot_of(record)) .. ' ' .. id .. ' ' .. whole(token))
 end
 
 -- The lock is set. Later candidates read the record, which is no reason to fail.
