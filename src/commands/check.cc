@@ -8,6 +8,7 @@
 
 #include "base/exit_code.h"
 #include "base/list.h"
+#include "base/terminal.h"
 #include "base/wall_time.h"
 #include "commands/lease_text.h"
 #include "commands/setup.h"
@@ -105,6 +106,9 @@ std::string check_line(const Options& options, const std::vector<LeaseView>& vie
   switch (options.output) {
     case Options::Output::kNothing:
       break;
+    case Options::Output::kTerminal:
+      if (!terminal_size()) break;
+      [[fallthrough]];
     case Options::Output::kText:
       return std::string(role_of(views, us)) + ": " + text_about(key, views, us) + '\n';
     case Options::Output::kJson:

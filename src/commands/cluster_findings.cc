@@ -16,7 +16,8 @@ constexpr std::size_t kAllSlots = 16384;
 
 Finding state_of(const ClusterMeasurements& measured) {
   if (measured.state.empty()) {
-    return warning("cluster", "not known: CLUSTER INFO is refused", "ACL SETUSER: +cluster|info");
+    return warning("cluster", "not known: CLUSTER INFO is refused",
+                   "allow it: ACL SETUSER: +cluster|info");
   }
   const std::string detail = "state " + measured.state + ", " +
                              std::to_string(measured.primaries.size()) +
@@ -30,7 +31,7 @@ Finding slots_of(const ClusterMeasurements& measured) {
   const std::string detail =
       std::to_string(measured.slots) + " of " + std::to_string(kAllSlots) + " are on some node";
   if (measured.slots >= kAllSlots) return ok("slots", detail);
-  return {"slots", Result::kFailed, detail, "redis-cli --cluster fix", Trouble::kNotServing};
+  return {"slots", Result::kFailed, detail, "run redis-cli --cluster fix", Trouble::kNotServing};
 }
 
 /// A node is taken for dead after its timeout, and its replica is elected in about 1.5 s.
@@ -40,7 +41,7 @@ Finding node_timeout_of(const ClusterMeasurements& measured, const Timeline& tim
                    "allow CONFIG GET: ACL SETUSER: +config|get");
   }
   return survival("node-timeout", *measured.node_timeout, timeline,
-                  "a shorter cluster-node-timeout");
+                  "set a shorter cluster-node-timeout");
 }
 
 }  // namespace

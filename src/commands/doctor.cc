@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/exit_code.h"
+#include "base/terminal.h"
 #include "commands/cluster_findings.h"
 #include "commands/diagnosis.h"
 #include "commands/quorum_findings.h"
@@ -53,9 +54,11 @@ int doctor(const Options& options) {
     findings = diagnose(measure(redis, options.prefix, candidate, options.timeline.connect), redis,
                         options.timeline);
   }
+  const auto terminal = terminal_size();
+  const auto columns = terminal ? std::optional(terminal->columns) : std::nullopt;
   const std::string report = options.output == Options::Output::kJson
                                  ? report_as_json(findings)
-                                 : report_of(findings, wants_colour());
+                                 : report_of(findings, columns, wants_colour());
   return print(report, reporter) ? exit_status_of(findings) : kExitOs;
 }
 

@@ -19,6 +19,7 @@
 #include "process/parent.h"
 #include "process/proc.h"
 #include "process/service_manager.h"
+#include "report/elect_metrics.h"
 #include "report/reporter.h"
 #include "report/run_ending.h"
 #include "report/state_lines.h"
@@ -51,6 +52,7 @@ StateLines::Format format_of(Options::Output output) {
     case Options::Output::kText:
       return StateLines::Format::kText;
     case Options::Output::kJson:
+    case Options::Output::kTerminal:
       break;
   }
   return StateLines::Format::kJson;
@@ -75,6 +77,7 @@ class Elect : public FrontDuty {
                STDOUT_FILENO),
         hooks_({options.on_leader, options.on_follower}, options.keys, environment_of(options),
                inherited_, reporter_),
+        metrics_(options.metrics_file, options.node, options.keys, reporter_),
         leaders_(options.keys.size()),
         alive_at_(BootClock::now()) {
     if (options.die_with_parent) parent_.emplace();
@@ -89,6 +92,7 @@ class Elect : public FrontDuty {
       return kExitOs;
     }
     location_ = *location;
+    create_directory(location_, reporter_);
     report_ttl_hint(options_.timeline, reporter_);
     while (!stopping_ && !keep_once()) pause();
     finish_output();
@@ -173,7 +177,7 @@ class Elect : public FrontDuty {
       return;
     }
     status_ = shell_status(word.status);
-    if (const auto why = why_not_run(word.status, options_.command[0])) {
+    if (const auto why = why_not_run(word.status, options_.command)) {
       reporter_.error(describe_key(options_.keys.front(), server_name(options_, location_)) + ": " +
                       *why);
     }
@@ -191,6 +195,7 @@ class Elect : public FrontDuty {
     wait_until([&] { return !hooks_.is_busy() && !lines_.has_unwritten(); },
                BootClock::now() + (hooks_.is_busy() ? options_.timeline.ttl : kLastWords));
     hooks_.give_up();
+    metrics_.write();
   }
 
   /// Keeps up the output and the hooks while there is no keeper, until `done` or `latest`.
@@ -223,7 +228,7 @@ class Elect : public FrontDuty {
   }
 
   Time wake_at() const override {
-    Time due = std::min(hooks_.wake_at(), service_.wake_at());
+    Time due = std::min({hooks_.wake_at(), service_.wake_at(), metrics_.wake_at()});
     if (watches_keepalive()) due = std::min(due, alive_at_ + options_.keepalive_timeout);
     return due;
   }
@@ -232,7 +237,9 @@ class Elect : public FrontDuty {
     lines_.advance(poller);
     hooks_.advance(now);
     notify_service_manager(now);
+    metrics_.advance(now);
     if (!stopping_) check_callers(poller, now);
+    if (metrics_.wants_count(now) && link_ != nullptr && leaders_.led() > 0) has_old_news_ = true;
     if (std::exchange(has_old_news_, false)) orders_.push_back(Order::kRepeat);
     while (link_ != nullptr && !orders_.empty() && give_order(*link_, orders_.front())) {
       orders_.pop_front();
@@ -303,7 +310,9 @@ class Elect : public FrontDuty {
       has_old_news_ = true;
       return;
     }
-    update(news.campaign, news.leadership);
+    // What the metrics have the keeper repeat is no change.
+    if (news.leadership != leaders_.at(news.campaign)) update(news.campaign, news.leadership);
+    metrics_.count(news.campaign, news.renewals, news.slowest_renewal);
   }
 
   void handle_exit(const ChildChange& change) override { hooks_.handle(change); }
@@ -324,6 +333,7 @@ class Elect : public FrontDuty {
   void update(std::size_t index, const Leadership& leadership) {
     leaders_.update(index, leadership);
     lines_.add(index, leadership);
+    metrics_.update(index, leadership);
     hooks_.update(index, leadership);
   }
 
@@ -366,9 +376,10 @@ class Elect : public FrontDuty {
 
   KeeperLink* link_ = nullptr;  ///< to the present keeper
   std::deque<Order> orders_;    ///< not given yet, since the link had no room
+  ElectMetrics metrics_;
   KnownLeaders leaders_;
   Time alive_at_;              ///< when the last SIGUSR1 came
-  bool has_old_news_ = false;  ///< about a leadership that may have ended since
+  bool has_old_news_ = false;  ///< of a leadership: whether it has ended, or its renewals
   bool is_hung_ = false;       ///< no SIGUSR1 has come in time
   bool reports_hung_ = false;  ///< that is to be reported once the order is given
   bool stop_key_ = false;      ///< the terminal's stop key was pressed

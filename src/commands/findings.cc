@@ -1,10 +1,13 @@
 #include "commands/findings.h"
 
 #include <algorithm>
+#include <cstring>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <utility>
 
 #include "base/exit_code.h"
+#include "base/wrap.h"
 #include "commands/setup.h"
 #include "report/table.h"
 
@@ -30,6 +33,60 @@ const char* name_of(Result result) {
 Paint paint_of(Result result) {
   if (result == Result::kOk) return Paint::kGreen;
   return result == Result::kWarning ? Paint::kYellow : Paint::kRed;
+}
+
+/// Of the first two columns.
+struct Widths {
+  std::size_t result = 0;
+  std::size_t check = 0;
+};
+
+Widths widths_of(const std::vector<Finding>& findings, const std::string& server) {
+  Widths widths;
+  for (const Finding& finding : findings) {
+    if (finding.server != server) continue;
+    widths.result = std::max(widths.result, std::strlen(name_of(finding.result)));
+    widths.check = std::max(widths.check, std::strlen(finding.check));
+  }
+  return widths;
+}
+
+/// What to change, one thing each.
+std::vector<std::string> parts_of(const std::string& advice) {
+  constexpr std::string_view kBetween = "; ";
+  std::vector<std::string> parts;
+  for (std::size_t at = 0; at < advice.size();) {
+    const std::size_t end = std::min(advice.find(kBetween, at), advice.size());
+    parts.push_back(advice.substr(at, end - at));
+    at = end + kBetween.size();
+  }
+  return parts;
+}
+
+std::string lines_of(const Finding& finding, const Widths& widths, std::optional<std::size_t> width,
+                     bool coloured) {
+  constexpr std::size_t kGap = 2;
+  constexpr std::size_t kNarrowest = 20;
+  constexpr std::string_view kArrow = "-> ";
+  const std::string result = name_of(finding.result);
+  const std::size_t indent = widths.result + widths.check + 2 * kGap;
+  const std::string below(indent, ' ');
+  const std::size_t room =
+      !width ? std::string::npos : std::max(*width - std::min(*width, indent), kNarrowest);
+  std::string text = painted(result, paint_of(finding.result), coloured) +
+                     std::string(widths.result - result.size() + kGap, ' ') + finding.check +
+                     std::string(widths.check - std::strlen(finding.check) + kGap, ' ');
+  std::string before;
+  for (const std::string& line : wrapped(visible(finding.detail), room, width_of)) {
+    text += std::exchange(before, below) + line + '\n';
+  }
+  for (const std::string& part : parts_of(finding.advice)) {
+    before = below + std::string(kArrow);
+    for (const std::string& line : wrapped(visible(part), room - kArrow.size(), width_of)) {
+      text += std::exchange(before, below + std::string(kArrow.size(), ' ')) + line + '\n';
+    }
+  }
+  return text;
 }
 
 }  // namespace
@@ -76,19 +133,17 @@ std::string in_s(Duration duration) {
   return text + " s";
 }
 
-std::string report_of(const std::vector<Finding>& findings, bool coloured) {
+std::string report_of(const std::vector<Finding>& findings, std::optional<std::size_t> width,
+                      bool coloured) {
   std::string report;
-  for (auto at = findings.begin(); at != findings.end();) {
-    const std::string& server = at->server;
-    const bool is_quorum = !findings.front().server.empty();
-    if (is_quorum) report += (server.empty() ? "all servers" : visible(server)) + ":\n";
-    std::vector<std::vector<Cell>> rows;
-    for (; at != findings.end() && at->server == server; ++at) {
-      const std::string advice = at->advice.empty() ? "" : "; " + at->advice;
-      rows.push_back(
-          {{name_of(at->result), paint_of(at->result)}, {at->check}, {at->detail + advice}});
+  const std::string* server = nullptr;
+  const bool is_quorum = !findings.empty() && !findings.front().server.empty();
+  for (const Finding& finding : findings) {
+    if (is_quorum && (server == nullptr || *server != finding.server)) {
+      server = &finding.server;
+      report += (server->empty() ? "all servers" : visible(*server)) + ":\n";
     }
-    report += draw_table(rows, coloured);
+    report += lines_of(finding, widths_of(findings, finding.server), width, coloured);
   }
   return report;
 }

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,8 +39,10 @@ std::string in_ms(Duration duration);
 /// "0.2 s", "10 s"
 std::string in_s(Duration duration);
 
-/// One line for each finding, for people; those about one of several servers follow its name.
-std::string report_of(const std::vector<Finding>& findings, bool coloured);
+/// One line for each finding, for people, and below it one for each piece of advice; those about
+/// one of several servers follow its name. If `width` is given, lines fit so many columns.
+std::string report_of(const std::vector<Finding>& findings, std::optional<std::size_t> width,
+                      bool coloured);
 
 /// The same as one line of JSON, an array with an object for each.
 std::string report_as_json(const std::vector<Finding>& findings);

@@ -43,7 +43,7 @@ Finding timing_of(const std::vector<Duration>& times, const Timeline& timeline) 
   const Duration ttl = std::chrono::ceil<seconds>(6 * wanted);
   const std::string advice =
       wanted <= seconds(1)
-          ? "--ttl " + in_s(ttl) + " or more"
+          ? "use --ttl " + in_s(ttl) + " or more"
           : "find out why the server or the network is so slow: an attempt never gets "
             "more than 1 s";
   if (worst <= timeline.attempt) {

@@ -44,6 +44,21 @@ std::string short_duration(Duration duration) {
   return std::to_string(seconds / 86400) + 'd' + two_digits(seconds / 3600 % 24) + 'h';
 }
 
+std::string time_since(std::int64_t ms, std::int64_t now_ms) {
+  if (ms <= 0) return "";
+  const std::int64_t seconds = std::max<std::int64_t>(now_ms - ms, 0) / 1000;
+  if (seconds < 60) return std::to_string(seconds) + 's';
+  if (seconds < 3600) return std::to_string(seconds / 60) + 'm';
+  if (seconds < 2 * 86400) return std::to_string(seconds / 3600) + 'h';
+  return std::to_string(seconds / 86400) + 'd';
+}
+
+std::string age_of(std::int64_t ms, std::int64_t now_ms) {
+  const std::string since = time_since(ms, now_ms);
+  if (since.empty()) return "";
+  return since == "0s" ? "now" : since + " ago";
+}
+
 std::string second_of(std::int64_t ms) {
   constexpr std::size_t kToTheSecond = 19;
   return ms > 0 ? iso_8601_utc(ms).substr(0, kToTheSecond) + 'Z' : "";

@@ -17,6 +17,13 @@ const char* state_name(LeaseView::State state);
 /// "8.2s", "2m30s", "1h05m", "3d04h".
 std::string short_duration(Duration duration);
 
+/// "4m", from that time to `now_ms`, in the largest unit; "0s" if the clocks differ; empty if it is
+/// not known.
+std::string time_since(std::int64_t ms, std::int64_t now_ms);
+
+/// "4m ago", or "now".
+std::string age_of(std::int64_t ms, std::int64_t now_ms);
+
 /// "2026-11-23T07:00:00Z"; empty if it is not known.
 std::string second_of(std::int64_t ms);
 

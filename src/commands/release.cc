@@ -1,6 +1,7 @@
 #include "commands/release.h"
 
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "base/exit_code.h"
+#include "base/wall_time.h"
 #include "commands/lease_text.h"
 #include "commands/setup.h"
 #include "report/reporter.h"
@@ -53,6 +55,42 @@ std::string line_about_result(const std::string& lease, const LeaseView& before)
   return "forgot the run of " + lease + (run.empty() ? "" : ": " + run) + "; it may run again\n";
 }
 
+/// What happened, in a word.
+const char* action_of(Evicted::Kind kind) {
+  switch (kind) {
+    case Evicted::Kind::kReleased:
+      return "released";
+    case Evicted::Kind::kAsked:
+      return "asked";
+    case Evicted::Kind::kForgotten:
+      return "forgot";
+    case Evicted::Kind::kOthers:
+      return "refused";
+    case Evicted::Kind::kNobodys:
+      break;
+  }
+  return "none";
+}
+
+std::string json_line(const std::string& key, const Evicted& evicted, const std::string& node) {
+  using Json = nlohmann::ordered_json;
+  const LeaseView& before = evicted.before;
+  const auto text = [](const std::string& value) { return value.empty() ? Json() : Json(value); };
+  const Json object = {
+      {"key", key},
+      {"slot", before.slot},
+      {"action", action_of(evicted.kind)},
+      {"node", node},
+      {"leader", text(before.node)},
+      {"host", text(before.host)},
+      {"pid", before.pid != 0 ? Json(before.pid) : Json()},
+      {"label", text(before.label)},
+      {"since", before.since_ms > 0 ? Json(iso_8601_utc(before.since_ms)) : Json()},
+      {"token", before.token != Token{} ? Json(before.token.value) : Json()},
+  };
+  return object.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace) + '\n';
+}
+
 class Release {
  public:
   Release(const Options& options, const Location& location, Reporter& reporter)
@@ -72,13 +110,12 @@ class Release {
       us.slot = slot;
       auto evicted = registry_->evict(full_key(options_, key_), us, options_.timeline.connect);
       if (const auto* failed = std::get_if<Failed>(&evicted)) return fail(*failed);
-      const auto& [kind, before] = std::get<Evicted>(evicted);
-      if (changes_nothing(kind)) {
+      if (changes_nothing(std::get<Evicted>(evicted).kind)) {
         idle.push_back(std::get<Evicted>(std::move(evicted)));
         continue;
       }
       has_acted = true;
-      if (!print(line_about(kind, before), reporter_)) return kExitOs;
+      if (!print(what_became(std::get<Evicted>(evicted)), reporter_)) return kExitOs;
     }
     // That others hold further slots is no failure.
     return has_acted ? kExitOk : end_without_effect(idle);
@@ -112,31 +149,41 @@ class Release {
     return exit_status_of(failed.trouble);
   }
 
-  std::string line_about(Evicted::Kind kind, const LeaseView& before) const {
+  /// What was done, or that there was nothing to do. What was refused is an error instead, for
+  /// people.
+  std::string what_became(const Evicted& evicted) const {
+    const auto& [kind, before] = evicted;
+    if (options_.output == Options::Output::kJson) return json_line(key_, evicted, options_.node);
     const std::string lease = lease_name(key_, before.slot, has_slots_);
-    if (kind == Evicted::Kind::kAsked) return line_about_asking(lease, before);
-    if (kind == Evicted::Kind::kForgotten) return line_about_result(lease, before);
-    return cluster_leader::line_about(lease, before);
+    switch (kind) {
+      case Evicted::Kind::kReleased:
+        return line_about(lease, before);
+      case Evicted::Kind::kAsked:
+        return line_about_asking(lease, before);
+      case Evicted::Kind::kForgotten:
+        return line_about_result(lease, before);
+      case Evicted::Kind::kOthers:
+        return {};
+      case Evicted::Kind::kNobodys:
+        break;
+    }
+    if (options_.forgets_result) {
+      return "nothing to forget: --once does not keep " + visible(key_) + " from running\n";
+    }
+    return "nothing to release: " + lease + ' ' + sentence_about(before) + '\n';
   }
 
   /// Says why nothing was done.
   int end_without_effect(const std::vector<Evicted>& all) {
-    if (options_.forgets_result) {
-      const std::string line =
-          "nothing to forget: --once does not keep " + visible(key_) + " from running\n";
-      return print(line, reporter_) ? kExitOk : kExitOs;
-    }
     int status = kExitOk;
-    for (const auto& [kind, before] : all) {
+    for (const Evicted& evicted : all) {
+      if (!print(what_became(evicted), reporter_)) return kExitOs;
+      const auto& [kind, before] = evicted;
+      if (kind != Evicted::Kind::kOthers) continue;
+      status = kExitFollower;
       const std::string what = has_slots_ ? "slot " + std::to_string(before.slot) + ' ' : "it ";
-      if (kind == Evicted::Kind::kOthers) {
-        status = kExitFollower;
-        reporter_.error(describe_key(key_, server_) + ": " + what + sentence_about(before) +
-                        ", which is not this node; --ask asks for it, --force releases it anyway");
-      } else {
-        reporter_.info(describe_key(key_, server_) + ": nothing to release; " + what +
-                       sentence_about(before));
-      }
+      reporter_.error(describe_key(key_, server_) + ": " + what + sentence_about(before) +
+                      ", which is not this node; --ask asks for it, --force releases it anyway");
     }
     return status;
   }

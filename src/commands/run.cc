@@ -12,6 +12,7 @@
 #include "base/exit_code.h"
 #include "base/poller.h"
 #include "base/random.h"
+#include "commands/lease_text.h"
 #include "commands/setup.h"
 #include "process/descriptors.h"
 #include "process/front.h"
@@ -98,6 +99,7 @@ class Run {
       return end(RunEnding::Outcome::kError, kExitOs);
     }
     location_ = *location;
+    create_directory(location_, reporter_);
     server_ = server_name(options_, location_);
     where_ = describe_key(name(), server_);
     report_hints();
@@ -202,12 +204,19 @@ class Run {
       ending_.joined = *campaign.done;
       reporter_.info(where_ + ": follower; the run of " + campaign.leader() +
                      " ended well and is not repeated yet");
+      return end(RunEnding::Outcome::kFollower, options_.follower_status);
+    }
+    const HolderId& other = campaign.other;
+    const std::string holder = supervisor().is_shared() ? std::string("; ") + kAllSlotsTaken
+                               : other.value.empty()    ? ""
+                                                        : "; " + describe_holder(other);
+    const Duration wait = options_.policy.busy_patience;
+    // Whoever chose to wait wants to know for whom in vain; one that tried once is silent, since
+    // cron mails every byte.
+    if (wait > Duration::zero()) {
+      reporter_.warning(where_ + ": follower after waiting " + short_duration(wait) + holder);
     } else {
-      const HolderId& other = campaign.other;
-      const std::string why = supervisor().is_shared() ? kAllSlotsTaken
-                              : other.value.empty()    ? ""
-                                                       : describe_holder(other);
-      reporter_.info(where_ + ": follower" + (why.empty() ? "" : "; " + why));
+      reporter_.info(where_ + ": follower" + holder);
     }
     return end(RunEnding::Outcome::kFollower, options_.follower_status);
   }
@@ -338,7 +347,7 @@ class Run {
       return end(RunEnding::Outcome::kUnavailable, kExitUnavailable);
     }
     const int status = shell_status(word.status);
-    if (const auto why = why_not_run(word.status, options_.command[0])) {
+    if (const auto why = why_not_run(word.status, options_.command)) {
       reporter_.error(where_ + ": " + *why);
       return end(RunEnding::Outcome::kError, status);
     }

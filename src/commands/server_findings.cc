@@ -33,7 +33,8 @@ Finding unknown(const char* check, const RedisMeasurements& measured, const std:
     return warning(check, "not known: the server has no " + command + " (renamed?)",
                    kAdviceForMissing);
   }
-  return warning(check, "not known: " + command + " is refused", "ACL SETUSER: +" + right);
+  return warning(check, "not known: " + command + " is refused",
+                 "allow it: ACL SETUSER: +" + right);
 }
 
 std::string version_in(const RedisMeasurements& measured) {
@@ -76,7 +77,7 @@ Finding persistence_of(const RedisMeasurements& measured) {
   if (!measured.snapshots) {
     return warning("persistence",
                    "no append-only file, and CONFIG is refused, so snapshots are not known",
-                   "appendonly yes; or allow CONFIG GET: ACL SETUSER: +config|get");
+                   "set appendonly yes; or allow CONFIG GET: ACL SETUSER: +config|get");
   }
   if (!measured.snapshots->empty()) {
     return ok("persistence", "snapshots; a crash loses what was written after the last one");
@@ -85,7 +86,7 @@ Finding persistence_of(const RedisMeasurements& measured) {
       "persistence",
       "none: a restart forgets results, --once, and held and parked keys; holders set their "
       "leases again",
-      "appendonly yes, if you need them");
+      "set appendonly yes, if you need them");
 }
 
 Finding eviction_of(const RedisMeasurements& measured) {
@@ -99,7 +100,7 @@ Finding eviction_of(const RedisMeasurements& measured) {
   const std::string detail = policy + " at a maxmemory of " + std::to_string(limit / kMiB) + " MiB";
   if (policy == "noeviction") return ok("eviction", detail);
   return warning("eviction", detail + " may evict leases and records, since they expire",
-                 "maxmemory-policy noeviction");
+                 "set maxmemory-policy noeviction");
 }
 
 Finding replicas_of(const RedisMeasurements& measured, bool is_watched) {
@@ -134,7 +135,7 @@ Finding replicas_of(const RedisMeasurements& measured, bool is_watched) {
                  number +
                      ", and min-replicas-to-write is off: a primary that is cut off goes on "
                      "granting leases while another is promoted",
-                 "min-replicas-to-write 1; " + risk);
+                 "set min-replicas-to-write 1; " + risk);
 }
 
 Finding min_replicas_of(const RedisMeasurements& measured, int min_replicas) {
@@ -148,7 +149,7 @@ Finding min_replicas_of(const RedisMeasurements& measured, int min_replicas) {
   }
   if (replicas == min_replicas) return ok("min-replicas", detail);
   return warning("min-replicas", detail + ": another one may be promoted without the lease",
-                 "--min-replicas " + std::to_string(replicas));
+                 "use --min-replicas " + std::to_string(replicas));
 }
 
 Finding clock_of(const RedisMeasurements& measured) {
@@ -195,7 +196,7 @@ Finding down_after_of(const SentinelMeasurements& measured, const Timeline& time
                    "allow SENTINEL MASTER: ACL SETUSER: +sentinel|master");
   }
   return survival("down-after", *measured.down_after, timeline,
-                  "a shorter down-after-milliseconds");
+                  "set a shorter down-after-milliseconds");
 }
 
 Finding survival(const char* check, Duration noticed_after, const Timeline& timeline,
@@ -209,7 +210,7 @@ Finding survival(const char* check, Duration noticed_after, const Timeline& time
       in_s(noticed_after) + ": a job survives a failover with a ttl of " + ttl + " s";
   if (timeline.ttl > needed) return ok(check, detail);
   return warning(check, detail + ", and the ttl is " + in_s(timeline.ttl),
-                 advice + ", or --ttl " + ttl);
+                 advice + ", or use --ttl " + ttl);
 }
 
 Finding ttl_of(const Timeline& timeline) {
@@ -223,7 +224,7 @@ Finding ttl_of(const Timeline& timeline) {
   constexpr seconds kLongestWait = std::chrono::minutes(2);
   if (seconds(needed_age_s(timeline)) <= kLongestWait) return ok("ttl", detail);
   return warning("ttl", detail + ", longer than the 2 min that a run waits by itself",
-                 "a shorter --ttl; or run with --wait");
+                 "use a shorter --ttl, or run with --wait");
 }
 
 }  // namespace cluster_leader

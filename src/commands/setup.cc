@@ -1,5 +1,6 @@
 #include "commands/setup.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <climits>
@@ -157,6 +158,12 @@ std::optional<Location> make_location(const Options& options, Reporter& reporter
   return location;
 }
 
+void create_directory(const Location& location, Reporter& reporter) {
+  const auto* file = std::get_if<FileLocation>(&location);
+  if (file == nullptr || ::mkdir(file->directory.c_str(), 0777) != 0) return;
+  reporter.warning("created the directory " + file->directory + " for leases");
+}
+
 ServerName server_name(const Options& options, const Location& location) {
   const std::string& source = options.host ? options.host_source : options.server_source;
   return {describe(location), source.empty() ? "the default host" : "from " + source};
@@ -200,8 +207,8 @@ Eviction this_node(const Options& options) {
 void report_ttl_hint(const Timeline& timeline, Reporter& reporter) {
   if (timeline.ttl < std::chrono::seconds(5)) {
     reporter.info("a ttl below 5 s loses leases on short network hiccups");
-  } else if (timeline.ttl > std::chrono::minutes(1)) {
-    reporter.info("a ttl above 60 s makes failover slow when a machine dies");
+  } else if (timeline.ttl > std::chrono::minutes(2)) {
+    reporter.info("a ttl above 2 min makes failover slow when a machine dies");
   }
 }
 

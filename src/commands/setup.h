@@ -22,6 +22,11 @@ LogStyle log_style(const Options& options);
 /// reports why and returns nothing, and the exit status is kExitConfig.
 std::optional<Location> make_location(const Options& options, Reporter& reporter);
 
+/// If leases live in a directory that does not exist yet, creates it, but not its parents, and says
+/// so: replicas with a mistyped path would not exclude each other. If that fails, the store will
+/// say why.
+void create_directory(const Location& location, Reporter& reporter);
+
 /// The server for messages.
 ServerName server_name(const Options& options, const Location& location);
 

@@ -10,10 +10,13 @@
 
 #include "base/exit_code.h"
 #include "base/poller.h"
+#include "base/terminal.h"
 #include "base/wall_time.h"
 #include "commands/lease_text.h"
 #include "commands/setup.h"
+#include "commands/status_screen.h"
 #include "report/reporter.h"
+#include "report/screen.h"
 #include "report/standard_output.h"
 #include "report/table.h"
 
@@ -27,40 +30,6 @@ using State = LeaseView::State;
 /// A label that is longer makes the table too wide to read.
 constexpr std::size_t kWidestLabel = 40;
 
-constexpr const char* kClearScreen = "\x1b[H\x1b[2J";
-
-Paint paint_of(State state) {
-  switch (state) {
-    case State::kHeld:
-      return Paint::kGreen;
-    case State::kParked:
-    case State::kCoolingDown:
-    case State::kVanished:
-      return Paint::kYellow;
-    case State::kForeign:
-      return Paint::kRed;
-    case State::kFree:
-    case State::kDone:
-      break;
-  }
-  return Paint::kFaint;
-}
-
-/// The key as the user would write it.
-std::string name_of(const Options& options, const LeaseView& view) {
-  return view.key.value.substr(options.prefix.size());
-}
-
-/// Whether the record's holder has anything to do with the key at present.
-bool has_holder(const LeaseView& view) {
-  return view.state != State::kFree && view.state != State::kDone;
-}
-
-std::string process_of(const LeaseView& view) {
-  if (view.host.empty() || !has_holder(view)) return "";
-  return view.pid == 0 ? view.host : view.host + ':' + std::to_string(view.pid);
-}
-
 /// "2 since 2026-11-23T07:00:00Z"
 std::string waiters_of(const LeaseView& view) {
   if (!view.waiters) return "";
@@ -73,7 +42,7 @@ std::vector<Cell> row_of(const Options& options, const LeaseView& view, bool has
   const std::string about =
       view.fault.empty() ? shortened(view.label, kWidestLabel) : '(' + view.fault + ')';
   std::vector<Cell> row = {{name_of(options, view)},
-                           {state_name(view.state), paint_of(view.state)},
+                           {state_name(view.state)},
                            {held ? view.node : ""},
                            {process_of(view)},
                            {held ? about : ""},
@@ -107,7 +76,8 @@ Json object_of(const Options& options, const LeaseView& view) {
   return {{"key", name_of(options, view)},
           {"slot", view.slot},
           {"state", state_name(view.state)},
-          {"node", held ? text_or_null(view.node) : Json()},
+          {"node", options.node},
+          {"leader", held ? text_or_null(view.node) : Json()},
           {"host", held ? text_or_null(view.host) : Json()},
           {"pid", held ? count_or_null(view.pid) : Json()},
           {"label", held ? text_or_null(view.label) : Json()},
@@ -146,34 +116,35 @@ class Status {
         registry_(open_registry(location)),
         reporter_(reporter) {}
 
-  int once() { return show("", ""); }
+  int once() { return show({}, ""); }
 
   int watch(Duration pause) {
     end_well_at(SIGINT);
     end_well_at(SIGTERM);
-    const bool redraws = ::isatty(STDOUT_FILENO) == 1;
     const bool is_json = options_.output == Options::Output::kJson;
+    const bool redraws = can_redraw() && !is_json;
     std::string between;
     for (Poller poller;;) {
       const Time begin = BootClock::now();
       // A server that is down for a while is what somebody watches for.
-      if (show(redraws ? kClearScreen : "", between) == kExitOs) return kExitOs;
+      if (show(redraws ? std::optional(pause) : std::nullopt, between) == kExitOs) return kExitOs;
       if (!is_json && !redraws) between = "\n";
       while (BootClock::now() < begin + pause) poller.wait(begin + pause);
     }
   }
 
  private:
-  /// Reads and shows all, with `before` in front of it. Returns the exit status.
-  int show(const std::string& before, const std::string& between) {
+  /// Reads and shows all, after `between`; if `redraws_after` is given, instead of what is on the
+  /// terminal. Returns the exit status.
+  int show(std::optional<Duration> redraws_after, const std::string& between) {
     auto listed = read();
     const auto* failed = std::get_if<Failed>(&listed);
     const Listing listing = failed != nullptr ? Listing{} : std::get<Listing>(std::move(listed));
-    std::string text = before + between;
-    if (failed == nullptr) {
-      text += options_.output == Options::Output::kJson
-                  ? status_json(options_, listing.views)
-                  : status_table(options_, listing.views, wants_colour());
+    std::string text = between;
+    if (failed == nullptr) text += text_of(listing.views);
+    if (redraws_after) {
+      text =
+          redrawn(heading(*redraws_after) + text, terminal_size().value_or(TerminalSize{}).lines);
     }
     if (!print(text, reporter_)) return kExitOs;
     if (failed != nullptr) {
@@ -188,6 +159,24 @@ class Status {
                                : std::to_string(listing.unread) + " keys were not read: ") +
             listing.failure->text));
     return exit_status_of(listing.failure->trouble);
+  }
+
+  std::string text_of(const std::vector<LeaseView>& views) const {
+    if (options_.output == Options::Output::kJson) return status_json(options_, views);
+    const auto terminal = terminal_size();
+    if (!terminal) return status_table(options_, views);
+    return status_screen(options_, with_waiters_once(views), wall_clock_ms(), terminal->columns,
+                         wants_colour());
+  }
+
+  /// "redis://redis:6379, every 2.0s, 07:00:00 UTC"
+  std::string heading(Duration pause) const {
+    constexpr std::size_t kDate = 11;
+    constexpr std::size_t kTime = 8;
+    const std::string text = server_.url + ", every " + short_duration(pause) + ", " +
+                             iso_8601_utc(wall_clock_ms()).substr(kDate, kTime) + " UTC";
+    const std::size_t width = terminal_size().value_or(TerminalSize{}).columns;
+    return painted(shortened(text, width), Paint::kFaint, wants_colour()) + "\n\n";
   }
 
   std::variant<Listing, Failed> read() {
@@ -207,19 +196,31 @@ class Status {
 
 }  // namespace
 
-std::string status_table(const Options& options, const std::vector<LeaseView>& views,
-                         bool coloured) {
+std::string name_of(const Options& options, const LeaseView& view) {
+  return view.key.value.substr(options.prefix.size());
+}
+
+bool has_holder(const LeaseView& view) {
+  return view.state != State::kFree && view.state != State::kDone;
+}
+
+std::string process_of(const LeaseView& view) {
+  if (view.host.empty() || !has_holder(view)) return "";
+  return view.pid == 0 ? view.host : view.host + ':' + std::to_string(view.pid);
+}
+
+std::string status_table(const Options& options, const std::vector<LeaseView>& views) {
   const bool has_slots = have_slots(views);
   std::vector<std::vector<Cell>> rows(1);
-  for (const char* title : {"KEY", "STATE", "NODE", "HOST:PID", "LABEL", "SINCE", "REMAINING",
+  for (const char* title : {"KEY", "STATE", "LEADER", "HOST:PID", "LABEL", "SINCE", "REMAINING",
                             "TOKEN", "WAITERS", "LAST RUN"}) {
-    rows[0].push_back({title, Paint::kBold});
+    rows[0].push_back({title});
   }
-  if (has_slots) rows[0].insert(rows[0].begin() + 1, {"SLOT", Paint::kBold});
+  if (has_slots) rows[0].insert(rows[0].begin() + 1, {"SLOT"});
   for (const LeaseView& view : with_waiters_once(views)) {
     rows.push_back(row_of(options, view, has_slots));
   }
-  return draw_table(rows, coloured);
+  return draw_table(rows, /*coloured=*/false);
 }
 
 std::string status_json(const Options& options, const std::vector<LeaseView>& views) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "options/parser.h"
+#include "options/similar.h"
 #include "options/values.h"
 
 namespace cluster_leader {
@@ -51,7 +52,9 @@ std::string about_missing_verb(const CLI::App& parser, const std::vector<std::st
   }
   std::vector<std::string> verbs;
   for (const CLI::App* verb : parser.get_subcommands({})) verbs.push_back(verb->get_name());
-  return "there is no verb '" + word + "'; the verbs are " + listed(verbs, "and");
+  const std::string text = "there is no verb '" + word + "'; ";
+  if (const auto meant = most_similar(word, verbs)) return text + "did you mean '" + *meant + "'?";
+  return text + "the verbs are " + listed(verbs, "and");
 }
 
 /// Whether a flag that may be undefined is given.
@@ -60,8 +63,48 @@ bool is_asked(const CLI::App& app, const char* flag) {
   return option != nullptr && option->get_callback_run();
 }
 
-/// What is wrong with an encoded word that is neither an option of the verb nor the value of one.
-std::string about_extra(const CLI::App& verb, const std::string& word) {
+/// What to do about `name`, which is no option of `verb`.
+std::string advice_on(const CLI::App& verb, const std::string& name, const std::string& see) {
+  std::vector<std::string> others;
+  std::vector<std::string> own;
+  Options unused;
+  const auto parser = make_parser(unused);
+  for (const CLI::App* other : std::as_const(*parser).get_subcommands(nullptr)) {
+    if (other->get_option_no_throw(name) != nullptr) others.push_back(other->get_name());
+    if (other->get_name() != verb.get_name()) continue;
+    for (const CLI::Option* option : other->get_options()) {
+      for (const std::string& each : option->get_lnames()) own.push_back("--" + each);
+    }
+  }
+  if (!others.empty()) return "; it belongs to " + listed(others, "and");
+  if (name.starts_with("--pass")) {
+    return "; no option takes a password: set REDIS_PASSWORD, or use --password-file";
+  }
+  const auto meant = name.starts_with("--") ? most_similar(name, own) : std::nullopt;
+  return meant ? "; did you mean '" + *meant + "'?" : see;
+}
+
+/// What is wrong if, before the unexpected word `extra`, an option has another one for its value,
+/// as in "--key --once 5".
+std::optional<std::string> about_swallowed(const CLI::App& verb,
+                                           const std::vector<std::string>& words,
+                                           const std::string& extra) {
+  for (std::size_t i = 0; i + 1 < words.size() && words[i + 1] != extra; ++i) {
+    const CLI::Option* const option = verb.get_option_no_throw(words[i]);
+    const bool takes_word = option != nullptr && option->get_expected_max() > 0;
+    if (takes_word && looks_like_option(words[i + 1]) &&
+        verb.get_option_no_throw(words[i + 1]) != nullptr) {
+      return words[i] + " requires a value, which '" + words[i + 1] + "' was taken for";
+    }
+  }
+  return std::nullopt;
+}
+
+/// What is wrong with an encoded word that is neither an option of the verb nor the value of one;
+/// `words` are all.
+std::string about_extra(const CLI::App& verb, const std::string& word,
+                        const std::vector<std::string>& words) {
+  if (const auto swallowed = about_swallowed(verb, words, decoded(word))) return *swallowed;
   const std::string see = "; see cluster-leader " + verb.get_name() + " --help";
   if (!looks_like_option(word)) {
     const std::string what = "unexpected argument '" + decoded(word) + "'";
@@ -70,14 +113,7 @@ std::string about_extra(const CLI::App& verb, const std::string& word) {
            kExample;
   }
   const std::string name = name_in(word);
-  std::vector<std::string> others;
-  Options unused;
-  const auto parser = make_parser(unused);
-  for (const CLI::App* other : parser->get_subcommands({})) {
-    if (other->get_option_no_throw(name) != nullptr) others.push_back(other->get_name());
-  }
-  return verb.get_name() + " has no option '" + name + "'" +
-         (others.empty() ? see : "; it belongs to " + listed(others, "and"));
+  return verb.get_name() + " has no option '" + name + "'" + advice_on(verb, name, see);
 }
 
 std::string about_excluded(const CLI::App& verb) {
@@ -100,7 +136,7 @@ std::string about_missing_value(const std::string& last_word) {
 /// Parses `rest`, whose first word is at its end. Returns the first mistake and leaves in `rest`
 /// what CLI11 has not read because of it.
 std::optional<std::string> parse_rest(CLI::App& parser, std::vector<std::string>& rest,
-                                      const std::string& last_word) {
+                                      const std::vector<std::string>& words) {
   std::optional<std::string> mistake;
   std::vector<std::string> unread;
   try {
@@ -108,9 +144,9 @@ std::optional<std::string> parse_rest(CLI::App& parser, std::vector<std::string>
   } catch (const CLI::Success&) {
     // Help or the version is asked for, which parse_words sees.
   } catch (const CLI::ArgumentMismatch&) {
-    mistake = about_missing_value(last_word);
+    mistake = about_missing_value(words.empty() ? "" : words.back());
   } catch (const CLI::ExtrasError&) {
-    mistake = about_extra(*parser.get_subcommands().front(), rest.back());
+    mistake = about_extra(*parser.get_subcommands().front(), rest.back(), words);
   } catch (const CLI::ExcludesError&) {
     mistake = about_excluded(*parser.get_subcommands().front());
   } catch (const CLI::ParseError& error) {
@@ -121,7 +157,7 @@ std::optional<std::string> parse_rest(CLI::App& parser, std::vector<std::string>
   for (const CLI::App* verb : parser.get_subcommands()) {
     // These came before anything that was thrown.
     if (const auto extras = verb->remaining(); !extras.empty()) {
-      mistake = about_extra(*verb, extras.front());
+      mistake = about_extra(*verb, extras.front(), words);
     }
   }
   return mistake;
@@ -138,11 +174,12 @@ std::optional<std::string> parse_words(CLI::App& parser, std::vector<std::string
   std::transform(words.rbegin(), words.rend(), std::back_inserter(rest), encoded);
   std::optional<std::string> first_mistake;
   do {
-    const auto mistake = parse_rest(parser, rest, words.empty() ? "" : words.back());
+    const auto mistake = parse_rest(parser, rest, words);
     if (!first_mistake) first_mistake = mistake;
     const CLI::App& app = has_verb ? *parser.get_subcommands().front() : parser;
     if (is_asked(app, "--version")) return parser.version();
-    if (is_asked(app, "--help")) return parser.help();
+    if (is_asked(app, "--help")) return parser.help("", CLI::AppFormatMode::All);
+    if (is_asked(app, "-h")) return parser.help("", CLI::AppFormatMode::Normal);
     if (!has_verb) throw CLI::ValidationError(about_missing_verb(parser, words));
     // A mistake does not keep help from being asked for further on.
     if (!rest.empty()) rest.push_back(words.front());

@@ -174,9 +174,6 @@ void refuse_long(const std::string& what, std::size_t size, std::size_t most) {
 
 void apply_names(Options& options) {
   refuse_long("the prefix", options.prefix.size(), kMaxKeyLength - 1);
-  if (options.keys.empty() && options.verb != Verb::kStatus && options.verb != Verb::kDoctor) {
-    options.keys = {"nodered:leader"};
-  }
   std::unordered_set<std::string> seen;
   for (const std::string& key : options.keys) {
     refuse_long("the key", options.prefix.size() + key.size(), kMaxKeyLength);
@@ -209,6 +206,14 @@ void apply_command(const IsGiven& is_given, const std::optional<Words>& command,
     refuse("a command runs under one key: start one elect per key");
   }
   options.policy.restarts = options.on_exit == Options::OnExit::kRestart;
+}
+
+/// There is no default: two jobs that have nothing to do with each other would both have it, and
+/// exclude each other without a word.
+void require_key(const Options& options) {
+  const bool has_default = options.verb == Verb::kStatus || options.verb == Verb::kDoctor;
+  if (!options.keys.empty() || has_default) return;
+  refuse("--key is required: name what the replicas compete for, as in --key job-a");
 }
 
 /// Of a URL that is quoted, all from "://" to the last "@" may be a password, wherever somebody has
@@ -260,6 +265,7 @@ std::optional<std::string> read(const Words& line, Options& options) {
   apply_names(options);
   check_cluster(options);
   apply_command(is_given, command, options);
+  require_key(options);
   return {};
 }
 

@@ -19,7 +19,8 @@ struct Options {
   enum class Verb : std::uint8_t { kRun, kElect, kCheck, kStatus, kRelease, kDoctor };
   enum class IfUnavailable : std::uint8_t { kFail, kSkip, kRun };
   enum class OnExit : std::uint8_t { kRestart, kResign, kExit };
-  enum class Output : std::uint8_t { kNothing, kText, kJson };
+  /// kTerminal: text if stdout is a terminal, otherwise nothing.
+  enum class Output : std::uint8_t { kNothing, kText, kJson, kTerminal };
   enum class LogLevel : std::uint8_t { kQuiet, kNormal, kVerbose };
   enum class LogFormat : std::uint8_t { kText, kJson };
 
@@ -54,9 +55,8 @@ struct Options {
   std::string prefix;    ///< prepended to every key, so that several clusters can share a server
 
   // The lease.
-  /// Without the prefix; each 1 to 512 bytes with it, no two the same. `elect` takes any number,
-  /// `status` none for all that are in use, the others exactly one; where none is given (but for
-  /// `status` and `doctor`) it is nodered:leader.
+  /// Without the prefix; each 1 to 512 bytes with it, no two the same. `elect` takes one or more,
+  /// `status` none for all that are in use, `doctor` none, the others exactly one.
   std::vector<std::string> keys;
   std::string node;  ///< the label of this place; from --node to gethostname(2)
   Timeline timeline = Timeline::of(std::chrono::seconds(10));
@@ -73,7 +73,7 @@ struct Options {
   IfUnavailable if_unavailable = IfUnavailable::kFail;
   Aftermath aftermath;       ///< what becomes of the key after the job
   std::string result_file;   ///< one JSON object about the run; empty: none
-  std::string metrics_file;  ///< for Prometheus' textfile collector; empty: none
+  std::string metrics_file;  ///< for Prometheus' textfile collector; empty: none; elect too
 
   // elect
   OnExit on_exit = OnExit::kResign;    ///< what follows a job that ended on its own
@@ -89,7 +89,7 @@ struct Options {
   std::optional<std::uint32_t> slot;  ///< of the leases of a key, that one only
 
   // Output.
-  /// To stdout. By default JSON for elect, text for status and doctor, and nothing for check.
+  /// To stdout. VerbRow has the default of each verb.
   Output output = Output::kNothing;
   LogLevel log_level = LogLevel::kNormal;
   LogFormat log_format = LogFormat::kText;

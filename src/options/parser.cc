@@ -10,6 +10,7 @@
 #include "options/command_line.h"
 #include "options/help_formatter.h"
 #include "options/values.h"
+#include "options/verbs.h"
 
 namespace cluster_leader {
 
@@ -61,9 +62,11 @@ class Definition {
   void version_flag(const std::string& version) {
     without_value(verb_.set_version_flag("-V,--version", version, "show the version and exit"));
   }
-  void help_flag() {
-    if (is_wanted("-h,--help"))
-      without_value(verb_.set_help_flag("-h,--help", "show this and exit"));
+  void help_flags() {
+    if (!is_wanted("-h,--help")) return;
+    without_value(verb_.add_flag_callback(
+        "-h", [] {}, "show a short help and exit"));
+    without_value(verb_.set_help_flag("--help", "show all options and exit"));
   }
   /// Has the parser refuse two options together.
   void exclude(const char* one, const char* other) {
@@ -161,18 +164,22 @@ void define_follower_status(Definition& verb, Options& options) {
              number("N", 0, 255), "exit status if another node holds the key; default 75");
 }
 
+void define_metrics_file(Definition& verb, Options& options, const char* help) {
+  verb.value("--metrics-file", options.metrics_file, any_text("PATH"), help);
+}
+
 void define_output(Definition& verb, Options& options, const char* help) {
   using enum Options::Output;
   verb.value("--output", options.output,
              word<Options::Output>({{"json", kJson}, {"text", kText}, {"none", kNothing}}), help);
 }
 
-void define_json(Definition& verb, Options& options) {
-  verb.flag("--json", options.output, Options::Output::kJson, "JSON instead of text");
+void define_json(Definition& verb, Options& options, const char* help = "JSON instead of text") {
+  verb.flag("--json", options.output, Options::Output::kJson, help);
 }
 
 void define_run(Definition& verb, Options& options) {
-  define_key(verb, options, "the name that replicas compete for; default nodered:leader");
+  define_key(verb, options, "the name that replicas compete for");
   define_lease(verb, options);
   define_job(verb, options);
   verb.flag("-n,--nonblock", "try once, and do not wait for a server that has just started");
@@ -182,7 +189,7 @@ void define_run(Definition& verb, Options& options) {
     return text == "inf" ? kForever : parse_duration(text);
   };
   verb.value("-w,--wait,--timeout", options.policy.busy_patience, wait,
-             "wait up to D to become leader; inf: for ever");
+             "wait up to D to become leader, first come, first served; inf: forever");
   define_follower_status(verb, options);
   verb.value("--min-hold", options.aftermath.hold, any_duration(),
              "keep the key for at least D from acquisition, whatever the job's result",
@@ -208,14 +215,11 @@ void define_run(Definition& verb, Options& options) {
              "without a server: exit 69, exit as a follower, or run without a lease; default fail");
   verb.value("--result-file", options.result_file, any_text("PATH"),
              "write the outcome to PATH as one JSON object");
-  verb.value("--metrics-file", options.metrics_file, any_text("PATH"),
-             "the same for Prometheus' textfile collector");
+  define_metrics_file(verb, options, "the same for Prometheus' textfile collector");
 }
 
 void define_elect(Definition& verb, Options& options) {
-  define_key(verb, options,
-             "the name that replicas compete for; repeat it for more; default nodered:leader",
-             true);
+  define_key(verb, options, "the name that replicas compete for; repeat it for more", true);
   define_lease(verb, options);
   define_job(verb, options);
   define_slots(verb, options);
@@ -231,12 +235,16 @@ void define_elect(Definition& verb, Options& options) {
              "start CMD on becoming leader; it is split at blanks, without a shell");
   verb.value("--on-follower", options.on_follower, program(),
              "the same at the start as, or on becoming, a follower");
+  define_metrics_file(verb, options,
+                      "keep state, terms and renewals in PATH for Prometheus' textfile collector");
 }
 
 void define_check(Definition& verb, Options& options) {
-  define_key(verb, options, "the key to check; default nodered:leader");
+  define_key(verb, options, "the key to check");
   define_follower_status(verb, options);
-  define_output(verb, options, "how to print who holds the key; default none");
+  define_output(verb, options,
+                "how to print who holds the key; default text on a terminal, otherwise none");
+  define_json(verb, options, "the same as --output json");
 }
 
 void define_status(Definition& verb, Options& options) {
@@ -251,15 +259,16 @@ void define_status(Definition& verb, Options& options) {
 }
 
 void define_release(Definition& verb, Options& options) {
-  define_key(verb, options, "the key to release; default nodered:leader");
+  define_key(verb, options, "the key to release");
   verb.flag("--force", options.force,
             "release it whoever holds it; the job that loses it is killed");
   verb.flag("--ask", options.asks,
-            "ask whoever holds it to stop the job (stop signal, --kill-after) and then release it");
+            "ask whoever holds it to stop the job in its own time, and then release it");
   verb.flag("--result", options.forgets_result,
             "forget what --once has recorded, so that KEY may run again; a lease stays as it is");
   verb.value("--slot", options.slot, number("I", 0, kMaxSlots - 1),
              "that slot only (--slots); default: each slot that it may release");
+  define_json(verb, options);
   verb.exclude("--ask", "--force");
   verb.exclude("--result", "--ask");
   verb.exclude("--result", "--force");
@@ -273,7 +282,7 @@ void define_doctor(Definition& verb, Options& options) {
 
 /// What every verb has.
 void define_common(Definition& verb, Options& options) {
-  verb.help_flag();
+  verb.help_flags();
   verb.heading("Where the lease lives");
   CLI::Option* const server =
       verb.value("--server", options.servers, any_text("URL"),
@@ -326,36 +335,22 @@ void define_common(Definition& verb, Options& options) {
              word<Options::LogFormat>({{"text", kText}, {"json", kJson}}), "default text");
 }
 
-struct VerbRow {
-  Verb verb;
-  const char* name;
-  const char* arguments;    ///< what follows the name in its usage line
-  const char* summary;      ///< what it does, in a sentence
-  const char* exit_status;  ///< how it ends when nothing failed
-  Options::Output output;   ///< what goes to stdout unless told otherwise
-  void (*define)(Definition&, Options&);
-};
-
-constexpr VerbRow kVerbs[] = {
-    {Verb::kRun, "run", "[OPTION]... --key KEY -- COMMAND [ARG]...",
-     "Takes the lease, runs COMMAND while holding it, and releases it.", "the job's own, or",
-     Options::Output::kNothing, define_run},
-    {Verb::kElect, "elect", "[OPTION]... --key KEY [--key KEY]... [-- COMMAND [ARG]...]",
-     "Campaigns continuously and reports who leads; runs COMMAND while leading.",
-     "0 when it was told to stop, the job's own with --on-exit exit, or", Options::Output::kJson,
-     define_elect},
-    {Verb::kCheck, "check", "[OPTION]... --key KEY", "Checks whether this node holds the key.",
-     "0 if this node holds the key, 75 if not, or", Options::Output::kNothing, define_check},
-    {Verb::kStatus, "status", "[OPTION]... [--key KEY]...", "Shows who holds which key.",
-     "0 if all keys were read, or", Options::Output::kText, define_status},
-    {Verb::kRelease, "release", "[OPTION]... --key KEY",
-     "Releases a key that this node holds or has parked.",
-     "0 if it was released or is nobody's, 75 if it is another node's, or",
-     Options::Output::kNothing, define_release},
-    {Verb::kDoctor, "doctor", "[OPTION]...",
-     "Checks whether a server suits leases, and what to change.", "0 if nothing failed, or",
-     Options::Output::kText, define_doctor},
-};
+void define_own(Verb verb, Definition& definition, Options& options) {
+  switch (verb) {
+    case Verb::kRun:
+      return define_run(definition, options);
+    case Verb::kElect:
+      return define_elect(definition, options);
+    case Verb::kCheck:
+      return define_check(definition, options);
+    case Verb::kStatus:
+      return define_status(definition, options);
+    case Verb::kRelease:
+      return define_release(definition, options);
+    case Verb::kDoctor:
+      return define_doctor(definition, options);
+  }
+}
 
 CLI::App& add_verb(CLI::App& app, const VerbRow& row, Options& options) {
   CLI::App& verb = *app.add_subcommand(row.name, row.summary);
@@ -363,8 +358,7 @@ CLI::App& add_verb(CLI::App& app, const VerbRow& row, Options& options) {
   // Options after the first argument are not ours. Otherwise `run echo --help`, without its "--",
   // would show our help and exit 0, which looks like the command's success.
   verb.prefix_command(runs_command)->positionals_at_end(!runs_command);
-  verb.formatter(std::make_shared<HelpFormatter>(row.arguments));
-  verb.footer([&row] { return exit_statuses(row.verb, row.exit_status); });
+  verb.formatter(std::make_shared<HelpFormatter>(&row));
   verb.preparse_callback([&](std::size_t) {
     options.verb = row.verb;
     options.output = row.output;
@@ -374,7 +368,7 @@ CLI::App& add_verb(CLI::App& app, const VerbRow& row, Options& options) {
 
 void define(CLI::App& verb, const VerbRow& row, Options& options, const Words* words) {
   Definition definition(verb, words);
-  row.define(definition, options);
+  define_own(row.verb, definition, options);
   define_common(definition, options);
 }
 
@@ -401,9 +395,9 @@ std::unique_ptr<CLI::App> make_parser(Options& options, const Words* words) {
     CLI::App& verb = add_verb(*app, row, options);
     if (words == nullptr) define(verb, row, options, nullptr);
   }
-  app->formatter(std::make_shared<HelpFormatter>("VERB [OPTION]... [-- COMMAND [ARG]...]"));
+  app->formatter(std::make_shared<HelpFormatter>(nullptr));
   Definition definition(*app, nullptr);
-  definition.help_flag();
+  definition.help_flags();
   definition.version_flag("cluster-leader " CLUSTER_LEADER_BUILT_OF "\n");
   return app;
 }

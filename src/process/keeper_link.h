@@ -33,7 +33,7 @@ struct LinkMessage {
   // With the last word, for reports about the run.
   std::int64_t started_ms = 0;   ///< when the job began, ms since 1970
   std::int64_t finished_ms = 0;  ///< when all of it was dead
-  std::uint32_t renewals = 0;    ///< of the lease
+  std::uint32_t renewals = 0;    ///< of the lease; with kElection too
   Duration slowest_renewal{};
   // Last, because what follows is sent with kElection and kFailed only.
   // With kElection; only commands/ interprets the numbers.

@@ -9,17 +9,16 @@
 #include <charconv>
 #include <cmath>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "base/atomic_file.h"
+#include "report/metrics_text.h"
 
 namespace cluster_leader {
 
 namespace {
 
 using std::chrono::milliseconds;
-using Json = nlohmann::json;
 
 /// Far more than we ever write, however long the labels are.
 constexpr std::size_t kLongestFile = std::size_t{1} << 20;
@@ -85,27 +84,6 @@ class OldValues {
   std::map<std::string, std::string> values_;
 };
 
-/// A label's value, escaped for the text format. A collector refuses the whole file for one byte
-/// that is not UTF-8, so such bytes are replaced.
-std::string label_value(const std::string& bytes) {
-  const std::string utf8 =
-      Json::parse(Json(bytes).dump(-1, ' ', false, Json::error_handler_t::replace))
-          .get<std::string>();
-  std::string text;
-  for (const char c : utf8) {
-    if (c == '\\' || c == '"') text += '\\';
-    text += c == '\n' ? std::string("\\n") : std::string(1, c);
-  }
-  return text;
-}
-
-/// Seconds with microseconds; a double is not exact enough for times since 1970.
-std::string seconds(Duration duration) {
-  const auto us = std::chrono::ceil<std::chrono::microseconds>(duration).count();
-  const std::string fraction = std::to_string(us % 1'000'000);
-  return std::to_string(us / 1'000'000) + '.' + std::string(6 - fraction.size(), '0') + fraction;
-}
-
 /// The time between two moments of the wall clock, which may have been set back.
 Duration between(std::int64_t begin_ms, std::int64_t end_ms) {
   return milliseconds(std::max<std::int64_t>(end_ms - begin_ms, 0));
@@ -115,7 +93,8 @@ Duration between(std::int64_t begin_ms, std::int64_t end_ms) {
 class MetricsText {
  public:
   MetricsText(const RunEnding& ending, std::string_view old_text)
-      : labels_("key=\"" + label_value(ending.key) + "\",node=\"" + label_value(ending.node) + '"'),
+      : labels_("key=\"" + metrics_label(ending.key) + "\",node=\"" + metrics_label(ending.node) +
+                '"'),
         old_(old_text) {
     family("last_run_outcome", "gauge",
            "How the last run ended: 1 for the outcome that it had, 0 for the others.");
@@ -127,7 +106,7 @@ class MetricsText {
     sample(series(), std::to_string(ending.status));
     family("last_run_waited_seconds", "gauge",
            "From asking for the lease to the decision, in the last run.");
-    sample(series(), seconds(between(ending.asked_ms, ending.decided_ms)));
+    sample(series(), metrics_seconds(between(ending.asked_ms, ending.decided_ms)));
     add_job(ending);
     family("runs_total", "counter", "How many runs ended with which outcome.");
     for (const OutcomeName& row : kOutcomeNames) {
@@ -153,14 +132,14 @@ class MetricsText {
     };
     family("last_run_start_timestamp_seconds", "gauge",
            "When the last job that ran here began, since 1970; 0 if none did.");
-    add_or_keep(seconds(milliseconds(ending.started_ms)));
+    add_or_keep(metrics_seconds(milliseconds(ending.started_ms)));
     family("last_run_duration_seconds", "gauge", "How long the last job that ran here took.");
-    add_or_keep(seconds(between(ending.started_ms, ending.finished_ms)));
+    add_or_keep(metrics_seconds(between(ending.started_ms, ending.finished_ms)));
     family("last_run_slot", "gauge", "The slot of the last job that ran here (--slots).");
     add_or_keep(std::to_string(ending.slot));
     family("last_run_slowest_renewal_seconds", "gauge",
            "The longest time that a renewal took in the last job that ran here.");
-    add_or_keep(seconds(ending.slowest_renewal));
+    add_or_keep(metrics_seconds(ending.slowest_renewal));
   }
 
   void family(const std::string& name, const std::string& type, const std::string& help) {

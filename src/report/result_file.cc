@@ -16,23 +16,10 @@ using Json = nlohmann::ordered_json;
 /// A time, or null if there was none.
 Json time_or_null(std::int64_t ms) { return ms > 0 ? Json(iso_8601_utc(ms)) : Json(); }
 
-double seconds(std::int64_t ms) { return static_cast<double>(ms) / 1000.0; }
-
-/// The run that had the key instead of us, and how it ended if that is known.
-Json leader_of(const RunEnding& ending) {
+/// Whether another run had the key instead of ours.
+bool has_leader(RunEnding::Outcome outcome) {
   using enum RunEnding::Outcome;
-  if (ending.outcome != kFollower && ending.outcome != kJoined && ending.outcome != kSuperseded) {
-    return {};
-  }
-  if (ending.joined) {
-    const Done& done = *ending.joined;
-    return {{"node", done.node},
-            {"token", done.token.value},
-            {"status", done.result.status},
-            {"started", time_or_null(done.result.started_ms)},
-            {"finished", time_or_null(done.result.finished_ms)}};
-  }
-  return ending.leader.empty() ? Json() : Json{{"node", ending.leader}};
+  return outcome == kFollower || outcome == kJoined || outcome == kSuperseded;
 }
 
 }  // namespace
@@ -43,6 +30,10 @@ std::optional<std::string> write_result_file(const std::string& path, const RunE
   const bool has_job = ending.outcome != RunEnding::Outcome::kError;
   // The wall clock may have been set back in between.
   const std::int64_t waited_ms = std::max<std::int64_t>(ending.decided_ms - ending.asked_ms, 0);
+  // The run that had the key instead of us, and how it ended if that is known.
+  const bool has_other = has_leader(ending.outcome);
+  const Done* const other = has_other && ending.joined ? &*ending.joined : nullptr;
+  const std::string leader = other ? other->node : has_other ? ending.leader : "";
   const Json result = {
       {"outcome", outcome_name(ending.outcome)},
       {"status", ending.status},
@@ -54,8 +45,12 @@ std::optional<std::string> write_result_file(const std::string& path, const RunE
       {"slot", has_lease ? Json(ending.slot) : Json()},
       {"started", time_or_null(has_job ? ending.started_ms : 0)},
       {"finished", time_or_null(has_job ? ending.finished_ms : 0)},
-      {"waited", seconds(waited_ms)},
-      {"leader", leader_of(ending)},
+      {"waited_ms", waited_ms},
+      {"leader", leader.empty() ? Json() : Json(leader)},
+      {"leader_token", other ? Json(other->token.value) : Json()},
+      {"leader_status", other ? Json(other->result.status) : Json()},
+      {"leader_started", other ? time_or_null(other->result.started_ms) : Json()},
+      {"leader_finished", other ? time_or_null(other->result.finished_ms) : Json()},
   };
   return write_atomically(
       path, result.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace) + '\n');

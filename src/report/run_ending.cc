@@ -33,9 +33,16 @@ int shell_status(const JobStatus& status) {
   return kExitBug;
 }
 
-std::optional<std::string> why_not_run(const JobStatus& status, const std::string& program) {
+std::optional<std::string> why_not_run(const JobStatus& status,
+                                       const std::vector<std::string>& command) {
   const auto reason = [&] { return std::generic_category().message(status.value); };
   if (status.kind == JobStatus::Kind::kNotExecuted) {
+    const std::string& program = command.front();
+    const bool is_line = command.size() == 1 && program.find_first_of(" \t\n") != program.npos;
+    if (is_line && status.value == ENOENT) {
+      return "cannot execute '" + program +
+             "', which is one word with blanks in it: leave out the quotes, or put sh -c before it";
+    }
     return "cannot execute " + program + ": " + reason();
   }
   if (status.kind == JobStatus::Kind::kNotStarted) {

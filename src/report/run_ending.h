@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lease/answer.h"
 #include "lease/candidacy.h"
@@ -62,7 +63,8 @@ const char* outcome_name(RunEnding::Outcome outcome);
 /// could not be executed.
 int shell_status(const JobStatus& status);
 
-/// Why `program` never ran, as one line for people; nothing if it did.
-std::optional<std::string> why_not_run(const JobStatus& status, const std::string& program);
+/// Why `command` never ran, as one line for people; nothing if it did.
+std::optional<std::string> why_not_run(const JobStatus& status,
+                                       const std::vector<std::string>& command);
 
 }  // namespace cluster_leader

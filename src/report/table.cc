@@ -1,10 +1,10 @@
 #include "report/table.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+
+#include "report/screen.h"
 
 namespace cluster_leader {
 
@@ -175,9 +175,7 @@ std::string draw_table(const std::vector<std::vector<Cell>>& rows, bool coloured
 
 bool wants_colour() {
   const char* no_color = std::getenv("NO_COLOR");
-  const char* terminal = std::getenv("TERM");
-  return (no_color == nullptr || *no_color == '\0') && terminal != nullptr &&
-         std::string_view(terminal) != "dumb" && ::isatty(STDOUT_FILENO) == 1;
+  return (no_color == nullptr || *no_color == '\0') && can_redraw();
 }
 
 }  // namespace cluster_leader

@@ -10,6 +10,8 @@ LinkMessage leadership_message(const LeadershipNews& news) {
   message.election.slot = news.leadership.slot;
   message.election.token = news.leadership.token.value;
   message.election.good_until = news.good_until;
+  message.renewals = news.renewals;
+  message.slowest_renewal = news.slowest_renewal;
   message.election.ready_in = news.leadership.ready_in;
   // Where somebody holds the key there is no reason.
   const bool has_holder = is_answer(news.leadership.state);
@@ -26,7 +28,9 @@ LeadershipNews leadership_news(const LinkMessage& message) {
                        fields.ready_in,
                        {},
                        fields.slot},
-                      fields.good_until};
+                      fields.good_until,
+                      message.renewals,
+                      message.slowest_renewal};
   std::string& words =
       is_answer(news.leadership.state) ? news.leadership.holder.value : news.leadership.reason;
   words = message.words();

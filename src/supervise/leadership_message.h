@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "lease/election.h"
 #include "process/keeper_link.h"
@@ -13,6 +14,8 @@ struct LeadershipNews {
   Leadership leadership;
   /// If we lead: until when, without another renewal; otherwise kNever.
   Time good_until = kNever;
+  std::uint32_t renewals = 0;  ///< of all terms of this keeper
+  Duration slowest_renewal{};  ///< of the present term or, until it is renewed, of the last one
 };
 
 /// The message with these news. A holder id or a reason that is too long for a message, which no id

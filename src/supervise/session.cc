@@ -41,8 +41,8 @@ void Session::begin_term(std::size_t campaign, const Supervisor& supervisor) {
   assert(c.supervisor.phase() == Phase::kDone);
   const Supervisor earlier = std::exchange(c.supervisor, supervisor);
   c.supervisor.continue_numbers_of(earlier);
-  c.renewals = 0;
-  c.slowest_renewal = {};
+  c.renewals_before += std::exchange(c.renewals, 0);
+  c.slowest_before = std::exchange(c.slowest_renewal, {});
   c.stop.reset();
   renew_id(campaign);
   arm(campaign);

@@ -33,8 +33,10 @@ struct Campaign {
   std::unique_ptr<Done> done{};
   /// Who asked for the lease of the present term; null: nobody.
   std::unique_ptr<StopRequest> stop{};
-  std::uint32_t renewals = 0;  ///< of the present term
-  Duration slowest_renewal{};  ///< of the present term, from sending to the answer
+  std::uint32_t renewals = 0;         ///< of the present term
+  Duration slowest_renewal{};         ///< of the present term, from sending to the answer
+  std::uint32_t renewals_before = 0;  ///< of all terms before
+  Duration slowest_before{};          ///< of the term before
 
   Time armed = kNever;       ///< the time of its entry in the session's queue
   bool has_changed = false;  ///< next_change() has not returned it since its last change

@@ -105,7 +105,9 @@ void StandingTerms::update(Time) {
     if (is_answer(c.leadership.state)) is_known_ = true;
     // An outage at the end does not matter: nothing is tried again.
     if (!is_stopping()) report_outage(*unsent_);
-    LeadershipNews news{*unsent_, c.leadership, c.supervisor.good_until()};
+    LeadershipNews news{*unsent_, c.leadership, c.supervisor.good_until(),
+                        c.renewals_before + c.renewals,
+                        c.renewals > 0 ? c.slowest_renewal : c.slowest_before};
     news.leadership.reason = c.failure;
     if (!link_.send(leadership_message(news))) return;
     unsent_.reset();

@@ -112,10 +112,10 @@ TEST_F(CheckFailureTest, FewRightsSufficeAndNoOthersAreTried) {
 }
 
 TEST_F(CheckFailureTest, WhatCannotBeSaidIsAFailure) {
-  const Ended ended =
-      Command({CLUSTER_LEADER_BINARY, "check", "--server", file_url(), "--output", "json"})
-          .give(::open("/dev/full", O_WRONLY | O_CLOEXEC), 1)
-          .run();
+  const Ended ended = Command({CLUSTER_LEADER_BINARY, "check", "--key", "job-a", "--server",
+                               file_url(), "--output", "json"})
+                          .give(::open("/dev/full", O_WRONLY | O_CLOEXEC), 1)
+                          .run();
   EXPECT_EQ(ended.status(), 71) << ended;
   expect_one_line(ended.err, {"standard output", "No space left"});
 }

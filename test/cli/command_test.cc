@@ -188,7 +188,8 @@ TEST_F(CommandTest, StdinStdoutAndStderrAreTheCallers) {
 
 TEST_F(CommandTest, WorksInAPipeline) {
   const Ended ended =
-      Command({"sh", "-c", "echo x | \"$0\" run --server \"$1\" -- cat | tr x y; exit 3",
+      Command({"sh", "-c",
+               "echo x | \"$0\" run --key job-a --server \"$1\" -- cat | tr x y; exit 3",
                CLUSTER_LEADER_BINARY, file_url()})
           .run();
   EXPECT_EQ(ended.status(), 3);

@@ -138,7 +138,9 @@ TEST_F(DoctorTest, TheFirstFailureIsTheStatus) {
           .with("REDIS_PASSWORD", "p")
           .run();
   EXPECT_EQ(denied.status(), 77) << denied;
-  EXPECT_THAT(denied.out, HasSubstr("failed   rights       no hdel; ACL SETUSER job +hdel\n"));
+  EXPECT_THAT(
+      denied.out,
+      HasSubstr("failed   rights       no hdel\n                      -> ACL SETUSER job +hdel\n"));
   server.command({"CONFIG", "SET", "requirepass", "s3cret"});
   EXPECT_EQ(result_of(json(on(server), 77), "login"), "failed");
   server.kill();
@@ -198,7 +200,7 @@ TEST_F(DoctorTest, ASlowServerDoesNotSuitAShortTtl) {
 }
 
 TEST_F(DoctorTest, ADirectoryIsExaminedAndLeftAsItWas) {
-  Json findings = json(on_file());
+  Json findings = json({"--server", "file://" + path("leases")});
   EXPECT_EQ(result_of(findings, "directory"), "warning");
   EXPECT_FALSE(exists("leases"));
   ASSERT_EQ(::mkdir(path("leases").c_str(), 0755), 0);
@@ -209,7 +211,6 @@ TEST_F(DoctorTest, ADirectoryIsExaminedAndLeftAsItWas) {
 }
 
 TEST_F(DoctorTest, ADirectoryIsLeftAsItWasHoweverLongThePrefixIs) {
-  ASSERT_EQ(::mkdir(path("leases").c_str(), 0755), 0);
   for (const std::size_t length : {std::size_t{146}, std::size_t{400}, std::size_t{511}}) {
     const Json findings = json(on_file({"--prefix", std::string(length, 'p')}));
     EXPECT_EQ(result_of(findings, "lease"), "ok") << length;

@@ -152,8 +152,8 @@ TEST_F(ExitStatusTest, UnknownHostIs69) {
 
 TEST_F(ExitStatusTest, HostThatIsAUrlIs78WithoutItsPassword) {
   for (const std::string verb : {"run", "elect", "check"}) {
-    std::vector<std::string> words = {CLUSTER_LEADER_BINARY, verb, "--host",
-                                      "redis://:s3cret@127.0.0.1:6379"};
+    std::vector<std::string> words = {
+        CLUSTER_LEADER_BINARY, verb, "--key", "job-a", "--host", "redis://:s3cret@127.0.0.1:6379"};
     if (verb == "run") words.insert(words.end(), {"--", "true"});
     const Ended ended = Command(words).run();
     expect_failure(ended, 78, {"--host", "--server"});

@@ -38,6 +38,11 @@ const std::string kBinary = "'" CLUSTER_LEADER_BINARY "'";
 /// The output of `--help` after `verb`, or without one if that is empty.
 std::string help_of(const std::string& verb) { return output_of(kBinary + ' ' + verb + " --help"); }
 
+/// The same with the lines of each text joined to one.
+std::string unwrapped_help_of(const std::string& verb) {
+  return std::regex_replace(help_of(verb), std::regex("\n {6,}"), " ");
+}
+
 /// The verbs that the help lists.
 Names verbs_in_help() {
   const std::string help = help_of("");
@@ -233,7 +238,7 @@ TEST(ManualTest, HasEveryExitStatusWithItsSentenceAndNoOthers) {
 TEST(ManualTest, SaysHowEachVerbEndsAsItsHelpDoes) {
   for (const std::string& verb : verbs()) {
     const Names in_manual = all(section(kOverview, "EXIT STATUS"), "\n {5}" + verb + " +(.*)\n");
-    EXPECT_EQ(in_manual, all(help_of(verb), "\nExit status: (.*), or\n")) << verb;
+    EXPECT_EQ(in_manual, all(unwrapped_help_of(verb), "\nExit status: (.*), or\n")) << verb;
   }
 }
 
@@ -251,7 +256,7 @@ class ManualOnFilesTest : public testing::Test {
  protected:
   ManualOnFilesTest() {
     const std::string path = folder_.path();
-    output_of(kBinary + " run --server file://" + path + " --result-file " + path +
+    output_of(kBinary + " run --key job-a --server file://" + path + " --result-file " + path +
               "/result --metrics-file " + path + "/metrics -- true");
   }
 
@@ -259,15 +264,25 @@ class ManualOnFilesTest : public testing::Test {
 };
 
 TEST_F(ManualOnFilesTest, HasEveryFieldOfTheResultFileAndNoOthers) {
-  Names fields = all(content_of(folder_.file("result")), "[{,]\"([a-z]+)\":");
+  Names fields = all(content_of(folder_.file("result")), "[{,]\"([a-z_]+)\":");
   EXPECT_THAT(fields, Contains("outcome"));
-  EXPECT_EQ(all(section(page_of("run"), "RESULT FILE"), "\n {5}([a-z]+)(?= *\n|  )"), fields);
+  EXPECT_EQ(all(section(page_of("run"), "RESULT FILE"), "\n {5}([a-z_]+)(?= *\n|  )"), fields);
 }
 
 TEST_F(ManualOnFilesTest, HasEveryMetricAndNoOthers) {
   const Names metrics = all(content_of(folder_.file("metrics")), "# TYPE ([a-z_]+) ");
   EXPECT_THAT(metrics, Contains("cluster_leader_runs_total"));
   EXPECT_EQ(all(section(page_of("run"), "METRICS FILE"), "\n {5}(cluster_leader_[a-z_]+)"),
+            metrics);
+}
+
+TEST_F(ManualOnFilesTest, HasEveryMetricOfElectAndNoOthers) {
+  const std::string path = folder_.path();
+  output_of(kBinary + " elect --key job-a --on-exit exit --output none --server file://" + path +
+            " --metrics-file " + path + "/elect -- true");
+  const Names metrics = all(content_of(folder_.file("elect")), "# TYPE ([a-z_]+) ");
+  EXPECT_THAT(metrics, Contains("cluster_leader_elect_state"));
+  EXPECT_EQ(all(section(page_of("elect"), "METRICS FILE"), "\n {5}(cluster_leader_[a-z_]+)"),
             metrics);
 }
 
@@ -288,11 +303,11 @@ TEST(ReadmeTest, LinksToFilesThatExist) {
 
 TEST(HelpTest, HasEveryExitStatusWithItsSentence) {
   std::string helps;
-  for (const std::string& verb : verbs()) helps += help_of(verb);
+  for (const std::string& verb : verbs()) helps += unwrapped_help_of(verb);
   Names rows;
   for (const ExitStatus& row : kExitStatuses) {
     rows.insert(row.meaning);
-    EXPECT_THAT(help_of("run"), HasSubstr(row.meaning));
+    EXPECT_THAT(unwrapped_help_of("run"), HasSubstr(row.meaning));
   }
   EXPECT_EQ(all(helps, "\n  [0-9]+ +(.*)"), rows);
 }

@@ -91,6 +91,7 @@ TEST_P(NestedTest, TheKeyUnderAnotherPrefixIsAllowed) {
 }
 
 TEST_P(NestedTest, TheKeyElsewhereIsAllowed) {
+  ASSERT_EQ(::mkdir(path("elsewhere").c_str(), 0755), 0);
   // A second --server would be refused, so that this has a command line of its own.
   const Words elsewhere = {CLUSTER_LEADER_BINARY,         "run", "--key", "job-a", "--server",
                            "file://" + path("elsewhere"), "--",  "true"};

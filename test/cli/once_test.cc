@@ -301,7 +301,9 @@ TEST_P(OnceTest, OneOfThoseWhoJoinedTakesOverFromALeaderThatIsKilled) {
 TEST_P(OnceTest, WhoJoinsGivesUpWhenItsPatienceEnds) {
   Process leader = run_of("n1", {}, "echo runs; exec sleep 60").start();
   ASSERT_TRUE(leader.says("runs"));
-  expect_silent_follower(run_of("n2", {"--join", "--wait", "1"}).run());
+  const Ended ended = run_of("n2", {"--join", "--wait", "1"}).run();
+  EXPECT_EQ(ended.status(), 75) << ended;
+  expect_one_line(ended.err, {"follower after waiting 1.0s; it is held by n1\n"});
   leader.signal(SIGTERM);
   leader.wait();
 }

@@ -1,5 +1,7 @@
 #include <signal.h>
 
+#include <nlohmann/json.hpp>
+
 #include "support/elector.h"
 #include "support/look_world.h"
 
@@ -23,13 +25,32 @@ class ReleaseTest : public LookTest {
 INSTANTIATE_TEST_SUITE_P(Place, ReleaseTest, ::testing::Values("File", "Redis"),
                          [](const auto& place) { return std::string(place.param); });
 
-TEST_P(ReleaseTest, NothingToReleaseIsAsGoodAndSaidOnlyIfAsked) {
-  const Ended quiet = release("web-1");
-  EXPECT_EQ(quiet.status(), 0) << quiet;
-  EXPECT_EQ(quiet.out + quiet.err, "");
-  const Ended verbose = release("web-1", {"-v", "--force"});
-  EXPECT_EQ(verbose.status(), 0);
-  expect_one_line(verbose.err, {"key job-a at ", "nothing to release", "is free"});
+TEST_P(ReleaseTest, NothingToReleaseIsAsGoodAndSaid) {
+  for (const Words& more : {Words{}, {"--force"}, {"--ask"}}) {
+    const Ended ended = release("web-1", more);
+    EXPECT_EQ(ended.status(), 0) << ended;
+    EXPECT_EQ(ended.out, "nothing to release: job-a is free\n");
+    EXPECT_EQ(ended.err, "");
+  }
+}
+
+TEST_P(ReleaseTest, SaysInJsonWhatItDid) {
+  using Json = nlohmann::ordered_json;
+  const auto said = [&](const std::string& node, const Words& more) {
+    return Json::parse(release(node, joined({"--json"}, more)).out);
+  };
+  EXPECT_EQ(said("web-2", {}).dump(),
+            R"({"key":"job-a","action":"none","node":"web-2","leader":null,"host":null,)"
+            R"("pid":null,"label":null,"since":null,"token":null})");
+  Process holder = hold("web-1", {"--heartbeat", "200ms"});
+  const Json refused = said("web-2", {});
+  EXPECT_EQ(refused["action"], "refused");
+  EXPECT_EQ(refused["leader"], "web-1");
+  EXPECT_EQ(refused["pid"], holder.pid());
+  EXPECT_EQ(refused["label"], "sh");
+  EXPECT_EQ(said("web-2", {"--ask"})["action"], "asked");
+  EXPECT_EQ(said("web-2", {"--force"})["action"], "released");
+  EXPECT_EQ(holder.wait().status(), 79);
 }
 
 TEST_P(ReleaseTest, EndsWhatThisNodeHoldsAndItsJobIsStopped) {
@@ -107,9 +128,6 @@ TEST_P(ReleaseTest, AJobThatIgnoresBeingAskedIsKilledAfterItsTime) {
 }
 
 TEST_P(ReleaseTest, AskingWhereNobodyHoldsTheKeyDoesNothing) {
-  const Ended ended = release("web-1", {"-v", "--ask"});
-  EXPECT_EQ(ended.status(), 0) << ended;
-  expect_one_line(ended.err, {"nothing to release", "is free"});
   for (const char* other : {"--force", "--result"}) {
     expect_failure(release("web-1", {"--ask", other}), 64, {"--ask", other});
   }

@@ -13,7 +13,7 @@ using testing::HasSubstr;
 using Json = nlohmann::ordered_json;
 
 const std::string kTitles =
-    "KEY  STATE  NODE  HOST:PID  LABEL  SINCE  REMAINING  TOKEN  WAITERS  LAST RUN\n";
+    "KEY  STATE  LEADER  HOST:PID  LABEL  SINCE  REMAINING  TOKEN  WAITERS  LAST RUN\n";
 
 class StatusTest : public LookTest {
  protected:
@@ -79,7 +79,7 @@ TEST_P(StatusTest, ShowsEveryKeyInUse) {
   ASSERT_EQ(keys.size(), 2U) << keys;
   EXPECT_EQ(keys[0]["key"], "job-a");
   EXPECT_EQ(keys[0]["state"], "held");
-  EXPECT_EQ(keys[0]["node"], "web-1");
+  EXPECT_EQ(keys[0]["leader"], "web-1");
   EXPECT_EQ(keys[0]["pid"], holder.pid());
   EXPECT_EQ(keys[0]["label"], "sh");
   EXPECT_EQ(keys[0]["ttl_ms"], 60'000);
@@ -188,12 +188,30 @@ TEST_F(StatusOnServerTest, ColoursAreForTerminals) {
 }
 
 TEST_F(StatusOnServerTest, OnATerminalWatchDrawsOverWhatItDrewBefore) {
-  Terminal terminal({"env", "NO_COLOR=1", CLUSTER_LEADER_BINARY, "status", "--server",
+  Terminal terminal({"env", "NO_COLOR=1", "TERM=xterm", CLUSTER_LEADER_BINARY, "status", "--server",
                      url_of(server_), "--watch=100ms"});
-  EXPECT_TRUE(terminal.sees("\x1b[H\x1b[2JKEY")) << terminal.screen();
-  EXPECT_TRUE(terminal.sees("\x1b[H\x1b[2JKEY")) << terminal.screen();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(terminal.sees("\x1b[Hredis://127.0.0.1:")) << terminal.screen();
+    EXPECT_TRUE(terminal.sees(", every 0.1s, ")) << terminal.screen();
+    EXPECT_TRUE(terminal.sees("\r\nno key is in use\x1b[K\r\n\x1b[J")) << terminal.screen();
+  }
+  // Nothing is cleared before it is written again.
+  EXPECT_THAT(terminal.screen(), testing::Not(HasSubstr("\x1b[2J")));
   terminal.type(kControlC);
   EXPECT_TRUE(eventually([&] { return state_of(terminal.pid()) == 'Z'; }));
+}
+
+TEST_F(StatusOnServerTest, OnATerminalTheTableFitsAndHasAges) {
+  record("job-a");
+  server_.command({"HSET", record_of("job-a"), "since", "1000", "host", "host-1"});
+  const std::string status =
+      std::string(CLUSTER_LEADER_BINARY) + " status --server " + url_of(server_);
+  Terminal wide({"sh", "-c", status});
+  EXPECT_TRUE(wide.sees("TOKEN\r\n")) << wide.screen();
+  EXPECT_TRUE(wide.sees("d ago ")) << wide.screen();
+  Terminal narrow({"sh", "-c", "stty cols 50; " + status});
+  EXPECT_TRUE(narrow.sees("LAST RUN\r\njob-a  held   web-1 ")) << narrow.screen();
+  EXPECT_THAT(narrow.screen(), testing::Not(HasSubstr("TOKEN")));
 }
 
 TEST_F(StatusOnServerTest, AWatchOutlivesTheServer) {

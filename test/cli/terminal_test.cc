@@ -20,7 +20,7 @@ class TerminalTest : public CliTest {
   /// A shell with job control in which `$run` stands for us, with a lease in this test's folder.
   TerminalTest() : terminal_({"bash", "--norc", "--noprofile", "--noediting", "-i"}) {
     // What is typed is also seen, so what is waited for must never stand in what is typed.
-    terminal_.type("run=\"" CLUSTER_LEADER_BINARY " run --server " + file_url() +
+    terminal_.type("run=\"" CLUSTER_LEADER_BINARY " run --key job-a --server " + file_url() +
                    " --ttl 1 -k 200ms --\"; export folder=" + folder_.path() + "; echo o''k\n");
     EXPECT_TRUE(terminal_.sees("ok\r\n"));
   }

@@ -396,18 +396,39 @@ TEST_F(DiagnosisTest, OfADirectory) {
 
 TEST_F(DiagnosisTest, IsALineForEachCheck) {
   measured_.clock_ahead = 5s;
-  const std::string report = report_of(diagnose_it(), false);
-  EXPECT_EQ(std::count(report.begin(), report.end(), '\n'), 16);
+  const std::string report = report_of(diagnose_it(), {}, false);
+  EXPECT_EQ(std::count(report.begin(), report.end(), '\n'), 17);
   EXPECT_THAT(report, HasSubstr("ok       connect      0.200 ms\n"));
-  EXPECT_THAT(report,
-              HasSubstr("\nwarning  clock        the server's is 5 s ahead of ours; use NTP"));
-  EXPECT_THAT(report_of(diagnose_it(), true), HasSubstr("\x1b[33mwarning\x1b[0m  clock"));
+  EXPECT_THAT(report, HasSubstr("\nwarning  clock        the server's is 5 s ahead of ours\n"
+                                "                      -> use NTP on both: --once, "));
+  EXPECT_THAT(report_of(diagnose_it(), {}, true), HasSubstr("\x1b[33mwarning\x1b[0m  clock"));
   const auto json = nlohmann::json::parse(report_as_json(diagnose_it()));
   ASSERT_EQ(json.size(), 16U);
   EXPECT_EQ(json[1].dump(),
             R"({"advice":null,"check":"connect","detail":"0.200 ms","result":"ok","server":null})");
   EXPECT_EQ(json[11]["result"], "warning");
   EXPECT_THAT(json[11]["advice"], HasSubstr("NTP"));
+}
+
+TEST(ReportOfFindingsTest, HasALineForEachPieceOfAdvice) {
+  const std::vector<Finding> findings = {
+      ok("name", "fine"),
+      warning("clock", "the one is behind the other", "set it; or use NTP on both of them")};
+  EXPECT_EQ(report_of(findings, {}, false),
+            "ok       name   fine\n"
+            "warning  clock  the one is behind the other\n"
+            "                -> set it\n"
+            "                -> or use NTP on both of them\n");
+}
+
+TEST(ReportOfFindingsTest, FitsATerminal) {
+  const std::vector<Finding> findings = {
+      warning("clock", "the one is behind the other", "use NTP on both of them")};
+  EXPECT_EQ(report_of(findings, 38, false),
+            "warning  clock  the one is behind the\n"
+            "                other\n"
+            "                -> use NTP on both of\n"
+            "                   them\n");
 }
 
 TEST(SentinelDiagnosisTest, TheyMustAllAnswer) {

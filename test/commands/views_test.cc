@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "commands/check.h"
 #include "commands/lease_text.h"
 #include "commands/setup.h"
 #include "commands/status.h"
+#include "commands/status_screen.h"
 
 namespace cluster_leader {
 namespace {
@@ -185,6 +188,7 @@ TEST(CheckLineTest, SlotsThatNobodyHoldsMakeNoLeader) {
 Options asking_status() {
   Options options;
   options.prefix = "prod:";
+  options.node = "web-9";
   return options;
 }
 LeaseView with_key(LeaseView view, const std::string& key) {
@@ -200,14 +204,14 @@ TEST(StatusTest, TheTableShowsWhatIsKnown) {
   LeaseView free = with_key(held(), "free");
   free.state = State::kFree;
   free.remaining.reset();
-  EXPECT_EQ(status_table(asking_status(), {with_key(held(), "job-a"), unknown, free}, false),
-            "KEY             STATE  NODE   HOST:PID     LABEL   SINCE                 REMAINING"
+  EXPECT_EQ(status_table(asking_status(), {with_key(held(), "job-a"), unknown, free}),
+            "KEY             STATE  LEADER  HOST:PID     LABEL   SINCE                 REMAINING"
             "  TOKEN  WAITERS                       LAST RUN\n"
-            "job-a           held   web-1  host-1:4711  report  2026-11-23T07:00:00Z  8.2s     "
+            "job-a           held   web-1   host-1:4711  report  2026-11-23T07:00:00Z  8.2s     "
             "  1764   2 since 2026-11-23T07:00:01Z  143 on web-2 at 2026-11-23T07:00:00Z\n"
-            "nodered:leader  held   web-7  -            -       -                     -        "
+            "nodered:leader  held   web-7   -            -       -                     -        "
             "  -      -                             -\n"
-            "free            free   -      -            -       -                     -        "
+            "free            free   -       -            -       -                     -        "
             "  1764   2 since 2026-11-23T07:00:01Z  143 on web-2 at 2026-11-23T07:00:00Z\n");
 }
 
@@ -215,14 +219,14 @@ TEST(StatusTest, EachSlotHasARowAndTheKeyIsWaitedForOnce) {
   const std::vector<LeaseView> views = {in_slot(0, with_key(held(), "a")),
                                         in_slot(2, with_key(of_others(), "a")),
                                         in_slot(0, with_key(held(), "b"))};
-  EXPECT_EQ(status_table(asking_status(), views, false),
-            "KEY  SLOT  STATE  NODE   HOST:PID     LABEL   SINCE                 REMAINING"
+  EXPECT_EQ(status_table(asking_status(), views),
+            "KEY  SLOT  STATE  LEADER  HOST:PID     LABEL   SINCE                 REMAINING"
             "  TOKEN  WAITERS                       LAST RUN\n"
-            "a    0     held   web-1  host-1:4711  report  2026-11-23T07:00:00Z  8.2s     "
+            "a    0     held   web-1   host-1:4711  report  2026-11-23T07:00:00Z  8.2s     "
             "  1764   2 since 2026-11-23T07:00:01Z  143 on web-2 at 2026-11-23T07:00:00Z\n"
-            "a    2     held   web-2  host-2:4711  report  2026-11-23T07:00:00Z  8.2s     "
+            "a    2     held   web-2   host-2:4711  report  2026-11-23T07:00:00Z  8.2s     "
             "  1764   -                             143 on web-2 at 2026-11-23T07:00:00Z\n"
-            "b    0     held   web-1  host-1:4711  report  2026-11-23T07:00:00Z  8.2s     "
+            "b    0     held   web-1   host-1:4711  report  2026-11-23T07:00:00Z  8.2s     "
             "  1764   2 since 2026-11-23T07:00:01Z  143 on web-2 at 2026-11-23T07:00:00Z\n");
   const Json json = Json::parse(status_json(asking_status(), views));
   EXPECT_EQ(json[0]["waiters"], 2);
@@ -233,8 +237,8 @@ TEST(StatusTest, EachSlotHasARowAndTheKeyIsWaitedForOnce) {
 }
 
 TEST(StatusTest, WithoutKeysThereAreTheTitlesAndAnEmptyArray) {
-  EXPECT_EQ(status_table(asking_status(), {}, false),
-            "KEY  STATE  NODE  HOST:PID  LABEL  SINCE  REMAINING  TOKEN  WAITERS  LAST RUN\n");
+  EXPECT_EQ(status_table(asking_status(), {}),
+            "KEY  STATE  LEADER  HOST:PID  LABEL  SINCE  REMAINING  TOKEN  WAITERS  LAST RUN\n");
   EXPECT_EQ(status_json(asking_status(), {}), "[]\n");
 }
 
@@ -243,26 +247,18 @@ TEST(StatusTest, GarbageIsToldInItsRow) {
   view.key = {"prod:x"};
   view.state = State::kForeign;
   view.fault = "its record is data of another type";
-  const std::string table = status_table(asking_status(), {view}, false);
+  const std::string table = status_table(asking_status(), {view});
   EXPECT_THAT(table,
-              HasSubstr("x    garbage  -     -         (its record is data of another type)"));
+              HasSubstr("x    garbage  -       -         (its record is data of another type)"));
   const Json json = Json::parse(status_json(asking_status(), {view}))[0];
   EXPECT_EQ(json["state"], "garbage");
   EXPECT_EQ(json["fault"], "its record is data of another type");
 }
 
-TEST(StatusTest, StatesHaveColoursAndNamesHaveNone) {
-  const std::string table = status_table(
-      asking_status(), {with_key(held(), "\x1b[31m"), with_key(in(State::kForeign), "b")}, true);
-  EXPECT_THAT(table, HasSubstr("\\x1b[31m"));
-  EXPECT_THAT(table, HasSubstr("\x1b[32mheld\x1b[0m"));
-  EXPECT_THAT(table, HasSubstr("\x1b[31mgarbage\x1b[0m"));
-}
-
 TEST(StatusTest, ALongLabelDoesNotWidenTheTable) {
   LeaseView view = with_key(held(), "job-a");
   view.label = std::string(1000, 'x');
-  EXPECT_THAT(status_table(asking_status(), {view}, false),
+  EXPECT_THAT(status_table(asking_status(), {view}),
               HasSubstr("  " + std::string(37, 'x') + "...  "));
   EXPECT_EQ(Json::parse(status_json(asking_status(), {view}))[0]["label"], view.label);
 }
@@ -270,8 +266,8 @@ TEST(StatusTest, ALongLabelDoesNotWidenTheTable) {
 TEST(StatusTest, JsonHasAnObjectWithTheSameFieldsForEveryKey) {
   EXPECT_EQ(
       status_json(asking_status(), {with_key(held(), "job-a")}),
-      R"([{"key":"job-a","slot":0,"state":"held","node":"web-1","host":"host-1","pid":4711,)"
-      R"("label":"report","since":"2026-11-23T07:00:00.123Z","ttl_ms":10000,)"
+      R"([{"key":"job-a","slot":0,"state":"held","node":"web-9","leader":"web-1","host":"host-1",)"
+      R"("pid":4711,"label":"report","since":"2026-11-23T07:00:00.123Z","ttl_ms":10000,)"
       R"("ttl_remaining_ms":8250,"token":1764,"waiters":2,"waiting_since":"2026-11-23T07:00:01.000Z",)"
       R"("last_node":"web-2",)"
       R"("last_status":143,"last_token":1763,"last_started":null,)"
@@ -282,12 +278,78 @@ TEST(StatusTest, JsonHasAnObjectWithTheSameFieldsForEveryKey) {
   empty.key = {"prod:x"};
   EXPECT_EQ(
       status_json(asking_status(), {empty}),
-      R"([{"key":"x","slot":0,"state":"free","node":null,"host":null,"pid":null,"label":null,)"
+      R"([{"key":"x","slot":0,"state":"free","node":"web-9","leader":null,"host":null,"pid":null,"label":null,)"
       R"("since":null,"ttl_ms":null,"ttl_remaining_ms":null,"token":null,"waiters":null,)"
       R"("waiting_since":null,"last_node":null,"last_status":null,"last_token":null,"last_started":null,)"
       R"("last_finished":null,)"
       R"("holder":null,"fault":null}])"
       "\n");
+}
+
+/// 3 minutes and 5 s after the times in held().
+constexpr std::int64_t kLater = 1'795'417'385'123;
+
+std::string screen(const std::vector<LeaseView>& views, std::size_t width, bool coloured = false) {
+  return status_screen(asking_status(), views, kLater, width, coloured);
+}
+
+TEST(StatusScreenTest, ShowsAgesAndWhoWaitsAndHowTheLastRunEnded) {
+  LeaseView free = with_key(held(), "free");
+  free.state = State::kFree;
+  free.remaining.reset();
+  free.waiters = 0;
+  free.last_run->result.status = 0;
+  EXPECT_EQ(screen({with_key(held(), "job-a"), free}, 200),
+            "KEY    STATE  LEADER  SINCE   REMAINING  WAITERS   LAST RUN                      "
+            "LABEL   HOST:PID     TOKEN\n"
+            "job-a  held   web-1   3m ago  8.2s       2 for 3m  failed (143) 3m ago on web-2  "
+            "report  host-1:4711  1764\n"
+            "free   free   -       -       -          -         ok 3m ago on web-2            "
+            "-       -            1764\n");
+}
+
+TEST(StatusScreenTest, FitsTheTerminal) {
+  std::vector<LeaseView> views;
+  for (const char* key : {"a", "a-job-with-a-very-long-name-that-fills-the-line"}) {
+    views.push_back(with_key(held(), key));
+    views.back().node = "web-1.rack-17.example.com";
+  }
+  for (std::size_t width = 30; width <= 200; ++width) {
+    const std::string text = screen(views, width);
+    EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3);
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), width) << text;
+  }
+  EXPECT_EQ(screen(views, 80),
+            "KEY                  STATE  LEADER        WAITERS   LAST RUN\n"
+            "a                    held   web-1.rac...  2 for 3m  failed (143) 3m ago on web-2\n"
+            "a-job-with-a-ver...  held   web-1.rac...  2 for 3m  failed (143) 3m ago on web-2\n");
+}
+
+TEST(StatusScreenTest, StatesHaveColoursAndNamesHaveNone) {
+  const std::string text =
+      screen({with_key(held(), "\x1b[31m"), with_key(in(State::kForeign), "b")}, 200, true);
+  EXPECT_THAT(text, HasSubstr("\\x1b[31m"));
+  EXPECT_THAT(text, HasSubstr("\x1b[32mheld\x1b[0m"));
+  EXPECT_THAT(text, HasSubstr("\x1b[31mgarbage\x1b[0m"));
+  EXPECT_THAT(text, HasSubstr("\x1b[33m2 for 3m\x1b[0m"));
+  EXPECT_THAT(text, HasSubstr("\x1b[31mfailed (143) 3m ago on web-2\x1b[0m"));
+}
+
+TEST(StatusScreenTest, WithoutKeysItSaysSo) { EXPECT_EQ(screen({}, 80), "no key is in use\n"); }
+
+TEST(AgeTest, IsInTheLargestUnit) {
+  const auto age = [](std::int64_t seconds) { return age_of(kLater - seconds * 1000, kLater); };
+  EXPECT_EQ(age(-5), "now");
+  EXPECT_EQ(age(0), "now");
+  EXPECT_EQ(age(1), "1s ago");
+  EXPECT_EQ(age(59), "59s ago");
+  EXPECT_EQ(age(60), "1m ago");
+  EXPECT_EQ(age(3599), "59m ago");
+  EXPECT_EQ(age(3600), "1h ago");
+  EXPECT_EQ(age(47 * 3600), "47h ago");
+  EXPECT_EQ(age(48 * 3600), "2d ago");
+  EXPECT_EQ(age_of(0, kLater), "");
 }
 
 TEST(StatusTest, EveryStateHasAWord) {

@@ -36,7 +36,7 @@ TEST_F(CommandLineTest, TheCommandIsPassedByteForByte) {
 
 TEST_F(CommandLineTest, NothingOfTheCommandIsTakenForAnOption) {
   const Options options = run_words({"--", "run", "--key", "b", "-q", "--ttl", "99"});
-  EXPECT_THAT(options.keys, ElementsAre("nodered:leader"));
+  EXPECT_THAT(options.keys, ElementsAre("job-a"));
   EXPECT_EQ(options.log_level, Options::LogLevel::kNormal);
   EXPECT_EQ(options.timeline.ttl, seconds(10));
 }
@@ -74,11 +74,13 @@ TEST_F(CommandLineTest, ACommandWithoutTwoDashesIsSaidSo) {
 TEST_F(CommandLineTest, AVerbThatIsMissingOrUnknownIsSaidSo) {
   EXPECT_THAT(usage_error({}), HasSubstr("a verb is missing"));
   EXPECT_THAT(usage_error({"--", "true"}), HasSubstr("a verb is missing"));
-  EXPECT_THAT(usage_error({"runs", "--", "true"}), HasSubstr("there is no verb 'runs'"));
+  EXPECT_EQ(usage_error({"runs", "--", "true"}), "there is no verb 'runs'; did you mean 'run'?");
+  EXPECT_EQ(usage_error({"stats"}), "there is no verb 'stats'; did you mean 'status'?");
   EXPECT_THAT(usage_error({"true", "run", "--", "true"}), HasSubstr("there is no verb 'true'"));
   EXPECT_THAT(usage_error({"", "run", "--", "true"}), HasSubstr("there is no verb ''"));
-  EXPECT_EQ(usage_error({"Run"}),
-            "there is no verb 'Run'; the verbs are run, elect, check, status, release and doctor");
+  EXPECT_EQ(usage_error({"Run"}), "there is no verb 'Run'; did you mean 'run'?");
+  EXPECT_EQ(usage_error({"lock"}),
+            "there is no verb 'lock'; the verbs are run, elect, check, status, release and doctor");
 }
 
 TEST_F(CommandLineTest, OptionsStandBehindTheVerb) {
@@ -97,10 +99,10 @@ TEST_F(CommandLineTest, HelpAndVersionAreShown) {
 }
 
 TEST_F(CommandLineTest, HelpIsShownWhateverElseIsWrong) {
-  EXPECT_THAT(shown({"run", "--ttl", "x", "-h"}), HasSubstr("--heartbeat"));
+  EXPECT_THAT(shown({"run", "--ttl", "x", "-h"}), HasSubstr("--min-hold"));
   EXPECT_THAT(shown({"run", "--unknown", "--help", "--", "true"}), HasSubstr("--heartbeat"));
   EXPECT_THAT(shown({"run", "--help", "extra", "--key"}), HasSubstr("--heartbeat"));
-  EXPECT_THAT(shown({"run", "-x", "-h"}), HasSubstr("--heartbeat"));
+  EXPECT_THAT(shown({"run", "-x", "-h"}), HasSubstr("--min-hold"));
 }
 
 TEST_F(CommandLineTest, OptionsOfACommandWithoutTwoDashesAreNotOurs) {
@@ -124,6 +126,7 @@ TEST_F(CommandLineTest, HelpIsNotShownForAWordThatIsAValue) {
 
 TEST_F(CommandLineTest, HelpShowsTheExitStatuses) {
   const std::string help = shown({"run", "--help"});
+  EXPECT_THAT(shown({"run", "-h"}), Not(HasSubstr("Exit status")));
   for (const ExitStatus& row : kExitStatuses) {
     EXPECT_THAT(help, testing::ContainsRegex("\n  " + std::to_string(row.code) + " +" +
                                              std::string(row.meaning).substr(0, 20)));
@@ -230,6 +233,15 @@ TEST_F(CommandLineTest, OfTwoMistakesTheFirstIsNamed) {
   EXPECT_THAT(refusal({"-xy", "--key"}), HasSubstr("'-x'"));
 }
 
+TEST_F(CommandLineTest, AnOptionThatBecameAValueIsNamedIfThatMakesNoSense) {
+  EXPECT_EQ(refusal({"--key", "--once", "5"}),
+            "--key requires a value, which '--once' was taken for");
+  EXPECT_EQ(usage_error({"check", "--node", "--key", "a"}),
+            "--node requires a value, which '--key' was taken for");
+  EXPECT_THAT(refusal({"extra", "--key", "--once", "5"}), HasSubstr("unexpected argument 'extra'"));
+  EXPECT_THAT(run({"--key", "--once"}).keys, ElementsAre("--once"));
+}
+
 TEST_F(CommandLineTest, NoOptionIsGivenTwice) {
   EXPECT_EQ(refusal({"--key", "a", "--key", "b"}), "--key is given twice");
   EXPECT_EQ(refusal({"--key", "a", "--key", "a"}), "--key is given twice");
@@ -243,14 +255,20 @@ TEST_F(CommandLineTest, AFlagMayBeGivenTwice) {
 }
 
 TEST_F(CommandLineTest, AnUnknownOptionIsNamedWithoutItsValue) {
-  EXPECT_EQ(refusal({"--ke", "a"}), "run has no option '--ke'; see cluster-leader run --help");
+  EXPECT_EQ(refusal({"--colour", "a"}),
+            "run has no option '--colour'; see cluster-leader run --help");
+  EXPECT_EQ(refusal({"--ke", "a"}), "run has no option '--ke'; did you mean '--key'?");
+  EXPECT_EQ(refusal({"--metrics=/a"}),
+            "run has no option '--metrics'; did you mean '--metrics-file'?");
   EXPECT_THAT(refusal({"-x"}), HasSubstr("run has no option '-x';"));
   EXPECT_THAT(refusal({"-nx"}), HasSubstr("run has no option '-x';"));
   EXPECT_THAT(refusal({"---key", "a"}), HasSubstr("run has no option '---key';"));
   EXPECT_THAT(refusal({"--=a"}), HasSubstr("run has no option '--';"));
   EXPECT_THAT(refusal({"--version"}), HasSubstr("run has no option '--version';"));
   // It may be a password.
-  EXPECT_THAT(refusal({"--password", "hush"}), Not(HasSubstr("hush")));
+  EXPECT_EQ(refusal({"--password", "hush"}),
+            "run has no option '--password'; no option takes a password: set REDIS_PASSWORD, or "
+            "use --password-file");
   EXPECT_THAT(refusal({"--password=hush"}), Not(HasSubstr("hush")));
   EXPECT_THAT(refusal({"-phush"}), Not(HasSubstr("hush")));
   EXPECT_THAT(usage_error({"--password=hush", "run"}), Not(HasSubstr("hush")));

@@ -235,13 +235,16 @@ TEST_F(OptionsTest, TlsOptionsRequireTls) {
 
 // The key and the node.
 
-TEST_F(OptionsTest, TheKeyHasADefaultAndIsReadFromNoVariable) {
+TEST_F(OptionsTest, TheKeyHasNoDefaultAndIsReadFromNoVariable) {
   // CLUSTER_LEADER_KEY is set for the job: a run inside a job must not take the outer job's key.
-  EXPECT_THAT(run({}, {{"CLUSTER_LEADER_KEY", "outer"}}).keys, ElementsAre("nodered:leader"));
+  const Variables outer = {{"CLUSTER_LEADER_KEY", "outer"}};
+  EXPECT_THAT(run({}, outer).keys, ElementsAre("job-a"));
+  EXPECT_EQ(refusal({}, outer),
+            "--key is required: name what the replicas compete for, as in --key job-a");
 }
 
 TEST_F(OptionsTest, AnEmptyKeyIsRefused) {
-  // Replicas whose key was left blank by mistake must not meet at the default.
+  // Replicas whose key was left blank by mistake must not meet anywhere.
   EXPECT_THAT(refusal({"--key", ""}), HasSubstr("the key must not be empty"));
   EXPECT_THAT(refusal({"--key="}), HasSubstr("the key must not be empty"));
   EXPECT_THAT(refusal({"--key=", "--prefix", "p"}), HasSubstr("the key must not be empty"));
@@ -268,7 +271,7 @@ TEST_F(OptionsTest, AKeyHasUpTo512BytesWithItsPrefix) {
 TEST_F(OptionsTest, ThePrefixIsAnOptionOrAVariable) {
   EXPECT_EQ(run({}, {{"CLUSTER_LEADER_PREFIX", "env:"}}).prefix, "env:");
   EXPECT_EQ(run({"--prefix", "opt:"}, {{"CLUSTER_LEADER_PREFIX", "env:"}}).prefix, "opt:");
-  EXPECT_THAT(run({"--prefix", "opt:"}).keys, ElementsAre("nodered:leader"));
+  EXPECT_THAT(run({"--prefix", "opt:"}).keys, ElementsAre("job-a"));
 }
 
 TEST_F(OptionsTest, TheNodeIsOptionVariableHostnameOrTheMachine) {

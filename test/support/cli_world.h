@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <string>
 #include <vector>
@@ -17,8 +18,11 @@ class CliTest : public ::testing::Test {
  protected:
   using Words = std::vector<std::string>;
 
-  /// The URL of leases in this test's folder.
-  std::string file_url() const { return "file://" + folder_.file("leases"); }
+  /// The URL of leases in this test's folder, in a directory that exists.
+  std::string file_url() const {
+    ::mkdir(folder_.file("leases").c_str(), 0755);
+    return "file://" + folder_.file("leases");
+  }
 
   /// Leases in this test's folder.
   Words on_file(Words more = {}) const { return joined({"--server", file_url()}, more); }

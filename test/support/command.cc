@@ -296,7 +296,10 @@ void Command::become(pid_t parent, std::vector<std::pair<int, int>> wanted) cons
 }
 
 Command run_under_lease(std::vector<std::string> options, const std::vector<std::string>& job) {
+  const auto is_key = [](const std::string& word) { return word.starts_with("--key"); };
   std::vector<std::string> argv = {CLUSTER_LEADER_BINARY, "run"};
+  if (std::none_of(options.begin(), options.end(), is_key))
+    argv.insert(argv.end(), {"--key", "job-a"});
   argv.insert(argv.end(), options.begin(), options.end());
   argv.emplace_back("--");
   argv.insert(argv.end(), job.begin(), job.end());

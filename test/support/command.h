@@ -146,7 +146,7 @@ class Command {
   std::function<void()> preparation_;
 };
 
-/// `cluster-leader run OPTION... -- JOB...`
+/// `cluster-leader run OPTION... -- JOB...`, with `--key job-a` unless the options have a key.
 Command run_under_lease(std::vector<std::string> options, const std::vector<std::string>& job);
 
 /// The path of a program of test/support/programs.

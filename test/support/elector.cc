@@ -74,7 +74,10 @@ std::int64_t StateLine::at_ms() const {
 }
 
 Command Elector::command(const Words& options, const Words& job) {
+  const auto is_key = [](const std::string& word) { return word.starts_with("--key"); };
   Words argv = {CLUSTER_LEADER_BINARY, "elect"};
+  if (std::none_of(options.begin(), options.end(), is_key))
+    argv.insert(argv.end(), {"--key", kKey});
   argv.insert(argv.end(), options.begin(), options.end());
   if (!job.empty()) argv.emplace_back("--");
   argv.insert(argv.end(), job.begin(), job.end());

@@ -29,8 +29,8 @@ struct StateLine {
   std::int64_t at_ms() const;
 };
 
-/// `cluster-leader elect OPTION... [-- JOB...]` and its lines on stdout, which can be read
-/// repeatedly.
+/// `cluster-leader elect OPTION... [-- JOB...]`, with `--key job-a` unless the options have a key,
+/// and its lines on stdout, which can be read repeatedly.
 class Elector {
  public:
   using Words = std::vector<std::string>;

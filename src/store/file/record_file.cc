@@ -41,16 +41,6 @@ constexpr unsigned kReadWriteBits = 0666;
 /// stay.
 void share(int fd, unsigned mode) { static_cast<void>(::fchmod(fd, mode & kReadWriteBits)); }
 
-/// mkdir -p. Returns the first error, since the later ones only follow from it, or 0.
-int make_directories(const std::string& path) {
-  int error = 0;
-  for (std::size_t end = 0; end != std::string::npos && error == 0;) {
-    end = path.find('/', end + 1);
-    if (::mkdir(path.substr(0, end).c_str(), 0777) != 0 && errno != EEXIST) error = errno;
-  }
-  return error;
-}
-
 bool write_all(int fd, const std::string& text) {
   std::size_t done = 0;
   while (done < text.size()) {
@@ -190,8 +180,11 @@ std::optional<Failed> RecordFile::open_folder(const std::string& directory, bool
                                               bool (*is_shared)(int fd), bool& missing) {
   folder_.reset(::open(directory.c_str(), kFolder));
   if (!folder_ && errno == ENOENT && create) {
-    const int error = make_directories(directory);
-    if (error != 0) return refused(error, "create the directory");
+    // Not its parents: a path that was mistyped is noticed.
+    if (::mkdir(directory.c_str(), 0777) != 0 && errno != EEXIST) {
+      return refused(errno, errno == ENOENT ? "create the directory, whose parent does not exist"
+                                            : "create the directory");
+    }
     folder_.reset(::open(directory.c_str(), kFolder));
   }
   missing = !folder_ && errno == ENOENT && !create;

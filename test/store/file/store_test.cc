@@ -434,10 +434,17 @@ TEST_F(FileStoreTest, ALocalDirectoryIsNotShared) {
   }
 }
 
-TEST_F(FileStoreTest, ADirectoryIsMadeWithItsParents) {
-  Rival a(folder_ / "x/y//z/", contender_for(kKey, "a"));
+TEST_F(FileStoreTest, ADirectoryIsMadeWithoutItsParents) {
+  // A path that was mistyped would not exclude anybody.
+  Rival lost(folder_ / "x/y/", contender_for(kKey, "a"));
+  const auto answer = lost.ask(RequestKind::kAcquire);
+  ASSERT_TRUE(answer && std::holds_alternative<Failed>(*answer));
+  EXPECT_EQ(std::get<Failed>(*answer).text,
+            "cannot create the directory, whose parent does not exist: No such file or directory");
+  EXPECT_FALSE(fs::exists(folder_ / "x"));
+  Rival a(folder_ / "x/", contender_for(kKey, "a"));
   EXPECT_GT(a.acquire(), 0);
-  EXPECT_TRUE(fs::exists(folder_ / "x/y/z/nodered%3Aleader.lease"));
+  EXPECT_TRUE(fs::exists(folder_ / "x/nodered%3Aleader.lease"));
 }
 
 TEST_F(FileStoreTest, FilesHaveTheRightsOfTheirDirectory) {
@@ -483,7 +490,7 @@ TEST_F(FileStoreTest, WithoutTheRightToWriteItIsDenied) {
   const Failed write = failure_as_nobody(folder_.path());
   EXPECT_EQ(write.trouble, Trouble::kDenied) << write.text;
   EXPECT_EQ(write.text, "cannot open nodered%3Aleader.lock: Permission denied");
-  const Failed make = failure_as_nobody(folder_ / "x/y");
+  const Failed make = failure_as_nobody(folder_ / "x");
   EXPECT_EQ(make.trouble, Trouble::kDenied) << make.text;
   ASSERT_EQ(::chmod(folder_.path().c_str(), 0000), 0);
   EXPECT_EQ(failure_as_nobody(folder_ / "x").trouble, Trouble::kDenied);
