@@ -177,11 +177,11 @@ with_lock() {
 }
 
 # configure PRESET [ARGUMENT]... runs cmake. What the machine's own packages do not provide, it finds in
-# the cache: hiredis, and for the tests the servers and Docker's client.
+# the cache: hiredis, and for the tests the servers, Docker's client and promtool.
 configure() {
   local preset=$1 prefixes=$hiredis_prefix
   prefixes+=:$servers_prefix/redis/usr:$servers_prefix/valkey/usr:$servers_prefix/redis-6.0:$servers_prefix/stunnel/usr
-  prefixes+=:$servers_prefix/docker/usr
+  prefixes+=:$servers_prefix/docker/usr:$servers_prefix/prometheus/usr
   shift
   (cd "$root" && CMAKE_PREFIX_PATH="${CMAKE_PREFIX_PATH:+$CMAKE_PREFIX_PATH:}$prefixes" \
     cmake --preset "$preset" "$@" >/dev/null)

@@ -195,6 +195,9 @@ install_test() {
   # For the tests of the examples: what they name, of systemd only systemd-analyze (it is not
   # started), and a YAML parser.
   apt_install systemd jq sqlite3 tmux libyaml-cpp-dev
+  # What checks the JSON and the metrics.
+  apt_install python3-jsonschema
+  with_lock unpack prometheus "" promtool prometheus
   # For the tests of the completions.
   apt_install bash-completion zsh fish
   # Only Docker's client, which can read stack files since version 25.

@@ -1,6 +1,7 @@
-# cmake -P embed-lua.cmake OUTPUT PRELUDE.lua QUEUE.lua SCRIPT.lua... writes a C++ header with the text
-# of each script and its SHA-1, for EVALSHA. foo_bar.lua becomes kFooBarScript. The prelude is in front
-# of each, and what knows the queue in front of those that use it.
+# cmake -P embed-lua.cmake OUTPUT PRELUDE.lua QUEUE.lua LINE.lua SCRIPT.lua... writes a C++ header with
+# the text of each script and its SHA-1, for EVALSHA. foo_bar.lua becomes kFooBarScript. The prelude is
+# in front of each, what knows the queue in front of those that use it, and what stands in line in
+# front of those that do.
 # Lines that are only a comment are left out: scripts are sent as text, thousands of times when
 # thousands of leases are released.
 
@@ -24,6 +25,7 @@ endfunction()
 
 read_lua(${CMAKE_ARGV4} prelude)
 read_lua(${CMAKE_ARGV5} queue)
+read_lua(${CMAKE_ARGV6} line)
 set(header "// Generated from src/store/redis/scripts/*.lua when the project is built.
 #pragma once
 
@@ -39,12 +41,15 @@ struct Script {
 ")
 
 math(EXPR last "${CMAKE_ARGC} - 1")
-foreach(index RANGE 6 ${last})
+foreach(index RANGE 7 ${last})
   if(index GREATER last)
     break()
   endif()
   set(file ${CMAKE_ARGV${index}})
   read_lua(${file} text)
+  if(text MATCHES "stand\\(")
+    string(PREPEND text "${line}")
+  endif()
   if(text MATCHES "queue_of\\(")
     string(PREPEND text "${queue}")
   endif()

@@ -64,6 +64,7 @@ std::string text_about(const std::string& key, const std::vector<LeaseView>& vie
     return lease_name(key, view.slot, have_slots(views)) + ' ' + sentence_about(view);
   }
   std::vector<std::string> holders;
+  holders.reserve(held.size());
   for (const LeaseView& view : held) holders.push_back(holder_of(view));
   return visible(key) + " is held by " + list_of(holders, kMaxSlots);
 }

@@ -83,7 +83,9 @@ std::string lines_of(const Finding& finding, const Widths& widths, std::optional
   for (const std::string& part : parts_of(finding.advice)) {
     before = below + std::string(kArrow);
     for (const std::string& line : wrapped(visible(part), room - kArrow.size(), width_of)) {
-      text += std::exchange(before, below + std::string(kArrow.size(), ' ')) + line + '\n';
+      text += before;
+      text += line + '\n';
+      before = below + std::string(kArrow.size(), ' ');
     }
   }
   return text;

@@ -49,7 +49,7 @@ std::string time_since(std::int64_t ms, std::int64_t now_ms) {
   const std::int64_t seconds = std::max<std::int64_t>(now_ms - ms, 0) / 1000;
   if (seconds < 60) return std::to_string(seconds) + 's';
   if (seconds < 3600) return std::to_string(seconds / 60) + 'm';
-  if (seconds < 2 * 86400) return std::to_string(seconds / 3600) + 'h';
+  if (seconds < std::int64_t{2} * 86400) return std::to_string(seconds / 3600) + 'h';
   return std::to_string(seconds / 86400) + 'd';
 }
 

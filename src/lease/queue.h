@@ -58,7 +58,7 @@ struct Opening {
 /// for the longest, which those before it may not know; and otherwise slots are taken by their
 /// numbers.
 ///
-/// On Redis, store/redis/scripts/queue.lua follows the same rules.
+/// On Redis, queue.lua and line.lua in store/redis/scripts follow the same rules.
 class Queue {
  public:
   /// After the lease with the token `fence` in that slot, from when on the first in line is late.

@@ -121,7 +121,7 @@ std::string help_of_verb(const CLI::App& app, const VerbRow& row, bool is_comple
     }
     // "Options" is CLI11's heading for those without one.
     const std::string title = heading == "Options" ? "More options" : heading;
-    if (!rows.empty()) text += '\n' + title + ":\n" + rows;
+    if (!rows.empty()) text.append("\n").append(title).append(":\n").append(rows);
   }
   return text + '\n' + exit_statuses(row);
 }

@@ -68,32 +68,4 @@ std::variant<Evicted::Kind, Failed> judge(const LeaseView& view, const Eviction&
   return us.force || belongs_to(view, us) ? Evicted::Kind::kReleased : Evicted::Kind::kOthers;
 }
 
-std::variant<std::vector<Evicted>, Failed> evict_slots(Registry& registry, const Key& key,
-                                                       const Eviction& us, Duration patience) {
-  std::vector<std::uint32_t> slots;
-  if (us.slot) {
-    slots.push_back(*us.slot);
-  } else {
-    auto looked = registry.look(key, patience);
-    if (auto* failed = std::get_if<Failed>(&looked)) return std::move(*failed);
-    for (const LeaseView& view : std::get<Listing>(looked).views) slots.push_back(view.slot);
-  }
-  std::vector<Evicted> done;
-  std::optional<Evicted> undone;
-  Eviction one = us;
-  for (const std::uint32_t slot : slots) {
-    one.slot = slot;
-    auto answered = registry.evict(key, one, patience);
-    if (auto* failed = std::get_if<Failed>(&answered)) return std::move(*failed);
-    auto& evicted = std::get<Evicted>(answered);
-    if (!changes_nothing(evicted.kind)) {
-      done.push_back(std::move(evicted));
-    } else if (!undone || undone->kind == Evicted::Kind::kNobodys) {
-      undone = std::move(evicted);
-    }
-  }
-  if (done.empty() && undone) done.push_back(*std::move(undone));
-  return done;
-}
-
 }  // namespace cluster_leader

@@ -68,8 +68,7 @@ struct Eviction {
     kAsk,     ///< ask whoever holds it to stop the job and release; release it if nobody does
   };
   What what = What::kLease;
-  /// Which of the key's leases; nothing: slot 0, or each one in evict_slots().
-  std::optional<std::uint32_t> slot{};
+  std::optional<std::uint32_t> slot{};  ///< which of the key's leases; nothing: 0
 };
 
 /// The outcome of what was done to a key by hand.
@@ -152,11 +151,5 @@ class Registry {
   /// Whether it is connected, or that has failed, which the next request then says.
   virtual bool advance(const Poller& /*poller*/, Time /*now*/) { return true; }
 };
-
-/// Does what `us` says to the slot that it names, or else to each slot of `key` that it may act on.
-/// Says what became of each of these, in order; if of none, why: one element. Waits up to
-/// `patience` for each of them and once more to find them.
-std::variant<std::vector<Evicted>, Failed> evict_slots(Registry& registry, const Key& key,
-                                                       const Eviction& us, Duration patience);
 
 }  // namespace cluster_leader

@@ -100,8 +100,7 @@ TEST_F(CheckFailureTest, AServerThatAcceptsAndSaysNothingFailsWithinTheTimeoutFo
 TEST_F(CheckFailureTest, FewRightsSufficeAndNoOthersAreTried) {
   GrownServer server;
   server.command({"ACL", "SETUSER", "job", "reset", "on", ">p", "~job-*",
-                  "~cluster-leader:record:{job-*", "~cluster-leader:queue:{job-*", "+eval", "+get",
-                  "+pttl", "+hmget", "+time"});
+                  "~cluster-leader:*:{job-*", "+eval", "+get", "+pttl", "+hmget", "+time"});
   const Ended ended =
       Command(
           joined({CLUSTER_LEADER_BINARY, "check", "--key", "job-a", "--user", "job"}, on(server)))

@@ -96,11 +96,11 @@ follower: taken is held by web-2 ({host}:{pid})
 ? 75
 
 $ cluster-leader check --key taken --json
-{"key":"taken","state":"follower","node":"web-1","leader":"web-2","host":"{host}","pid":{pid},"token":{token},"since":"{time}","ttl_remaining_ms":{ms}}
+{"key":"taken","state":"follower","node":"web-1","slot":0,"leader":"web-2","host":"{host}","pid":{pid},"token":{token},"since":"{time}","ttl_remaining_ms":{ms}}
 ? 75
 
 $ cluster-leader status --key free --json
-[{"key":"free","state":"free","node":"web-1","leader":null,"host":null,"pid":null,"label":null,"since":null,"ttl_ms":null,"ttl_remaining_ms":null,"token":null,"waiters":0,"waiting_since":null,"last_node":null,"last_status":null,"last_token":null,"last_started":null,"last_finished":null,"holder":null,"fault":null}]
+[{"key":"free","slot":0,"state":"free","node":"web-1","leader":null,"host":null,"pid":null,"label":null,"since":null,"ttl_ms":null,"ttl_remaining_ms":null,"token":null,"waiters":0,"waiting_since":null,"last_node":null,"last_status":null,"last_token":null,"last_started":null,"last_finished":null,"holder":null,"fault":null}]
 
 $ cluster-leader status --key taken --key free | tr -s ' '
 KEY STATE LEADER HOST:PID LABEL SINCE REMAINING TOKEN WAITERS LAST RUN
@@ -115,7 +115,7 @@ $ cluster-leader release --key taken
 ? 75
 
 $ cluster-leader release --key taken --json 2>/dev/null
-{"key":"taken","action":"refused","node":"web-1","leader":"web-2","host":"{host}","pid":{pid},"label":"nightly","since":"{time}","token":{token}}
+{"key":"taken","slot":0,"action":"refused","node":"web-1","leader":"web-2","host":"{host}","pid":{pid},"label":"nightly","since":"{time}","token":{token}}
 ? 75
 
 $ cluster-leader run --key tick --min-hold 1h -- true
@@ -140,6 +140,7 @@ ok  lease       granted, renewed and released
 
 $ cluster-leader --version
 cluster-leader {version}
+{libraries}
 
 $ cluster-leader help check | head -2
 Checks whether this node holds the key.
@@ -332,6 +333,7 @@ class CommandLinesTest : public CliTest {
         {"\"ttl_remaining_ms\":\\d+", "\"ttl_remaining_ms\":{ms}"},
         {"\\b1\\d{12}\\b", "{token}"},
         {"\\b\\d+\\.\\ds(?= \\{token)", "{rest}"},
+        {"hiredis \\d[^\n]*", "{libraries}"},
         {CLUSTER_LEADER_VERSION, "{version}"}};
     for (const auto& [pattern, place] : places) {
       text = std::regex_replace(text, std::regex(pattern), place);

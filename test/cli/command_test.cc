@@ -119,7 +119,8 @@ TEST_F(CommandTest, EnvironmentHasTheLease) {
   EXPECT_GT(std::atoll(environment["CLUSTER_LEADER_TOKEN"].c_str()), 0);
   EXPECT_EQ(environment["OTHER"], "kept = \xff");
   EXPECT_TRUE(environment.contains("EMPTY"));
-  EXPECT_EQ(environment.size(), 5U + 3U) << report;
+  EXPECT_EQ(environment["CLUSTER_LEADER_SLOT"], "0");
+  EXPECT_EQ(environment.size(), 6U + 3U) << report;
 }
 
 TEST_F(CommandTest, NestedRunShowsItsOwnLease) {

@@ -38,11 +38,12 @@ TEST_F(ElectLinesTest, FirstLineOfALeaderHasEveryMember) {
   Elector elector(options_for("web-1"));
   ASSERT_TRUE(elector.says({"leader"})) << elector.transcript();
   const StateLine line = elector.last();
-  EXPECT_THAT(line.text,
-              MatchesRegex(std::string("[{]\"time\":\"") + kTime +
-                           "\",\"key\":\"job-a\",\"state\":\"leader\",\"node\":\"web-1\","
-                           "\"holder\":\"web-1/[0-9a-f]{32}\",\"token\":[0-9]+,"
-                           "\"leader\":\"web-1\",\"ready_in_ms\":null,\"reason\":null[}]"));
+  EXPECT_THAT(
+      line.text,
+      MatchesRegex(std::string("[{]\"time\":\"") + kTime +
+                   "\",\"key\":\"job-a\",\"state\":\"leader\",\"node\":\"web-1\","
+                   "\"holder\":\"web-1/[0-9a-f]{32}\",\"token\":[0-9]+,"
+                   "\"slot\":0,\"leader\":\"web-1\",\"ready_in_ms\":null,\"reason\":null[}]"));
   EXPECT_EQ(line.holder, value());
   EXPECT_EQ(std::to_string(line.token),
             server_.text({"HGET", "cluster-leader:record:{job-a}", "fence"}));
@@ -66,7 +67,7 @@ TEST_F(ElectLinesTest, FirstLineWithoutAServerSaysDown) {
   ASSERT_TRUE(elector.says({"down"})) << elector.transcript();
   const StateLine line = elector.last();
   EXPECT_THAT(line.text, HasSubstr(R"("state":"down","node":"web-1","holder":null,"token":null,)"
-                                   R"("leader":null,"ready_in_ms":null,"reason":")"));
+                                   R"("slot":null,"leader":null,"ready_in_ms":null,"reason":")"));
   EXPECT_THAT(line.text, HasSubstr("connection refused"));
   EXPECT_EQ(elector.stop().status(), 0);
   expect_one_line(elector.process().err(), {"warning", "job-a", nowhere});

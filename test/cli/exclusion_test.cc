@@ -97,7 +97,9 @@ TEST_P(ExclusionTest, WaiterGivesUpAfterItsTimeAsAFollower) {
       run_under_lease(lease(), exclusive_job("0")).give(stdin_of_job.read_end.get(), 0).start();
   ASSERT_TRUE(eventually([&] { return log().count("start") == 1; }));
   const Ended ended = run_under_lease(lease({"-w", "1200ms"}), {"echo", "no"}).run();
-  expect_silent_follower(ended);
+  EXPECT_EQ(ended.status(), 75) << ended;
+  EXPECT_EQ(ended.out, "");
+  expect_one_line(ended.err, {"key job-a at ", "follower after waiting 1.2s; it is held by "});
   EXPECT_GE(ended.took, 1200ms);
   EXPECT_LT(ended.took, 1200ms + 2s);
   stdin_of_job.write_end.reset();

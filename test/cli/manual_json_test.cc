@@ -67,6 +67,16 @@ class ManualJsonTest : public CliTest {
   GrownServer server_;
 };
 
+TEST_F(ManualJsonTest, NamesTheMembersOfWhatReleaseSays) {
+  const Words release = {"release", "--key", "job-a", "--node", "web-2", "--json"};
+  expect_members(said(release), "release");
+  const Elector holder(on(server_, {"--key", "job-a", "--node", "web-1"}));
+  ASSERT_TRUE(holder.is("leader"));
+  const Json refused = said(release);
+  expect_members(refused, "release");
+  EXPECT_EQ(refused["leader"], "web-1");
+}
+
 TEST_F(ManualJsonTest, NamesTheMembersOfTheLinesOfElect) {
   Elector one(on(server_, {"--key", "job-a", "--node", "web-1", "--ttl", "2"}));
   ASSERT_TRUE(one.is("leader"));

@@ -218,7 +218,7 @@ TEST_P(QueueTest, AnElectorIsInTheSameLine) {
   Process last = wait_in_line("last");
   end_holder();
   EXPECT_EQ(first.wait().status(), 0);
-  ASSERT_TRUE(eventually([&] { return status()["node"] == "elector"; }));
+  ASSERT_TRUE(eventually([&] { return status()["leader"] == "elector"; }));
   EXPECT_EQ(log(), "holder 1 ");
   EXPECT_EQ(elector.stop().status(), 0);
   EXPECT_EQ(last.wait().status(), 0);

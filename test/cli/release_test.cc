@@ -40,7 +40,7 @@ TEST_P(ReleaseTest, SaysInJsonWhatItDid) {
     return Json::parse(release(node, joined({"--json"}, more)).out);
   };
   EXPECT_EQ(said("web-2", {}).dump(),
-            R"({"key":"job-a","action":"none","node":"web-2","leader":null,"host":null,)"
+            R"({"key":"job-a","slot":0,"action":"none","node":"web-2","leader":null,"host":null,)"
             R"("pid":null,"label":null,"since":null,"token":null})");
   Process holder = hold("web-1", {"--heartbeat", "200ms"});
   const Json refused = said("web-2", {});
@@ -49,8 +49,10 @@ TEST_P(ReleaseTest, SaysInJsonWhatItDid) {
   EXPECT_EQ(refused["pid"], holder.pid());
   EXPECT_EQ(refused["label"], "sh");
   EXPECT_EQ(said("web-2", {"--ask"})["action"], "asked");
-  EXPECT_EQ(said("web-2", {"--force"})["action"], "released");
   EXPECT_EQ(holder.wait().status(), 79);
+  Process next = hold("web-1", {"--heartbeat", "200ms"});
+  EXPECT_EQ(said("web-2", {"--force"})["action"], "released");
+  EXPECT_EQ(next.wait().status(), 79);
 }
 
 TEST_P(ReleaseTest, EndsWhatThisNodeHoldsAndItsJobIsStopped) {

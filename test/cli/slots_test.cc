@@ -248,12 +248,12 @@ TEST_P(SlotsTest, StatusHasARowForEachSlotInUseAndCountsWhoWaitsOnce) {
     EXPECT_EQ(json[i]["key"], "job-a");
     EXPECT_EQ(json[i]["slot"], i);
     EXPECT_EQ(json[i]["state"], "held");
-    EXPECT_EQ(json[i]["node"], "web-" + std::to_string(i + 1));
+    EXPECT_EQ(json[i]["leader"], "web-" + std::to_string(i + 1));
     EXPECT_EQ(json[i]["pid"], holders[i].pid());
     EXPECT_EQ(json[i]["waiters"], i == 0 ? Json(1) : Json());
   }
   const Ended all = Command(joined({CLUSTER_LEADER_BINARY, "status"}, here())).run();
-  EXPECT_THAT(all.out, StartsWith("KEY    SLOT  STATE  NODE "));
+  EXPECT_THAT(all.out, StartsWith("KEY    SLOT  STATE  LEADER "));
   for (const char* row : {"\njob-a  0     held   web-1 ", "\njob-a  1     held   web-2 ",
                           "\njob-a  2     held   web-3 "}) {
     EXPECT_THAT(all.out, HasSubstr(row));
@@ -320,9 +320,9 @@ TEST_P(SlotsTest, ReleaseOfOneSlotLeavesTheOthers) {
   EXPECT_THAT(ended.out, StartsWith("released slot 1 of job-a: it was held by web-1 ("));
   EXPECT_EQ(holders[1].wait().status(), 79);
   EXPECT_EQ(slot_now({"--slots", "3"}), "1");
-  const Ended nothing = say("release", {"--slot", "40", "-v"});
+  const Ended nothing = say("release", {"--slot", "40"});
   EXPECT_EQ(nothing.status(), 0) << nothing;
-  expect_one_line(nothing.err, {"nothing to release", "slot 40 is free"});
+  EXPECT_EQ(nothing.out, "nothing to release: slot 40 of job-a is free\n");
   const Ended others = say("release", {"--node", "web-2", "--slot", "2"});
   EXPECT_EQ(others.status(), 75) << others;
   expect_one_line(others.err, {"slot 2 is held by web-1 ("});

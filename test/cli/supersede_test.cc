@@ -47,7 +47,7 @@ class SupersedeTest : public CliTest, public ::testing::WithParamInterface<const
   std::string result_of(const std::string& node) const { return content_of(path(node + ".json")); }
   bool is_superseded(const std::string& node, const std::string& by) const {
     return result_of(node).find("\"outcome\":\"superseded\"") != std::string::npos &&
-           result_of(node).find("\"leader\":{\"node\":\"" + by + "\"}") != std::string::npos;
+           result_of(node).find("\"leader\":\"" + by + "\"") != std::string::npos;
   }
 
   std::unique_ptr<GrownServer> server_;

@@ -260,9 +260,9 @@ TEST_F(RunningStackTest, OneWorkerAtATimeRunsAndOutlivesThePrimary) {
   }
   ASSERT_TRUE(eventually([&] { return log().count("start") == 1; })) << workers.at("a").err();
   ASSERT_TRUE(eventually([&] { return lease()["waiters"] == 2; }));
-  workers.at(lease()["node"]).signal(SIGTERM);
+  workers.at(lease()["leader"]).signal(SIGTERM);
   ASSERT_TRUE(eventually([&] { return log().count("start") == 2; }));
-  const std::string holder = lease()["node"];
+  const std::string holder = lease()["leader"];
 
   ASSERT_EQ(::kill(running_.at("redis-1").pid(), SIGKILL), 0);
   ASSERT_TRUE(eventually([] { return primary() != "redis-1" && primary() != ""; }));
@@ -270,7 +270,7 @@ TEST_F(RunningStackTest, OneWorkerAtATimeRunsAndOutlivesThePrimary) {
   EXPECT_TRUE(eventually([&] { return lease()["ttl_remaining_ms"] > 8500; }));
   // Not an address, which another container may have tomorrow.
   EXPECT_THAT(servers(), testing::Contains(primary()));
-  EXPECT_EQ(lease()["node"], holder);
+  EXPECT_EQ(lease()["leader"], holder);
   EXPECT_EQ(log().count("start"), 2);
   EXPECT_EQ(log().fault(), "");
 }

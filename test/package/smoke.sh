@@ -34,6 +34,9 @@ END
 for page in "$root"/man/*.[17]; do
   echo "-rw-r--r-- root/root ./usr/share/man/man${page##*.}/$(basename "$page").gz"
 done >>expected
+for schema in "$root"/man/schemas/*; do
+  echo "-rw-r--r-- root/root ./usr/share/cluster-leader/schemas/$(basename "$schema")"
+done >>expected
 sort -k 3 -o expected expected
 diff expected files || die "the package has other files"
 [ "$(dpkg-deb -f "$deb" Version)" = "$version" ] || die "the package has another version"

@@ -78,7 +78,7 @@ std::string own_channel(const Candidacy& candidacy) {
 }
 
 std::string waiters_channel(const Key& key) {
-  // Known to store/redis/scripts/queue.lua as well. A holder id has a slash.
+  // Known to queue.lua and line.lua in store/redis/scripts as well. A holder id has a slash.
   return events_channel(key) + ":waiting";
 }
 

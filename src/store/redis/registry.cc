@@ -50,6 +50,7 @@ Command find_command(const char* verb, std::string_view script, const Key& key) 
 /// may have no right to them, and nobody finds them all while the key is being moved to another
 /// node.
 void add_slots(const redisReply& reply, const Key& key, std::vector<LeaseName>& leases) {
+  if (reply.elements == 0 || text_of(*reply.element[0]) != "slots") return;
   for (std::size_t i = 1; i < reply.elements; ++i) {
     const redisReply& slot = *reply.element[i];
     const bool is_one = slot.type == REDIS_REPLY_INTEGER && slot.integer > 0;
@@ -148,7 +149,17 @@ std::variant<RedisRegistry::Leases, Failed> RedisRegistry::find(std::span<const 
   Leases leases;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     leases.push_back({keys[i]});
-    if (has_others) add_slots(*std::get<Replies>(answered)[i], keys[i], leases);
+    if (!has_others) continue;
+    ReplyPtr& reply = std::get<Replies>(answered)[i];
+    // The first one was refused before the server knew the script, or SCRIPT FLUSH came in between.
+    if (is_missing_script(*reply)) {
+      auto second = call_script(find_command("EVAL", kFindScript.text, keys[i]), deadline);
+      if (auto* failed = std::get_if<Failed>(&second)) return std::move(*failed);
+      reply = std::get<ReplyPtr>(std::move(second));
+    }
+    // Whoever may not read the others sees the first slot only, and so does everybody while a node
+    // of a cluster has only some of them, since the key is being moved.
+    add_slots(*reply, keys[i], leases);
   }
   return leases;
 }

@@ -633,6 +633,24 @@ TYPED_TEST(RedisRegistryTest, KeysThatOthersMayReadDoNotHideOurs) {
   this->server().command({"ACL", "DELUSER", "least"});
 }
 
+TYPED_TEST(RedisRegistryTest, AKeyThatIsRefusedDoesNotHideTheSlotsOfAnother) {
+  this->server().command({"SET", "cluster-leader:slot:{job-b}:2", "web-1/x", "PX", "60000"});
+  this->server().command({"ACL", "SETUSER", "least", "reset", "on", ">p", "~job-*",
+                          "~cluster-leader:*{job-*", "+@all"});
+  RedisLocation location = this->server().tcp();
+  location.credentials = {"least", "p", ""};
+  RedisRegistry registry(location);
+  // The first key's request is refused, so that it does not make the script known.
+  this->server().command({"SCRIPT", "FLUSH"});
+  const std::vector<Key> keys = {{"secret"}, {"job-b"}};
+  const auto listing = std::get<Listing>(registry.show(keys, 5s));
+  EXPECT_EQ(listing.unread, 1U);
+  ASSERT_EQ(listing.views.size(), 1U);
+  EXPECT_EQ(listing.views[0].slot, 2U);
+  this->server().command({"ACL", "DELUSER", "least"});
+  this->server().command({"DEL", "cluster-leader:slot:{job-b}:2"});
+}
+
 TYPED_TEST(RedisRegistryTest, StaysConnectedAndConnectsAgainWhenThatBroke) {
   this->hold();
   this->look();
