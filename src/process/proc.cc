@@ -44,6 +44,24 @@ bool add_children_of_thread(const std::string& tasks, pid_t thread, std::vector<
   return true;
 }
 
+/// The pids of the process that /proc has under `name`, one for each PID namespace from that of
+/// /proc inwards (NSpid in proc_pid_status(5)); none if they cannot be read.
+std::vector<pid_t> nested_pids(const std::string& name) {
+  const auto status = read_file("/proc/" + name + "/status");
+  const std::size_t begin = status ? status->find("\nNSpid:") : std::string::npos;
+  if (begin == std::string::npos) return {};
+  std::string_view rest = std::string_view(*status).substr(begin + 7);
+  rest = rest.substr(0, rest.find('\n'));
+  std::vector<pid_t> pids;
+  for (;;) {
+    rest.remove_prefix(std::min(rest.find_first_of("0123456789"), rest.size()));
+    const auto pid = number(rest);
+    if (!pid) return pids;
+    pids.push_back(*pid);
+    rest.remove_prefix(std::min(rest.find_first_not_of("0123456789"), rest.size()));
+  }
+}
+
 /// stat_after_name() of one process.
 std::optional<std::string> stat_of(pid_t pid) {
   return stat_after_name(read_file("/proc/" + std::to_string(pid) + "/stat"));
@@ -154,8 +172,35 @@ std::vector<pid_t> probed_children() {
   return children;
 }
 
+namespace {
+
+/// Our children where /proc is of a PID namespace around ours, whose numbers it shows; nothing if
+/// it is of another one, or does not tell.
+std::optional<std::vector<pid_t>> translated_children() {
+  const std::vector<pid_t> own = nested_pids("self");
+  if (own.size() < 2 || own.back() != ::getpid()) return std::nullopt;
+  auto children = listed_children(own.front());
+  if (!children) return std::nullopt;
+  for (pid_t& child : *children) {
+    // It may be the first process of a namespace of its own, so the last number need not be ours.
+    const std::vector<pid_t> pids = nested_pids(std::to_string(child));
+    if (pids.size() < own.size()) return std::nullopt;
+    child = pids[own.size() - 1];
+  }
+  return children;
+}
+
+/// Our children where /proc shows other numbers than ours. Asking the kernel about every possible
+/// pid takes seconds.
+std::vector<pid_t> children_without_proc() {
+  auto children = translated_children();
+  return children ? *std::move(children) : probed_children();
+}
+
+}  // namespace
+
 std::vector<pid_t> own_children() {
-  if (!proc_is_ours()) return probed_children();
+  if (!proc_is_ours()) return children_without_proc();
   if (auto children = listed_children(::getpid())) return *std::move(children);
   std::vector<pid_t> children = descendants_by_parents(::getpid(), {});
   std::erase_if(children, [](pid_t pid) { return parent_of(pid) != ::getpid(); });
@@ -165,7 +210,7 @@ std::vector<pid_t> own_children() {
 std::vector<pid_t> own_descendants(const std::vector<pid_t>& spared) {
   const auto is_spared = [&](pid_t pid) { return contains(spared, pid); };
   if (!proc_is_ours()) {
-    std::vector<pid_t> children = probed_children();
+    std::vector<pid_t> children = children_without_proc();
     std::erase_if(children, is_spared);
     return children;
   }

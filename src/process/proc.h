@@ -22,7 +22,7 @@ std::optional<std::vector<pid_t>> listed_children(pid_t pid);
 std::vector<pid_t> descendants_by_parents(pid_t root, const std::vector<pid_t>& spared);
 
 /// The children of this process, found without /proc: waitid(2) knows whether a pid is our child.
-/// Takes up to half a second.
+/// Takes half a second or, on a slow machine, several.
 std::vector<pid_t> probed_children();
 
 /// The children of this process, in the first way that works.
