@@ -141,7 +141,8 @@ TEST_F(SentinelStoreTest, ALeaseIsOnTheServerThatTheyNameOverOneConnectionToEach
   EXPECT_THAT(holder(old_), testing::StartsWith("a/"));
   const int before = first_.questions();
   for (int i = 0; i < 10; ++i) expect_renewed(*store, token);
-  EXPECT_LE(first_.questions(), before + 10) << "one question for each renewal";
+  // Two answers are a majority, so the question about the grant may have come to this one later.
+  EXPECT_LE(first_.questions(), before + 11) << "one question for each renewal";
   for (const FakeSentinel* one : all_) EXPECT_EQ(one->connections(), 1);
   EXPECT_EQ(logins(old_), 1);
   expect_released(*store);
