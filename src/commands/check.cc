@@ -9,9 +9,9 @@
 #include "base/exit_code.h"
 #include "base/list.h"
 #include "base/terminal.h"
-#include "base/wall_time.h"
 #include "commands/lease_text.h"
 #include "commands/setup.h"
+#include "report/json_members.h"
 #include "report/reporter.h"
 #include "report/standard_output.h"
 #include "report/table.h"
@@ -27,8 +27,6 @@ using State = LeaseView::State;
 bool is_held_by(const LeaseView& view, const Eviction& us) {
   return view.state == State::kHeld && belongs_to(view, us);
 }
-
-Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
 /// The leases under which jobs may run.
 std::vector<LeaseView> held_of(const std::vector<LeaseView>& views) {
@@ -89,9 +87,7 @@ std::string json_line(const std::string& key, const std::vector<LeaseView>& view
       {"token", member([](const LeaseView& v) {
          return v.token != Token{} ? Json(v.token.value) : Json();
        })},
-      {"since", member([](const LeaseView& v) {
-         return v.since_ms > 0 ? Json(iso_8601_utc(v.since_ms)) : Json();
-       })},
+      {"since", member([](const LeaseView& v) { return time_or_null(v.since_ms); })},
       {"ttl_remaining_ms", member([](const LeaseView& v) {
          return v.remaining ? Json(ceil_ms(*v.remaining)) : Json();
        })},

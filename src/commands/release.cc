@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "base/exit_code.h"
-#include "base/wall_time.h"
 #include "commands/lease_text.h"
 #include "commands/setup.h"
+#include "report/json_members.h"
 #include "report/reporter.h"
 #include "report/standard_output.h"
 #include "report/table.h"
@@ -75,17 +75,16 @@ const char* action_of(Evicted::Kind kind) {
 std::string json_line(const std::string& key, const Evicted& evicted, const std::string& node) {
   using Json = nlohmann::ordered_json;
   const LeaseView& before = evicted.before;
-  const auto text = [](const std::string& value) { return value.empty() ? Json() : Json(value); };
   const Json object = {
       {"key", key},
       {"slot", before.slot},
       {"action", action_of(evicted.kind)},
       {"node", node},
-      {"leader", text(before.node)},
-      {"host", text(before.host)},
+      {"leader", text_or_null(before.node)},
+      {"host", text_or_null(before.host)},
       {"pid", before.pid != 0 ? Json(before.pid) : Json()},
-      {"label", text(before.label)},
-      {"since", before.since_ms > 0 ? Json(iso_8601_utc(before.since_ms)) : Json()},
+      {"label", text_or_null(before.label)},
+      {"since", time_or_null(before.since_ms)},
       {"token", before.token != Token{} ? Json(before.token.value) : Json()},
   };
   return object.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace) + '\n';

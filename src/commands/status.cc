@@ -15,6 +15,7 @@
 #include "commands/lease_text.h"
 #include "commands/setup.h"
 #include "commands/status_screen.h"
+#include "report/json_members.h"
 #include "report/reporter.h"
 #include "report/screen.h"
 #include "report/standard_output.h"
@@ -65,10 +66,7 @@ std::vector<LeaseView> with_waiters_once(std::vector<LeaseView> views) {
   return views;
 }
 
-Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 Json count_or_null(std::int64_t count) { return count == 0 ? Json() : Json(count); }
-
-Json time_or_null(std::int64_t ms) { return ms > 0 ? Json(iso_8601_utc(ms)) : Json(); }
 
 Json object_of(const Options& options, const LeaseView& view) {
   const bool held = has_holder(view);

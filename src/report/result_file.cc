@@ -5,16 +5,13 @@
 
 #include "base/atomic_file.h"
 #include "base/signal_names.h"
-#include "base/wall_time.h"
+#include "report/json_members.h"
 
 namespace cluster_leader {
 
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// A time, or null if there was none.
-Json time_or_null(std::int64_t ms) { return ms > 0 ? Json(iso_8601_utc(ms)) : Json(); }
 
 /// Whether another run had the key instead of ours.
 bool has_leader(RunEnding::Outcome outcome) {

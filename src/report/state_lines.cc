@@ -12,14 +12,13 @@
 #include "base/clock.h"
 #include "base/one_line.h"
 #include "base/wall_time.h"
+#include "report/json_members.h"
 
 namespace cluster_leader {
 
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
 }  // namespace
 
