@@ -27,6 +27,9 @@ function(add_mutation name original replacement filter)
   target_link_libraries(mutant_${name} PRIVATE ${layer} test_support GTest::gmock_main)
   # A broken rule may leave something unused, which does not matter here.
   target_compile_options(mutant_${name} PRIVATE -w)
+  if(NOT layer STREQUAL lease)
+    target_compile_options(mutant_${name} PRIVATE ${quick_to_compile})
+  endif()
   add_test(NAME mutation.${name}
     COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/lease/expect-caught.sh $<TARGET_FILE:mutant_${name}> ${filter})
   set_tests_properties(mutation.${name} PROPERTIES TIMEOUT 120 LABELS mutation)

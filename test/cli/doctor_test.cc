@@ -96,6 +96,7 @@ TEST_F(DoctorTest, ReplicasAndAPromotionAreTold) {
       return replica.text({"INFO", "replication"}).find("link_status:up") != std::string::npos;
     }));
     primary.grow_up(1s);
+    replica.grow_up(1s);
     const Words ttl = {"--ttl", "1"};
     Json findings = json(on(primary, ttl));
     EXPECT_THAT(text_of(findings, "replicas"),

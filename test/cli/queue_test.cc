@@ -24,6 +24,10 @@ namespace {
 using namespace std::chrono_literals;
 using Json = nlohmann::ordered_json;
 
+// Whoever is not told asks again once in a ttl, which is 30 s here. What is told takes a second at
+// most (lease/queue_test, store/queue_contract.h), and the rest of this is for a busy machine.
+constexpr auto kSoon = 12s;
+
 class QueueTest : public CliTest, public testing::WithParamInterface<const char*> {
  protected:
   QueueTest() {
@@ -44,18 +48,19 @@ class QueueTest : public CliTest, public testing::WithParamInterface<const char*
                  const std::string& more = "") const {
     Words own = {"--key", "job-a", "--node", name};
     const bool has_ttl = std::count(options.begin(), options.end(), "--ttl") > 0;
-    if (!has_ttl) own.insert(own.end(), {"--ttl", "5"});
+    if (!has_ttl) own.insert(own.end(), {"--ttl", "30"});
     return run_under_lease(joined(joined(at, own), options),
                            {"sh", "-c", "echo " + name + " >>'" + path("log") + "'; " + more})
         .with("PATH", "/usr/bin:/bin")
         .start();
   }
   /// One that ends at end_holder().
-  Process hold() const {
+  Process hold(const Words& options = {}, const std::string& name = "holder") const {
     folder_.write("held", "");
     ::unlink(path("log").c_str());
-    Process holder = run("holder", {}, "while test -e '" + path("held") + "'; do sleep 0.01; done");
-    EXPECT_TRUE(eventually([&] { return log() == "holder "; })) << holder.err();
+    Process holder =
+        run(name, options, "while test -e '" + path("held") + "'; do sleep 0.01; done");
+    EXPECT_TRUE(eventually([&] { return log() == name + ' '; })) << holder.err();
     return holder;
   }
   void end_holder() const { ::unlink(path("held").c_str()); }
@@ -127,9 +132,8 @@ TEST_P(QueueTest, AHeadThatDiesOrIsStoppedCostsTheNextOneASecondOnce) {
     const Ended ended = holder.wait();
     const Ended after = next.wait();
     EXPECT_EQ(after.status(), 0) << after;
-    EXPECT_LT(after.at - ended.at, 1200ms);
-    // Those behind pay nothing more.
-    EXPECT_LT(last.wait().at - after.at, 500ms);
+    EXPECT_LT(after.at - ended.at, kSoon);
+    EXPECT_LT(last.wait().at - after.at, kSoon);
     EXPECT_EQ(log(), "holder next last ");
     if (signo == SIGKILL) continue;
     head.signal(SIGCONT);
@@ -164,7 +168,7 @@ TEST_P(QueueTest, WhoeverGivesUpIsNoLongerInLine) {
   EXPECT_EQ(waiters(), 1);
   end_holder();
   const Ended ended = holder.wait();
-  EXPECT_LT(third.wait().at - ended.at, 700ms) << "nobody is before it";
+  EXPECT_LT(third.wait().at - ended.at, kSoon);
 }
 
 TEST_P(QueueTest, WhoeverTriesOnceIsAFollowerWhileSomebodyElseIsNext) {
@@ -187,25 +191,26 @@ TEST_P(QueueTest, WhoeverTriesOnceIsAFollowerWhileSomebodyElseIsNext) {
 }
 
 TEST_P(QueueTest, AParkedKeyIsItsNodesWhoeverWaits) {
-  Process holder = run("web-1", {"--sticky", "--ttl", "3"}, "sleep 0.5");
-  ASSERT_TRUE(eventually([&] { return log() == "web-1 "; })) << holder.err();
+  const Words sticky = {"--sticky", "--ttl", "4"};
+  Process holder = hold(sticky, "web-1");
   Process other = wait_in_line("other");
+  end_holder();
   EXPECT_EQ(holder.wait().status(), 0);
-  EXPECT_EQ(run("web-1", {"--sticky", "--ttl", "3"}).wait().status(), 0);
+  EXPECT_EQ(run("web-1", sticky).wait().status(), 0);
   EXPECT_EQ(other.wait().status(), 0);
   EXPECT_EQ(log(), "web-1 web-1 other ");
 }
 
 TEST_P(QueueTest, AJobThatNeedNotBeRepeatedSendsAllWaitersAway) {
-  Process holder = run("holder", {"--once", "1h"}, "sleep 0.5");
-  ASSERT_TRUE(eventually([&] { return log() == "holder "; })) << holder.err();
+  Process holder = hold({"--once", "1h"});
   std::list<Process> waiters;
   for (const char* name : {"1", "2", "3", "4"}) waiters.push_back(wait_in_line(name));
+  end_holder();
   const Ended ended = holder.wait();
   for (Process& waiter : waiters) {
     const Ended one = waiter.wait();
     EXPECT_EQ(one.status(), 75) << one;
-    EXPECT_LT(one.at - ended.at, 900ms) << "each one tells the next";
+    EXPECT_LT(one.at - ended.at, kSoon) << "each one tells the next";
   }
   EXPECT_EQ(log(), "holder ");
 }
@@ -240,7 +245,7 @@ TEST_P(QueueOnServerTest, AHeadThatIsCutOffCostsTheNextOneASecond) {
   relay.cut();
   end_holder();
   const Ended ended = holder.wait();
-  EXPECT_LT(next.wait().at - ended.at, 1200ms);
+  EXPECT_LT(next.wait().at - ended.at, kSoon);
   EXPECT_EQ(log(), "holder next ");
 }
 
@@ -286,7 +291,7 @@ TEST_P(QueueOnServerTest, AReleaseByAClientThatKnowsNoQueueWakesTheFirst) {
   server_->command({"DEL", "job-a"});
   const Time begin = BootClock::now();
   server_->command({"PUBLISH", "cluster-leader:events:{job-a}", "released old/1"});
-  EXPECT_LT(first.wait().at - begin, 900ms);
+  EXPECT_LT(first.wait().at - begin, kSoon);
   EXPECT_EQ(second.wait().status(), 0);
   EXPECT_EQ(log(), "1 2 ");
 }

@@ -130,7 +130,7 @@ TEST_F(QuorumCliTest, AJobOutlivesTheLossOfOneServerAndIsStoppedInTimeAfterThatO
   const Ended ended = holder.wait();
   EXPECT_EQ(ended.status(), 79) << ended;
   EXPECT_THAT(ended.err, HasSubstr("2 of 3 servers gave no usable answer"));
-  EXPECT_LE(ended.at - lost_at, 2s);
+  EXPECT_LE(ended.at - lost_at, 2s + kBusy);
 }
 
 TEST_F(QuorumCliTest, AServerThatLosesItsDataHasTheLeaseAgainWithTheNextRenewal) {
@@ -146,8 +146,8 @@ TEST_F(QuorumCliTest, AServerThatLosesItsDataHasTheLeaseAgainWithTheNextRenewal)
   const Time wiped_at = BootClock::now();
   server(3).command({"FLUSHALL"});
   ASSERT_TRUE(eventually([&] { return holder_on(3) == holder_on(1); }));
-  // A heartbeat is a second, and the machine may be busy.
-  EXPECT_LE(BootClock::now() - wiped_at, 2s);
+  // A heartbeat is a second.
+  EXPECT_LE(BootClock::now() - wiped_at, 1s + kBusy);
   EXPECT_EQ(token_on(3), token);
   let_go();
   EXPECT_EQ(holder.wait().status(), 0);
@@ -158,11 +158,11 @@ TEST_F(QuorumCliTest, AFrozenServerDelaysNobodyForLong) {
   // Its answer to a release is waited for: that takes a 20th of the ttl.
   const Ended alone = run_under_lease(lease({"--ttl", "10"}), {"true"}).run();
   EXPECT_EQ(alone.status(), 0) << alone;
-  EXPECT_LE(alone.took, 1500ms);
+  EXPECT_LE(alone.took, kBusy);
   Process holder = hold({"--ttl", "10"});
   const Ended follower = run_under_lease(lease({"--ttl", "10"}), {"true"}).run();
   expect_silent_follower(follower);
-  EXPECT_LE(follower.took, 1s);
+  EXPECT_LE(follower.took, kBusy);
   let_go();
   EXPECT_EQ(holder.wait().status(), 0);
   server(1).resume();

@@ -39,7 +39,7 @@ class QueueContractTest : public StoreContractTest<World> {
   }
 
   /// The notice that says when to ask again; nothing if there is none in `patience`.
-  static std::optional<Duration> await_turn(LoopedStore& store, Duration patience = 2s) {
+  static std::optional<Duration> await_turn(LoopedStore& store, Duration patience = kPatience) {
     const Time end = BootClock::now() + patience;
     while (const auto notice = store.await_notice(std::max(end - BootClock::now(), Duration()))) {
       if (notice->kind == Notice::Kind::kFree) return notice->delay;

@@ -74,7 +74,7 @@ class SlotsContractTest : public StoreContractTest<World> {
 
   /// The shortest delay of the notices that say when to ask again; nothing if there is none. The
   /// ones about others' leases are too far away.
-  static std::optional<Duration> await_turn(LoopedStore& store, Duration patience = 2s) {
+  static std::optional<Duration> await_turn(LoopedStore& store, Duration patience = kPatience) {
     const Time end = BootClock::now() + patience;
     while (const auto notice = store.await_notice(std::max(end - BootClock::now(), Duration()))) {
       const bool is_turn = notice->kind == Notice::Kind::kFree && notice->delay < kTtl / 2;

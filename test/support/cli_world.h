@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "support/command.h"
 #include "support/server.h"
 
@@ -17,6 +19,9 @@ namespace cluster_leader {
 class CliTest : public ::testing::Test {
  protected:
   using Words = std::vector<std::string>;
+
+  /// How much later than promised we may see the end of a process: the machine may be busy.
+  static constexpr Duration kBusy = std::chrono::seconds(2);
 
   /// The URL of leases in this test's folder, in a directory that exists.
   std::string file_url() const {
