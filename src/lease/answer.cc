@@ -4,6 +4,12 @@
 
 namespace cluster_leader {
 
+Failed still_releasing() {
+  return {.trouble = Trouble::kUnreachable,
+          .text = "an earlier attempt is still being released",
+          .id_spent = true};
+}
+
 std::string cause_of(const Young& answer) {
   if (!answer.because.empty()) return answer.because;
   if (!answer.hidden_because.empty()) {

@@ -173,6 +173,9 @@ struct Failed {
   bool id_spent = false;
 };
 
+/// The answer to an acquire while an earlier attempt under the same holder id is being released.
+Failed still_releasing();
+
 using Answer =
     std::variant<Granted, Voted, Busy, Superseded, Done, Renewed, Lost, Released, Young, Failed>;
 

@@ -16,6 +16,7 @@
 #include "options/environment.h"
 #include "options/parser.h"
 #include "options/quorum.h"
+#include "options/scheme.h"
 
 namespace cluster_leader {
 
@@ -98,13 +99,6 @@ void check_files(const Options& options) {
       plain_path(options.result_file) == plain_path(options.metrics_file)) {
     refuse("--result-file and --metrics-file name the same file: each would overwrite the other");
   }
-}
-
-/// The scheme of --server or its variable, in lower case.
-std::string scheme_of(const std::string& url) {
-  std::string scheme = url.substr(0, url.find(':'));
-  for (char& c : scheme) c = static_cast<char>(c | 0x20);
-  return scheme;
 }
 
 /// TLS options that had no effect would let somebody believe that the connection is encrypted.

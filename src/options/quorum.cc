@@ -6,23 +6,14 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/ascii.h"
+#include "options/scheme.h"
+
 namespace cluster_leader {
 
 namespace {
 
 constexpr std::string_view kScheme = "://";
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
-}
-
-std::string scheme_of(const std::string& url) {
-  return lower(std::string_view(url).substr(0, url.find(kScheme)));
-}
 
 /// The server that a URL leads to, whatever the login and the database: "web-1:6379", or a path.
 std::string address_of(const std::string& url) {

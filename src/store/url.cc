@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/ascii.h"
 #include "store/percent.h"
 
 namespace cluster_leader {
@@ -11,14 +12,6 @@ namespace {
 
 /// Names of the DNS end at 253 bytes.
 constexpr std::size_t kLongestHost = 253;
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
-}
 
 bool are_digits(std::string_view text) {
   return !text.empty() &&

@@ -47,11 +47,7 @@ std::optional<Failed> ClusterRegistry::find_slots(Duration patience) {
 }
 
 const SlotRange* ClusterRegistry::range_of(const Key& key) const {
-  const std::uint16_t slot = slot_of(key.value);
-  const auto found = std::find_if(ranges_.begin(), ranges_.end(), [&](const SlotRange& range) {
-    return range.first <= slot && slot <= range.last;
-  });
-  return found == ranges_.end() ? nullptr : &*found;
+  return range_with(slot_of(key.value), ranges_);
 }
 
 std::variant<Listing, Failed> ClusterRegistry::list(const std::string& prefix, Duration patience) {

@@ -121,9 +121,7 @@ bool ClusterStore::is_id_spent(std::uint32_t candidacy) const {
 void ClusterStore::ask(std::uint32_t candidacy, NodeNumber number, bool is_asking) {
   Entry& entry = entries_[candidacy];
   if (takes_lock(entry.request.kind) && is_id_spent(candidacy)) {
-    return finish(candidacy, Failed{.trouble = Trouble::kUnreachable,
-                                    .text = "an earlier attempt is still being released",
-                                    .id_spent = true});
+    return finish(candidacy, still_releasing());
   }
   ++entry.hops;
   entry.asked = number;

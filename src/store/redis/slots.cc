@@ -94,12 +94,17 @@ std::vector<SlotRange> slots_in(const redisReply& reply, const Endpoint& asked) 
   return ranges;
 }
 
-std::optional<std::uint16_t> lowest_slot_beside(std::uint16_t slot,
-                                                const std::vector<SlotRange>& ranges) {
-  const auto owner = std::find_if(ranges.begin(), ranges.end(), [&](const SlotRange& range) {
+const SlotRange* range_with(std::uint16_t slot, const std::vector<SlotRange>& ranges) {
+  const auto found = std::find_if(ranges.begin(), ranges.end(), [&](const SlotRange& range) {
     return range.first <= slot && slot <= range.last;
   });
-  if (owner == ranges.end()) return std::nullopt;
+  return found == ranges.end() ? nullptr : &*found;
+}
+
+std::optional<std::uint16_t> lowest_slot_beside(std::uint16_t slot,
+                                                const std::vector<SlotRange>& ranges) {
+  const SlotRange* const owner = range_with(slot, ranges);
+  if (owner == nullptr) return std::nullopt;
   std::uint16_t lowest = owner->first;
   for (const SlotRange& range : ranges) {
     const bool is_same = range.primary_id == owner->primary_id && range.primary == owner->primary;

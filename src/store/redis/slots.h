@@ -35,6 +35,9 @@ struct SlotRange {
 /// error. `asked` is the node that has answered, whose host is that of every node without one.
 std::vector<SlotRange> slots_in(const redisReply& reply, const Endpoint& asked);
 
+/// The range that has `slot`; null if none of them has.
+const SlotRange* range_with(std::uint16_t slot, const std::vector<SlotRange>& ranges);
+
 /// The lowest slot of the primary that has `slot`; nothing if `ranges` does not say.
 std::optional<std::uint16_t> lowest_slot_beside(std::uint16_t slot,
                                                 const std::vector<SlotRange>& ranges);

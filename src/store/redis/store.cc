@@ -88,9 +88,7 @@ void RedisStore::start(std::size_t candidacy, const Request& request, Time now, 
   entry.used = true;
   const auto number = static_cast<std::uint32_t>(candidacy);
   if (takes_lock(request.kind) && entry.id_spent) {
-    finish(number, Failed{.trouble = Trouble::kUnreachable,
-                          .text = "an earlier attempt is still being released",
-                          .id_spent = true});
+    finish(number, still_releasing());
   } else if (accepts_requests()) {
     append_request(number, By::kSha1);
   } else {
