@@ -190,63 +190,6 @@ measure_round_trips() {
   row "round trips of a run that finds the key free" "$turns" "" 1 "$(target "$turns" 2)"
 }
 
-# From the end of a job to the start of the next, with a number of waiters.
-measure_handover() {
-  local waiters=$1 most=$2 stamps=$dir/stamps.$1 median worst n
-  "$dir/relay" $((waiters + 1)) $((handovers + 1)) 10 \
-    "$binary" run --wait inf --server "$tcp" --key "relay-$waiters" -- \
-    "$dir/job" "$stamps" 30 >>"$dir/output" 2>&1 ||
-    die "the relay with $waiters waiters failed: $(tail -n 3 "$dir/output")"
-  sort -n "$stamps" | awk 'NR > 1 { print ($1 - end) / 1e6 } { end = $2 }' |
-    sort -n >"$dir/handovers"
-  n=$(wc -l <"$dir/handovers")
-  [ "$n" -ge "$handovers" ] || die "only $n hand-overs with $waiters waiters were measured"
-  if [ "$(calculate "$(head -n 1 "$dir/handovers") < 0")" = 1 ]; then
-    die "two jobs ran at once with $waiters waiters"
-  fi
-  median=$(sed -n "$(((n + 1) / 2))p" "$dir/handovers")
-  worst=$(tail -n 1 "$dir/handovers")
-  row "end of a job to start of the next, $waiters waiting" "$(printf '%.2f ms' "$median")" \
-    "worst $(printf '%.2f ms' "$worst")" "$n" "$(target "$median" "$most")"
-}
-
-# The number of commands for leases that clients have sent so far.
-lease_commands() {
-  "${redis[@]}" INFO commandstats | tr -d '\r' |
-    awk -F'[:=,]' '$1 ~ /^cmdstat_(eval|evalsha)$/ { sum += $3 } END { print sum + 0 }'
-}
-
-# commands_in SECONDS sets `rate` to the lease commands per second during that time.
-commands_in() {
-  local before after begin end
-  before=$(lease_commands) begin=$EPOCHREALTIME
-  sleep "$1"
-  after=$(lease_commands) end=$EPOCHREALTIME
-  rate=$(calculate "($after - $before) / ($end - $begin)")
-}
-
-measure_idle_waiters() {
-  local ttl=2 waiters=20 periods=5 holder holders_rate pids=() rate value index
-  start "$binary" run --ttl "$ttl" --server "$tcp" --key idle -- sleep 600
-  holder=$pid
-  until_true is_held idle
-  commands_in $((3 * ttl))
-  holders_rate=$rate
-  for index in $(seq "$waiters"); do
-    start "$binary" run --ttl "$ttl" --wait inf --server "$tcp" --key idle -- true
-    pids[index]=$pid
-  done
-  # Each has tried once, and learned how long to wait.
-  sleep "$ttl"
-  commands_in $((periods * ttl))
-  kill -0 "${pids[@]}" 2>/dev/null || die "a waiter ended early: $(tail -n 1 "$dir/output")"
-  stop "${pids[@]}" "$holder"
-  value=$(calculate "($rate - $holders_rate) * $ttl / $waiters")
-  [ "$(calculate "$value > 0")" = 1 ] || die "the waiters sent no commands"
-  row "commands of an idle waiter in a ttl" "$(printf '%.2f' "$value")" "" \
-    "$waiters for $periods ttl" "$(target "$(printf '%.2f' "$value")" 1)"
-}
-
 # Prints the memory of a process in KiB, with its share of memory that it shares with others (PSS).
 proportional_size() { awk '$1 == "Pss:" { print $2 }' "/proc/$1/smaps_rollup"; }
 
@@ -370,6 +313,7 @@ write_readme() {
 }
 
 build
+. "$root/scripts/bench/queue.sh"
 . "$root/scripts/bench/several_servers.sh"
 start_servers
 load=$(cut -d " " -f 1 /proc/loadavg)
@@ -379,7 +323,11 @@ measure_round_trips
 say "timing hand-overs"
 measure_handover 1 10
 measure_handover 10 10
-measure_handover 100 10
+measure_handover 100 6
+measure_handover 1000 6
+say "draining a line of waiters"
+measure_drain
+measure_hindered_heads
 say "watching waiters and memory"
 measure_idle_waiters
 measure_memory

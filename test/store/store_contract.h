@@ -427,13 +427,13 @@ TYPED_TEST_P(StoreContractTest, CandidaciesOfOneStoreKeepTheirAnswersApart) {
     a->send(RequestKind::kAcquire, {}, candidacy);
   }
   EXPECT_EQ(node_in(expect<Busy>(a->await_answer())), "rival");
-  const Token token = expect<Granted>(a->await_answer(5s, mine)).token;
-  expect<Granted>(a->await_answer(5s, other));
+  const Token token = expect<Granted>(a->await_answer(kPatience, mine)).token;
+  expect<Granted>(a->await_answer(kPatience, other));
   a->send(RequestKind::kRenew, token, mine);
   a->send(RequestKind::kRelease, {}, other);
   a->send(RequestKind::kAcquire);
-  expect<Renewed>(a->await_answer(5s, mine));
-  expect<Released>(a->await_answer(5s, other));
+  expect<Renewed>(a->await_answer(kPatience, mine));
+  expect<Released>(a->await_answer(kPatience, other));
   expect<Busy>(a->await_answer());
 }
 
@@ -506,7 +506,7 @@ TYPED_TEST_P(StoreContractTest, AnswersAfterCancelAreNotReported) {
     a->send(RequestKind::kAcquire);
     a->send(RequestKind::kAcquire, {}, other);
     a->abandon();
-    expect<Granted>(a->await_answer(5s, other));
+    expect<Granted>(a->await_answer(kPatience, other));
     EXPECT_FALSE(a->await_answer(10ms));
     expect_for<Released>(*a, other, RequestKind::kRelease);
   }

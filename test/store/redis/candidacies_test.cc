@@ -46,7 +46,7 @@ struct Crowd {
   template <typename T>
   void expect_all() {
     for (std::size_t candidacy = 0; candidacy < candidacies.size(); ++candidacy) {
-      expect<T>(store.await_answer(5s, candidacy));
+      expect<T>(store.await_answer(kPatience, candidacy));
     }
   }
   /// A lease comes by its renewal on a server that is too young to grant one.
@@ -282,7 +282,7 @@ TYPED_TEST(RedisCandidaciesTest, ARequestThatWasNotWrittenIsNotUnknown) {
   EXPECT_FALSE(crowd.store.await_answer(50ms));
   server.kill();
   for (const std::size_t candidacy : {0, 1, 2}) {
-    const auto failed = expect<Failed>(crowd.store.await_answer(5s, candidacy));
+    const auto failed = expect<Failed>(crowd.store.await_answer(kPatience, candidacy));
     EXPECT_EQ(failed.trouble, Trouble::kUnreachable);
     EXPECT_EQ(failed.unknown, candidacy != 2) << candidacy;
   }
@@ -296,7 +296,7 @@ TYPED_TEST(RedisCandidaciesTest, ABrokenConnectionIsReportedToEveryCandidacy) {
   crowd.store.send(RequestKind::kRenew, crowd.token, 1);
   EXPECT_FALSE(crowd.store.await_answer(50ms, 1));
   server.kill();
-  EXPECT_TRUE(expect<Failed>(crowd.store.await_answer(5s, 1)).unknown);
+  EXPECT_TRUE(expect<Failed>(crowd.store.await_answer(kPatience, 1)).unknown);
   for (const std::size_t candidacy : {0, 2}) {
     const auto notice = crowd.store.await_notice(2s, candidacy);
     ASSERT_TRUE(notice);
@@ -318,7 +318,7 @@ TYPED_TEST(RedisCandidaciesTest, AFailedLoginLeavesNothingOfAnyCandidacyBehind) 
     for (int round = 0; round < 2; ++round) {
       crowd.send_all(RequestKind::kAcquire);
       for (std::size_t candidacy = 0; candidacy < crowd.candidacies.size(); ++candidacy) {
-        const auto failed = expect<Failed>(crowd.store.await_answer(5s, candidacy));
+        const auto failed = expect<Failed>(crowd.store.await_answer(kPatience, candidacy));
         EXPECT_EQ(failed.trouble, Trouble::kDenied);
         EXPECT_FALSE(failed.unknown);
         EXPECT_FALSE(this->exists(crowd.candidacies[candidacy].key));
@@ -336,8 +336,8 @@ TYPED_TEST(RedisCandidaciesTest, AFailedLoginLeavesNothingOfACandidacyThatWasAba
   // Until the requests are written.
   while (crowd.store.stage() == "connecting") crowd.store.turn(BootClock::now() + 5s);
   crowd.store.abandon(1);
-  expect<Failed>(crowd.store.await_answer(5s, 0));
-  expect<Failed>(crowd.store.await_answer(5s, 2));
+  expect<Failed>(crowd.store.await_answer(kPatience, 0));
+  expect<Failed>(crowd.store.await_answer(kPatience, 2));
   EXPECT_FALSE(crowd.store.await_answer(20ms, 1));
   for (const Candidacy& candidacy : crowd.candidacies) EXPECT_FALSE(this->exists(candidacy.key));
 }
@@ -351,7 +351,7 @@ TYPED_TEST(RedisCandidaciesTest, AServerThatBecameAReplicaTellsEveryCandidacy) {
     crowd.store.send(RequestKind::kRenew, crowd.token, candidacy);
   }
   for (const std::size_t candidacy : {0, 1, 2}) {
-    const auto failed = expect<Failed>(crowd.store.await_answer(5s, candidacy));
+    const auto failed = expect<Failed>(crowd.store.await_answer(kPatience, candidacy));
     EXPECT_EQ(failed.trouble, Trouble::kNotServing) << candidacy;
     EXPECT_FALSE(failed.unknown) << candidacy;
     EXPECT_FALSE(crowd.store.take_notice(candidacy)) << "it would ask again at once";
@@ -566,7 +566,7 @@ TEST(RedisCandidaciesFaultTest, WhileNobodyAnswersCandidaciesDoNotConnectSeparat
   const Time begin = BootClock::now();
   for (std::size_t candidacy = 0; candidacy < 3; ++candidacy) {
     crowd.store.send(RequestKind::kAcquire, {}, candidacy);
-    expect<Failed>(crowd.store.await_answer(5s, candidacy));
+    expect<Failed>(crowd.store.await_answer(kPatience, candidacy));
   }
   EXPECT_GE(BootClock::now() - begin, 200ms);
 }

@@ -79,7 +79,7 @@ TEST_F(MinReplicasTest, OneWaitIsEnoughForAllRequestsOfAPacket) {
   store->send(RequestKind::kAcquire, {}, 0);
   store->send(RequestKind::kAcquire, {}, 1);
   for (const std::size_t candidacy : {0U, 1U}) {
-    const auto answer = store->await_answer(5s, candidacy);
+    const auto answer = store->await_answer(kPatience, candidacy);
     EXPECT_TRUE(answer && std::holds_alternative<Granted>(*answer));
   }
   // The first packet found the server without the script.

@@ -134,13 +134,15 @@ TEST_F(RedisMovingTest, OnTheSameServerAGrantCountsAndTheConnectionStays) {
 }
 
 TEST_F(RedisMovingTest, AFreshConnectionIsNotChecked) {
+  const Time begin = BootClock::now();
   auto store = open_at(balancer_.location(), contender("a"));
   for (int i = 0; i < 3; ++i) {
     expect_granted(*store);
     expect_released(*store);
     store->set_holder({"a/" + std::to_string(i)});
   }
-  EXPECT_EQ(balancer_.connections(), 1);
+  // Unless the machine is so busy that it is no longer fresh.
+  EXPECT_LE(balancer_.connections(), 1 + (BootClock::now() - begin) / kOld);
 }
 
 TEST_F(RedisMovingTest, WithoutANewConnectionAHolderKeepsTheOldOneAndNothingIsGranted) {

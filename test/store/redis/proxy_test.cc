@@ -301,7 +301,7 @@ TEST_F(RedisProxyTest, ManyCandidaciesAskHowOldTheServerIs) {
     looped.add({{"many-" + std::to_string(i)}, fresh_holder("a")});
     looped.send(RequestKind::kAcquire, {}, i);
   }
-  for (std::size_t i = 0; i < 20; ++i) expect<Granted>(looped.await_answer(5s, i));
+  for (std::size_t i = 0; i < 20; ++i) expect<Granted>(looped.await_answer(kPatience, i));
   // Those that wait for the answer together share it.
   EXPECT_GE(asked, 1);
   EXPECT_LE(asked, 20);

@@ -1,0 +1,168 @@
+# Who waits for a key: how fast it is handed over, what the waiting costs, and what it costs when the
+# first in line is dead or deaf. For bench.sh to source.
+# shellcheck shell=bash disable=SC2154 # processes.sh sets `pid`, and bench.sh the rest.
+: "${dir:?}" "${binary:?}"
+
+drained=1000
+lines=10
+rounds_of_line=10
+
+# waiters KEY prints how many are in line.
+waiters() { "${redis[@]}" ZCOUNT "cluster-leader:queue:{$1}" -inf '(10000000000000'; }
+
+# are_waiting KEY COUNT
+are_waiting() { [ "$(waiters "$1")" -ge "$2" ]; }
+
+# hold KEY starts one that has the key until it is stopped; sets `pid`.
+hold() {
+  start "$binary" run --server "$tcp" --key "$1" -- sleep 600
+  until_true is_held "$1"
+}
+
+# gaps_in FILE prints the times between the jobs of a file of stamps in ms, sorted.
+gaps_in() {
+  sort -n "$1" | awk 'NR > 1 { print ($1 - end) / 1e6 } { end = $2 }' | sort -n
+}
+
+# From the end of a job to the start of the next, while so many wait.
+measure_handover() {
+  local waiters=$1 most=$2 stamps=$dir/stamps.$1 median worst n holder relay key=relay-$1
+  hold "$key"
+  holder=$pid
+  start "$dir/relay" $((waiters + 1)) $((handovers + 1)) 10 \
+    "$binary" run --wait inf --server "$tcp" --key "$key" -- "$dir/job" "$stamps" 30
+  relay=$pid
+  until_true are_waiting "$key" $((waiters + 1))
+  stop "$holder"
+  wait "$relay" || die "the relay with $waiters waiters failed: $(tail -n 3 "$dir/output")"
+  forget "$relay"
+  gaps_in "$stamps" >"$dir/handovers"
+  n=$(wc -l <"$dir/handovers")
+  [ "$n" -ge "$handovers" ] || die "only $n hand-overs with $waiters waiters were measured"
+  if [ "$(calculate "$(head -n 1 "$dir/handovers") < 0")" = 1 ]; then
+    die "two jobs ran at once with $waiters waiters"
+  fi
+  median=$(sed -n "$(((n + 1) / 2))p" "$dir/handovers")
+  worst=$(tail -n 1 "$dir/handovers")
+  row "end of a job to start of the next, $waiters waiting" "$(printf '%.2f ms' "$median")" \
+    "worst $(printf '%.2f ms' "$worst")" "$n" "$(target "$median" "$most")"
+}
+
+# The number of commands for leases that clients have sent so far.
+lease_commands() {
+  "${redis[@]}" INFO commandstats | tr -d '\r' |
+    awk -F'[:=,]' '$1 ~ /^cmdstat_(eval|evalsha)$/ { sum += $3 } END { print sum + 0 }'
+}
+
+# Seconds of processor time that the server has used.
+server_time() { calculate "$(info cpu used_cpu_user) + $(info cpu used_cpu_sys)"; }
+
+# Many wait, each with a job that ends at once: are they served in order, and at what cost?
+measure_drain() {
+  local number holder pids=() scripts time each order=$dir/order
+  hold drain
+  holder=$pid
+  scripts=$(lease_commands) time=$(server_time)
+  for number in $(seq "$drained"); do
+    start "$binary" run --wait inf --server "$tcp" --key drain -- sh -c "echo $number >>'$order'"
+    pids+=("$pid")
+    # Or they would come in another order.
+    until_true are_waiting drain "$number"
+  done
+  stop "$holder"
+  wait "${pids[@]}"
+  started=("${started[@]:0:$((${#started[@]} - drained))}")
+  # The questions above are no scripts, but take time.
+  time=$(calculate "$(server_time) - $time")
+  each=$(calculate "($(lease_commands) - $scripts) / $drained")
+  if [ "$(wc -l <"$order")" = "$drained" ] && sort -cn "$order"; then
+    row "$drained waiters, served in order" yes "" 1 "yes: met"
+  else
+    row "$drained waiters, served in order" no "" 1 "yes: **missed**"
+  fi
+  row "the same: scripts for each waiter" "$(printf '%.2f' "$each")" "" "$drained" \
+    "$(target "$(printf '%.2f' "$each")" 4)"
+  row "the same: processor time of the server" "$(printf '%.2f s' "$time")" "" 1 \
+    "$(target "$(printf '%.2f' "$time")" 2)"
+}
+
+# hinder_heads LINE: in one line of its own, the first one is killed, stopped or cut off, and then the
+# holder ends. The times until the next one's job go to a file.
+hinder_heads() {
+  local line=$1 round faults=(killed stopped cut) fault holder head next proxy stamps
+  for round in $(seq "$rounds_of_line"); do
+    fault=${faults[(line + round) % 3]} stamps=$dir/line.$line.$round
+    local key=line-$line-$round socket=$dir/line.$line.sock
+    rm -f "$socket"
+    "$binary" run --server "$tcp" --key "$key" -- "$dir/job" "$stamps" 2000 &
+    holder=$!
+    until_true is_held "$key"
+    "$dir/turns" "$socket" "$dir/redis.sock" >/dev/null &
+    proxy=$!
+    until_true test -S "$socket"
+    "$binary" run --wait inf --server "unix://$socket" --key "$key" -- true &
+    head=$!
+    until_true are_waiting "$key" 1
+    "$binary" run --wait inf --server "$tcp" --key "$key" -- "$dir/job" "$stamps" 0 &
+    next=$!
+    until_true are_waiting "$key" 2
+    case $fault in
+      killed) kill -KILL "$head" ;;
+      stopped) kill -STOP "$head" ;;
+      cut) kill -STOP "$proxy" ;;
+    esac
+    wait "$holder" "$next"
+    # The proxy may have ended with its client.
+    kill -KILL "$head" "$proxy" 2>/dev/null || true
+    wait "$proxy" "$head" || true
+    gaps_in "$stamps" >>"$dir/line.$line"
+  done
+}
+
+# How much later the second in line starts, if the first one does not.
+measure_hindered_heads() {
+  local line pids=() n=$((lines * rounds_of_line)) median worst
+  for line in $(seq "$lines"); do
+    # The shell reports those that were killed.
+    hinder_heads "$line" 2>>"$dir/output" &
+    pids+=("$!")
+  done
+  wait "${pids[@]}"
+  cat "$dir"/line.? "$dir"/line.?? 2>/dev/null | sort -n >"$dir/line"
+  [ "$(wc -l <"$dir/line")" = "$n" ] || die "not all lines were served: $(tail -n 3 "$dir/output")"
+  median=$(calculate "$(sed -n "$(((n + 1) / 2))p" "$dir/line") / 1000")
+  worst=$(calculate "$(tail -n 1 "$dir/line") / 1000")
+  row "the first in line is killed, stopped or cut off: to the start of the second" \
+    "$(printf '%.2f s' "$median")" "worst $(printf '%.2f s' "$worst")" "$n" "$(target "$worst" 1.2)"
+}
+
+# commands_in SECONDS sets `rate` to the lease commands per second during that time.
+commands_in() {
+  local before after begin end
+  before=$(lease_commands) begin=$EPOCHREALTIME
+  sleep "$1"
+  after=$(lease_commands) end=$EPOCHREALTIME
+  rate=$(calculate "($after - $before) / ($end - $begin)")
+}
+
+measure_idle_waiters() {
+  local ttl=2 waiters=20 periods=5 holder holders_rate pids=() rate value index
+  start "$binary" run --ttl "$ttl" --server "$tcp" --key idle -- sleep 600
+  holder=$pid
+  until_true is_held idle
+  commands_in $((3 * ttl))
+  holders_rate=$rate
+  for index in $(seq "$waiters"); do
+    start "$binary" run --ttl "$ttl" --wait inf --server "$tcp" --key idle -- true
+    pids[index]=$pid
+  done
+  # Each has tried once, and learned how long to wait.
+  sleep "$ttl"
+  commands_in $((periods * ttl))
+  kill -0 "${pids[@]}" 2>/dev/null || die "a waiter ended early: $(tail -n 1 "$dir/output")"
+  stop "${pids[@]}" "$holder"
+  value=$(calculate "($rate - $holders_rate) * $ttl / $waiters")
+  [ "$(calculate "$value > 0")" = 1 ] || die "the waiters sent no commands"
+  row "commands of an idle waiter in a ttl" "$(printf '%.2f' "$value")" "" \
+    "$waiters for $periods ttl" "$(target "$(printf '%.2f' "$value")" 1)"
+}
