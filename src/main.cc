@@ -62,7 +62,7 @@ int guarded_main(int argc, char** argv) {
         .error(std::string("the operating system refused: ") + error.what());
     return kExitOs;
   } catch (const std::bad_alloc&) {
-    Reporter(log_style(options)).error("the operating system refused memory");
+    Reporter(log_style(options)).error("this machine is out of memory");
     return kExitOs;
   } catch (const std::exception& error) {
     Reporter(log_style(options)).error(std::string("a bug of cluster-leader: ") + error.what());

@@ -17,7 +17,7 @@ constexpr std::size_t kAllSlots = 16384;
 Finding state_of(const ClusterMeasurements& measured) {
   if (measured.state.empty()) {
     return warning("cluster", "not known: CLUSTER INFO is refused",
-                   "allow it: ACL SETUSER: +cluster|info");
+                   "allow it: ACL SETUSER USER +cluster|info");
   }
   const std::string detail = "state " + measured.state + ", " +
                              std::to_string(measured.primaries.size()) +
@@ -38,7 +38,7 @@ Finding slots_of(const ClusterMeasurements& measured) {
 Finding node_timeout_of(const ClusterMeasurements& measured, const Timeline& timeline) {
   if (!measured.node_timeout) {
     return warning("node-timeout", "not known: CONFIG is refused",
-                   "allow CONFIG GET: ACL SETUSER: +config|get");
+                   "allow CONFIG GET: ACL SETUSER USER +config|get");
   }
   return survival("node-timeout", *measured.node_timeout, timeline,
                   "set a shorter cluster-node-timeout");

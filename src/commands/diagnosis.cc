@@ -47,7 +47,8 @@ Finding tls_of(const RedisMeasurements& measured, const RedisLocation& location)
   if (!location.socket_path.empty()) {
     return ok("tls", "not used: a Unix socket does not leave this machine");
   }
-  if (!location.tls) return ok("tls", "not used: the password crosses the network in clear text");
+  if (!location.tls)
+    return ok("tls", "not used: the traffic, and any password, can be read on the way");
   if (!measured.tls) {
     // Where a certificate is wrong, the text says what to do.
     const bool is_silent = measured.failure->trouble == Trouble::kUnreachable;

@@ -97,11 +97,11 @@ std::string sentence_about(const LeaseView& view) {
     case State::kParked:
       return "is parked for " + visible(view.node) + rest;
     case State::kCoolingDown:
-      return "is kept free" + rest + " after a run on " + visible(view.node);
+      return "is kept" + rest + " after a run on " + visible(view.node);
     case State::kVanished:
       return "has lost its lock; " + holder_of(view) + " may set it again" + rest;
     case State::kDone:
-      return "has been run and is not run again" + rest;
+      return "has succeeded and is not run again" + rest;
     case State::kForeign:
       break;
   }

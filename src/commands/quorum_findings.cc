@@ -18,9 +18,10 @@ Finding majority_finding(std::size_t good, std::size_t servers) {
                              " are needed";
   if (good == servers) return ok("majority", detail);
   if (good >= majority_of(servers)) {
-    return warning("majority", detail, "see the servers that failed: the others must not fail too");
+    return warning("majority", detail, "repair the servers that failed, before another one fails");
   }
-  return {"majority", Result::kFailed, detail, "see the servers that failed", Trouble::kNotServing};
+  return {"majority", Result::kFailed, detail, "repair the servers that failed",
+          Trouble::kNotServing};
 }
 
 /// A server that has forgotten the last token gets a later one only by its clock.
@@ -37,7 +38,7 @@ Finding clocks_of(const std::vector<MeasuredServer>& servers, const Timeline& ti
   }
   if (known < 2) {
     return warning("clocks", "not known: fewer than two servers say what their clock shows",
-                   "see the servers that failed");
+                   "repair the servers that failed");
   }
   const Duration apart = *last->measured.clock_ahead - *first->measured.clock_ahead;
   std::string detail =

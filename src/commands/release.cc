@@ -29,7 +29,7 @@ std::string line_about(const std::string& lease, const LeaseView& before) {
       line += "parked for " + visible(before.node);
       break;
     case LeaseView::State::kCoolingDown:
-      line += "kept free after the run of " + holder_of(before);
+      line += "kept after the run of " + holder_of(before);
       break;
     case LeaseView::State::kVanished:
       line += "without its lock, and last held by " + holder_of(before);

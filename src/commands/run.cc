@@ -152,7 +152,7 @@ class Run {
   void report_hints() {
     report_ttl_hint(options_.timeline, reporter_);
     if (options_.aftermath.park) {
-      reporter_.info("the key stays parked to this node for a ttl after the job (" +
+      reporter_.info("the key stays parked for this node for a ttl after the job (" +
                      std::to_string(ceil_ms(options_.timeline.ttl)) +
                      " ms); a timer with a longer period changes the leader at every tick");
     }
@@ -203,7 +203,7 @@ class Run {
     if (campaign.done) {
       ending_.joined = *campaign.done;
       reporter_.info(where_ + ": follower; the run of " + campaign.leader() +
-                     " ended well and is not repeated yet");
+                     " succeeded and is not repeated yet (--once)");
       return end(RunEnding::Outcome::kFollower, options_.follower_status);
     }
     const HolderId& other = campaign.other;
@@ -257,7 +257,7 @@ class Run {
   std::string failure() const {
     const std::string& failure = session_->at(0).failure;
     return describe_failure(name(), server_, failure.empty() ? "no usable answer" : failure) +
-           (supervisor().is_server_young() ? "; a --wait of at least that waits for it" : "");
+           (supervisor().is_server_young() ? "; use a --wait of at least that" : "");
   }
 
   KeeperPlan keeper_plan() const {

@@ -26,7 +26,7 @@ Finding unknown(const char* check, const RedisMeasurements& measured, const std:
   const auto found = std::find_if(refusals.begin(), refusals.end(),
                                   [&](const Refusal& one) { return one.right == right; });
   if (found == refusals.end() || found->cause == Refusal::Cause::kScript) {
-    return warning(check, "not known: " + command + " does not say it, or makes no sense",
+    return warning(check, "not known: " + command + " does not say it, or its value is impossible",
                    "check the server, and its clock");
   }
   if (found->cause == Refusal::Cause::kMissing) {
@@ -34,7 +34,7 @@ Finding unknown(const char* check, const RedisMeasurements& measured, const std:
                    kAdviceForMissing);
   }
   return warning(check, "not known: " + command + " is refused",
-                 "allow it: ACL SETUSER: +" + right);
+                 "allow it: ACL SETUSER USER +" + right);
 }
 
 std::string version_in(const RedisMeasurements& measured) {
@@ -46,25 +46,24 @@ Finding uptime_of(const RedisMeasurements& measured, const Timeline& timeline) {
   if (!measured.facts) return unknown("uptime", measured);
   const std::string needed = std::to_string(needed_age_s(timeline)) + " s";
   if (!measured.facts->uptime_s) {
-    return warning("uptime",
-                   "INFO has none that makes sense: a free key goes only to a candidate that has "
-                   "watched the server for " +
-                       needed,
-                   "set the server's clock: was it set back?");
+    return warning(
+        "uptime",
+        "the uptime in INFO makes no sense: a free key goes only to a candidate that has "
+        "watched the server for " +
+            needed,
+        "set the server's clock: was it set back?");
   }
   const std::int64_t uptime = *measured.facts->uptime_s;
   const std::string age = short_duration(seconds(std::min(uptime, std::int64_t{1} << 32U)));
   if (uptime >= needed_age_s(timeline)) {
     const std::string promoted =
-        ", promoted from a replica, after which a free key is granted to "
-        "nobody for " +
-        needed + ", too";
+        ", promoted from a replica, after which no free key is granted for " + needed + " either";
     return ok("uptime", age + (measured.facts->was_replica ? promoted : ""));
   }
   return warning("uptime",
                  age + ": grants no lease for another " +
                      std::to_string(needed_age_s(timeline) - uptime) + " s",
-                 "wait; a shorter --ttl makes it shorter");
+                 "wait, or use a shorter --ttl");
 }
 
 Finding persistence_of(const RedisMeasurements& measured) {
@@ -77,7 +76,7 @@ Finding persistence_of(const RedisMeasurements& measured) {
   if (!measured.snapshots) {
     return warning("persistence",
                    "no append-only file, and CONFIG is refused, so snapshots are not known",
-                   "set appendonly yes; or allow CONFIG GET: ACL SETUSER: +config|get");
+                   "set appendonly yes; or allow CONFIG GET: ACL SETUSER USER +config|get");
   }
   if (!measured.snapshots->empty()) {
     return ok("persistence", "snapshots; a crash loses what was written after the last one");
@@ -157,7 +156,7 @@ Finding clock_of(const RedisMeasurements& measured) {
   const Duration ahead = *measured.clock_ahead;
   const bool is_behind = ahead < Duration::zero();
   const Duration apart = is_behind ? -ahead : ahead;
-  const std::string detail = "the server's is " +
+  const std::string detail = "the server's clock is " +
                              (apart < seconds(1) ? in_ms(apart) : in_s(apart)) +
                              (is_behind ? " behind" : " ahead of") + " ours";
   // NTP keeps clocks together much better, and status shows seconds.
@@ -181,7 +180,7 @@ Finding sentinels_of(const SentinelMeasurements& measured) {
                              std::to_string(measured.members) + " answer, and a majority names " +
                              describe(*measured.primary);
   const std::string without =
-      "; without a majority, every holder stops within a ttl, and nothing begins";
+      "; without a majority, every holder stops within a ttl, and nothing starts";
   if (measured.members < 3) {
     return warning("sentinels", detail + without, "use three Sentinels, or five");
   }
@@ -193,7 +192,7 @@ Finding sentinels_of(const SentinelMeasurements& measured) {
 Finding down_after_of(const SentinelMeasurements& measured, const Timeline& timeline) {
   if (!measured.down_after) {
     return warning("down-after", "not known: no Sentinel in the URL says it",
-                   "allow SENTINEL MASTER: ACL SETUSER: +sentinel|master");
+                   "allow SENTINEL MASTER: ACL SETUSER USER +sentinel|master");
   }
   return survival("down-after", *measured.down_after, timeline,
                   "set a shorter down-after-milliseconds");
@@ -217,8 +216,7 @@ Finding ttl_of(const Timeline& timeline) {
   const std::string needed = std::to_string(needed_age_s(timeline)) + " s";
   const std::string detail = in_s(timeline.ttl) +
                              ": the lease of a machine that dies lasts that long, and after a "
-                             "restart or failover of the server a free key is granted to nobody "
-                             "for " +
+                             "restart or failover of the server no free key is granted for " +
                              needed;
   // What a run waits for without --wait.
   constexpr seconds kLongestWait = std::chrono::minutes(2);

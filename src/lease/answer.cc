@@ -22,7 +22,8 @@ std::string cause_of(const Young& answer) {
 
 std::string describe(const Young& answer) {
   using std::chrono::seconds;
-  return cause_of(answer) + ", and an earlier holder may still be running its job; ready in " +
+  return cause_of(answer) +
+         ", and an earlier holder may still be running its job: no lease is granted for another " +
          std::to_string(std::chrono::ceil<seconds>(answer.rest).count()) + " s";
 }
 

@@ -94,7 +94,7 @@ std::optional<std::string> about_swallowed(const CLI::App& verb,
     const bool takes_word = option != nullptr && option->get_expected_max() > 0;
     if (takes_word && looks_like_option(words[i + 1]) &&
         verb.get_option_no_throw(words[i + 1]) != nullptr) {
-      return words[i] + " requires a value, which '" + words[i + 1] + "' was taken for";
+      return words[i] + " requires a value, and '" + words[i + 1] + "' was taken as its value";
     }
   }
   return std::nullopt;

@@ -62,8 +62,7 @@ void apply_patience(const IsGiven& is_given, Options& options) {
     refuse("--join waits for the run that holds the key: it cannot be combined with --nonblock");
   }
   if (policy.supersedes && (is_nonblock || wait == Duration::zero())) {
-    refuse(
-        "--supersede waits for the end of the job before: it cannot be combined with --nonblock");
+    refuse("--supersede waits for the present job to end: it cannot be combined with --nonblock");
   }
   policy.patience = std::max(wait, options.timeline.connect);
   // Without a choice: a tick that coincides with a restart of the server should still run on one

@@ -54,9 +54,9 @@ void define_slots(Definition& verb, Options& options) {
              "up to N jobs of the key at once, 1 to 64; default 1");
 }
 
-void define_follower_status(Definition& verb, Options& options) {
+void define_follower_status(Definition& verb, Options& options, const char* help) {
   verb.value("-E,--conflict-exit-code,--follower-code", options.follower_status,
-             number("N", 0, 255), "exit status if another node holds the key; default 75");
+             number("N", 0, 255), help);
 }
 
 void define_metrics_file(Definition& verb, Options& options, const char* help) {
@@ -85,7 +85,7 @@ void define_run(Definition& verb, Options& options) {
   };
   verb.value("-w,--wait,--timeout", options.policy.busy_patience, wait,
              "wait up to D to become leader, first come, first served; inf: forever");
-  define_follower_status(verb, options);
+  define_follower_status(verb, options, "exit status if another node holds the key; default 75");
   verb.value("--min-hold", options.aftermath.hold, any_duration(),
              "keep the key for at least D from acquisition, whatever the job's result",
              [](Duration hold) {
@@ -136,7 +136,8 @@ void define_elect(Definition& verb, Options& options) {
 
 void define_check(Definition& verb, Options& options) {
   define_key(verb, options, "the key to check");
-  define_follower_status(verb, options);
+  define_follower_status(verb, options,
+                         "exit status if this node does not hold the key; default 75");
   define_output(verb, options,
                 "how to print who holds the key; default text on a terminal, otherwise none");
   define_json(verb, options, "the same as --output json");
@@ -158,7 +159,7 @@ void define_release(Definition& verb, Options& options) {
   verb.flag("--force", options.force,
             "release it whoever holds it; the job that loses it is killed");
   verb.flag("--ask", options.asks,
-            "ask whoever holds it to stop the job in its own time, and then release it");
+            "have its holder stop the job with its stop signal first, and then release it");
   verb.flag("--result", options.forgets_result,
             "forget what --once has recorded, so that KEY may run again; a lease stays as it is");
   verb.value("--slot", options.slot, number("I", 0, kMaxSlots - 1),
@@ -223,8 +224,9 @@ void define_common(Definition& verb, Options& options) {
   verb.heading("Messages on stderr (CLUSTER_LEADER_LOG)");
   using enum Options::LogLevel;
   using enum Options::LogFormat;
-  verb.flag("-q,--quiet", options.log_level, kQuiet, "errors only");
-  verb.flag("-v,--verbose", options.log_level, kVerbose, "also what goes well");
+  verb.flag("-q,--quiet", options.log_level, kQuiet, "report errors only");
+  verb.flag("-v,--verbose", options.log_level, kVerbose,
+            "also report what goes well, such as who holds the key");
   verb.exclude("--quiet", "--verbose");
   verb.value("--log-format", options.log_format,
              word<Options::LogFormat>({{"text", kText}, {"json", kJson}}), "default text");

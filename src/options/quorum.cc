@@ -51,7 +51,7 @@ std::optional<std::string> fault_of_servers(const Options& options) {
   if (options.servers.size() != 3 && options.servers.size() != 5) {
     return source + ": a quorum consists of 3 or 5 servers, not " +
            std::to_string(options.servers.size()) +
-           ": a majority of an even number is no safer, and of fewer than 3 it is all of them";
+           ": two or four would survive no more failures than one or three";
   }
   return std::nullopt;
 }

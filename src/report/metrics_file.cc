@@ -101,14 +101,13 @@ class MetricsText {
     for (const OutcomeName& row : kOutcomeNames) {
       sample(series(row.name), row.outcome == ending.outcome ? "1" : "0");
     }
-    family("last_run_exit_status", "gauge",
-           "What a shell showed for the last run, whatever its outcome.");
+    family("last_run_exit_status", "gauge", "Exit status of the last run, as a shell shows it.");
     sample(series(), std::to_string(ending.status));
     family("last_run_waited_seconds", "gauge",
            "From asking for the lease to the decision, in the last run.");
     sample(series(), metrics_seconds(between(ending.asked_ms, ending.decided_ms)));
     add_job(ending);
-    family("runs_total", "counter", "How many runs ended with which outcome.");
+    family("runs_total", "counter", "How many runs ended with each outcome.");
     for (const OutcomeName& row : kOutcomeNames) {
       add(series(row.name), row.outcome == ending.outcome ? 1 : 0);
     }

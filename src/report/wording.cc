@@ -16,7 +16,7 @@ std::string describe_failure(const std::string& key, const ServerName& server,
 }
 
 std::string describe_holder(const HolderId& holder) {
-  if (holder.value.empty()) return "somebody else is next";
+  if (holder.value.empty()) return "others are waiting for it";
   const std::string node = node_of(holder.value);
   if (is_parked(holder)) return "it is parked for " + node + " (--sticky)";
   if (is_reserved(holder)) return "it is kept after a run on " + node + " (--min-hold)";

@@ -59,7 +59,7 @@ bool read_query(const Url& parts, bool has_db, int& db, Unknown unknown, std::st
     } else if (!parameter.empty()) {
       // Without a value it may be anything, a password too.
       const bool is_name = name.size() < parameter.size() && is_host_name(name);
-      unknown->emplace_back(is_name ? name : "one without a value");
+      unknown->emplace_back(is_name ? name : "a parameter without a value");
     }
   }
   return true;
@@ -155,7 +155,7 @@ bool read_sentinels(const Url& parts, SentinelLocation& to, Unknown unknown, std
   const std::string_view db = name.substr(std::min(slash + 1, name.size()));
   if (!decode_url_part(name.substr(0, slash), to.monitor, fault)) return false;
   if (to.monitor.empty()) {
-    return refuse_url(fault, "has no name of a monitor, as in redis+sentinel://HOST/mymaster");
+    return refuse_url(fault, "does not name the primary, as in redis+sentinel://HOST/mymaster");
   }
   if (!db.empty() && !read_db(db, to.server.db, fault)) return false;
   if (!read_credentials(parts, to.server.credentials, fault)) return false;

@@ -177,8 +177,13 @@ void Session::handle(std::size_t campaign, const Answered& answered, Time now, T
   const bool was_follower = c.leadership.state == ElectionState::kFollower;
   const bool is_news =
       busy != nullptr && (c.supervisor.is_shared() ? !was_follower : busy->holder != c.other);
-  record(campaign, answer, now);
+  const bool is_new_failure = record(campaign, answer, now);
   step(campaign, answered, now, rest);
+  if (is_new_failure) {
+    const bool waits =
+        std::holds_alternative<Young>(answer) && c.supervisor.phase() == Phase::kCandidate;
+    reporter_.info(describe_failure(campaign) + (waits ? "; waiting" : ""));
+  }
   if (busy != nullptr && busy->holder == c.last_own && !c.supervisor.is_shared()) {
     // The key still has the id of a lease that we have lost, for a moment: nobody leads.
     update(campaign,
@@ -221,12 +226,11 @@ void Session::handle(std::size_t campaign, const Notice& notice, Time now, ToDos
   }
 }
 
-void Session::record(std::size_t campaign, const Answer& answer, Time now) {
+bool Session::record(std::size_t campaign, const Answer& answer, Time now) {
   Campaign& c = campaigns_[campaign];
   const std::string failure = failure_in(answer);
   const bool is_news = !failure.empty() && c.failure != failure;
   c.failure = failure;
-  if (is_news) reporter_.info(describe_failure(campaign));
   if (const auto* busy = std::get_if<Busy>(&answer)) {
     // Of several holders none is the one in the way.
     c.other = c.supervisor.is_shared() ? HolderId{} : busy->holder;
@@ -242,6 +246,7 @@ void Session::record(std::size_t campaign, const Answer& answer, Time now) {
     ++c.renewals;
     c.slowest_renewal = std::max<Duration>(c.slowest_renewal, now - *c.supervisor.asked_at());
   }
+  return is_news;
 }
 
 void Session::record_no_answer(std::size_t campaign) {

@@ -112,7 +112,8 @@ class Session {
   void handle(std::size_t campaign, const Answered& answered, Time now, ToDos& rest);
   void handle(std::size_t campaign, const Notice& notice, Time now, ToDos& rest);
   void warn_of_hidden_age(std::size_t campaign, const Answer& answer);
-  void record(std::size_t campaign, const Answer& answer, Time now);
+  /// True if the answer is a failure that the one before was not.
+  bool record(std::size_t campaign, const Answer& answer, Time now);
   void record_no_answer(std::size_t campaign);
 
   std::unique_ptr<Store> store_;

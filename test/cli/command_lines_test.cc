@@ -121,7 +121,7 @@ $ cluster-leader release --key taken --json 2>/dev/null
 $ cluster-leader run --key tick --min-hold 1h -- true
 
 $ cluster-leader release --key tick
-released tick: it was kept free after the run of web-1 ({host}:{pid}), label true
+released tick: it was kept after the run of web-1 ({host}:{pid}), label true
 
 $ cluster-leader release --key report --result
 forgot the run of report: 0 on web-1 at {time}; it may run again
@@ -227,7 +227,7 @@ $ cluster-leader run --once --key backup -- true
 ? 64
 
 $ cluster-leader run --key --once 20h -- true
-! cluster-leader: --key requires a value, which '--once' was taken for
+! cluster-leader: --key requires a value, and '--once' was taken as its value
 ? 64
 
 $ cluster-leader run --key backup --ttl 10mins -- true

@@ -295,8 +295,9 @@ TEST_F(ExitStatusTest, ServerThatHasJustStartedIs69IfItIsNotWaitedFor) {
                                Words{"--ttl", "120"}}) {
     const Ended ended =
         run_under_lease(on(server, joined({"--key", "job-a"}, options)), {"echo", "no"}).run();
-    expect_failure(ended, 69,
-                   {url_of(server), "job-a", "started", "ready in", "a --wait of at least"});
+    expect_failure(
+        ended, 69,
+        {url_of(server), "job-a", "started", "no lease is granted for another", "use a --wait of"});
     EXPECT_LT(ended.took, kSoon);
   }
 }

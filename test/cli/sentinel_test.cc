@@ -111,12 +111,12 @@ TEST_F(SentinelTest, WhatIsWrongIsSaid) {
     return command.with("CLUSTER_LEADER_SENTINEL_PASSWORD", "pw").run();
   };
   expect_failure(with_password(run_under_lease(at(world.url(3, "other")), job)), 78,
-                 {"know no monitor 'other'"});
+                 {"do not monitor 'other'"});
   expect_failure(
       with_password(run_under_lease(
           at("redis+sentinel://127.0.0.1:" + std::to_string(world.server(0).port()) + "/mymaster"),
           job)),
-      78, {"this is no Sentinel"});
+      78, {"this is not a Sentinel"});
   expect_failure(run_under_lease(at("redis+sentinel://127.0.0.1:1/mymaster"), job).run(), 69,
                  {"no Sentinel could be reached"});
 }

@@ -399,7 +399,7 @@ TEST_F(DiagnosisTest, IsALineForEachCheck) {
   const std::string report = report_of(diagnose_it(), {}, false);
   EXPECT_EQ(std::count(report.begin(), report.end(), '\n'), 17);
   EXPECT_THAT(report, HasSubstr("ok       connect      0.200 ms\n"));
-  EXPECT_THAT(report, HasSubstr("\nwarning  clock        the server's is 5 s ahead of ours\n"
+  EXPECT_THAT(report, HasSubstr("\nwarning  clock        the server's clock is 5 s ahead of ours\n"
                                 "                      -> use NTP on both: --once, "));
   EXPECT_THAT(report_of(diagnose_it(), {}, true), HasSubstr("\x1b[33mwarning\x1b[0m  clock"));
   const auto json = nlohmann::json::parse(report_as_json(diagnose_it()));

@@ -89,9 +89,9 @@ TEST(CheckLineTest, WithoutAHolderThereIsNoLeader) {
   EXPECT_EQ(check_text(in(State::kFree)), "none: job-a is free\n");
   EXPECT_EQ(check_text(in(State::kParked)), "none: job-a is parked for web-1 for 8.2s\n");
   EXPECT_EQ(check_text(in(State::kCoolingDown)),
-            "none: job-a is kept free for 8.2s after a run on web-1\n");
+            "none: job-a is kept for 8.2s after a run on web-1\n");
   EXPECT_EQ(check_text(in(State::kDone)),
-            "none: job-a has been run and is not run again for 8.2s\n");
+            "none: job-a has succeeded and is not run again for 8.2s\n");
   EXPECT_EQ(check_text(in(State::kVanished)),
             "none: job-a has lost its lock; web-1 (host-1:4711) may set it again for 8.2s\n");
 }
@@ -181,7 +181,7 @@ TEST(CheckLineTest, OfSeveralOtherHoldersNoneIsTheLeader) {
 
 TEST(CheckLineTest, SlotsThatNobodyHoldsMakeNoLeader) {
   const std::vector<LeaseView> views = {in_slot(1, in(State::kCoolingDown))};
-  EXPECT_EQ(text_of(views), "none: slot 1 of job-a is kept free for 8.2s after a run on web-1\n");
+  EXPECT_EQ(text_of(views), "none: slot 1 of job-a is kept for 8.2s after a run on web-1\n");
   EXPECT_EQ(json_of(views)["slot"], nullptr);
 }
 

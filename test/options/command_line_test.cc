@@ -235,9 +235,9 @@ TEST_F(CommandLineTest, OfTwoMistakesTheFirstIsNamed) {
 
 TEST_F(CommandLineTest, AnOptionThatBecameAValueIsNamedIfThatMakesNoSense) {
   EXPECT_EQ(refusal({"--key", "--once", "5"}),
-            "--key requires a value, which '--once' was taken for");
+            "--key requires a value, and '--once' was taken as its value");
   EXPECT_EQ(usage_error({"check", "--node", "--key", "a"}),
-            "--node requires a value, which '--key' was taken for");
+            "--node requires a value, and '--key' was taken as its value");
   EXPECT_THAT(refusal({"extra", "--key", "--once", "5"}), HasSubstr("unexpected argument 'extra'"));
   EXPECT_THAT(run({"--key", "--once"}).keys, ElementsAre("--once"));
 }

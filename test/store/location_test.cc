@@ -155,7 +155,7 @@ TEST(LocationTest, OtherParametersAreRefusedOrNamed) {
       parse_location("redis://h?timeout=5s&db=3&&protocol&password=hush", fault, &unknown);
   ASSERT_TRUE(location) << fault;
   EXPECT_EQ(std::get<RedisLocation>(*location).db, 3);
-  EXPECT_THAT(unknown, testing::ElementsAre("timeout", "one without a value", "password"));
+  EXPECT_THAT(unknown, testing::ElementsAre("timeout", "a parameter without a value", "password"));
   EXPECT_TRUE(parse_location("unix:///s?timeout=1", fault, &unknown));
   // It may be the end of a password.
   EXPECT_FALSE(parse_location("redis://u:1?hush@h", fault, &unknown));
@@ -308,7 +308,7 @@ TEST(LocationTest, AWrongUrlOfSentinelsIsRefused) {
   }
   EXPECT_THAT(fault_of("redis+sentinel://a:1,b:2"),
               testing::AllOf(testing::HasSubstr("'redis+sentinel://a:1,b:2'"),
-                             testing::HasSubstr("no name of a monitor")));
+                             testing::HasSubstr("does not name the primary")));
   EXPECT_THAT(fault_of("redis+sentinel://u:hush@a,b"), testing::Not(testing::HasSubstr("hush")));
 }
 

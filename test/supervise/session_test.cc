@@ -386,8 +386,8 @@ TEST_F(SessionTest, CandidateOfAYoungServerAsksAgainWhenSomebodyHasTheKey) {
   EXPECT_EQ(view(0).state, ElectionState::kStarting);
   EXPECT_EQ(view(0).ready_in, seconds(10));
   EXPECT_EQ(session_->at(0).failure,
-            "the server started 1 s ago, and an earlier holder may still be running its job; "
-            "ready in 10 s");
+            "the server started 1 s ago, and an earlier holder may still be running its job: no "
+            "lease is granted for another 10 s");
   store_->done();
   receive_notice(0, {Notice::Kind::kTaken, kOther, Token{4}});
   EXPECT_THAT(store_->done(), ElementsAre("acquire 0"));

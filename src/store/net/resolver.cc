@@ -27,7 +27,7 @@ Failed failure_of(int status) {
     case ARES_ENONAME:
       return {Trouble::kUnreachable, "cannot resolve the host name: check --server or --host"};
     case ARES_ENOMEM:
-      return {Trouble::kExhausted, "this machine refused memory for the lookup of the host name"};
+      return {Trouble::kExhausted, "this machine is out of memory: cannot look up the host name"};
     default:
       return {Trouble::kUnreachable, std::string("cannot look up the host name (") +
                                          ares_strerror(status) +

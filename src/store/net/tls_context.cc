@@ -142,7 +142,7 @@ std::optional<Failed> load_client_certificate(SSL_CTX* context, const TlsSetting
     return misconfigured(file + " is not the key of --tls-cert " + settings.certificate);
   }
   if (has_passphrase) {
-    return misconfigured(file + " has a passphrase, which nobody is there to type: remove it");
+    return misconfigured(file + " has a passphrase, which nobody can type here: remove it");
   }
   return misconfigured(file + " has no private key in PEM format");
 }

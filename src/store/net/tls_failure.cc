@@ -143,7 +143,7 @@ std::optional<Failed> tls_failure(const TlsAttempt& attempt, unsigned long error
     if (reason == SSL_R_WRONG_VERSION_NUMBER) {
       return misconfigured(
           attempt.first_byte == '-'
-              ? "this port is without TLS: use redis:// instead of rediss://"
+              ? "this port does not use TLS: use redis:// instead of rediss://"
               : "the server does not speak TLS on this port: is it the right one?");
     }
   }

@@ -154,7 +154,8 @@ std::string RedisLine::describe_stage() const {
     case Stage::kOpen:
       // A server without TLS waits for the end of a line that never comes.
       if (!connection_->is_established()) {
-        return "TLS handshake; a server without TLS stays silent: redis:// instead of rediss://?";
+        return "TLS handshake; a server without TLS does not answer it: use redis:// instead of "
+               "rediss://?";
       }
       break;
     case Stage::kClosed:

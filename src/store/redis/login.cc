@@ -157,13 +157,13 @@ void RedisLogin::handle_hello(const redisReply& reply) {
 std::optional<Failed> RedisLogin::failure_of_mode(std::string_view mode) const {
   const char* text = nullptr;
   if (role_ == Role::kSentinel && mode != "sentinel") {
-    text = "this is no Sentinel: name the Sentinels of the server, or use redis://";
+    text = "this is not a Sentinel: name the Sentinels of the server, or use redis://";
   } else if ((role_ == Role::kPrimary || role_ == Role::kAny) && mode == "cluster") {
     text = "this server is a node of a cluster: use redis+cluster://";
   } else if (role_ == Role::kNode && mode == "sentinel") {
     text = "this is a Sentinel: name nodes of the cluster";
   } else if (role_ == Role::kNode && mode == "standalone") {
-    text = "this server is no node of a cluster: use redis://";
+    text = "this server is not a node of a cluster: use redis://";
   }
   if (text == nullptr) return std::nullopt;
   return Failed{.trouble = Trouble::kMisconfigured, .text = text, .unknown = true};
@@ -224,7 +224,7 @@ Failed failure_of_fault(const RedisConnection& connection) {
 }
 
 Failed refused_memory() {
-  return {Trouble::kExhausted, "this machine refused memory for the connection"};
+  return {Trouble::kExhausted, "this machine is out of memory: cannot make a connection"};
 }
 
 }  // namespace cluster_leader

@@ -288,8 +288,8 @@ std::optional<Failed> SentinelWatch::failure(std::uint64_t round) const {
     where = describe(member->endpoint);
   }
   if (is_unknown) {
-    return Failed{Trouble::kMisconfigured,
-                  "the Sentinels know no monitor '" + location_.monitor + "': check the URL"};
+    return Failed{Trouble::kMisconfigured, "the Sentinels do not monitor '" + location_.monitor +
+                                               "': check the name in the URL"};
   }
   const std::size_t answered = answers_.answered(round);
   const std::size_t members = std::max(answers_.members(round), members_.size());
@@ -299,9 +299,10 @@ std::optional<Failed> SentinelWatch::failure(std::uint64_t round) const {
   if (answered < needed) {
     return Failed{Trouble::kUnreachable, "only " + std::to_string(answered) + " of " +
                                              std::to_string(members) +
-                                             " Sentinels answer, which is no majority" + why};
+                                             " Sentinels answer, which is not a majority" + why};
   }
-  return Failed{Trouble::kNotServing, "the Sentinels do not agree on the primary: wait"};
+  return Failed{Trouble::kNotServing,
+                "the Sentinels do not agree on the primary: wait until they do"};
 }
 
 std::string SentinelWatch::describe_stage() const {

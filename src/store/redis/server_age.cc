@@ -29,7 +29,7 @@ void ServerAge::handle(const redisReply& info, Time now) {
   }
   switch (refusal_of_command(text_of(info))) {
     case CommandRefusal::kRight:
-      hidden_because_ = "the user may not run INFO; ACL SETUSER: +info";
+      hidden_because_ = "the user may not run INFO; ACL SETUSER USER +info";
       break;
     case CommandRefusal::kMissing:
       hidden_because_ = "the server has no INFO";

@@ -351,7 +351,7 @@ TEST_F(ClusterStoreTest, OnlyNodesOfAClusterAreAccepted) {
   location.nodes = {{"127.0.0.1", server.port()}};
   Failed failed = expect_failed(*open(location, key_at(0)));
   EXPECT_EQ(failed.trouble, Trouble::kMisconfigured);
-  EXPECT_THAT(failed.text, HasSubstr("no node of a cluster: use redis://"));
+  EXPECT_THAT(failed.text, HasSubstr("not a node of a cluster: use redis://"));
   Contender contender = make_contender(key_at(0), "a");
   LoopedStore plain(std::make_unique<RedisStore>(cluster_->node(0).tcp(), contender.candidate));
   plain.add(contender.candidacy);

@@ -159,7 +159,7 @@ TEST_P(TlsTest, AServerWithoutTlsIsNamedAsSuch) {
   const Server plain(program_of(GetParam()));
   RedisLocation location = plain.tcp();
   location.tls = trusting();
-  expect_fault(location, Trouble::kUnreachable, "a server without TLS stays silent", 300ms);
+  expect_fault(location, Trouble::kUnreachable, "a server without TLS does not answer it", 300ms);
 }
 
 TEST_P(TlsTest, AServerThatRequiresTlsIsNamedAsSuch) {

@@ -278,7 +278,7 @@ TEST_F(SentinelStoreTest, AMonitorThatNobodyKnowsIsAMistakeInTheUrl) {
     auto store = open(location());
     const Failed failed = expect_failed(*store);
     EXPECT_EQ(failed.trouble, Trouble::kMisconfigured);
-    EXPECT_THAT(failed.text, HasSubstr("know no monitor 'mymaster'"));
+    EXPECT_THAT(failed.text, HasSubstr("do not monitor 'mymaster'"));
   }
   second_.name(old_);
   third_.name(old_);
