@@ -45,21 +45,6 @@ image_of() {
   engine commit --quiet --rm "$container" "$name" >/dev/null
 }
 
-# Made once: the image `debian`, except for a few files.
-bootstrap() {
-  local tree=$cache/debootstrap/$suite mirror
-  if [ -e "$tree/complete" ]; then return; fi
-  mirror=$(debian_mirror)
-  [ -n "$mirror" ] || die "apt has no Debian archive configured on this machine"
-  say "making a root file system of $suite"
-  rm -rf "$tree"
-  mkdir -p "$cache/debootstrap"
-  debootstrap --variant=minbase --keyring="$keyring" "$suite" "$tree" "$mirror" >"$scratch/debootstrap.log" 2>&1 ||
-    { tail -n 5 "$scratch/debootstrap.log" >&2; die "debootstrap failed"; }
-  rm -rf "$tree"/var/cache/apt/archives/*.deb
-  touch "$tree/complete"
-}
-
 # What a Dockerfile finds in the official image: Node-RED in /usr/src/node-red, which is the working
 # folder and belongs to node-red, uid 1000; node and npm on the PATH; /data.
 make_node_red_root() {
@@ -151,7 +136,7 @@ check_node_red() {
     die "npm does not know the package in the target node-red"
 }
 
-with_lock bootstrap
+with_lock make_debian_root "$suite"
 say "making the base images"
 image_of "$cache/debootstrap/$suite" docker.io/library/debian:$suite --cmd /bin/bash
 make_node_red_root "$scratch/node-red-root"
