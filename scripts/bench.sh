@@ -293,14 +293,14 @@ $(describe_machine)
 | | median | ratio or worst | n | target |
 |---|---:|---:|---:|---|
 $table
-Servers and clients share this one machine. Commands are timed side by side, from before their start
-until they are waited for, in $rounds rounds that run each of them once in random order; a ratio is
-the median of the ratios of each round. The locale is C.UTF-8 but where it is named. Of an idle
-waiter EVALSHA and EVAL count, less what the holder alone sends; nothing else is sent after the first
-try. Of a job the clock is read in its first and last instructions, so that a hand-over includes its
-exit, the release, the connection over which the waiter confirms its lease, and the start of the next.
-The time without a leader is that from the death of a server to the next leader's line; "no gap": the
-leader has led all the time. Where it has not, although it lives, it had stopped in time.
+Servers and clients share one machine. Each command is timed from just before its start until it has been
+waited for, in $rounds rounds that run each command once, in random order; a ratio is the median of the
+rounds' ratios. The locale is C.UTF-8 unless another is named. For an idle waiter, EVALSHA and EVAL are
+counted, minus those that the holder sends alone; after the first try, a waiter sends nothing else. A job
+reads the clock in its first and last instructions, so a hand-over includes its exit, the release, the
+connection over which the waiter confirms its lease, and the start of the next job. The time without a
+leader runs from the death of a server to the next leader's line; "no gap" means that the leader kept
+leading. If there is a gap although the leader lives, it had stopped in time.
 EOT
 }
 
