@@ -87,34 +87,42 @@ measure_drain() {
 }
 
 # hinder_heads LINE: in one line of its own, the first one is killed, stopped or cut off, and then the
-# holder ends. The times until the next one's job go to a file.
+# holder ends. The times until the next one's job go to a file. In a shell of its own.
 hinder_heads() {
-  local line=$1 round faults=(killed stopped cut) fault holder head next proxy stamps
+  local line=$1 round faults=(killed stopped cut) fault holder head next proxy
+  started=()
+  trap 'kill -KILL "${started[@]}" 2>/dev/null || true' EXIT
   for round in $(seq "$rounds_of_line"); do
-    fault=${faults[(line + round) % 3]} stamps=$dir/line.$line.$round
-    local key=line-$line-$round socket=$dir/line.$line.sock
+    fault=${faults[(line + round) % 3]}
+    local key=line-$line-$round socket=$dir/socket.$line
+    local held=$dir/held.$line stamps=$dir/stamps.$line.$round
     rm -f "$socket"
-    "$binary" run --server "$tcp" --key "$key" -- "$dir/job" "$stamps" 2000 &
-    holder=$!
+    touch "$held"
+    # shellcheck disable=SC2016
+    start "$binary" run --server "$tcp" --key "$key" -- \
+      sh -c 'while test -e "$1"; do sleep 0.01; done; exec "$2" "$3" 0' sh "$held" "$dir/job" "$stamps"
+    holder=$pid
     until_true is_held "$key"
-    "$dir/turns" "$socket" "$dir/redis.sock" >/dev/null &
-    proxy=$!
+    start "$dir/turns" "$socket" "$dir/redis.sock"
+    proxy=$pid
     until_true test -S "$socket"
-    "$binary" run --wait inf --server "unix://$socket" --key "$key" -- true &
-    head=$!
+    start "$binary" run --wait inf --server "unix://$socket" --key "$key" -- true
+    head=$pid
     until_true are_waiting "$key" 1
-    "$binary" run --wait inf --server "$tcp" --key "$key" -- "$dir/job" "$stamps" 0 &
-    next=$!
+    start "$binary" run --wait inf --server "$tcp" --key "$key" -- "$dir/job" "$stamps" 0
+    next=$pid
     until_true are_waiting "$key" 2
     case $fault in
       killed) kill -KILL "$head" ;;
       stopped) kill -STOP "$head" ;;
       cut) kill -STOP "$proxy" ;;
     esac
+    rm "$held"
     wait "$holder" "$next"
     # The proxy may have ended with its client.
     kill -KILL "$head" "$proxy" 2>/dev/null || true
     wait "$proxy" "$head" || true
+    started=()
     gaps_in "$stamps" >>"$dir/line.$line"
   done
 }
@@ -127,11 +135,11 @@ measure_hindered_heads() {
     hinder_heads "$line" 2>>"$dir/output" &
     pids+=("$!")
   done
-  wait "${pids[@]}"
-  cat "$dir"/line.? "$dir"/line.?? 2>/dev/null | sort -n >"$dir/line"
-  [ "$(wc -l <"$dir/line")" = "$n" ] || die "not all lines were served: $(tail -n 3 "$dir/output")"
-  median=$(calculate "$(sed -n "$(((n + 1) / 2))p" "$dir/line") / 1000")
-  worst=$(calculate "$(tail -n 1 "$dir/line") / 1000")
+  wait "${pids[@]}" || die "a line was not served: $(tail -n 3 "$dir/output")"
+  sort -n "$dir"/line.[0-9]* >"$dir/lines"
+  [ "$(wc -l <"$dir/lines")" = "$n" ] || die "not all lines were served: $(tail -n 3 "$dir/output")"
+  median=$(calculate "$(sed -n "$(((n + 1) / 2))p" "$dir/lines") / 1000")
+  worst=$(calculate "$(tail -n 1 "$dir/lines") / 1000")
   row "the first in line is killed, stopped or cut off: to the start of the second" \
     "$(printf '%.2f s' "$median")" "worst $(printf '%.2f s' "$worst")" "$n" "$(target "$worst" 1.2)"
 }
