@@ -16,7 +16,7 @@ suite=bookworm
 npm_version=10.9.4
 
 "$root/scripts/install-deps.sh" test
-apt_install buildah debootstrap debian-archive-keyring
+apt_install buildah
 
 # Images and containers are kept beside the cache, not in the user's own buildah store.
 storage=$scratch/storage
@@ -49,7 +49,7 @@ image_of() {
 # folder and belongs to node-red, uid 1000; node and npm on the PATH; /data.
 make_node_red_root() {
   local tree=$1 source=$node_red_prefix/4 home=$1/usr/src/node-red
-  cp -a "$cache/debootstrap/$suite" "$tree"
+  cp -a "$base" "$tree"
   mkdir -p "$home" "$tree/data"
   cp -a "$source/node_modules" "$home"
   cp "$source/node_modules/.bin/node" "$tree/usr/local/bin/node"
@@ -136,9 +136,9 @@ check_node_red() {
     die "npm does not know the package in the target node-red"
 }
 
-with_lock make_debian_root "$suite"
+base=$(with_lock debian_root "$suite")
 say "making the base images"
-image_of "$cache/debootstrap/$suite" docker.io/library/debian:$suite --cmd /bin/bash
+image_of "$base" docker.io/library/debian:$suite --cmd /bin/bash
 make_node_red_root "$scratch/node-red-root"
 image_of "$scratch/node-red-root" localhost/node-red-of-the-tests \
   --workingdir /usr/src/node-red --user node-red --volume /data

@@ -168,28 +168,30 @@ private_apt() {
     -o APT::Sandbox::User="$(id -un)" "$@"
 }
 
+# debian_root SUITE prints the folder with a minimal system of that suite, to be copied. It is made once.
+debian_root() {
+  local tree=$cache/debootstrap/$1 mirror
+  if [ ! -e "$tree/complete" ]; then
+    apt_install debootstrap debian-archive-keyring >&2
+    mirror=$(debian_mirror)
+    [ -n "$mirror" ] || die "apt has no Debian archive configured on this machine"
+    say "making a system of $1"
+    rm -rf "$tree"
+    mkdir -p "$cache/debootstrap"
+    debootstrap --variant=minbase --keyring="$keyring" "$1" "$tree" "$mirror" >"$scratch/debootstrap.log" 2>&1 ||
+      { tail -n 5 "$scratch/debootstrap.log" >&2; die "debootstrap failed"; }
+    rm -rf "$tree"/var/cache/apt/archives/*.deb
+    touch "$tree/complete"
+  fi
+  echo "$tree"
+}
+
 # with_lock COMMAND... runs it under a lock, so that only one script at a time changes the cache.
 with_lock() {
   exec 9>"$cache/lock"
   flock 9
   "$@"
   exec 9>&-
-}
-
-# make_debian_root SUITE makes a minimal Debian in $cache/debootstrap/SUITE, once. It is to be copied, not
-# changed. Must be root, and have debootstrap.
-make_debian_root() {
-  local tree=$cache/debootstrap/$1 mirror
-  if [ -e "$tree/complete" ]; then return; fi
-  mirror=$(debian_mirror)
-  [ -n "$mirror" ] || die "apt has no Debian archive configured on this machine"
-  say "making a root file system of $1"
-  rm -rf "$tree"
-  mkdir -p "$cache/debootstrap"
-  debootstrap --variant=minbase --keyring="$keyring" "$1" "$tree" "$mirror" >"$scratch/debootstrap.log" 2>&1 ||
-    { tail -n 5 "$scratch/debootstrap.log" >&2; die "debootstrap failed"; }
-  rm -rf "$tree"/var/cache/apt/archives/*.deb
-  touch "$tree/complete"
 }
 
 # configure PRESET [ARGUMENT]... runs cmake. What the machine's own packages do not provide, it finds in

@@ -244,9 +244,25 @@ install_cross() {
   mv "$tree" "$cross_prefix/$architecture"
 }
 
+# The qemu of Debian 12 refuses prctl(PR_SET_CHILD_SUBREAPER), without which no job is started, so that
+# of its backports is unpacked. Only the two emulators that we need are kept: all of them are 350 MB.
+install_qemu() {
+  local work=$scratch/qemu suite=
+  if [ -e "$servers_prefix/qemu/usr/bin/qemu-arm" ]; then return; fi
+  if [ "$(own_suite)" = bookworm ]; then suite=bookworm-backports; fi
+  extract "$work" "$suite" qemu-user
+  find "$work/tree/usr/bin" -type f ! -name qemu-aarch64 ! -name qemu-arm -delete
+  "$work/tree/usr/bin/qemu-aarch64" --version >/dev/null || die "the qemu-aarch64 of qemu-user does not run on this machine"
+  keep "$work/tree" qemu usr/bin/qemu-arm
+}
+
 install_package() {
   install_build
-  apt_install dpkg-dev debian-archive-keyring binutils jq lintian qemu-user-static g++-aarch64-linux-gnu g++-arm-linux-gnueabihf
+  apt_install dpkg-dev debian-archive-keyring binutils jq lintian g++-aarch64-linux-gnu g++-arm-linux-gnueabihf
+  with_lock install_qemu
+  # The server that the packages are tried with; redis-tools installs the libraries that it needs.
+  apt_install redis-tools
+  with_lock unpack redis "" redis-server redis-server redis-tools
   with_lock install_cross arm64
   with_lock install_cross armhf
 }

@@ -16,6 +16,8 @@ options=(-B "$folder" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCLUSTER_LEADER_COMMIT=
 options+=(-DCMAKE_CXX_FLAGS="-ffile-prefix-map=$folder=build -ffile-prefix-map=$root=. -ffile-prefix-map=$cache=/usr")
 if [ "$architecture" != "$(dpkg --print-architecture)" ]; then
   export CROSS_ROOT=$cross_prefix/$architecture
+  # The emulator that the toolchain file names.
+  PATH=$servers_prefix/qemu/usr/bin:$PATH
   export PKG_CONFIG_LIBDIR=$CROSS_ROOT/usr/lib/$triplet/pkgconfig:$CROSS_ROOT/usr/share/pkgconfig
   export PKG_CONFIG_SYSROOT_DIR=$CROSS_ROOT
   options+=(-DCMAKE_TOOLCHAIN_FILE="$root/scripts/cmake/$triplet.cmake")
