@@ -6,7 +6,7 @@
 # usage: scripts/package/check-binaries.sh DIST [ARCHITECTURE...]
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
-. "$(dirname "${BASH_SOURCE[0]}")/replicas.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/trial.sh"
 
 [ $# -ge 1 ] || die "usage: check-binaries.sh DIST [ARCHITECTURE...]"
 dist=$1
@@ -14,7 +14,6 @@ shift
 [ $# -gt 0 ] || set -- amd64 arm64 armhf
 version=$(project_version)
 apt_install file
-trap 'stop_server; rm -rf "$scratch"' EXIT
 
 # In bytes; both are downloaded by small machines.
 biggest_binary=9000000

@@ -6,34 +6,13 @@
 # OLDER_DEB is the package of the same tree with a lower version.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
-. "$(dirname "${BASH_SOURCE[0]}")/replicas.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/trial.sh"
 
 [ $# -ge 3 ] || die "usage: check-roots.sh DIST OLDER_DEB SUITE..."
 dist=$1 older=$2
 shift 2
 version=$(project_version)
 deb=$dist/cluster-leader_${version}_$(dpkg --print-architecture).deb
-tree=
-trap leave EXIT
-leave() {
-  stop_server
-  leave_root
-  rm -rf --one-file-system "$scratch"
-}
-
-enter_root() {
-  local base
-  base=$(with_lock debian_root "$1")
-  tree=$scratch/$1
-  cp -a "$base" "$tree"
-  mount -t proc proc "$tree/proc"
-}
-
-leave_root() {
-  [ -z "$tree" ] || umount "$tree/proc" || return
-  rm -rf --one-file-system "${tree:?}"
-  tree=
-}
 
 # files prints all files except what apt and dpkg keep for themselves.
 files() {
@@ -47,12 +26,12 @@ first_command() {
 }
 
 # shellcheck disable=SC2016
-installed() { chroot "$tree" dpkg-query -W -f '${Status} ${Version}' cluster-leader 2>/dev/null || true; }
+installed() { in_root dpkg-query -W -f '${Status} ${Version}' cluster-leader 2>/dev/null || true; }
 
 # install_deb DEB VERSION
 install_deb() {
   cp "$1" "$tree/tmp/package.deb"
-  chroot "$tree" apt-get -qq -o Dpkg::Use-Pty=0 -o APT::Sandbox::User=root install /tmp/package.deb >/dev/null
+  apt_in_root install /tmp/package.deb
   [ "$(installed)" = "install ok installed $2" ] || die "expected the version $2; dpkg says: $(installed)"
 }
 
@@ -62,12 +41,12 @@ check_in() {
   files >"$scratch/before"
   install_deb "$older" "$(dpkg-deb -f "$older" Version)"
   install_deb "$deb" "$version"
-  chroot "$tree" cluster-leader --version | grep -q "^cluster-leader $version " || die "$suite has another version after the upgrade"
+  in_root cluster-leader --version | grep -q "^cluster-leader $version " || die "$suite has another version after the upgrade"
   command=$(first_command)
-  [ "$(chroot "$tree" sh -c "$command")" = hello ] || die "the README's first command fails in $suite: $command"
+  [ "$(in_root sh -c "$command")" = hello ] || die "the README's first command fails in $suite: $command"
   mkdir "$tree/tmp/try"
-  check_program "the package in $suite" "$tree/tmp/try" /tmp/try chroot "$tree" cluster-leader
-  chroot "$tree" apt-get -qq -o Dpkg::Use-Pty=0 purge cluster-leader >/dev/null
+  check_program "the package in $suite" "$tree/tmp/try" /tmp/try in_root cluster-leader
+  apt_in_root purge cluster-leader
   [ -z "$(installed)" ] || die "after the purge, dpkg says: $(installed)"
   files >"$scratch/after"
   diff "$scratch/before" "$scratch/after" >&2 || die "the package leaves files behind in $suite"

@@ -42,4 +42,5 @@ say "lintian finds nothing"
 # The same tree with a lower version, to be upgraded from.
 (cd "$scratch/one" && DEB_VERSION=0.0.1 SOURCE_DATE_EPOCH=0 scripts/package/pack.sh amd64 "$PWD/build/package/amd64" "$scratch/older")
 "$parts/check-roots.sh" "$dist" "$scratch"/older/*.deb bookworm trixie
+"$parts/check-source.sh" trixie
 say "all packages work"

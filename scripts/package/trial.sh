@@ -1,6 +1,37 @@
 # shellcheck shell=bash disable=SC2154
-# How the checks of the packages try a program: on a directory and on a server, with three replicas of
-# one job. Sourced after common.sh, which sets some names, never run.
+# What the checks of the packages share: systems of Debian, a server, and how a program is tried. Sourced
+# after common.sh, which sets some names, never run.
+
+tree=
+server_pid=
+trap leave EXIT
+leave() {
+  stop_server
+  leave_root
+  rm -rf --one-file-system "$scratch"
+}
+
+# enter_root SUITE makes a new system of that suite, and sets `tree`.
+enter_root() {
+  local base
+  base=$(with_lock debian_root "$1")
+  tree=$scratch/$1
+  cp -a "$base" "$tree"
+  mount -t proc proc "$tree/proc"
+}
+
+leave_root() {
+  [ -n "$tree" ] || return 0
+  umount "$tree/proc" || return
+  rm -rf --one-file-system "$tree"
+  tree=
+}
+
+# in_root COMMAND...
+in_root() { LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive chroot "$tree" "$@"; }
+
+# apt_in_root VERB ARGUMENT...
+apt_in_root() { in_root apt-get -qq -o Dpkg::Use-Pty=0 -o APT::Sandbox::User=root "$@" >/dev/null; }
 
 # start_server sets `port` and `server_pid`. Stop it before leaving.
 start_server() {
@@ -22,7 +53,7 @@ start_server() {
 }
 
 stop_server() {
-  [ -n "${server_pid:-}" ] || return 0
+  [ -n "$server_pid" ] || return 0
   kill "$server_pid" 2>/dev/null || true
   wait "$server_pid" 2>/dev/null || true
   server_pid=
