@@ -41,7 +41,7 @@ check_in() {
   files >"$scratch/before"
   install_deb "$older" "$(dpkg-deb -f "$older" Version)"
   install_deb "$deb" "$version"
-  in_root cluster-leader --version | grep -q "^cluster-leader $version " || die "$suite has another version after the upgrade"
+  in_root cluster-leader --version | grep -qw "^cluster-leader $version" || die "$suite has another version after the upgrade"
   command=$(first_command)
   [ "$(in_root sh -c "$command")" = hello ] || die "the README's first command fails in $suite: $command"
   mkdir "$tree/tmp/try"

@@ -31,7 +31,10 @@ leave_root() {
 in_root() { LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive chroot "$tree" "$@"; }
 
 # apt_in_root VERB ARGUMENT...
-apt_in_root() { in_root apt-get -qq -o Dpkg::Use-Pty=0 -o APT::Sandbox::User=root "$@" >/dev/null; }
+apt_in_root() {
+  in_root apt-get -qq -o Dpkg::Use-Pty=0 -o APT::Sandbox::User=root "$@" >"$scratch/apt.log" 2>&1 ||
+    { tail -n 10 "$scratch/apt.log" >&2; die "apt-get $* fails in $tree"; }
+}
 
 # start_server sets `port` and `server_pid`. Stop it before leaving.
 start_server() {
