@@ -4,6 +4,7 @@
 #include <sys/timerfd.h>
 
 #include <algorithm>
+#include <ctime>
 #include <utility>
 
 #include "base/errors.h"
@@ -78,7 +79,11 @@ void Poller::arm(Time deadline) {
   // An all-zero value would disarm the timer, so a deadline in the past becomes one nanosecond.
   const auto at = std::max<Duration::rep>(deadline.time_since_epoch().count(), 1);
   itimerspec spec{};
-  if (deadline != kNever) spec.it_value = {at / 1'000'000'000, at % 1'000'000'000};
+  if (deadline != kNever) {
+    // Narrower on 32-bit machines, but time since the boot fits.
+    spec.it_value.tv_sec = static_cast<std::time_t>(at / 1'000'000'000);
+    spec.it_value.tv_nsec = static_cast<long>(at % 1'000'000'000);
+  }
   check_errno(::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &spec, nullptr),
               "timerfd_settime");
   armed_ = deadline;

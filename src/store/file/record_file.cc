@@ -263,7 +263,8 @@ std::variant<FoundRecord, Failed> RecordFile::read(const Moment& moment, std::ui
   }
   // A power cut can leave a file torn or empty, since nothing waits for the disk here. All jobs of
   // that time are dead, and the next token is the wall clock.
-  const std::int64_t written_ms = info.st_mtim.tv_sec * 1000 + info.st_mtim.tv_nsec / 1'000'000;
+  const std::int64_t written_ms =
+      std::int64_t{info.st_mtim.tv_sec} * 1000 + info.st_mtim.tv_nsec / 1'000'000;
   if (written_ms < moment.booted_ms()) return FoundRecord(NoRecord{});
   return FoundRecord(ForeignData{});
 }
