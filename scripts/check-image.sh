@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds both images of the Dockerfile and tests them, without a Docker engine: buildah executes each
+# Builds the images of the Dockerfile and tests them, without a Docker engine: buildah executes each
 # step in a chroot. The base images are made here, from packages of the same distribution and the
 # Node-RED of the tests, since none is downloaded. So the node-red image is tested with Debian's C
-# library, not with Alpine's.
+# library, not with Alpine's, and of the other platforms only the image with nothing but the program.
 #
-# Takes a few minutes and, meanwhile, a GB of disk, so no other test runs it.
+# Takes a quarter of an hour and, meanwhile, two GB of disk, so no other test runs it.
 #
 # usage: scripts/check-image.sh
 set -euo pipefail
@@ -16,7 +16,8 @@ suite=bookworm
 npm_version=10.9.4
 
 "$root/scripts/install-deps.sh" test
-apt_install buildah
+apt_install buildah file
+commit=$(git -C "$root" rev-parse HEAD 2>/dev/null || echo unknown)
 
 # Images and containers are kept beside the cache, not in the user's own buildah store.
 storage=$scratch/storage
@@ -64,14 +65,31 @@ JSON
   chown -R 1000:1000 "$home" "$tree/data"
 }
 
+# build_target TARGET [NAME OPTION...]
 build_target() {
-  say "building the target $1"
+  local target=$1 name=${2:-$1}
+  shift
+  [ $# -eq 0 ] || shift
+  say "building the target $target${*:+ with $*}"
   engine bud --quiet --layers --isolation chroot --pull-never --format docker \
-    --build-arg NODE_RED_IMAGE=localhost/node-red-of-the-tests \
-    --target "$1" --tag "$1" --file "$root/Dockerfile" "$root" >"$scratch/$1.log" 2>&1 || {
-    tail -n 40 "$scratch/$1.log" >&2
-    die "the target $1 cannot be built"
+    --build-arg NODE_RED_IMAGE=localhost/node-red-of-the-tests --build-arg COMMIT="$commit" "$@" \
+    --target "$target" --tag "$name" --file "$root/Dockerfile" "$root" >"$scratch/$name.log" 2>&1 || {
+    tail -n 40 "$scratch/$name.log" >&2
+    die "the target $target cannot be built"
   }
+  check_labels "$name"
+}
+
+check_labels() {
+  local label
+  engine inspect --type image "localhost/$1" | jq '.OCIv1.config.Labels' >"$scratch/labels"
+  for label in title description licenses; do
+    jq -e --arg name "org.opencontainers.image.$label" '.[$name] | length > 0' "$scratch/labels" >/dev/null ||
+      die "the image $1 has no label $label"
+  done
+  jq -e --arg version "$(project_version)" --arg commit "$commit" '.["org.opencontainers.image.version"] == $version
+    and .["org.opencontainers.image.revision"] == $commit' "$scratch/labels" >/dev/null ||
+    die "the image $1 is labelled as another version: $(cat "$scratch/labels")"
 }
 
 # in_image NAME OPTION... -- COMMAND... runs a command in a new container.
@@ -106,6 +124,38 @@ check_binary() {
     grep -q '^cluster-leader [0-9]' || die "the program cannot run a job in the target binary"
 }
 
+check_debian() {
+  local command
+  [ "$(in_image debian -- id -u)" = 1000 ] || die "the target debian does not drop its rights"
+  in_image debian -- test -s /etc/ssl/certs/ca-certificates.crt || die "the target debian has no CAs"
+  mkdir --mode 777 "$scratch/leases-debian"
+  [ "$(in_image debian --volume "$scratch/leases-debian:/leases" -- \
+    cluster-leader run --server file:///leases --key a -- sh -c 'echo works')" = works ] ||
+    die "the program cannot run a job in the target debian"
+  # What the Dockerfile recommends: healthy while it can ask, and not otherwise.
+  command=$(sed -n 's/^#   HEALTHCHECK CMD //p' "$root/Dockerfile")
+  grep -qxF "HEALTHCHECK CMD $command" "$root/README.md" || die "the README has another HEALTHCHECK than the Dockerfile"
+  in_image debian --volume "$scratch/leases-debian:/leases" --env CLUSTER_LEADER_SERVER=file:///leases -- \
+    sh -c "$command" || die "the HEALTHCHECK fails beside a server"
+  if in_image debian --env CLUSTER_LEADER_SERVER=redis://127.0.0.1:1 -- sh -c "$command" 2>/dev/null; then
+    die "the HEALTHCHECK succeeds without a server"
+  fi
+}
+
+# The program for another platform, made by the cross compiler.
+check_arm64() {
+  local container program
+  container=$(engine from --pull-never localhost/binary-arm64)
+  program=$(engine mount "$container")/cluster-leader
+  file --brief "$program" | grep -q 'ARM aarch64.*statically linked' || die "the program for arm64 is $(file --brief "$program")"
+  "$servers_prefix/qemu/usr/bin/qemu-aarch64" "$program" --version | grep -q "^cluster-leader $(project_version)" ||
+    die "the program for arm64 does not run"
+  engine umount "$container" >/dev/null
+  engine inspect --type image --format '{{.OCIv1.Architecture}}' localhost/binary-arm64 | grep -qx arm64 ||
+    die "the image for arm64 says that it is for another processor"
+  engine rm "$container" >/dev/null
+}
+
 check_node_red() {
   local look_for_node
   # shellcheck disable=SC2016
@@ -138,13 +188,18 @@ check_node_red() {
 
 base=$(with_lock debian_root "$suite")
 say "making the base images"
-image_of "$base" docker.io/library/debian:$suite --cmd /bin/bash
+for name in "$suite" "$suite-slim"; do image_of "$base" "docker.io/library/debian:$name" --cmd /bin/bash; done
 make_node_red_root "$scratch/node-red-root"
 image_of "$scratch/node-red-root" localhost/node-red-of-the-tests \
   --workingdir /usr/src/node-red --user node-red --volume /data
 rm -rf "$scratch/node-red-root"
 build_target binary
 check_binary
+build_target debian
+check_debian
 build_target node-red
 check_node_red
-say "both images work"
+"$root/scripts/install-deps.sh" cross-arm64
+build_target binary binary-arm64 --platform linux/arm64
+check_arm64
+say "all images work"

@@ -2,7 +2,7 @@
 # Installs what is needed to build, test or measure cluster-leader, on Debian and its relatives.
 # Returns quickly if everything is installed.
 #
-# usage: scripts/install-deps.sh [build|test|bench|lint|package]...
+# usage: scripts/install-deps.sh [build|cross-arm64|cross-armhf|test|bench|lint|package]...
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -220,9 +220,9 @@ install_lint() {
   apt_install clang-tidy clang-format
 }
 
-# install_cross ARCHITECTURE unpacks the libraries for another processor, which Debian's cross compilers
-# do not bring along.
-install_cross() {
+# unpack_cross ARCHITECTURE unpacks the libraries for another processor, which Debian's cross compilers do
+# not bring along.
+unpack_cross() {
   local architecture=$1 tree=$scratch/$1 suite triplet
   if [ -e "$cross_prefix/$architecture/complete" ]; then return; fi
   triplet=$(triplet_of "$architecture")
@@ -256,15 +256,21 @@ install_qemu() {
   keep "$work/tree" qemu usr/bin/qemu-arm
 }
 
-install_package() {
+# install_cross ARCHITECTURE installs what it takes to build for another processor.
+install_cross() {
   install_build
-  apt_install dpkg-dev debian-archive-keyring binutils jq lintian g++-aarch64-linux-gnu g++-arm-linux-gnueabihf
+  apt_install dpkg-dev debian-archive-keyring "g++-$(triplet_of "$1" | tr _ -)"
   with_lock install_qemu
+  with_lock unpack_cross "$1"
+}
+
+install_package() {
+  install_cross arm64
+  install_cross armhf
+  apt_install binutils jq lintian
   # The server that the packages are tried with; redis-tools installs the libraries that it needs.
   apt_install redis-tools
   with_lock unpack redis "" redis-server redis-server redis-tools
-  with_lock install_cross arm64
-  with_lock install_cross armhf
 }
 
 [ $# -gt 0 ] || set -- build
@@ -275,6 +281,7 @@ for what in "$@"; do
     bench) install_bench ;;
     lint) install_lint ;;
     package) install_package ;;
-    *) die "unknown argument '$what'; expected build, test, bench, lint or package" ;;
+    cross-arm64 | cross-armhf) install_cross "${what#cross-}" ;;
+    *) die "unknown argument '$what'; expected build, cross-arm64, cross-armhf, test, bench, lint or package" ;;
   esac
 done

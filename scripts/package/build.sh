@@ -1,14 +1,21 @@
 #!/usr/bin/env bash
-# Builds the program and the completions for one architecture, with debug information.
+# Builds the program and the completions for one architecture, with debug information. Installs what that
+# takes. ARCHITECTURE is Debian's name for it, or `arm`, Docker's for armhf; none is this machine's.
 #
 # usage: scripts/package/build.sh ARCHITECTURE FOLDER COMMIT
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 [ $# -eq 3 ] || die "usage: build.sh ARCHITECTURE FOLDER COMMIT"
-architecture=$1 folder=$2 commit=$3
+architecture=${1:-$(dpkg --print-architecture)} folder=$2 commit=$3
+[ "$architecture" != arm ] || architecture=armhf
 triplet=$(triplet_of "$architecture")
 
+if [ "$architecture" = "$(dpkg --print-architecture)" ]; then
+  "$root/scripts/install-deps.sh" build
+else
+  "$root/scripts/install-deps.sh" "cross-$architecture"
+fi
 # Settings that an earlier build has found must not count.
 rm -rf "$folder"
 options=(-B "$folder" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCLUSTER_LEADER_COMMIT="$commit")
