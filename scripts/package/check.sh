@@ -3,6 +3,8 @@
 # bytes; three replicas of one job must run it once, on each processor (under qemu) and after an
 # installation in new systems of Debian; the package must leave nothing there once it is purged.
 #
+# What was tried is then in build/dist.
+#
 # Takes about half an hour and 4 GB of disk, so no other test runs it. Must be root, for chroot(2).
 #
 # usage: scripts/package/check.sh
@@ -43,4 +45,7 @@ say "lintian finds nothing"
 (cd "$scratch/one" && DEB_VERSION=0.0.1 SOURCE_DATE_EPOCH=0 scripts/package/pack.sh amd64 "$PWD/build/package/amd64" "$scratch/older")
 "$parts/check-roots.sh" "$dist" "$scratch"/older/*.deb bookworm trixie
 "$parts/check-source.sh" trixie
-say "all packages work"
+rm -rf "$root/build/dist"
+mkdir -p "$root/build"
+mv "$dist" "$root/build/dist"
+say "all packages work; they are in build/dist"
