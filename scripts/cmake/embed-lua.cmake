@@ -65,7 +65,7 @@ foreach(index RANGE 7 ${last})
     string(APPEND identifier "${first}${rest}")
   endforeach()
   string(APPEND header "
-inline constexpr Script k${identifier}Script{R\"lua(${text})lua\",
+constexpr Script k${identifier}Script{R\"lua(${text})lua\",
     \"${sha1}\"};
 ")
 endforeach()

@@ -19,5 +19,8 @@ endif()
 
 string(REPLACE "${original}" "${replacement}" text "${text}")
 get_filename_component(file ${source} NAME)
-# The compiler's messages name the line of the real file.
-file(WRITE ${folder}/${file} "#line 1 \"${source}\"\n${text}")
+if(NOT file MATCHES "[.]lua$")
+  # The compiler's messages name the line of the real file.
+  string(PREPEND text "#line 1 \"${source}\"\n")
+endif()
+file(WRITE ${folder}/${file} "${text}")

@@ -44,6 +44,7 @@ say "lintian finds nothing"
 # The same tree with a lower version, to be upgraded from.
 (cd "$scratch/one" && DEB_VERSION=0.0.1 SOURCE_DATE_EPOCH=0 scripts/package/pack.sh amd64 "$PWD/build/package/amd64" "$scratch/older")
 "$parts/check-roots.sh" "$dist" "$scratch"/older/*.deb bookworm trixie
+"$root/test/package/first-contact.sh" "$dist"/*_amd64.deb
 "$parts/check-source.sh" trixie
 rm -rf "$root/build/dist"
 mkdir -p "$root/build"

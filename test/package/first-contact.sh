@@ -25,9 +25,9 @@ block() {
 # The systems, with what their administrators have installed before, and the package. The shop's mail
 # program keeps what cron sends.
 make_machines() {
-  local tree=$scratch/web-1 deb install
-  with_lock make_debian_root "$suite"
-  cp -a "$cache/debootstrap/$suite" "$tree"
+  local tree=$scratch/web-1 base deb install
+  base=$(with_lock debian_root "$suite")
+  cp -a "$base" "$tree"
   chroot "$tree" apt-get -qq -y --no-install-recommends install cron >/dev/null 2>&1 || die "cron cannot be installed"
   cp "$1" "$tree/root"
   deb=$(block 'apt install' | awk '/^apt install/ { print $3 }')
@@ -220,7 +220,6 @@ check_node_red() {
 if [ "$1" != inside ]; then
   [ $# = 1 ] || die "usage: first-contact.sh DEB"
   "$root/scripts/install-deps.sh" test
-  apt_install debootstrap debian-archive-keyring
   make_machines "$1"
   # A network of their own, where the server has the default address.
   unshare --net --mount --pid --fork --kill-child "${BASH_SOURCE[0]}" inside "$scratch"

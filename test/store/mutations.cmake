@@ -173,3 +173,84 @@ add_mutation(sent_without_asking
   "ask(candidacy, next, !redirected.to.is_for_good);"
   "ask(candidacy, next, false);"
   "ClusterStoreTest.ASlotThatIsMovedWhileItsKeyIsHeld")
+
+# The rules that the scripts on the server keep.
+set(mutated src/store/redis/scripts/release.lua)
+add_mutation(lua_release_deletes_anothers_lock
+  "if value == id then redis.call('DEL', lock) end"
+  "if value then redis.call('DEL', lock) end"
+  "RedisStoreTest/Redis.AReleaseLeavesAnothersLockAlone")
+
+set(mutated src/store/redis/scripts/finish.lua)
+add_mutation(lua_finish_ends_anothers_lease
+  "if value ~= id and (value or fields[1] ~= id) then return {'released'} end"
+  ""
+  "Redis/FinishContractTest/0.FinishingNeverTouchesAnothersLease")
+
+set(mutated src/store/redis/scripts/renew.lua)
+add_mutation(lua_renewal_takes_anothers_lock
+  "if value and value ~= id then return {'lost', value} end"
+  ""
+  "Redis/StoreContractTest/0.RenewOfAnothersKeyIsLost")
+
+add_mutation(lua_renewal_takes_back_a_later_lease
+  "if fence > token then return {'lost', ''} end"
+  ""
+  "Redis/ExpiringStoreContractTest/0.ARenewalNeverTakesBackALaterLease")
+
+add_mutation(lua_renewal_brings_back_what_was_released
+  "if fence == token and (not fields[2] or holder ~= id) then return {'lost', ''} end"
+  ""
+  "Redis/StoreContractTest/0.ADelayedRenewalDoesNotResurrectAReleasedLease")
+
+add_mutation(lua_renewal_sets_nothing_again
+  "redis.call('SET', lock, id, 'PX', ttl)"
+  ""
+  "RedisStoreTest/Redis.SurvivesFlushall")
+
+set(mutated src/store/redis/scripts/acquire.lua)
+add_mutation(lua_vanished_lock_is_free
+  "if slot.value or slot.ends <= now or slot.holder == id then return nil end"
+  "do return nil end"
+  "Redis/ExpiringStoreContractTest/0.CandidatesWaitUntilTheVanishedLeaseWouldHaveEnded")
+
+add_mutation(lua_second_answer_is_another_lease
+  "if own and own.value and own.holder == id and not is_vote then"
+  "if false then"
+  "Redis/StoreContractTest/0.AcquireIsIdempotentForItsOwnId")
+
+add_mutation(lua_young_server_grants
+  "local young_for = uptime < needed and"
+  "local young_for = false and"
+  "RedisStoreTest/Redis.AYoungServerGrantsNothingToNewCandidates")
+
+add_mutation(lua_young_for_the_own_ttl_only
+  "local longest = math.max(ttl, slot.ends > 0 and slot.ttl or 0)"
+  "local longest = ttl"
+  "RedisStoreTest/Redis.AServerIsYoungForAsLongAsTheLastHoldersTtl")
+
+add_mutation(lua_token_ignores_the_servers_time
+  "local token = whole(math.max(taken.fence + 1, now))"
+  "local token = whole(taken.fence + 1)"
+  "RedisStoreTest/Redis.SurvivesFlushall")
+
+add_mutation(lua_token_ignores_the_fence
+  "local token = whole(math.max(taken.fence + 1, now))"
+  "local token = whole(now)"
+  "Redis/StoreContractTest/0.TokensOnlyGrow:RedisStoreTest/Redis.AClockThatWasSetBackDoesNotLockTheKeyForYears")
+
+add_mutation(lua_newer_candidates_are_ignored
+  "if came and era > came then"
+  "if false then"
+  "Redis/RegistryContractTest/0.WhoeverSupersedesAsksTheHolderAndSendsAwayWhoeverWaits")
+
+set(mutated src/store/redis/scripts/adopt.lua)
+add_mutation(lua_settlement_compares_nothing
+  "if value ~= id then return {'lost', value or ''} end"
+  ""
+  "VoteTest/Redis.NothingIsAdoptedWithoutTheVoteOrAfterALaterLease")
+
+add_mutation(lua_vote_in_the_way_of_a_later_lease
+  "if (tonumber(fields[1] or 0) or 0) >= token and fields[2] ~= id then return {'lost', ''} end"
+  ""
+  "VoteTest/Redis.NothingIsAdoptedWithoutTheVoteOrAfterALaterLease")

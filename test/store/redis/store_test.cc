@@ -210,11 +210,22 @@ TYPED_TEST(RedisStoreTest, GoesOnWhenTheServerForgetsItsScripts) {
   expect_released(*a);
 }
 
+TYPED_TEST(RedisStoreTest, AReleaseLeavesAnothersLockAlone) {
+  auto a = this->open("a");
+  expect_granted(*a);
+  const std::string lock = this->get();
+  // A record that is left would keep others away as well.
+  expect_released(*this->open("b"));
+  EXPECT_EQ(this->get(), lock);
+}
+
 TYPED_TEST(RedisStoreTest, SurvivesFlushall) {
   auto a = this->open("a");
   const Token token = expect_granted(*a).token;
+  const std::string lock = this->get();
   this->server().command({"FLUSHALL"});
   expect_renewed(*a, token);
+  EXPECT_EQ(this->get(), lock);
   EXPECT_EQ(node_in(expect_busy(*this->open("b"))), "a");
   std::this_thread::sleep_for(2ms);  // the token then is the server's time in ms
   this->server().command({"FLUSHALL"});
