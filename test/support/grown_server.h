@@ -34,35 +34,51 @@ class GrownServer : public Server {
       : Server(program, std::move(arguments)) {}
 };
 
+/// Memory that a server shares: by how many ms its clock is wrong. Servers that are started while
+/// it is announced have that clock.
+class SharedClock {
+ protected:
+  SharedClock() : memory_(check_errno(::memfd_create("clock", 0), "memfd_create")) {
+    check_errno(::ftruncate(memory_.get(), sizeof(std::int64_t)), "ftruncate");
+    void* const page =
+        ::mmap(nullptr, sizeof(std::int64_t), PROT_READ | PROT_WRITE, MAP_SHARED, memory_.get(), 0);
+    if (page == MAP_FAILED) throw_errno("mmap");
+    error_ms_ = static_cast<std::atomic<std::int64_t>*>(page);
+    announce();
+  }
+  ~SharedClock() { ::munmap(error_ms_, sizeof(std::int64_t)); }
+  SharedClock(const SharedClock&) = delete;
+  SharedClock& operator=(const SharedClock&) = delete;
+
+  void announce() const {
+    ::setenv("CLUSTER_LEADER_TEST_CLOCK", std::to_string(memory_.get()).c_str(), 1);
+  }
+  static void withdraw() { ::unsetenv("CLUSTER_LEADER_TEST_CLOCK"); }
+
+  UniqueFd memory_;
+  std::atomic<std::int64_t>* error_ms_ = nullptr;
+};
+
 /// A grown server whose clock the test can set.
-class ClockServer : public GrownServer {
-  /// Memory that the server shares: by how many ms its clock is wrong.
-  struct Clock {
-    Clock() : memory(check_errno(::memfd_create("clock", 0), "memfd_create")) {
-      check_errno(::ftruncate(memory.get(), sizeof(std::int64_t)), "ftruncate");
-      void* const page = ::mmap(nullptr, sizeof(std::int64_t), PROT_READ | PROT_WRITE, MAP_SHARED,
-                                memory.get(), 0);
-      if (page == MAP_FAILED) throw_errno("mmap");
-      error_ms = static_cast<std::atomic<std::int64_t>*>(page);
-      ::setenv("CLUSTER_LEADER_TEST_CLOCK", std::to_string(memory.get()).c_str(), 1);
-    }
-    ~Clock() { ::unsetenv("CLUSTER_LEADER_TEST_CLOCK"); }
-    Clock(const Clock&) = delete;
-    Clock& operator=(const Clock&) = delete;
-
-    UniqueFd memory;
-    std::atomic<std::int64_t>* error_ms = nullptr;
-  };
-
+class ClockServer : private SharedClock, public GrownServer {
  public:
-  explicit ClockServer(const std::string& program = REDIS_SERVER, const Clock& clock = Clock())
-      : GrownServer({}, program), error_ms_(clock.error_ms) {}
-  ~ClockServer() { ::munmap(error_ms_, sizeof(std::int64_t)); }
+  explicit ClockServer(const std::string& program = REDIS_SERVER,
+                       std::vector<std::string> arguments = {})
+      : GrownServer(std::move(arguments), program) {
+    withdraw();
+  }
 
   void set_clock(std::chrono::milliseconds forward) { *error_ms_ += forward.count(); }
 
- private:
-  std::atomic<std::int64_t>* const error_ms_;
+  /// After kill(): it is young, and its clock is as wrong as before.
+  void start_young() {
+    const Aging preload;
+    announce();
+    ::setenv("CLUSTER_LEADER_TEST_YOUNG", "1", 1);
+    start();
+    ::unsetenv("CLUSTER_LEADER_TEST_YOUNG");
+    withdraw();
+  }
 };
 
 }  // namespace cluster_leader
