@@ -42,13 +42,14 @@ Words options_of(Kind kind, const Plan& plan) {
 }  // namespace
 
 Candidate::Candidate(int number, const Plan& plan, Program program, Words options,
-                     std::string beats, std::string folder)
+                     std::string beats, std::string folder, Time start_at)
     : number_(number),
       plan_(plan),
       program_(program),
       options_(std::move(options)),
       beats_(std::move(beats)),
-      folder_(std::move(folder)) {}
+      folder_(std::move(folder)),
+      start_at_(start_at) {}
 
 std::string Candidate::result_file() const {
   return folder_ + "/result." + std::to_string(number_);

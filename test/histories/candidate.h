@@ -20,8 +20,9 @@ enum class Program {
 class Candidate {
  public:
   /// `options` lead to the leases; `folder` is for its files.
+  /// It starts first at `start_at`.
   Candidate(int number, const Plan& plan, Program program, std::vector<std::string> options,
-            std::string beats, std::string folder);
+            std::string beats, std::string folder, Time start_at);
 
   /// Starts it if it is time, and notes in `runs` how it has ended.
   void turn(std::vector<Run>& runs, Time now);
@@ -55,7 +56,7 @@ class Candidate {
   int starts_ = 0;
   int run_ = -1;
   bool is_ending_ = false;
-  Time start_at_{};
+  Time start_at_;
   std::optional<Process> process_;
 };
 

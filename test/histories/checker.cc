@@ -57,6 +57,17 @@ std::vector<Tenure> tenures_of(const Record& record) {
   return tenures;
 }
 
+bool data_was_lost_and_clock_set_back(const Record& record, Time from, Time to) {
+  bool is_lost = false;
+  bool is_back = false;
+  for (const Incident& incident : record.incidents) {
+    if (incident.begin > to) continue;
+    is_lost = is_lost || (loses_data(incident.kind) && incident.end >= from);
+    is_back = is_back || incident.kind == FaultKind::kClockBack;
+  }
+  return is_lost && is_back;
+}
+
 void check_overlaps(const Record& record, const std::vector<Tenure>& tenures, Verdict& verdict) {
   for (std::size_t i = 0; i < tenures.size(); ++i) {
     for (std::size_t j = i + 1; j < tenures.size(); ++j) {
@@ -64,8 +75,11 @@ void check_overlaps(const Record& record, const std::vector<Tenure>& tenures, Ve
       const Tenure& other = tenures[j];
       if (other.slot != one.slot) break;
       if (other.first > one.last) continue;
-      const Tenure& older = one.token <= other.token ? one : other;
-      const Tenure& newer = one.token <= other.token ? other : one;
+      // The token tells which is older, unless it may have gone back.
+      const bool is_in_order = one.token <= other.token ||
+                               data_was_lost_and_clock_set_back(record, one.asked, other.first);
+      const Tenure& older = is_in_order ? one : other;
+      const Tenure& newer = is_in_order ? other : one;
       const Time begin = std::max(one.first, other.first);
       const Time end = std::min(one.last, other.last);
       if (const auto limit = excuse(record, older, newer, begin, end)) {
@@ -80,17 +94,6 @@ void check_overlaps(const Record& record, const std::vector<Tenure>& tenures, Ve
                                                    ms(end - begin) + " from " + at(record, begin)});
     }
   }
-}
-
-bool data_was_lost_and_clock_set_back(const Record& record, Time from, Time to) {
-  bool is_lost = false;
-  bool is_back = false;
-  for (const Incident& incident : record.incidents) {
-    if (incident.begin > to) continue;
-    is_lost = is_lost || (loses_data(incident.kind) && incident.end >= from);
-    is_back = is_back || incident.kind == FaultKind::kClockBack;
-  }
-  return is_lost && is_back;
 }
 
 void check_tokens(const Record& record, const std::vector<Tenure>& tenures, Verdict& verdict) {

@@ -99,6 +99,18 @@ TEST_F(CheckerTest, ATokenMayGoBackIfDataIsLostAndTheClockWasSetBack) {
   expect_excused(Limit::kTokenBack);
 }
 
+TEST_F(CheckerTest, WhoIsNewerIsKnownThoughTheTokenWentBack) {
+  fault(FaultKind::kClockBack, 900, 900, -1, 5000);
+  lease(0, 7, 1000, 1450);
+  fault(FaultKind::kFlushAll, 1300, 1301);
+  const int newer = lease(1, 6, 1350, 1500);
+  run(newer).started = at(1302);
+  EXPECT_EQ(broken(), Rules{});
+  EXPECT_EQ(excused()[Limit::kDataLost], 1);
+  run(newer).started = at(1100);
+  EXPECT_EQ(broken(), Rules{"overlap"});
+}
+
 TEST_F(CheckerTest, ATokenMustGrowIfOnlyOneOfThemHappens) {
   lease(0, 7, 100, 200);
   fault(FaultKind::kFlushAll, 203, 204);

@@ -18,6 +18,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+/// All at once would be a load of its own.
+constexpr Duration kBetweenStarts = milliseconds(40);
 constexpr Duration kTurn = milliseconds(3);
 /// A process of a job beats that often, unless it is stopped or the machine stalls.
 constexpr Duration kAlive = milliseconds(60);
@@ -39,7 +41,8 @@ History::History(const Plan& plan, Program program) : plan_(plan), world_(make_w
   candidates_.reserve(plan_.candidates.size());
   for (std::size_t i = 0; i < plan_.candidates.size(); ++i) {
     const int number = static_cast<int>(i);
-    candidates_.emplace_back(number, plan_, program, world_->options(number), path, folder_.path());
+    candidates_.emplace_back(number, plan_, program, world_->options(number), path, folder_.path(),
+                             BootClock::now() + number * kBetweenStarts);
   }
   record_.topology = plan_.topology;
   record_.ttl = milliseconds(plan_.ttl_ms);
@@ -76,6 +79,19 @@ Record History::run() {
   // Whoever survived both of our processes.
   beats_->over = 1;
   return record_;
+}
+
+Duration History::stall() const {
+  Duration worst = stalls_.worst();
+  for (const World::Wait& wait : world_->slow_answers()) {
+    const bool is_explained = std::any_of(
+        record_.incidents.begin(), record_.incidents.end(), [&](const Incident& incident) {
+          return !is_of_process(incident.kind) && incident.begin <= wait.end &&
+                 incident.end + record_.ttl / 2 >= wait.begin;
+        });
+    if (!is_explained) worst = std::max(worst, wait.end - wait.begin);
+  }
+  return worst;
 }
 
 void History::turn(Time now) {
@@ -151,12 +167,12 @@ std::optional<pid_t> History::job_of(int run) const {
   return std::nullopt;
 }
 
-/// A candidate that has a job; one that nobody knows if there is none.
-int History::leader() const {
+/// A candidate that has a job; if there is none, that fault meets anybody.
+int History::leader(std::size_t fault) const {
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
     if (candidates_[i].run() >= 0 && job_of(candidates_[i].run())) return static_cast<int>(i);
   }
-  return kLeader;
+  return static_cast<int>(fault % candidates_.size());
 }
 
 void History::begin(std::size_t number) {
@@ -164,15 +180,13 @@ void History::begin(std::size_t number) {
   one.fault = plan_.faults[number];
   const FaultKind kind = one.fault.kind;
   const bool is_of_candidate = is_of_network(kind) || is_of_process(kind);
-  if (is_of_candidate && one.fault.candidate == kLeader) one.fault.candidate = leader();
+  if (is_of_candidate && one.fault.candidate == kLeader) one.fault.candidate = leader(number);
   one.incident.kind = kind;
   one.incident.begin = BootClock::now();
   one.incident.server = one.fault.server;
   one.incident.amount_ms = one.fault.amount_ms;
   if (is_of_candidate) one.incident.candidate = one.fault.candidate;
-  const bool is_nobody = is_of_candidate && one.fault.candidate == kLeader;
-  const bool has_begun =
-      !is_nobody && (is_of_process(kind) ? begin_at_process(one) : world_->begin(one.fault));
+  const bool has_begun = is_of_process(kind) ? begin_at_process(one) : world_->begin(one.fault);
   if (has_begun) {
     ongoing_[number] = one;
   } else {

@@ -29,8 +29,9 @@ class History {
 
   /// Returns when everything is over, some seconds after the plan's faults.
   Record run();
-  /// The worst stall of the machine meanwhile.
-  Duration stall() const { return stalls_.worst(); }
+  /// The worst stall of the machine meanwhile: how late a thread woke, or how long an answer took
+  /// that no fault has delayed.
+  Duration stall() const;
   /// How many faults could not begin, since their server was down or their process not there.
   int skipped() const { return skipped_; }
 
@@ -54,7 +55,7 @@ class History {
   void end(std::size_t number);
   bool begin_at_process(Ongoing& one);
   void end_at_process(const Ongoing& one);
-  int leader() const;
+  int leader(std::size_t fault) const;
   std::optional<pid_t> job_of(int run) const;
   void read_beats();
   int count_survivors() const;

@@ -66,6 +66,11 @@ std::vector<Time> Passage::answers() const {
   return answers_;
 }
 
+std::vector<Passage::Wait> Passage::slow_answers() const {
+  const std::scoped_lock lock(mutex_);
+  return slow_answers_;
+}
+
 void Passage::run() {
   for (;;) {
     std::vector<pollfd> polled = {{ended_.get(), POLLIN, 0}, {listener_.get(), POLLIN, 0}};
@@ -119,6 +124,7 @@ bool Passage::receive(Connection& connection, bool from_client) {
     return true;
   }
   if (connection.number <= forget_up_to_) return true;
+  if (from_client && !connection.asked) connection.asked = BootClock::now();
   if (!from_client && loses_reply_.exchange(false)) return false;
   stream.parts.push_back({BootClock::now() + std::chrono::milliseconds(delay_ms_),
                           std::string(buffer, static_cast<std::size_t>(got))});
@@ -133,6 +139,10 @@ bool Passage::deliver(Connection& connection, bool to_client, Time now) {
     if (to_client) {
       const std::scoped_lock lock(mutex_);
       answers_.push_back(now);
+      if (connection.asked && now - *connection.asked > kSlow) {
+        slow_answers_.push_back({*connection.asked, now});
+      }
+      connection.asked.reset();
     }
     const std::string& bytes = stream.parts.front().bytes;
     const ssize_t sent = ::send(to_client ? connection.client.get() : connection.server.get(),

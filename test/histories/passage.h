@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <list>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/unique_fd.h"
+#include "histories/world.h"
 
 namespace cluster_leader::histories {
 
@@ -45,6 +47,12 @@ class Passage {
   /// When something was handed to the candidate.
   std::vector<Time> answers() const;
 
+  /// A request, and when the next bytes of a reply on its connection came.
+  using Wait = World::Wait;
+  /// Those that took longer than kSlow.
+  std::vector<Wait> slow_answers() const;
+  static constexpr Duration kSlow = std::chrono::milliseconds(50);
+
  private:
   /// One direction of a connection.
   struct Stream {
@@ -61,6 +69,7 @@ class Passage {
     UniqueFd server;
     Stream requests;
     Stream replies;
+    std::optional<Time> asked{};  ///< the oldest request that has had no reply
   };
 
   void run();
@@ -82,6 +91,7 @@ class Passage {
   std::list<Connection> open_;  ///< the thread's
   mutable std::mutex mutex_;
   std::vector<Time> answers_;
+  std::vector<Wait> slow_answers_;
   std::thread thread_;
 };
 

@@ -115,7 +115,7 @@ void draw_candidates(Dice& dice, Plan& plan) {
   }
   for (const Kind kind : kinds) {
     plan.candidates.push_back(
-        {kind, dice.between(10, 150), dice.between(plan.ttl_ms / 2, plan.ttl_ms * 2)});
+        {kind, dice.between(10, 100), dice.between(plan.ttl_ms / 2, plan.ttl_ms * 2)});
   }
 }
 
@@ -134,7 +134,7 @@ JobPlan Plan::job(int candidate, int start) const {
                                static_cast<std::uint32_t>(start))));
   const int longest = candidates[static_cast<std::size_t>(candidate)].longest_ms;
   JobPlan job;
-  job.length_ms = dice.one_in(4) ? dice.between(5, longest) : dice.between(5, longest / 8);
+  job.length_ms = dice.one_in(3) ? dice.between(5, longest) : dice.between(5, longest / 4);
   job.status = dice.one_in(6) ? 3 : 0;
   job.tree = dice.below(16);
   return job;

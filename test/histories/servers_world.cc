@@ -182,6 +182,17 @@ std::vector<std::vector<Time>> ServersWorld::answers(int candidate) const {
   return answers;
 }
 
+std::vector<World::Wait> ServersWorld::slow_answers() const {
+  std::vector<Wait> slow;
+  for (const auto& of_candidate : passages_) {
+    for (const auto& passage : of_candidate) {
+      const std::vector<Wait> more = passage->slow_answers();
+      slow.insert(slow.end(), more.begin(), more.end());
+    }
+  }
+  return slow;
+}
+
 void ServersWorld::wipe(const One& one) {
   std::error_code ignored;
   std::filesystem::remove_all(one.server->folder() + "/appendonlydir", ignored);

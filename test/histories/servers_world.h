@@ -22,6 +22,7 @@ class ServersWorld : public World {
   void heal() override;
   int servers() const override { return static_cast<int>(servers_.size()); }
   std::vector<std::vector<Time>> answers(int candidate) const override;
+  std::vector<Wait> slow_answers() const override;
 
  private:
   struct One {

@@ -42,11 +42,21 @@ bool somebody_supersedes(const Record& record) {
                      [](const Run& run) { return run.kind == Kind::kSupersede; });
 }
 
-/// Whether another run's job has ended by itself with this status before the end of this run.
+/// Whether another run's job had ended with this status before the end of this run: by itself, or
+/// because a fault has killed it.
 bool was_ended_by_another(const Known& known, int status) {
-  return std::any_of(known.record.lives.begin(), known.record.lives.end(), [&](const Life& life) {
-    return life.run != known.number && life.finished == status && life.last <= *known.run.ended;
-  });
+  const auto& lives = known.record.lives;
+  const auto& incidents = known.record.incidents;
+  return std::any_of(lives.begin(), lives.end(),
+                     [&](const Life& life) {
+                       return life.run != known.number && life.finished == status &&
+                              life.last <= *known.run.ended;
+                     }) ||
+         (status == 128 + SIGKILL &&
+          std::any_of(incidents.begin(), incidents.end(), [&](const Incident& one) {
+            return one.kind == FaultKind::kKillJob && one.run != known.number &&
+                   one.begin <= *known.run.ended;
+          }));
 }
 
 /// Why the status is wrong; empty: it is right.

@@ -86,6 +86,15 @@ TEST_F(StatusTest, IsAnothersOnlyIfThatHasEndedWithIt) {
   EXPECT_TRUE(is_right(one));
 }
 
+TEST_F(StatusTest, IsAnothersKillOnlyIfThatWasKilled) {
+  const int one = idle(100, 300, 128 + SIGKILL);
+  run(one).outcome = "joined";
+  EXPECT_FALSE(is_right(one));
+  const int other = lease(0, 1, 150, 250);
+  fault(FaultKind::kKillJob, 200, 200, other);
+  EXPECT_TRUE(is_right(one));
+}
+
 TEST_F(StatusTest, IsNeverOneOfOurOwnErrors) {
   fault(FaultKind::kFreeze, 90, 150);
   for (const int status : {1, 64, 70, 71, 77, 78, 126, 127, 1000 + SIGSEGV, 1000 + SIGABRT}) {

@@ -29,6 +29,13 @@ class World {
   virtual int servers() const { return 1; }
   /// When something arrived at that candidate from each server; empty: not known.
   virtual std::vector<std::vector<Time>> answers(int) const { return {}; }
+
+  struct Wait {
+    Time begin;
+    Time end;
+  };
+  /// Answers that took long, whether because of a fault or not.
+  virtual std::vector<Wait> slow_answers() const { return {}; }
 };
 
 /// The world of a plan. Throws std::runtime_error if a server does not start.
