@@ -82,7 +82,7 @@ void check_overlaps(const Record& record, const std::vector<Tenure>& tenures, Ve
       const Tenure& newer = is_in_order ? other : one;
       const Time begin = std::max(one.first, other.first);
       const Time end = std::min(one.last, other.last);
-      if (const auto limit = excuse(record, older, newer, begin, end)) {
+      if (const auto limit = excuse(record, tenures, older, newer, begin, end)) {
         ++verdict.excused[*limit];
         continue;
       }

@@ -140,6 +140,22 @@ TEST_F(CheckerTest, FlushAllDoesNotExcuseWhoHadAskedBefore) {
   EXPECT_EQ(broken(), Rules{"overlap"});
 }
 
+TEST_F(CheckerTest, FlushAllExcusesWhoHadAskedBeforeOnceANewcomerHasHadTheKey) {
+  const int held = lease(0, 1, 1000, 1550);
+  run(held).status = 79;
+  life_of(held).finished.reset();
+  fault(FaultKind::kFlushAll, 1300, 1301);
+  const int newcomer = lease(1, 2, 1350, 1400);
+  run(newcomer).started = at(1302);
+  const int waiter = lease(1, 3, 1450, 1600);
+  run(waiter).started = at(1100);
+  EXPECT_EQ(broken(), Rules{});
+  EXPECT_EQ(excused()[Limit::kDataLost], 2);
+  // Not if the newcomer is none.
+  run(newcomer).started = at(1100);
+  EXPECT_EQ(broken(), (Rules{"overlap", "overlap"}));
+}
+
 TEST_F(CheckerTest, FlushAllDoesNotExcuseAJobThatOutlivesTheNextRenewal) {
   lease(0, 1, 1000, 2200);
   fault(FaultKind::kFlushAll, 1300, 1301);
@@ -318,6 +334,14 @@ TEST_F(CheckerTest, FindsThatSomebodyLeadsTooLate) {
   EXPECT_EQ(broken(), Rules{"leader"});
   // Not if the server has just started.
   fault(FaultKind::kRestartEmpty, 4800, 4900);
+  EXPECT_EQ(broken(), Rules{});
+  // Its clock, set back, makes it younger.
+  life_of(0).first = at(10500);
+  life_of(0).last = at(10600);
+  run(0).ended = at(10610);
+  record.answers.clear();
+  EXPECT_EQ(broken(), Rules{"leader"});
+  fault(FaultKind::kClockBack, 4950, 4950, -1, 3000);
   EXPECT_EQ(broken(), Rules{});
 }
 

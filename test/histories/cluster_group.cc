@@ -48,30 +48,49 @@ bool ClusterGroup::begin(const Fault& fault) {
   }
 }
 
+/// CLUSTER SETSLOT; false if the node refuses.
+bool ClusterGroup::set_slot(std::size_t node, const std::string& what, std::size_t other) const {
+  std::vector<std::string> words = {"CLUSTER", "SETSLOT", std::to_string(slot_), what};
+  if (what != "STABLE") words.push_back(nodes_.id(other));
+  return nodes_.node(node).text(words) == "OK";
+}
+
 bool ClusterGroup::begin_move() {
   const std::size_t from = owner();
-  // A primary of another pair.
   for (std::size_t to = 0; to < nodes_.size(); ++to) {
-    if (to % kPrimaries == from % kPrimaries) continue;
-    if (nodes_.node(to).text({"INFO", "replication"}).find("role:master") == std::string::npos) {
-      continue;
+    // A primary of another pair. One that is being replaced refuses.
+    if (to % kPrimaries == from % kPrimaries || !set_slot(to, "IMPORTING", from)) continue;
+    if (set_slot(from, "MIGRATING", to)) {
+      move_ = Move{from, to};
+      return true;
     }
-    nodes_.begin_move(slot_, from, to);
-    move_ = Move{from, to};
-    return true;
+    set_slot(to, "STABLE", from);
+    return false;
   }
   return false;
 }
 
+/// Moves the keys, one by one as an administrator's tool does, and then the slot. If a key cannot
+/// be moved, or the nodes have changed, the slot stays.
 void ClusterGroup::end_move() {
   const auto [from, to] = *move_;
   move_.reset();
-  const ServerReply keys =
-      nodes_.node(from).command({"CLUSTER", "GETKEYSINSLOT", std::to_string(slot_), "100"});
-  for (std::size_t i = 0; i < keys->elements; ++i) {
-    nodes_.move_key(keys->element[i]->str, from, to);
+  const std::string slot = std::to_string(slot_);
+  const std::string port = std::to_string(nodes_.node(to).port());
+  bool is_empty = owner() == from;
+  const ServerReply keys = nodes_.node(from).command({"CLUSTER", "GETKEYSINSLOT", slot, "100"});
+  for (std::size_t i = 0; i < keys->elements && is_empty; ++i) {
+    const std::string moved =
+        nodes_.node(from).text({"MIGRATE", "127.0.0.1", port, keys->element[i]->str, "0", "1000"});
+    is_empty = moved == "OK" || moved == "NOKEY";
   }
-  nodes_.end_move(slot_, from, to);
+  // Keys that were made meanwhile are on the other node already.
+  if (is_empty && set_slot(to, "NODE", to)) {
+    set_slot(from, "NODE", to);
+  } else {
+    set_slot(to, "STABLE", from);
+    set_slot(from, "STABLE", to);
+  }
 }
 
 void ClusterGroup::end(const Fault& fault) {

@@ -26,6 +26,7 @@ class ClusterGroup : public World {
   };
   /// The node that has the slot of the key by the word of the others; size() if they do not know.
   std::size_t owner() const;
+  bool set_slot(std::size_t node, const std::string& what, std::size_t other) const;
   bool begin_move();
   void end_move();
 

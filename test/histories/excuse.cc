@@ -54,12 +54,27 @@ Duration set_forward(const Record& record, Time from, Time to) {
   return sum;
 }
 
-bool is_excused_by_loss(const Record& record, const Tenure& older, const Tenure& newer, Time end) {
-  const Time asked = first_answer(record, run_of(record, newer));
+/// Whether the lease may be granted after that loss: its candidate had not asked before, or one
+/// that had not was granted the key in between, so that the token did not go back.
+bool may_be_granted_after(const Record& record, const std::vector<Tenure>& tenures,
+                          const Tenure& newer, const Incident& loss) {
+  const auto had_not_asked = [&](const Tenure& one) {
+    return first_answer(record, run_of(record, one)) >= loss.begin;
+  };
+  return had_not_asked(newer) ||
+         std::any_of(tenures.begin(), tenures.end(), [&](const Tenure& one) {
+           return one.slot == newer.slot && one.first >= loss.begin && one.first < newer.first &&
+                  had_not_asked(one);
+         });
+}
+
+bool is_excused_by_loss(const Record& record, const std::vector<Tenure>& tenures,
+                        const Tenure& older, const Tenure& newer, Time end) {
   return std::any_of(record.incidents.begin(), record.incidents.end(), [&](const Incident& loss) {
     // Restarts are covered by the rule of the young server.
     if (!loses_data(loss.kind) || is_restart(loss.kind)) return false;
-    return older.asked <= loss.end && newer.last >= loss.begin && asked >= loss.begin &&
+    return older.asked <= loss.end && newer.last >= loss.begin &&
+           may_be_granted_after(record, tenures, newer, loss) &&
            end <= dead_by(record, older, loss.end);
   });
 }
@@ -189,8 +204,8 @@ bool were_both_killed(const Record& record, const std::set<int>& runs, Time at) 
   });
 }
 
-std::optional<Limit> excuse(const Record& record, const Tenure& older, const Tenure& newer,
-                            Time begin, Time end) {
+std::optional<Limit> excuse(const Record& record, const std::vector<Tenure>& tenures,
+                            const Tenure& older, const Tenure& newer, Time begin, Time end) {
   if (were_both_killed(record, older.runs, begin)) return Limit::kBothKilled;
   if (was_frozen(record, older.runs, begin) && was_frozen(record, older.runs, end)) {
     return Limit::kMachineFrozen;
@@ -202,7 +217,7 @@ std::optional<Limit> excuse(const Record& record, const Tenure& older, const Ten
   if (record.topology == Topology::kCluster && is_excused_by_pause(record, begin, end)) {
     return Limit::kTakenBack;
   }
-  if (is_excused_by_loss(record, older, newer, end)) return Limit::kDataLost;
+  if (is_excused_by_loss(record, tenures, older, newer, end)) return Limit::kDataLost;
   if (is_excused_by_clock(record, older, newer, begin, end)) return Limit::kClockAhead;
   if (is_excused_by_age(record, older, begin, end)) return Limit::kSeemsOlder;
   return std::nullopt;

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <set>
+#include <vector>
 
 #include "histories/checker.h"
 #include "histories/record.h"
@@ -35,10 +36,10 @@ Time first_answer(const Record& record, const Run& run);
 /// the servers. Nothing if there was none.
 std::optional<Time> last_answer(const Record& record, int candidate, Time until);
 
-/// The limit that excuses that two leases were alive from `begin` to `end`; nothing if none does.
-/// `older` has the lower token.
-std::optional<Limit> excuse(const Record& record, const Tenure& older, const Tenure& newer,
-                            Time begin, Time end);
+/// The limit that excuses that two of these leases were alive from `begin` to `end`; nothing if
+/// none does. `older` was granted before `newer`.
+std::optional<Limit> excuse(const Record& record, const std::vector<Tenure>& tenures,
+                            const Tenure& older, const Tenure& newer, Time begin, Time end);
 
 /// Whether our processes of one of these runs were frozen, both of them, so that a job of theirs
 /// may be alive at `at`.

@@ -44,6 +44,32 @@ void define(CLI::App& app, Settings& settings) {
   app.add_option("--shrink", settings.shrink, "find the faults that a failing history needs");
 }
 
+std::string in_ms(const Record& record, Time time) {
+  return std::to_string(ceil_ms(time - record.began));
+}
+
+/// What has happened, with times in ms.
+void print(const Record& record) {
+  for (const Incident& one : record.incidents) {
+    std::cout << "  " << in_ms(record, one.begin) << " to " << in_ms(record, one.end) << ": "
+              << name_of(one.kind) << ", candidate " << one.candidate << ", run " << one.run
+              << ", server " << one.server << '\n';
+  }
+  for (std::size_t i = 0; i < record.runs.size(); ++i) {
+    const Run& run = record.runs[i];
+    std::cout << "  run " << i << " of candidate " << run.candidate << ", " << name_of(run.kind)
+              << ": " << in_ms(record, run.started) << " to "
+              << (run.ended ? in_ms(record, *run.ended) : "the end") << ", status " << run.status
+              << ' ' << run.outcome << '\n';
+    for (const Life& life : record.lives) {
+      if (life.run != static_cast<int>(i)) continue;
+      std::cout << "    " << (life.is_main ? "job" : "descendant") << " with token " << life.token
+                << " in slot " << life.slot << ": " << in_ms(record, life.first) << " to "
+                << in_ms(record, life.last) << '\n';
+    }
+  }
+}
+
 int replay(const Settings& settings) {
   const Plan plan =
       without(plan_of(settings.campaign.topology, *settings.replay), settings.without);
@@ -59,11 +85,7 @@ int replay(const Settings& settings) {
     return 0;
   }
   std::cout << text_of(plan);
-  for (const Incident& one : record.incidents) {
-    std::cout << "  " << ceil_ms(one.begin - record.began) << " to "
-              << ceil_ms(one.end - record.began) << " ms: " << name_of(one.kind) << ", run "
-              << one.run << ", server " << one.server << '\n';
-  }
+  print(record);
   std::cout << text_of(report) << std::flush;
   return report.violations.empty() ? 0 : 1;
 }

@@ -106,11 +106,13 @@ void draw_candidates(Dice& dice, Plan& plan) {
     kinds = {Kind::kSlots, Kind::kSlots, Kind::kSlots, Kind::kSlots};
     if (dice.one_in(2)) kinds.push_back(Kind::kWait);  // which uses slot 0
   } else {
-    std::vector<Kind> others = {Kind::kRun,   Kind::kWait,   Kind::kElect,
-                                Kind::kElect, Kind::kSticky, Kind::kMinHold};
-    if (plan.topology != Topology::kQuorum) others.push_back(Kind::kSupersede);
-    // It forbids the others, so that less happens.
-    if (dice.one_in(3)) others.push_back(Kind::kOnceJoin);
+    std::vector<Kind> others = {Kind::kRun, Kind::kWait, Kind::kElect, Kind::kElect};
+    // A quorum refuses the others.
+    if (plan.topology != Topology::kQuorum) {
+      others.insert(others.end(), {Kind::kSticky, Kind::kMinHold, Kind::kSupersede});
+      // It forbids the others, so that less happens.
+      if (dice.one_in(3)) others.push_back(Kind::kOnceJoin);
+    }
     for (int more = dice.between(2, 4); more > 0; --more) kinds.push_back(dice.one_of(others));
   }
   for (const Kind kind : kinds) {

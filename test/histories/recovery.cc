@@ -25,18 +25,29 @@ bool is_promotion(const Record& record, FaultKind kind) {
          kind == FaultKind::kFreeze;
 }
 
+/// By how much the clock of that server was set back after it had started, which makes it younger:
+/// nobody need have watched it for long enough to know better.
+Duration set_back_after(const Record& record, const Incident& start) {
+  Duration sum{};
+  for (const Incident& incident : record.incidents) {
+    if (incident.kind == FaultKind::kClockBack && incident.server == start.server &&
+        incident.end >= start.begin) {
+      sum += std::chrono::milliseconds(incident.amount_ms);
+    }
+  }
+  return sum;
+}
+
 }  // namespace
 
 Time possible_again(const Record& record) {
   Time ready = record.healed;
-  bool has_restarted = false;
   bool is_anybody_barred = false;
   for (const Incident& incident : record.incidents) {
-    has_restarted = has_restarted || is_restart(incident.kind);
-    // A clock that is set back makes a server that was restarted younger.
-    const bool is_young =
-        is_restart(incident.kind) || (has_restarted && incident.kind == FaultKind::kClockBack);
-    if (is_young) ready = std::max(ready, incident.end + record.ttl + seconds(1));
+    if (is_restart(incident.kind)) {
+      const Time grown = incident.end + record.ttl + seconds(1) + set_back_after(record, incident);
+      ready = std::max(ready, grown);
+    }
     // A promotion counts from the first question, and a failure is taken for one after a second.
     if (is_promotion(record, incident.kind)) {
       ready = std::max(ready, std::max(record.healed, incident.end) + record.ttl + seconds(6));

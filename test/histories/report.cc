@@ -95,7 +95,11 @@ std::string text_of(const Report& report) {
   text += "; " + std::to_string(report.jobs) + " jobs in " + std::to_string(report.runs) +
           " runs; excused: " + listed(report.excused) + "; statuses: " + listed(report.statuses) +
           "; led again after " + std::to_string(report.recovery_ms) + " ms\n";
-  for (const Violation& one : report.violations) text += "  " + one.rule + ": " + one.text + '\n';
+  for (const Violation& one : report.violations) {
+    std::string what = one.text;
+    while (what.ends_with('\n')) what.pop_back();
+    text += "  " + one.rule + ": " + what + '\n';
+  }
   return text;
 }
 

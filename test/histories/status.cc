@@ -32,7 +32,12 @@ bool was_disturbed(const Known& known, Time from) {
   return std::any_of(known.record.incidents.begin(), known.record.incidents.end(),
                      [&](const Incident& one) {
                        if (one.begin > *known.run.ended || one.end < from) return false;
-                       if (is_of_process(one.kind)) return one.run == known.number;
+                       if (is_of_process(one.kind)) {
+                         // In a directory, one that is stopped may have the lock of the key's
+                         // files.
+                         return one.run == known.number ||
+                                (known.record.topology == Topology::kFile && one.begin < one.end);
+                       }
                        return one.candidate == -1 || one.candidate == known.run.candidate;
                      });
 }

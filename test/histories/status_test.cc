@@ -42,6 +42,14 @@ TEST_F(StatusTest, Is69OnlyIfAServerMayNotHaveAnswered) {
   EXPECT_TRUE(is_right(one));
 }
 
+TEST_F(StatusTest, Is69InADirectoryWhoseFilesSomebodyHasLockedWhoWasStopped) {
+  const int one = idle(4000, 4100, 69);
+  fault(FaultKind::kStopFront, 3900, 4050, 0);
+  EXPECT_FALSE(is_right(one));
+  record.topology = Topology::kFile;
+  EXPECT_TRUE(is_right(one));
+}
+
 TEST_F(StatusTest, Is69OnlyBeforeAJob) {
   fault(FaultKind::kFreeze, 90, 150);
   const int one = lease(0, 1, 100, 200);
