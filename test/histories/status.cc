@@ -64,6 +64,17 @@ bool was_ended_by_another(const Known& known, int status) {
           }));
 }
 
+/// Whether the votes of a quorum may have been split: that takes another candidate that asks.
+bool may_be_split(const Known& known) {
+  const Run& run = known.run;
+  const auto& runs = known.record.runs;
+  return known.record.servers > 1 && run.said.find("votes are split") != std::string::npos &&
+         std::any_of(runs.begin(), runs.end(), [&](const Run& other) {
+           return other.candidate != run.candidate && other.started < *run.ended &&
+                  (!other.ended || *other.ended > run.started);
+         });
+}
+
 /// Why the status is wrong; empty: it is right.
 std::string fault(const Known& known) {
   const Run& run = known.run;
@@ -74,7 +85,7 @@ std::string fault(const Known& known) {
   switch (run.status) {
     case 69:
       if (known.has_job) return "a job had run";
-      return may_be_unavailable ? "" : "every server could be reached";
+      return may_be_unavailable || may_be_split(known) ? "" : "every server could be reached";
     case 75:
       return known.has_job ? "a job had run" : "";
     case 79:

@@ -50,6 +50,17 @@ TEST_F(StatusTest, Is69InADirectoryWhoseFilesSomebodyHasLockedWhoWasStopped) {
   EXPECT_TRUE(is_right(one));
 }
 
+TEST_F(StatusTest, Is69IfTheVotesOfAQuorumAreSplitBetweenTwo) {
+  record.servers = 3;
+  const int one = idle(4000, 4100, 69);
+  run(one).said = "the servers' votes are split; n0 has one too";
+  EXPECT_FALSE(is_right(one)) << "nobody else had asked";
+  lease(0, 1, 4050, 4060);
+  EXPECT_TRUE(is_right(one));
+  record.servers = 1;
+  EXPECT_FALSE(is_right(one));
+}
+
 TEST_F(StatusTest, Is69OnlyBeforeAJob) {
   fault(FaultKind::kFreeze, 90, 150);
   const int one = lease(0, 1, 100, 200);
