@@ -10,6 +10,7 @@
 
 #include "base/errors.h"
 #include "histories/recovery.h"
+#include "lease/timeline.h"
 
 namespace cluster_leader::histories {
 
@@ -82,14 +83,28 @@ Record History::run() {
 }
 
 Duration History::stall() const {
+  std::vector<World::Wait> waits = world_->slow_answers();
+  std::erase_if(waits, [&](const World::Wait& wait) {
+    return std::any_of(record_.incidents.begin(), record_.incidents.end(),
+                       [&](const Incident& incident) {
+                         return !is_of_process(incident.kind) && incident.begin <= wait.end &&
+                                incident.end + record_.ttl / 2 >= wait.begin;
+                       });
+  });
+  std::sort(waits.begin(), waits.end(),
+            [](const World::Wait& a, const World::Wait& b) { return a.begin < b.begin; });
   Duration worst = stalls_.worst();
-  for (const World::Wait& wait : world_->slow_answers()) {
-    const bool is_explained = std::any_of(
-        record_.incidents.begin(), record_.incidents.end(), [&](const Incident& incident) {
-          return !is_of_process(incident.kind) && incident.begin <= wait.end &&
-                 incident.end + record_.ttl / 2 >= wait.begin;
-        });
-    if (!is_explained) worst = std::max(worst, wait.end - wait.begin);
+  // To connect takes several answers, each of which may be late: what counts is for how much of
+  // that time somebody waited for one.
+  for (auto from = waits.begin(); from != waits.end(); ++from) {
+    const Time until = from->begin + Timeline::of(record_.ttl).connect;
+    Duration waited{};
+    Time seen = from->begin;
+    for (auto wait = from; wait != waits.end() && wait->begin < until; ++wait) {
+      waited += std::max(Duration::zero(), wait->end - std::max(seen, wait->begin));
+      seen = std::max(seen, wait->end);
+    }
+    worst = std::max(worst, waited);
   }
   return worst;
 }
