@@ -96,6 +96,36 @@ void check_overlaps(const Record& record, const std::vector<Tenure>& tenures, Ve
   }
 }
 
+/// How far the clocks of the servers were set apart by then.
+Duration clocks_apart(const Record& record, Time by) {
+  std::vector<Duration> errors(static_cast<std::size_t>(record.servers));
+  for (const Incident& incident : record.incidents) {
+    if (incident.begin > by) continue;
+    Duration& error = errors[static_cast<std::size_t>(incident.server)];
+    if (incident.kind == FaultKind::kClockForward) error += milliseconds(incident.amount_ms);
+    if (incident.kind == FaultKind::kClockBack) error -= milliseconds(incident.amount_ms);
+  }
+  const auto [least, most] = std::minmax_element(errors.begin(), errors.end());
+  return *most - *least;
+}
+
+/// In a quorum: the clocks are far apart, and a server has lost its data before the first renewal
+/// of the lease had reached all of them.
+bool are_clocks_apart(const Record& record, const Tenure& lease, Time by) {
+  if (record.servers == 1) return false;
+  if (clocks_apart(record, by) <= record.ttl + std::chrono::seconds(1)) return false;
+  const Time renewed = lease.first + next_renewal(record) + kSlack;
+  const auto& incidents = record.incidents;
+  return std::any_of(incidents.begin(), incidents.end(), [&](const Incident& loss) {
+    if (!loses_data(loss.kind) || loss.end < lease.asked || loss.begin > by) return false;
+    return loss.begin <= renewed ||
+           std::any_of(incidents.begin(), incidents.end(), [&](const Incident& cut) {
+             return is_of_network(cut.kind) && cut.candidate == lease.candidate &&
+                    cut.begin <= renewed && cut.end >= loss.begin;
+           });
+  });
+}
+
 void check_tokens(const Record& record, const std::vector<Tenure>& tenures, Verdict& verdict) {
   for (std::size_t i = 0; i < tenures.size(); ++i) {
     for (std::size_t j = i + 1; j < tenures.size() && tenures[j].slot == tenures[i].slot; ++j) {
@@ -107,6 +137,10 @@ void check_tokens(const Record& record, const std::vector<Tenure>& tenures, Verd
       if (!is_shared && has_grown) continue;
       if (data_was_lost_and_clock_set_back(record, before.asked, later.first)) {
         ++verdict.excused[Limit::kTokenBack];
+        continue;
+      }
+      if (!is_shared && are_clocks_apart(record, before, later.first)) {
+        ++verdict.excused[Limit::kClocksApart];
         continue;
       }
       verdict.violations.push_back(
@@ -177,6 +211,8 @@ const char* name_of(Limit limit) {
       return "both-killed";
     case Limit::kTokenBack:
       return "token-back";
+    case Limit::kClocksApart:
+      return "clocks-apart";
     case Limit::kTakenBack:
       return "paused-primary";
   }

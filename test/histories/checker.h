@@ -17,6 +17,7 @@ enum class Limit {
   kMachineFrozen,  ///< a machine that is frozen as a whole
   kBothKilled,     ///< both of our processes are killed in the same moment
   kTokenBack,      ///< data is lost and the clock was set back
+  kClocksApart,    ///< in a quorum, clocks differ by more than the ttl and 1 s, and data is lost
   kTakenBack,      ///< in a Cluster, a primary that was paused answers one more request
 };
 const char* name_of(Limit limit);

@@ -311,6 +311,22 @@ TEST_F(CheckerTest, InAQuorumOneServerThatLosesItsDataExcusesNothing) {
   expect_excused(Limit::kDataLost);
 }
 
+TEST_F(CheckerTest, InAQuorumWhoseClocksAreApartALossMayTakeTheTokenBack) {
+  record.servers = 3;
+  for (auto& of_candidate : record.answers) of_candidate.resize(3, of_candidate[0]);
+  fault(FaultKind::kClockForward, 500, 500, -1, 2100);
+  lease(0, 7, 1000, 1200);
+  lease(1, 6, 1300, 1400);
+  EXPECT_EQ(broken(), Rules{"token"}) << "nothing was lost";
+  fault(FaultKind::kFlushAll, 1100, 1101);
+  expect_excused(Limit::kClocksApart);
+  record.incidents.front().amount_ms = 1900;
+  EXPECT_EQ(broken(), Rules{"token"}) << "they are not far enough apart";
+  record.incidents.front().amount_ms = 2100;
+  record.servers = 1;
+  EXPECT_EQ(broken(), Rules{"token"}) << "that limit is of a quorum";
+}
+
 TEST_F(CheckerTest, FindsWhatOutlivesItsRun) {
   const int done = lease(0, 1, 100, 200);
   descendant(done, 120, 240);
