@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
+#include <iterator>
 #include <list>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -227,6 +230,35 @@ TEST_P(QueueTest, AnElectorIsInTheSameLine) {
   EXPECT_EQ(log(), "holder 1 ");
   EXPECT_EQ(elector.stop().status(), 0);
   EXPECT_EQ(last.wait().status(), 0);
+}
+
+TEST_P(QueueTest, NobodyStarvesAmongRandomArrivalsAndDeaths) {
+  // For the long form, set QUEUE_TEST_SECONDS=600.
+  const char* const seconds = std::getenv("QUEUE_TEST_SECONDS");
+  const Time end = BootClock::now() + std::chrono::seconds(seconds ? std::atoi(seconds) : 6);
+  std::mt19937 random(1);
+  const auto chance = [&](int n) { return std::uniform_int_distribution(1, n)(random) == 1; };
+  std::list<Process> well;
+  std::list<Process> harmed;
+  while (BootClock::now() < end) {
+    // Whoever has to wait for so long that it gives up has starved.
+    well.push_back(run("x", {"--wait", "30", "--ttl", "3"}, "sleep 0.05"));
+    std::this_thread::sleep_for(std::uniform_int_distribution(50, 500)(random) * 1ms);
+    if (chance(10)) {
+      // It may be dead, deaf, or have had its turn.
+      well.back().signal(chance(2) ? SIGKILL : SIGSTOP);
+      harmed.splice(harmed.end(), well, std::prev(well.end()));
+    }
+    while (!well.empty() && !well.front().running()) {
+      EXPECT_EQ(well.front().wait().status(), 0);
+      well.pop_front();
+    }
+  }
+  for (Process& waiter : well) EXPECT_EQ(waiter.wait(60s).status(), 0);
+  for (Process& one : harmed) {
+    one.signal(SIGKILL);
+    one.wait();
+  }
 }
 
 class QueueOnServerTest : public QueueTest {

@@ -47,6 +47,8 @@ after(async () => {
 
 async function open(replica) {
   const page = await browser.newPage({ viewport: { width: 1500, height: 720 } });
+  // The machine may be busy.
+  page.setDefaultTimeout(120_000);
   // Nothing but the replica is asked for anything.
   await page.route((url) => url.hostname !== '127.0.0.1', (route) => route.abort());
   await page.goto(`http://127.0.0.1:${replica.port}/#flow/cl3tab`);

@@ -237,7 +237,7 @@ add_mutation(lua_token_ignores_the_servers_time
 add_mutation(lua_token_ignores_the_fence
   "local token = whole(math.max(taken.fence + 1, now))"
   "local token = whole(now)"
-  "Redis/StoreContractTest/0.TokensOnlyGrow:RedisStoreTest/Redis.AClockThatWasSetBackDoesNotLockTheKeyForYears")
+  "RedisStoreTest/Redis.ATokenIsHigherThanTheLastOneAlthoughTheClockWasSetBack")
 
 add_mutation(lua_newer_candidates_are_ignored
   "if came and era > came then"

@@ -27,7 +27,7 @@ class Server {
   /// `settings`, if there are any, become its configuration file, which a Sentinel needs.
   explicit Server(const std::string& program, std::vector<std::string> arguments = {},
                   const std::string& settings = "");
-  ~Server();
+  virtual ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 

@@ -219,6 +219,14 @@ TYPED_TEST(RedisStoreTest, AReleaseLeavesAnothersLockAlone) {
   EXPECT_EQ(this->get(), lock);
 }
 
+TYPED_TEST(RedisStoreTest, ATokenIsHigherThanTheLastOneAlthoughTheClockWasSetBack) {
+  auto a = this->open("a");
+  const Token token{expect_granted(*a).token.value + 3'600'000};
+  expect_released(*a);
+  this->server().command({"HSET", record_name(this->key_), "fence", std::to_string(token.value)});
+  EXPECT_GT(expect_granted(*this->open("b")).token, token);
+}
+
 TYPED_TEST(RedisStoreTest, SurvivesFlushall) {
   auto a = this->open("a");
   const Token token = expect_granted(*a).token;
