@@ -292,8 +292,13 @@ test('no leader has acted after its successor', async (t) => {
   const tokens = new Set(all.map(({ token }) => token));
   t.diagnostic(`${all.length} actions of ${tokens.size} terms`);
   assert.ok(tokens.size > 6);
-  for (let i = 1; i < all.length; ++i) {
-    assert.ok(all[i].token >= all[i - 1].token,
-      `${JSON.stringify(all[i - 1])} came before ${JSON.stringify(all[i])}`);
+  // When the elect of a node dies or resigns, its key is free at once, but a busy Node-RED hears of it
+  // only then (LIMITS). Nothing else may be late.
+  const hearsWithin = 250;
+  let newest = all[0];
+  for (const act of all) {
+    if (act.token > newest.token) newest = act;
+    assert.ok(act.token === newest.token || act.at - newest.at < hearsWithin,
+      `${JSON.stringify(newest)} came before ${JSON.stringify(act)}`);
   }
 });
