@@ -48,17 +48,15 @@ measure_handover() {
     "worst $(printf '%.2f ms' "$worst")" "$n" "$(target "$median" "$most")"
 }
 
-# The number of commands for leases that clients have sent so far.
-lease_commands() {
+# lease_stats FIELD sums up a field of INFO about the commands for leases.
+lease_stats() {
   "${redis[@]}" INFO commandstats | tr -d '\r' |
-    awk -F'[:=,]' '$1 ~ /^cmdstat_(eval|evalsha)$/ { sum += $3 } END { print sum + 0 }'
+    awk -F'[:=,]' -v field="$1" '$1 ~ /^cmdstat_(eval|evalsha)$/ { sum += $field } END { print sum + 0 }'
 }
 
-# The seconds that the server has spent on them.
-lease_time() {
-  "${redis[@]}" INFO commandstats | tr -d '\r' |
-    awk -F'[:=,]' '$1 ~ /^cmdstat_(eval|evalsha)$/ { sum += $5 } END { print sum / 1e6 }'
-}
+# The number of commands for leases that clients have sent so far, and the us spent on them.
+lease_commands() { lease_stats 3; }
+lease_time() { lease_stats 5; }
 
 # Many wait, each with a job that ends at once: are they served in order, and at what cost?
 measure_drain() {
@@ -78,7 +76,7 @@ measure_drain() {
   stop "$holder"
   wait "${pids[@]}"
   started=("${started[@]:0:$((${#started[@]} - drained))}")
-  time=$(calculate "$(lease_time) - $time")
+  time=$(calculate "($(lease_time) - $time) / 1e6")
   each=$(calculate "($(lease_commands) - $scripts) / $drained")
   if [ "$(wc -l <"$order")" = "$drained" ] && sort -cn "$order"; then
     row "$drained waiters, served in order" yes "" 1 "yes: met"

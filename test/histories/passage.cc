@@ -1,13 +1,11 @@
 #include "histories/passage.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include "base/errors.h"
+#include "support/loopback.h"
 
 namespace cluster_leader::histories {
 
@@ -16,36 +14,13 @@ namespace {
 /// How late a change of what is cut may be noticed.
 constexpr int kTurnMs = 3;
 
-sockaddr_in loopback(std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(port);
-  return address;
-}
-
-UniqueFd new_socket() {
-  return UniqueFd(check_errno(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
-}
-
-void send_at_once(int fd) {
-  const int on = 1;
-  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-}
-
 }  // namespace
 
 Passage::Passage(std::uint16_t server)
-    : listener_(new_socket()),
+    : listener_(new_tcp_socket()),
       ended_(check_errno(::eventfd(0, EFD_CLOEXEC), "eventfd")),
       server_(server) {
-  sockaddr_in own = loopback(0);
-  socklen_t size = sizeof own;
-  check_errno(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&own), size), "bind");
-  check_errno(::listen(listener_.get(), 64), "listen");
-  check_errno(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&own), &size),
-              "getsockname");
-  port_ = ntohs(own.sin_port);
+  port_ = listen_at(listener_.get(), loopback(0));
   thread_ = std::thread([this] { run(); });
 }
 
@@ -100,7 +75,7 @@ void Passage::accept() {
   send_at_once(client.get());
   Connection connection;
   connection.number = ++connections_;
-  connection.server = new_socket();
+  connection.server = new_tcp_socket();
   const sockaddr_in address = loopback(server_);
   // A server that is down refuses at once.
   if (::connect(connection.server.get(), reinterpret_cast<const sockaddr*>(&address),

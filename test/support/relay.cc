@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "base/errors.h"
+#include "support/loopback.h"
 
 namespace cluster_leader {
 
@@ -25,9 +25,8 @@ sockaddr_in address_of(const std::string& host, std::uint16_t port) {
 }
 
 UniqueFd new_socket() {
-  UniqueFd fd(check_errno(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
-  const int on = 1;
-  ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  UniqueFd fd = new_tcp_socket();
+  send_at_once(fd.get());
   return fd;
 }
 
@@ -45,15 +44,9 @@ Relay::Relay(std::uint16_t backend, const std::string& address, std::uint16_t po
       listener_(new_socket()),
       ended_(check_errno(::eventfd(0, EFD_CLOEXEC), "eventfd")),
       backend_(backend) {
-  sockaddr_in own = address_of(address, port);
-  socklen_t size = sizeof own;
   const int on = 1;
   ::setsockopt(listener_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  check_errno(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&own), size), "bind");
-  check_errno(::listen(listener_.get(), 64), "listen");
-  check_errno(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&own), &size),
-              "getsockname");
-  port_ = ntohs(own.sin_port);
+  port_ = listen_at(listener_.get(), address_of(address, port));
   thread_ = std::thread([this] { run(); });
 }
 
@@ -93,11 +86,10 @@ void Relay::run() {
 void Relay::accept() {
   UniqueFd client(
       check_errno(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept"));
-  const int on = 1;
-  ::setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  send_at_once(client.get());
   const int number = ++connections_;
   UniqueFd server = new_socket();
-  const sockaddr_in address = address_of("127.0.0.1", backend_);
+  const sockaddr_in address = loopback(backend_);
   const bool leads_anywhere =
       backend_ != 0 &&
       ::connect(server.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;

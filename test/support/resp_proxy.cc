@@ -1,9 +1,6 @@
 #include "support/resp_proxy.h"
 
-#include <arpa/inet.h>
 #include <hiredis/hiredis.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -12,6 +9,7 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "support/loopback.h"
 
 namespace cluster_leader {
 
@@ -79,31 +77,13 @@ bool is_reply(const redisReply& reply) {
   return reply.type == REDIS_REPLY_PUSH ? what == "subscribe" : what != "message";
 }
 
-UniqueFd new_socket() {
-  return UniqueFd(check_errno(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
-}
-
-sockaddr_in loopback(std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(port);
-  return address;
-}
-
 }  // namespace
 
 const std::string RespProxy::kClose = "(close)";
 
 RespProxy::RespProxy(RedisLocation server, Answer answer)
-    : server_(std::move(server)), answer_(std::move(answer)), listener_(new_socket()) {
-  sockaddr_in address = loopback(0);
-  socklen_t size = sizeof address;
-  check_errno(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size), "bind");
-  check_errno(::listen(listener_.get(), 16), "listen");
-  check_errno(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size),
-              "getsockname");
-  port_ = ntohs(address.sin_port);
+    : server_(std::move(server)), answer_(std::move(answer)), listener_(new_tcp_socket()) {
+  port_ = listen_at(listener_.get(), loopback(0));
   thread_ = std::thread([this] { accept_all(); });
 }
 
@@ -127,9 +107,8 @@ void RespProxy::accept_all() {
   for (;;) {
     UniqueFd accepted(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!accepted) return;
-    const int on = 1;
-    ::setsockopt(accepted.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    UniqueFd server = new_socket();
+    send_at_once(accepted.get());
+    UniqueFd server = new_tcp_socket();
     const sockaddr_in address = loopback(server_.port);
     check_errno(
         ::connect(server.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),

@@ -204,7 +204,7 @@ std::optional<Failed> RecordFile::open_folder(const std::string& directory, bool
     const std::string part = name_.substr(0, slash);
     name_.erase(0, slash + 1);
     if (create && ::mkdirat(folder_.get(), part.c_str(), 0777) == 0) {
-      // Refused, the folder has the mode that the umask leaves.
+      // If that is refused, the folder keeps the mode that it got from the umask.
       [[maybe_unused]] const int refusal = ::fchmodat(folder_.get(), part.c_str(), mode_, 0);
     }
     UniqueFd below(::openat(folder_.get(), part.c_str(), kFolder | O_NOFOLLOW));
