@@ -26,10 +26,10 @@ struct ExitStatus {
 
 /// The table with the manual's sentences; a test compares the manual with it.
 inline constexpr ExitStatus kExitStatuses[] = {
-    {kExitUsage, "The command line was wrong, or the run would wait for itself."},
+    {kExitUsage, "The command line was wrong."},
     {kExitUnavailable, "No server could be reached, or it cannot serve now."},
     {kExitBug, "An error in cluster-leader itself."},
-    {kExitOs, "The operating system refused what is needed to run a job."},
+    {kExitOs, "The operating system refused what is needed."},
     {kExitFollower, "Follower: somebody else holds the key."},
     {kExitDenied, "The server refused the password or a right that is needed."},
     {kExitConfig, "The configuration cannot work: a bad URL, or the wrong kind of server."},

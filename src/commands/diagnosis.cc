@@ -90,20 +90,19 @@ Finding login_of(const RedisMeasurements& measured, const RedisLocation& locatio
 
 // What the server allows and is.
 
-bool is_needed(const std::string& right) {
-  return right != "publish" && right != "subscribe" && right != "scan" && right != "info";
-}
-
+/// What does not work without a right; empty: leases do not.
 std::string what_is_missed_without(const std::string& right) {
   if (right == "scan") return "status shows only the keys that it is given";
   if (right == "info") {
     return "the server's age is not known, so a candidate watches it for a ttl before it gets a "
            "key";
   }
-  return "a waiting candidate is not woken by a release";
+  if (right == "publish" || right == "subscribe") {
+    return "a waiting candidate is not woken by a release";
+  }
+  return right.front() == 'z' ? "those who wait are not served in the order in which they came"
+                              : "";
 }
-
-bool is_for_queue(const std::string& right) { return right.front() == 'z'; }
 
 /// What the refusals of the server come to.
 class Rights {
@@ -115,45 +114,50 @@ class Rights {
     const std::string& right = refusal.right;
     const bool is_asked_outside = right == "info" && refusal.cause == Refusal::Cause::kScript;
     if (is_asked_outside) return;
-    if (is_for_queue(right)) return add_queue(refusal.cause);
-    bool is_fatal = is_needed(right);
+    const std::string missed = what_is_missed_without(right);
+    const bool is_for_queue = right.front() == 'z';
     Trouble trouble = Trouble::kDenied;
     switch (refusal.cause) {
       case Refusal::Cause::kCommand:
-        add_text("no " + right);
-        commands_ += " +" + right;
+        add_lack(missed, is_for_queue ? kNoQueues : "no " + right);
+        add_command(is_for_queue ? "@sortedset" : right);
         break;
       case Refusal::Cause::kMissing:
-        add_text("the server has no " + right + " (renamed?)");
+        add_lack(missed, "the server has no " + right + " (renamed?)");
         trouble = Trouble::kMisconfigured;
         break;
       case Refusal::Cause::kScript:
-        add_text("the server refuses " + right + " inside scripts");
+        add_lack(missed, "the server refuses " + right + " inside scripts");
         trouble = Trouble::kMisconfigured;
         break;
       case Refusal::Cause::kKey:
-        is_fatal = true;
-        if (std::exchange(wants_keys_, true)) break;
-        add_text("no right to the keys");
+        (is_for_queue ? wants_queue_ : wants_keys_) = true;
+        add_lack(is_for_queue ? missed : "", is_for_queue ? kNoQueues : "no right to the keys");
         break;
       case Refusal::Cause::kChannel:
-        is_fatal = false;
-        if (std::exchange(wants_channels_, true)) break;
-        add_text("no right to the channels");
+        wants_channels_ = true;
+        add_lack(missed, "no right to the channels");
         break;
     }
-    const bool is_about_keys =
-        refusal.cause == Refusal::Cause::kKey || refusal.cause == Refusal::Cause::kChannel;
-    if (!is_fatal && !is_about_keys) add_text(what_is_missed_without(right));
-    if (is_fatal && finding_.result != Result::kFailed) {
-      finding_.result = Result::kFailed;
-      finding_.trouble = trouble;
+    const bool is_fatal =
+        missed.empty() || (refusal.cause == Refusal::Cause::kKey && !is_for_queue);
+    if (is_fatal && result_ != Result::kFailed) {
+      result_ = Result::kFailed;
+      trouble_ = trouble;
     }
   }
 
-  Finding finding() {
-    if (finding_.detail.empty()) return ok("rights", "sufficient");
-    std::string missing = commands_;
+  Finding finding() const {
+    if (lacks_.empty()) return ok("rights", "sufficient");
+    std::string detail;
+    for (const Lack& lack : lacks_) {
+      std::string text;
+      for (const std::string& cause : lack.causes) text += (text.empty() ? "" : ", ") + cause;
+      if (!lack.missed.empty()) text += ": " + lack.missed;
+      detail += (detail.empty() ? "" : "; ") + text;
+    }
+    std::string missing;
+    for (const std::string& command : commands_) missing += " +" + command;
     if (wants_keys_) {
       missing +=
           " ~KEY ~cluster-leader:record:{KEY ~cluster-leader:queue:{KEY ~cluster-leader:primary, "
@@ -162,31 +166,40 @@ class Rights {
       missing += " ~cluster-leader:queue:{KEY";
     }
     if (wants_channels_) missing += " &cluster-leader:events:{KEY";
-    finding_.advice = missing.empty() ? kAdviceForMissing : advice_ + missing;
-    return finding_;
+    return {"rights", result_, detail, missing.empty() ? kAdviceForMissing : advice_ + missing,
+            trouble_};
   }
 
  private:
-  /// Several rights serve the same purpose.
-  void add_queue(Refusal::Cause cause) {
-    if (cause == Refusal::Cause::kKey) wants_queue_ = true;
-    if (std::exchange(lacks_queue_, true)) return;
-    add_text(
-        "no right to the queues; those who wait are not served in the order in which they came");
-    if (cause == Refusal::Cause::kCommand) commands_ += " +@sortedset";
-  }
+  static constexpr const char* kNoQueues = "no right to the queues";
 
-  void add_text(const std::string& text) {
-    finding_.detail += (finding_.detail.empty() ? "" : "; ") + text;
+  /// What is missing, and what does not work by that.
+  struct Lack {
+    std::string missed;
+    std::vector<std::string> causes;
+  };
+
+  /// Several rights serve the same purpose, and several commands need the same right.
+  void add_lack(const std::string& missed, const std::string& cause) {
+    auto lack = std::find_if(lacks_.begin(), lacks_.end(),
+                             [&](const Lack& one) { return one.missed == missed; });
+    if (lack == lacks_.end()) lack = lacks_.insert(lack, {missed, {}});
+    add_once(lack->causes, cause);
+  }
+  void add_command(const std::string& command) { add_once(commands_, command); }
+
+  static void add_once(std::vector<std::string>& texts, const std::string& text) {
+    if (std::find(texts.begin(), texts.end(), text) == texts.end()) texts.push_back(text);
   }
 
   const std::string advice_;
-  Finding finding_ = warning("rights", "", "");
-  std::string commands_;
+  Result result_ = Result::kWarning;
+  Trouble trouble_ = Trouble::kMisconfigured;
+  std::vector<Lack> lacks_;
+  std::vector<std::string> commands_;
   bool wants_keys_ = false;
   bool wants_channels_ = false;
   bool wants_queue_ = false;
-  bool lacks_queue_ = false;
 };
 
 Finding rights_of(const RedisMeasurements& measured, const RedisLocation& location) {

@@ -51,16 +51,22 @@ Widths widths_of(const std::vector<Finding>& findings, const std::string& server
   return widths;
 }
 
-/// What to change, one thing each.
-std::vector<std::string> parts_of(const std::string& advice) {
+/// What is between semicolons, one thing each.
+std::vector<std::string> parts_of(const std::string& text) {
   constexpr std::string_view kBetween = "; ";
   std::vector<std::string> parts;
-  for (std::size_t at = 0; at < advice.size();) {
-    const std::size_t end = std::min(advice.find(kBetween, at), advice.size());
-    parts.push_back(advice.substr(at, end - at));
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(kBetween, at), text.size());
+    parts.push_back(text.substr(at, end - at));
     at = end + kBetween.size();
   }
   return parts;
+}
+
+/// One line of what is ok, so that `grep -v ^ok` leaves nothing of it.
+std::vector<std::string> details_of(const Finding& finding) {
+  if (finding.result == Result::kOk || finding.detail.empty()) return {finding.detail};
+  return parts_of(finding.detail);
 }
 
 std::string lines_of(const Finding& finding, const Widths& widths, std::optional<std::size_t> width,
@@ -77,8 +83,10 @@ std::string lines_of(const Finding& finding, const Widths& widths, std::optional
                      std::string(widths.result - result.size() + kGap, ' ') + finding.check +
                      std::string(widths.check - std::strlen(finding.check) + kGap, ' ');
   std::string before;
-  for (const std::string& line : wrapped(visible(finding.detail), room, width_of)) {
-    text += std::exchange(before, below) + line + '\n';
+  for (const std::string& part : details_of(finding)) {
+    for (const std::string& line : wrapped(visible(part), room, width_of)) {
+      text += std::exchange(before, below) + line + '\n';
+    }
   }
   for (const std::string& part : parts_of(finding.advice)) {
     before = below + std::string(kArrow);

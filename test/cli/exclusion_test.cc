@@ -205,6 +205,15 @@ TEST_F(ServerKeyTest, OfTheNodeRedNodeMakesUsFollowers) {
   EXPECT_EQ(waiter.out, "yes\n") << waiter;
 }
 
+TEST_F(ServerKeyTest, WithAnEmptyValueIsHeldByIt) {
+  server_.grow_up(1s);
+  server_.text({"SET", "job-a", ""});
+  const Words options = on(server_, {"--key", "job-a", "--ttl", "1", "-v"});
+  const Ended ended = run_under_lease(options, {"echo", "no"}).run();
+  EXPECT_EQ(ended.status(), 75) << ended;
+  EXPECT_THAT(ended.err, ::testing::HasSubstr("follower; it is held by \"\"\n"));
+}
+
 TEST_F(ServerKeyTest, HasThePrefixInFrontAndLivesInTheDatabase) {
   const std::string port = std::to_string(server_.port());
   Process holder = hold({"--host", "127.0.0.1", "--port", port, "--db", "3", "--prefix",

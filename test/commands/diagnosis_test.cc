@@ -146,12 +146,25 @@ TEST_F(DiagnosisTest, EachMissingRightIsNamedWithHowToGiveIt) {
   expect("rights", Result::kWarning, "no publish", "ACL SETUSER job +publish +scan");
   expect("rights", Result::kWarning, "not woken by a release");
   EXPECT_EQ(status(), 0);
+  measured_.refusals = {{"publish", Refusal::Cause::kCommand},
+                        {"zadd", Refusal::Cause::kCommand},
+                        {"subscribe", Refusal::Cause::kCommand},
+                        {"zrem", Refusal::Cause::kCommand}};
+  // What is missed is said once, however many rights it needs.
+  expect("rights", Result::kWarning,
+         "no publish, no subscribe: a waiting candidate is not woken by a release; no right to the "
+         "queues: those who wait are not served in the order in which they came",
+         "ACL SETUSER job +publish +@sortedset +subscribe");
   measured_.refusals = {{"hdel", Refusal::Cause::kCommand}};
   expect("rights", Result::kFailed, "no hdel", "ACL SETUSER job +hdel");
   EXPECT_EQ(status(), 77);
   measured_.refusals = {{"subscribe", Refusal::Cause::kChannel},
                         {"publish", Refusal::Cause::kChannel}};
-  expect("rights", Result::kWarning, "no right to the channels", "&cluster-leader:events:");
+  expect("rights", Result::kWarning,
+         "no right to the channels: a waiting candidate is not woken by a release",
+         "&cluster-leader:events:");
+  measured_.refusals = {{"zadd", Refusal::Cause::kKey}, {"zrem", Refusal::Cause::kKey}};
+  expect("rights", Result::kWarning, "no right to the queues: ", "~cluster-leader:queue:{KEY");
   measured_.refusals = {{"set", Refusal::Cause::kKey}, {"get", Refusal::Cause::kKey}};
   location_.credentials.user = "";
   expect("rights", Result::kFailed, "no right to the keys", "ACL SETUSER default ~KEY");

@@ -157,7 +157,9 @@ local function busy(others)
   end
   local rest = soonest.rest
   if place > 0 and not soonest.is_ours then rest = math.min(rest_in_line(rests, place - 1), ttl) end
-  return {'busy', soonest.value or soonest.holder or '', rest, soonest.is_known and soonest.ttl or 0,
+  -- An answer without a holder means that others are waiting for the key.
+  local holder = soonest.value == '' and '""' or soonest.value or soonest.holder or ''
+  return {'busy', holder, rest, soonest.is_known and soonest.ttl or 0,
     whole(soonest.is_known and soonest.fence or 0), whole(now), fences, whole(era), place}
 end
 
