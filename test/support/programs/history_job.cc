@@ -12,21 +12,24 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdlib>
 
-#include "base/clock.h"
 #include "histories/beats.h"
 
 namespace {
 
-using cluster_leader::BootClock;
 using cluster_leader::histories::Beats;
 using cluster_leader::histories::Cell;
 using cluster_leader::histories::kCells;
 
 constexpr timespec kPause{0, 2'000'000};
 
-std::int64_t now_ns() { return BootClock::now().time_since_epoch().count(); }
+std::int64_t now_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
 
 std::int64_t number_in(const char* variable) {
   const char* const text = std::getenv(variable);
