@@ -50,6 +50,10 @@ char* c_strdup(const char* text) { return is_refused_to_library() ? nullptr : ::
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
+// Otherwise that of a sanitizer would be used, which has a memory of its own.
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
+  return is_refused(Whose::kCpp) ? nullptr : std::malloc(size);
+}
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t /*size*/) noexcept {
   std::free(memory);

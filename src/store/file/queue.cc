@@ -89,11 +89,11 @@ bool take_turn(Queue& queue, SlotDecision& decided, const std::vector<Opening>& 
   if (is_out_of_turn || (openings.size() > 1 && !waits_alone)) {
     wakes = has_swept;
     const Queue::Late first = note_free(queue, openings, now, wakes);
-    const Duration rest = queue.turn_of(holder, first.at, openings.size()) - now;
-    if (is_out_of_turn && rest > Duration::zero()) {
-      Busy busy{.holder = {}, .retry_after = rest, .is_free = true};
+    const Time turn = queue.turn_of(holder, first.at, openings.size());
+    if (now < turn) {
+      Busy busy{.holder = {}, .retry_after = turn - now, .is_free = true};
       if (candidate.listens) {
-        busy.retry_after = std::min(rest, candidate.ttl);
+        busy.retry_after = std::min(turn - now, candidate.ttl);
         busy.place = queue.ahead_of(holder) + 1;
       }
       decided.decision = {busy, {}};
