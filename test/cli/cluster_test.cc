@@ -254,17 +254,19 @@ TEST_F(ClusterTest, TheOtherVerbsFindTheKeysOfAllNodes) {
     EXPECT_EQ(holders[i].wait(10s).status(), 79);
   }
   EXPECT_THAT(call({"status"}).out, testing::Not(HasSubstr("held")));
-  world.node(0).pause();
+  // With its replica, which would take over.
+  for (const std::size_t node : {0, 3}) world.node(node).pause();
   for (const char* verb : {"check", "release"}) {
     const Ended frozen = call({verb, "--key", keys[0], "--connect-timeout", "500ms"});
     EXPECT_EQ(frozen.status(), 69) << frozen;
     EXPECT_THAT(frozen.err, HasSubstr("no answer in time"));
   }
-  world.node(0).resume();
+  for (const std::size_t node : {0, 3}) world.node(node).resume();
   // Of a primary that is gone, the others still say what they have.
-  Process again = run_under_lease({"--server", world.url(), "--key", keys[0], "--node", "a"},
-                                  {"sh", "-c", "echo runs; exec sleep 60"})
-                      .start();
+  Process again =
+      run_under_lease({"--server", world.url(), "--key", keys[0], "--node", "a", "-w", "60"},
+                      {"sh", "-c", "echo runs; exec sleep 60"})
+          .start();
   ASSERT_TRUE(again.says("runs")) << again.err();
   world.node(1).kill();
   world.node(4).kill();

@@ -198,12 +198,14 @@ TEST_F(ElectServerTest, KeyThatIsOverwrittenIsFollowed) {
 }
 
 TEST_F(ElectServerTest, LockOfTheNodeRedNodeIsFollowedUntilItEnds) {
-  server_.text({"SET", "job-a", "plain host", "PX", "1500"});
-  Elector elector(options_for("web-1"));
+  server_.text({"SET", "job-a", "plain host", "PX", "60000"});
+  // With a short ttl, since it asks once in each.
+  Elector elector(options_for("web-1", "1"));
   ASSERT_TRUE(elector.says({"follower"})) << elector.transcript();
   EXPECT_EQ(elector.last().holder, "plain host");
   EXPECT_EQ(elector.last().leader, "plain host");
   EXPECT_EQ(elector.last().token, 0);
+  server_.integer({"PEXPIRE", "job-a", "300"});
   EXPECT_TRUE(elector.says({"follower", "leader"})) << elector.transcript();
 }
 

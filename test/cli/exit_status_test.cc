@@ -292,7 +292,7 @@ TEST_F(ExitStatusTest, ServerThatHasJustStartedIs69IfItIsNotWaitedFor) {
   const Server server(REDIS_SERVER);
   // Two minutes are waited for, unless another time is given.
   for (const Words& options : {Words{"--ttl", "60", "--nonblock"}, Words{"--ttl", "60", "-w", "1"},
-                               Words{"--ttl", "120"}}) {
+                               Words{"--ttl", "180"}}) {
     const Ended ended =
         run_under_lease(on(server, joined({"--key", "job-a"}, options)), {"echo", "no"}).run();
     expect_failure(

@@ -16,7 +16,9 @@ class GarbageTest : public CliTest {
  protected:
   static Ended run_at(const FakeServer& server, const Words& verb, const Words& job = {}) {
     const std::string url = "redis://127.0.0.1:" + std::to_string(server.location().port);
-    return Command(joined(joined(joined({CLUSTER_LEADER_BINARY}, verb), {"--server", url}), job))
+    return Command(joined(joined(joined({CLUSTER_LEADER_BINARY}, verb),
+                                 {"--server", url, "--connect-timeout", "20"}),
+                          job))
         .run();
   }
 
@@ -31,13 +33,14 @@ class GarbageTest : public CliTest {
     };
   }
 
-  /// What each verb does, and its job.
+  /// What each verb does, and its job. Their --connect-timeout is long, so that whoever waits for
+  /// it is seen on a busy machine, too.
   static std::vector<std::pair<Words, Words>> verbs() {
-    return {{{"run", "--key", "job-a"}, {"--", "true"}},
+    return {{{"run", "--key", "job-a", "--ttl", "60"}, {"--", "true"}},
             {{"check", "--key", "job-a"}, {}},
             {{"status", "--key", "job-a"}, {}},
             {{"status"}, {}},
-            {{"doctor"}, {}}};
+            {{"doctor", "--ttl", "60"}, {}}};
   }
 
   /// The most memory that any command of this test has had, in MiB.
@@ -52,7 +55,7 @@ class GarbageTest : public CliTest {
       const Ended ended = run_at(server, verb, job);
       EXPECT_EQ(ended.status(), 78) << what << " to " << verb[0] << ": " << ended;
       EXPECT_THAT(ended.out + ended.err, HasSubstr("not a Redis or Valkey server")) << verb[0];
-      EXPECT_LT(ceil_ms(ended.took), 2000) << what << " to " << verb[0];
+      EXPECT_LT(ended.took, 10s) << what << " to " << verb[0];
     }
   }
 

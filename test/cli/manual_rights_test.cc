@@ -66,6 +66,13 @@ class ManualRightsTest : public CliTest, public testing::WithParamInterface<cons
     server_.text({"EVAL", script + ")", "0"});
   }
 
+  std::string end_of_lease() const {
+    return server_.text({"EVAL",
+                         "redis.call('SELECT', 1) "
+                         "return redis.call('HGET', 'cluster-leader:record:{job-a}', 'until')",
+                         "0"});
+  }
+
   struct Statuses {
     int holder, follower, waiter;
   };
@@ -73,11 +80,17 @@ class ManualRightsTest : public CliTest, public testing::WithParamInterface<cons
   /// it taken, and waits for it.
   Statuses ask_for_everything() {
     begin_anew();
-    Process holder = run({}, {"sh", "-c", "echo runs; sleep 0.5"}).start();
+    Pipe stdin_of_job;
+    Process holder = run({}, job_until_stdin_ends()).give(stdin_of_job.read_end.get(), 0).start();
     EXPECT_TRUE(eventually([&] { return !holder.running() || !holder.out().empty(); }));
+    const std::string end = end_of_lease();
+    EXPECT_TRUE(eventually([&] { return !holder.running() || end_of_lease() != end; }));
     const int follower = run({}, {"true"}).run().status();
-    const int waiter = run({"--wait", "10"}, {"true"}).run().status();
-    return {holder.wait().status(), follower, waiter};
+    Process waiter = run({"--wait", "10", "-v"}, {"true"}).start();
+    EXPECT_TRUE(eventually(
+        [&] { return !waiter.running() || waiter.err().find("waiting") != std::string::npos; }));
+    stdin_of_job.write_end.reset();
+    return {holder.wait().status(), follower, waiter.wait().status()};
   }
 
   /// The statuses of `check` and `status`. For the second of several keys, the server knows the
