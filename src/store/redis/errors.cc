@@ -147,6 +147,11 @@ Duration pause_after(std::string_view code) {
   return {};
 }
 
+Failed failure_with(const ErrorMeaning& meaning) {
+  return {
+      .trouble = meaning.trouble, .text = meaning.text, .retry_after = pause_after(meaning.code)};
+}
+
 }  // namespace
 
 CommandRefusal refusal_of_command(std::string_view error) {
@@ -193,11 +198,7 @@ Failed failure_of_request(std::string_view error) {
   if (is_missing_right(error)) return missing_right(without_frame(error));
   if (refusal_of_command(error) == CommandRefusal::kMissing) return missing_command(error);
   if (is_refusal_to_accept(error)) return failure_of_login(error);
-  if (const ErrorMeaning* meaning = meaning_of(error_code(error))) {
-    Failed failed{meaning->trouble, meaning->text};
-    failed.retry_after = pause_after(meaning->code);
-    return failed;
-  }
+  if (const ErrorMeaning* meaning = meaning_of(error_code(error))) return failure_with(*meaning);
   if (!is_error_code(error_code(error))) {
     return {.trouble = Trouble::kNotServing,
             .text = "the server, or a proxy before it, answered: " + quoted(error),
@@ -240,7 +241,7 @@ Failed failure_of_login(std::string_view error) {
     return {Trouble::kDenied,
             "the server is in protected mode and serves only its own machine: give it a password"};
   }
-  if (const ErrorMeaning* meaning = meaning_of(code)) return {meaning->trouble, meaning->text};
+  if (const ErrorMeaning* meaning = meaning_of(code)) return failure_with(*meaning);
   return {Trouble::kDenied,
           "the server refused to log us in: check the user name and the password"};
 }
@@ -248,9 +249,7 @@ Failed failure_of_login(std::string_view error) {
 Failed failure_of_select(std::string_view error, int db) {
   if (is_missing_right(error)) return missing_right(error);
   if (refusal_of_command(error) == CommandRefusal::kMissing) return missing_command(error);
-  if (const ErrorMeaning* meaning = meaning_of(error_code(error))) {
-    return {meaning->trouble, meaning->text};
-  }
+  if (const ErrorMeaning* meaning = meaning_of(error_code(error))) return failure_with(*meaning);
   return {Trouble::kMisconfigured, "the server has no database " + std::to_string(db) +
                                        ": choose a lower --db, or raise its `databases`"};
 }

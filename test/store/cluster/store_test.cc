@@ -64,6 +64,13 @@ class ClusterStoreTest : public testing::Test {
     const std::string name = "total_connections_received:";
     return std::atoll(info.c_str() + info.find(name) + name.size());
   }
+  /// How often the node has answered with this error.
+  static long long errors_of(std::size_t number, const std::string& code) {
+    const std::string stats = cluster_->node(number).text({"INFO", "errorstats"});
+    const std::string field = "errorstat_" + code + ":count=";
+    const std::size_t at = stats.find(field);
+    return at == stats.npos ? 0 : std::atoll(stats.c_str() + at + field.size());
+  }
   /// Moves the lock, the record and the queue of a key.
   static void move(const Key& key, std::size_t from, std::size_t to) {
     cluster_->move_key(key.value, from, to);
@@ -132,6 +139,32 @@ TEST_F(ClusterStoreTest, ManyKeysNeedOneConnectionToEachNode) {
     // right server.
     EXPECT_LE(connections_of(i) - before[i], 20) << i;
   }
+}
+
+TEST_F(ClusterStoreTest, AMoveIsToldOnceForEachKeyThatIsTheFirstOfItsNode) {
+  const Key key = key_at(2);
+  auto a = open(key);
+  const std::size_t other = a->add({key_at(2), fresh_holder("a")});
+  const long long before = errors_of(0, "MOVED");
+  const Token token = expect_granted(*a).token;
+  for (int i = 0; i < 3; ++i) expect_renewed(*a, token);
+  EXPECT_EQ(errors_of(0, "MOVED"), before + 1) << "the key is looked for where it was found";
+  expect<Granted>(a->ask(RequestKind::kAcquire, {}, kPatience, other));
+  EXPECT_EQ(errors_of(0, "MOVED"), before + 1) << "and so are others, by the map";
+}
+
+TEST_F(ClusterStoreTest, AnAskIsForOneRequestAndTheNextOneBeginsWhereTheSlotIs) {
+  const Key key = key_at(0);
+  auto a = open(key);
+  const Token token = expect_granted(*a).token;
+  cluster_->begin_move(slot_of(key.value), 0, 1);
+  move(key, 0, 1);
+  const long long asks = errors_of(0, "ASK");
+  const long long moves = errors_of(1, "MOVED");
+  for (int i = 0; i < 3; ++i) expect_renewed(*a, token);
+  EXPECT_EQ(errors_of(0, "ASK"), asks + 3);
+  EXPECT_EQ(errors_of(1, "MOVED"), moves) << "who is not sent to a node has no slot there yet";
+  cluster_->end_move(slot_of(key.value), 0, 1);
 }
 
 TEST_F(ClusterStoreTest, ASlotThatIsMovedWhileItsKeyIsHeld) {

@@ -160,6 +160,22 @@ TYPED_TEST(ClockStepTest, AClockThatWasSetBackDoesNotStretchALeaseThatVanished) 
   EXPECT_LE(expect_busy(*this->open("c", 3s)).retry_after, 2300ms);
 }
 
+TYPED_TEST(ClockStepTest, AClockThatWasSetBackToBeforeTheStartMakesTheServerWatched) {
+  const Duration ttl = 10s;
+  auto a = this->open("a", ttl);
+  const Token token = expect_granted(*a).token;
+  // It seems to have started in an hour.
+  this->server_.set_clock(-2h);
+  expect_renewed(*a, token);
+  auto b = open_at(this->server_.tcp(), make_contender(fresh_key(), "b", ttl));
+  const Young young = expect<Young>(ask(*b, RequestKind::kAcquire));
+  EXPECT_THAT(describe(young), HasSubstr("its uptime makes no sense; was its clock set back?"));
+  EXPECT_GT(young.rest, ttl);
+  EXPECT_LE(young.rest, ttl + 1s);
+  pass(*b, 1s);
+  EXPECT_LE(expect<Young>(ask(*b, RequestKind::kAcquire)).rest, ttl);
+}
+
 TYPED_TEST(ClockStepTest, AServerThatLostItsDataGivesTheKeyToNobodyWhoHasWatchedIt) {
   auto a = this->open("a", 10s);
   auto b = this->open("b", 10s);

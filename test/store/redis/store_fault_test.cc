@@ -180,6 +180,29 @@ TEST(RedisStoreFaultTest, AConnectionThatEndsInTheMiddleOfAReplyLeavesTheOutcome
   }
 }
 
+TEST(RedisStoreFaultTest, AConnectionThatIsResetLeavesTheOutcomeUnknown) {
+  for (const std::string& before : {std::string(), kHello}) {
+    FakeServer server([&](int fd) {
+      char buffer[65536];
+      if (::recv(fd, buffer, sizeof buffer, 0) <= 0) return;
+      ::send(fd, before.data(), before.size(), MSG_NOSIGNAL);
+      const linger at_once{1, 0};
+      ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    });
+    const Failed failed = expect_failed(*open_at(server.location(), kContender));
+    EXPECT_EQ(failed.trouble, Trouble::kUnreachable);
+    EXPECT_TRUE(failed.unknown);
+    EXPECT_THAT(failed.text, HasSubstr("Connection reset by peer"));
+    // A server that answers does not wait for a TLS handshake.
+    const auto asks_for_tls = HasSubstr("does it require TLS? Use rediss://");
+    if (before.empty()) {
+      EXPECT_THAT(failed.text, asks_for_tls);
+    } else {
+      EXPECT_THAT(failed.text, Not(asks_for_tls));
+    }
+  }
+}
+
 TEST(RedisStoreFaultTest, AServerWithTooManyClientsSaysSoAndHasDoneNothing) {
   FakeServer server([](int fd) {
     const std::string text = "-ERR max number of clients reached\r\n";
