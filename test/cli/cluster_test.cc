@@ -163,8 +163,13 @@ TEST_F(ClusterTest, WhatIsWrongIsSaid) {
   };
   expect_failure(run_at(world.url(), "a}b"), 64, {"cannot be used in a cluster"});
   expect_failure(run_at(world.url() + "/1", "a"), 78, {"a cluster has only 0"});
-  expect_failure(run_at("redis://127.0.0.1:" + std::to_string(world.node(0).port()), "a"), 78,
-                 {"use redis+cluster://"});
+  const std::string one_node = "redis://127.0.0.1:" + std::to_string(world.node(0).port());
+  expect_failure(run_at(one_node, "a"), 78, {"use redis+cluster://"});
+  for (const Words& verb : {Words{"status"}, Words{"status", "--key", "a"},
+                            Words{"check", "--key", "a"}, Words{"release", "--key", "a"}}) {
+    const Words words = joined({CLUSTER_LEADER_BINARY}, joined(verb, {"--server", one_node}));
+    expect_failure(Command(words).run(), 78, {"use redis+cluster://"});
+  }
   expect_failure(run_at("redis+cluster://127.0.0.1:1,127.0.0.1:2", "a"), 69,
                  {"127.0.0.1:1: connection refused"});
   expect_failure(

@@ -223,6 +223,17 @@ TEST(ManualTest, SaysWhereUsersLookThatWorkOfADaemonIsNoPartOfAJob) {
   }
 }
 
+TEST(ManualTest, SaysWhatOutlivesAKillAndWhichServersAreNotSupported) {
+  const std::string limits = section(page_of("protocol"), "LIMITS");
+  for (const char* kind : {"uninterruptible sleep", "a frozen cgroup", "a set-user-ID program"}) {
+    EXPECT_THAT(limits, HasSubstr(kind));
+  }
+  const std::string proxies = section(page_of("protocol"), "PROXIES AND HOSTED SERVICES");
+  EXPECT_THAT(proxies, HasSubstr("Not supported are proxies that spread keys over several servers, "
+                                 "such as twemproxy, and databases that several regions write to "
+                                 "at once: "));
+}
+
 TEST(ManualTest, HasEveryExitStatusWithItsSentenceAndNoOthers) {
   const std::string text = section(kOverview, "EXIT STATUS");
   Names statuses = {"0"};

@@ -137,7 +137,8 @@ TEST_F(DiagnosisTest, TheLoginSaysAsWhom) {
   location_.credentials.user = "job";
   expect("login", Result::kOk, "as job");
   measured_.speaks_resp2 = true;
-  expect("login", Result::kOk, "RESP2");
+  expect("login", Result::kOk,
+         "with RESP2: each candidate that waits needs a second connection for events");
 }
 
 TEST_F(DiagnosisTest, EachMissingRightIsNamedWithHowToGiveIt) {

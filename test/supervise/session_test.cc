@@ -395,6 +395,39 @@ TEST_F(SessionTest, CandidateOfAYoungServerAsksAgainWhenSomebodyHasTheKey) {
   EXPECT_EQ(view(0), (Leadership{ElectionState::kFollower, kOther, Token{4}}));
 }
 
+TEST_F(SessionTest, ServerThatHidesItsAgeIsWarnedAboutOnceAndTheRightIsNamed) {
+  policy_.young_patience = kForever;
+  open({});
+  add(3);
+  tick();
+  ::testing::internal::CaptureStderr();
+  const std::string why = "the user may not run INFO; ACL SETUSER USER +info";
+  const auto everybody_waits = [&](Duration rest) {
+    for (std::size_t i = 0; i < 3; ++i) {
+      receive(i, Young{.age = {}, .rest = rest, .hidden_because = why});
+    }
+  };
+  everybody_waits(seconds(11));
+  now_ += seconds(11);
+  tick();
+  everybody_waits(seconds(1));
+  EXPECT_EQ(
+      ::testing::internal::GetCapturedStderr(),
+      "cluster-leader: warning: key key-0 at redis://here (from --server): it is not known when "
+      "the server started (the user may not run INFO; ACL SETUSER USER +info), and an earlier "
+      "holder may still be running its job: no lease is granted for another 11 s\n");
+}
+
+TEST_F(SessionTest, ServerThatSaysItsAgeIsNotWarnedAbout) {
+  policy_.young_patience = kForever;
+  open({});
+  add(1);
+  tick();
+  ::testing::internal::CaptureStderr();
+  receive(0, Young{.age = seconds(3), .rest = seconds(8)});
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+}
+
 TEST_F(SessionTest, OwnLeaseOfTheLastTermIsNobodysLeadership) {
   add(1);
   tick();

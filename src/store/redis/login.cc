@@ -79,6 +79,12 @@ bool means_no_password(std::string_view error) {
          error.find("no password is set") != error.npos;
 }
 
+/// Whether HELLO is the first command without an answer.
+bool awaits_hello(const RedisConnection& connection) {
+  const auto& expected = connection.expected();
+  return !expected.empty() && expected.front().purpose == Purpose::kHello;
+}
+
 }  // namespace
 
 std::optional<Failed> RedisLogin::begin(RedisConnection& connection) {
@@ -216,7 +222,14 @@ Failed failure_of_fault(const RedisConnection& connection) {
       failure.text += "; does it require TLS? Use rediss://";
     }
   } else if (!connection.has_received() && !connection.is_tls()) {
-    failure.text = "the server closed the connection at once: does it require TLS? Use rediss://";
+    failure.text =
+        "the server closed the connection at once: does it require TLS (use rediss://), or is it a "
+        "proxy such as twemproxy, which is not supported?";
+  } else if (connection.has_received() && awaits_hello(connection)) {
+    // Servers answer HELLO after AUTH, and proxies that only know it close at once.
+    failure.text =
+        "the server closed the connection at HELLO: is it a proxy such as twemproxy, which is not "
+        "supported?";
   } else {
     failure.text = "the server closed the connection";
   }

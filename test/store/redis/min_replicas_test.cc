@@ -170,5 +170,19 @@ TEST_F(MinReplicasTest, AnAnswerThatIsHeldBackEndsWithItsConnection) {
   expect_renewed(*store, token);
 }
 
+// Where the server's own setting holds back no scripts.
+TEST(MinReplicasBeforeRedis7Test, TooFewReplicasUndoAGrantAsWell) {
+  const GrownServer server({"--min-replicas-to-write", "1"}, REDIS_6_SERVER);
+  RedisLocation location = server.tcp();
+  const Contender contender = make_contender({"k"}, "a", kTtl);
+  auto store = open_at(location, contender);
+  expect_granted(*store);
+  expect_released(*store);
+  location.min_replicas = 1;
+  store = open_at(location, contender);
+  EXPECT_THAT(expect_failed(*store).text, HasSubstr("only 0 of 1 replicas"));
+  EXPECT_EQ(server.text({"GET", "k"}), "(nil)");
+}
+
 }  // namespace
 }  // namespace cluster_leader

@@ -416,6 +416,24 @@ TEST_F(RedisProxyTest, DoctorSaysThatTheServerIsBusyAndDoesNotSpeakOfRights) {
   EXPECT_THAT(measured.refusals, testing::IsEmpty());
 }
 
+TEST_F(RedisProxyTest, AProxyThatClosesAtHelloIsNotSupportedAndTheTextSaysSo) {
+  // As twemproxy, which spreads keys over servers, does at each command that it does not know.
+  RespProxy proxy(server_->tcp(), [](int, const Words& words) -> std::optional<std::string> {
+    if (words[0] == "AUTH") return "+OK\r\n";
+    return RespProxy::kClose;
+  });
+  RedisLocation location = proxy.location();
+  for (const std::string password : {"", "s3cret"}) {
+    location.credentials.password = password;
+    const Failed failed = expect_failed(*open_at(location, contender("a")));
+    EXPECT_EQ(failed.trouble, Trouble::kUnreachable);
+    EXPECT_THAT(failed.text, HasSubstr("is it a proxy such as twemproxy, which is not supported?"));
+    EXPECT_EQ(failed.text.find("rediss://") == failed.text.npos, !password.empty())
+        << "with a password, it has answered without TLS";
+  }
+  EXPECT_EQ(server_->text({"GET", contender("a").candidacy.key.value}), "(nil)");
+}
+
 TEST_F(RedisProxyTest, ATlsPortResetsAPlainConnectionAndTheTextAsks) {
   RespProxy proxy(server_->tcp(),
                   [](int, Words&) -> std::optional<std::string> { return RespProxy::kClose; });
