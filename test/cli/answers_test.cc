@@ -123,7 +123,7 @@ TEST_F(AnswersTest, BeforeTheStartAreOutlivedByAWaiterIfTheyCanPass) {
   }
   for (auto& [key, run] : runs) {
     SCOPED_TRACE(key);
-    EXPECT_TRUE(eventually([&] { return refused(key) >= 2; }));
+    ASSERT_TRUE(eventually([&] { return refused(key) >= 2; }));
     refuse(key, "");
     const Ended ended = run.wait();
     EXPECT_EQ(ended.status(), 0) << ended;
@@ -142,10 +142,10 @@ TEST_F(AnswersTest, WhileTheJobRunsAreNoAnswerAndItGoesOn) {
   for (const Refusal& refusal : kRefusals) {
     const int before = refused("job-a");
     refuse("job-a", refusal.error);
-    EXPECT_TRUE(eventually([&] { return refused("job-a") >= before + 2; })) << refusal.error;
+    ASSERT_TRUE(eventually([&] { return refused("job-a") >= before + 2; })) << refusal.error;
     const int renewed = answered("job-a");
     refuse("job-a", "");
-    EXPECT_TRUE(eventually([&] { return answered("job-a") > renewed; })) << refusal.error;
+    ASSERT_TRUE(eventually([&] { return answered("job-a") > renewed; })) << refusal.error;
   }
   EXPECT_TRUE(holder.running());
   input.write_end.reset();
