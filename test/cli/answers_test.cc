@@ -33,6 +33,7 @@ constexpr Refusal kRefusals[] = {
     {"LOADING Redis is loading the dataset in memory", 69, "loading its data from disk"},
     {"BUSY Redis is busy running a script.", 69, "busy with a long script"},
     {"CLUSTERDOWN The cluster is down", 69, "the cluster is down"},
+    {"OOM command not allowed when used memory > 'maxmemory'.", 69, "out of memory"},
     {"MISCONF Redis is configured to save RDB snapshots", 69, "cannot save to disk"},
     {"NOREPLICAS Not enough good replicas to write.", 69, "too few replicas are connected"},
     {"ERR max number of clients reached", 69, "raise its maxclients"},

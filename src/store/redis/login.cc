@@ -189,7 +189,9 @@ void RedisLogin::handle_hello_error(std::string_view error) {
 /// Handles a reply to ROLE or INFO. A server that refuses both is taken for a primary: some proxies
 /// know neither.
 void RedisLogin::handle_role(const redisReply& reply) {
-  if (reply.type == REDIS_REPLY_ERROR && error_code(text_of(reply)) == "NOAUTH") {
+  const std::string_view code =
+      reply.type == REDIS_REPLY_ERROR ? error_code(text_of(reply)) : std::string_view();
+  if (code == "NOAUTH" || is_about_server(code)) {
     refuse(text_of(reply));
   } else if (role_ != Role::kSentinel && role_ != Role::kNode && !wrong_role_) {
     wrong_role_ = failure_of_role(reply);

@@ -248,6 +248,23 @@ TEST_F(RedisProxyTest, AWritableReplicaIsRefusedInResp2) {
   }
 }
 
+TEST_F(RedisProxyTest, AServerThatIsTooBusyToSayItsRoleIsNotTakenForAPrimary) {
+  bool is_busy = true;
+  RespProxy proxy(server_->tcp(), [&](int, const Words& words) -> std::optional<std::string> {
+    if (words[0] == "HELLO") return "-ERR unknown command 'HELLO'\r\n";
+    if (is_busy && (words[0] == "ROLE" || words[0] == "INFO")) {
+      return "-BUSY Redis is busy running a script.\r\n";
+    }
+    return std::nullopt;
+  });
+  const Failed failed = expect_failed(*open_at(proxy.location(), contender("a")));
+  EXPECT_EQ(failed.trouble, Trouble::kNotServing);
+  EXPECT_THAT(failed.text, HasSubstr("busy with a long script"));
+  EXPECT_EQ(server_->text({"GET", contender("a").candidacy.key.value}), "(nil)");
+  is_busy = false;
+  expect_lease(proxy.location());
+}
+
 TEST_F(RedisProxyTest, EventsConnectAgainWhenTheirConnectionBreaks) {
   int events = 0;
   RespProxy proxy(server_->tcp(), [&](int, const Words& words) -> std::optional<std::string> {
