@@ -170,6 +170,10 @@ TEST_F(ClusterTest, WhatIsWrongIsSaid) {
     const Words words = joined({CLUSTER_LEADER_BINARY}, joined(verb, {"--server", one_node}));
     expect_failure(Command(words).run(), 78, {"use redis+cluster://"});
   }
+  const Ended node_examined =
+      Command({CLUSTER_LEADER_BINARY, "doctor", "--server", one_node}).run();
+  EXPECT_EQ(node_examined.status(), 78) << node_examined;
+  EXPECT_THAT(node_examined.out, HasSubstr("use redis+cluster://"));
   expect_failure(run_at("redis+cluster://127.0.0.1:1,127.0.0.1:2", "a"), 69,
                  {"127.0.0.1:1: connection refused"});
   expect_failure(

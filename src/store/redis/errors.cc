@@ -249,7 +249,9 @@ Failed failure_of_login(std::string_view error) {
 Failed failure_of_select(std::string_view error, int db) {
   if (is_missing_right(error)) return missing_right(error);
   if (refusal_of_command(error) == CommandRefusal::kMissing) return missing_command(error);
-  if (const ErrorMeaning* meaning = meaning_of(error_code(error))) return failure_with(*meaning);
+  const std::string_view code = error_code(error);
+  if (const ErrorMeaning* meaning = meaning_of(code)) return failure_with(*meaning);
+  if (!is_error_code(code)) return failure_of_request(error);
   return {Trouble::kMisconfigured, "the server has no database " + std::to_string(db) +
                                        ": choose a lower --db, or raise its `databases`"};
 }

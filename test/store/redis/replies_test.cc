@@ -128,7 +128,9 @@ TEST(RedisRepliesTest, WhatAProxySaysInItsOwnWordsMayPass) {
     const Failed failed = failure_of_request(error);
     EXPECT_EQ(failed.trouble, Trouble::kNotServing) << error;
     EXPECT_TRUE(failed.unknown) << "the server may have executed it";
+    EXPECT_EQ(failure_of_select(error, 1).trouble, Trouble::kNotServing) << error;
   }
+  EXPECT_EQ(failure_of_select("ERR DB index is out of range", 1).trouble, Trouble::kMisconfigured);
 }
 
 TEST(RedisRepliesTest, TimeThatScriptsMayNotReadIsNamed) {
