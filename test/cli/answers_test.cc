@@ -104,7 +104,7 @@ TEST_F(AnswersTest, BeforeTheStartEndARunWithTheirStatusAndNameTheCause) {
   std::vector<Process> runs;
   for (const Refusal& refusal : kRefusals) {
     refuse(key_of(refusal), refusal.error);
-    const Words options = this->options(key_of(refusal), {"--connect-timeout", "1"});
+    const Words options = this->options(key_of(refusal), {"--connect-timeout", "2"});
     runs.push_back(run_under_lease(options, {"echo", "no"}).start());
   }
   for (const Refusal& refusal : kRefusals) {
@@ -159,7 +159,8 @@ TEST_F(AnswersTest, WhileTheJobRunsStopItOnlyAtItsDeadlineWhichNamesTheCause) {
   std::vector<Process> holders;
   for (const Refusal& refusal : kRefusals) {
     const std::string key = key_of(refusal);
-    const Words options = this->options(key, {"--ttl", "3", "--heartbeat", "200ms", "-w", "60"});
+    const Words options =
+        this->options(key, {"--ttl", "5", "--heartbeat", "200ms", "--kill-after", "2", "-w", "60"});
     holders.push_back(
         run_under_lease(
             options, {"sh", "-c", "trap 'echo stopped; exit 0' TERM; sleep 1000 & echo runs; wait"})
