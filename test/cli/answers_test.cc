@@ -122,11 +122,12 @@ TEST_F(AnswersTest, BeforeTheStartAreOutlivedByAWaiterIfTheyCanPass) {
     refuse(key, refusal.error);
     runs.emplace_back(key, run_under_lease(options(key, {"-w", "60"}), {"echo", "runs"}).start());
   }
-  for (auto& [key, run] : runs) {
+  for (auto& one : runs) {
+    const std::string& key = one.first;
     SCOPED_TRACE(key);
     ASSERT_TRUE(eventually([&] { return refused(key) >= 2; }));
     refuse(key, "");
-    const Ended ended = run.wait();
+    const Ended ended = one.second.wait();
     EXPECT_EQ(ended.status(), 0) << ended;
     EXPECT_EQ(ended.out, "runs\n");
     EXPECT_EQ(ended.err, "");
