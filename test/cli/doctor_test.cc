@@ -1,5 +1,3 @@
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -13,6 +11,7 @@
 #include "base/clock.h"
 #include "support/fake_server.h"
 #include "support/look_world.h"
+#include "support/loopback.h"
 #include "support/manual.h"
 #include "support/resp_proxy.h"
 
@@ -165,12 +164,8 @@ TEST_F(DoctorTest, TheRightsOfTheManualForRunSuffice) {
 
 /// Hands on what comes from either side, the server's answers after a while.
 void relay(const UniqueFd& client, std::uint16_t port, Duration pause) {
-  const UniqueFd server(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(port);
-  ::connect(server.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
+  const UniqueFd server = new_tcp_socket();
+  connect_to(server.get(), port);
   char buffer[65536];
   for (;;) {
     pollfd ends[] = {{client.get(), POLLIN, 0}, {server.get(), POLLIN, 0}};

@@ -76,12 +76,8 @@ void Passage::accept() {
   Connection connection;
   connection.number = ++connections_;
   connection.server = new_tcp_socket();
-  const sockaddr_in address = loopback(server_);
   // A server that is down refuses at once.
-  if (::connect(connection.server.get(), reinterpret_cast<const sockaddr*>(&address),
-                sizeof address) != 0) {
-    return;
-  }
+  if (!connect_to(connection.server.get(), server_)) return;
   send_at_once(connection.server.get());
   connection.client = std::move(client);
   open_.push_back(std::move(connection));

@@ -1,34 +1,21 @@
 #include "support/fake_server.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <chrono>
 
-#include "base/errors.h"
+#include "support/loopback.h"
 
 namespace cluster_leader {
 
 FakeServer::FakeServer(Play play)
-    : listener_(check_errno(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket")) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  check_errno(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size), "bind");
-  check_errno(::listen(listener_.get(), 8), "listen");
-  check_errno(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size),
-              "getsockname");
-  port_ = ntohs(address.sin_port);
+    : listener_(new_tcp_socket()), port_(listen_at(listener_.get(), loopback(0))) {
   thread_ = std::thread([this, play = std::move(play)] {
     for (;;) {
       UniqueFd connection(::accept(listener_.get(), nullptr, nullptr));
       if (!connection) return;
       ++connections_;
-      const int on = 1;
-      ::setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+      send_at_once(connection.get());
       play(connection.get());
     }
   });

@@ -25,12 +25,17 @@ void send_at_once(int socket) {
   ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-std::uint16_t listen_at(int socket, sockaddr_in own) {
+std::uint16_t listen_at(int socket, sockaddr_in own, int backlog) {
   socklen_t size = sizeof own;
   check_errno(::bind(socket, reinterpret_cast<sockaddr*>(&own), size), "bind");
-  check_errno(::listen(socket, 64), "listen");
+  check_errno(::listen(socket, backlog), "listen");
   check_errno(::getsockname(socket, reinterpret_cast<sockaddr*>(&own), &size), "getsockname");
   return ntohs(own.sin_port);
+}
+
+bool connect_to(int socket, std::uint16_t port) {
+  const sockaddr_in address = loopback(port);
+  return ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 
 }  // namespace cluster_leader

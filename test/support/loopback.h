@@ -18,6 +18,9 @@ UniqueFd new_tcp_socket();
 void send_at_once(int socket);
 
 /// Listens there, and returns the port. Throws std::system_error.
-std::uint16_t listen_at(int socket, sockaddr_in own);
+std::uint16_t listen_at(int socket, sockaddr_in own, int backlog = 64);
+
+/// Connects to that port of this machine; false, with errno, if that fails.
+bool connect_to(int socket, std::uint16_t port);
 
 }  // namespace cluster_leader

@@ -89,10 +89,7 @@ void Relay::accept() {
   send_at_once(client.get());
   const int number = ++connections_;
   UniqueFd server = new_socket();
-  const sockaddr_in address = loopback(backend_);
-  const bool leads_anywhere =
-      backend_ != 0 &&
-      ::connect(server.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  const bool leads_anywhere = backend_ != 0 && connect_to(server.get(), backend_);
   if (leads_anywhere) passages_.push_back({number, std::move(client), std::move(server)});
 }
 

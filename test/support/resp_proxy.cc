@@ -109,10 +109,7 @@ void RespProxy::accept_all() {
     if (!accepted) return;
     send_at_once(accepted.get());
     UniqueFd server = new_tcp_socket();
-    const sockaddr_in address = loopback(server_.port);
-    check_errno(
-        ::connect(server.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
-        "connect");
+    if (!connect_to(server.get(), server_.port)) throw_errno("connect");
     const int number = ++connections_;
     Client& client = clients_.emplace_back(Client{std::move(accepted), std::move(server), {}});
     client.thread = std::thread([this, &client, number] { serve(client, number); });

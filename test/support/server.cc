@@ -1,12 +1,9 @@
 #include "support/server.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <hiredis/hiredis.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,7 +15,7 @@
 #include <thread>
 
 #include "base/errors.h"
-#include "base/unique_fd.h"
+#include "support/loopback.h"
 
 namespace cluster_leader {
 
@@ -33,16 +30,7 @@ using ContextPtr = std::unique_ptr<redisContext, FreeContext>;
 
 }  // namespace
 
-std::uint16_t free_port() {
-  UniqueFd fd(check_errno(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  check_errno(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size), "bind");
-  check_errno(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size), "getsockname");
-  return ntohs(address.sin_port);
-}
+std::uint16_t free_port() { return listen_at(new_tcp_socket().get(), loopback(0)); }
 
 Server::Server(const std::string& program, std::vector<std::string> arguments,
                const std::string& settings)

@@ -1,28 +1,17 @@
 #include "support/tls_redis.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
 
 #include <fstream>
 #include <stdexcept>
 
-#include "base/errors.h"
-#include "base/unique_fd.h"
+#include "support/loopback.h"
 
 namespace cluster_leader {
 
 namespace {
 
-bool accepts(std::uint16_t port) {
-  const UniqueFd fd(check_errno(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(port);
-  return ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-}
+bool accepts(std::uint16_t port) { return connect_to(new_tcp_socket().get(), port); }
 
 }  // namespace
 
