@@ -1,8 +1,6 @@
 // The section EXIT STATUS of the manual, on the built binary.
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -11,9 +9,9 @@
 
 #include <set>
 
-#include "base/errors.h"
 #include "support/cli_world.h"
 #include "support/fake_server.h"
+#include "support/full_port.h"
 #include "support/grown_server.h"
 
 namespace cluster_leader {
@@ -226,35 +224,9 @@ TEST_F(ExitStatusTest, MuteServerIs69WithinTheConnectTimeout) {
   EXPECT_LT(ended.took, 2s) << "the default is 2 s";
 }
 
-/// A listener whose queue is full: connecting to it neither succeeds nor fails.
-class BlackHole {
- public:
-  BlackHole() : listener_(check_errno(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket")) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* any = reinterpret_cast<sockaddr*>(&address);
-    check_errno(::bind(listener_.get(), any, size), "bind");
-    check_errno(::listen(listener_.get(), 0), "listen");
-    check_errno(::getsockname(listener_.get(), any, &size), "getsockname");
-    port_ = ntohs(address.sin_port);
-    for (UniqueFd& filler : fillers_) {
-      filler.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-      static_cast<void>(::connect(filler.get(), any, size));
-    }
-  }
-  std::uint16_t port() const { return port_; }
-
- private:
-  UniqueFd listener_;
-  UniqueFd fillers_[4];
-  std::uint16_t port_ = 0;
-};
-
 TEST_F(ExitStatusTest, AddressThatDoesNotAnswerIs69WithinTheConnectTimeout) {
-  const BlackHole hole;
-  const std::string url = url_of_port(hole.port());
+  const FullPort full;
+  const std::string url = url_of_port(full.number());
   const Ended ended =
       run_under_lease({"--server", url, "--key", "job-a", "--connect-timeout", "200ms"}, {"echo"})
           .run();

@@ -1,6 +1,5 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,12 +10,12 @@
 #include <utility>
 #include <vector>
 
-#include "base/errors.h"
 #include "store/redis/names.h"
 #include "store/redis/store.h"
 #include "store/redis/world.h"
 #include "store/store_contract.h"
 #include "support/fake_server.h"
+#include "support/full_port.h"
 
 // Many candidacies on one connection to one server.
 
@@ -501,37 +500,11 @@ TEST(RedisCandidaciesFaultTest, ALookupContinuesForCandidaciesThatStillWait) {
   EXPECT_THAT(failed.text, HasSubstr("host name"));
 }
 
-/// A port that takes no more connections, and refuses none.
-class FullPort {
- public:
-  FullPort() : listener_(check_errno(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket")) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    const auto name = reinterpret_cast<sockaddr*>(&address);
-    check_errno(::bind(listener_.get(), name, size), "bind");
-    check_errno(::listen(listener_.get(), 0), "listen");
-    check_errno(::getsockname(listener_.get(), name, &size), "getsockname");
-    port = ntohs(address.sin_port);
-    for (int i = 0; i < 4; ++i) {
-      waiting_.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-      ::connect(waiting_.back().get(), name, size);
-    }
-  }
-
-  std::uint16_t port = 0;
-
- private:
-  UniqueFd listener_;
-  std::vector<UniqueFd> waiting_;
-};
-
 TEST(RedisCandidaciesFaultTest, CancellingWhileConnectingFailsAllThatWaitAndNothingWasExecuted) {
   const FullPort full;
   RedisLocation location;
   location.host = "127.0.0.1";
-  location.port = full.port;
+  location.port = full.number();
   Crowd crowd(location, listener(), 3);
   crowd.store.send(RequestKind::kAcquire, {}, 0);
   crowd.store.send(RequestKind::kAcquire, {}, 1);
