@@ -50,6 +50,7 @@ std::vector<Tenure> tenures_of(const Record& record) {
     tenure.last = std::max(tenure.last, life.last);
   }
   std::vector<Tenure> tenures;
+  tenures.reserve(found.size());
   for (auto& [key, tenure] : found) tenures.push_back(std::move(tenure));
   std::sort(tenures.begin(), tenures.end(), [](const Tenure& a, const Tenure& b) {
     return std::tie(a.slot, a.first) < std::tie(b.slot, b.first);
