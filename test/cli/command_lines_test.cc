@@ -12,17 +12,9 @@
 #include <utility>
 #include <vector>
 
-// With sanitizers GCC 12 takes members of the library's own temporaries for uninitialized (GCC bug
-// 105616).
-#pragma GCC diagnostic push
-#ifndef __clang__
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <regex>
-#pragma GCC diagnostic pop
-
 #include "support/cli_world.h"
 #include "support/grown_server.h"
+#include "support/regex.h"
 
 namespace cluster_leader {
 namespace {

@@ -10,19 +10,11 @@
 #include <sstream>
 #include <string>
 
-// With sanitizers GCC 12 takes members of the library's own temporaries for uninitialized (GCC bug
-// 105616).
-#pragma GCC diagnostic push
-#ifndef __clang__
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <regex>
-#pragma GCC diagnostic pop
-
 #include "base/exit_code.h"
 #include "support/command.h"
 #include "support/manual.h"
 #include "support/parser.h"
+#include "support/regex.h"
 
 namespace cluster_leader {
 namespace {

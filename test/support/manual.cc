@@ -9,14 +9,7 @@
 #include <map>
 #include <sstream>
 
-// With sanitizers GCC 12 takes members of the library's own temporaries for uninitialized (GCC bug
-// 105616).
-#pragma GCC diagnostic push
-#ifndef __clang__
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <regex>
-#pragma GCC diagnostic pop
+#include "support/regex.h"
 
 namespace cluster_leader {
 
