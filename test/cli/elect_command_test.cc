@@ -8,7 +8,6 @@
 
 #include "base/wall_time.h"
 #include "support/elect_world.h"
-#include "support/run_log.h"
 
 namespace cluster_leader {
 namespace {
@@ -26,7 +25,7 @@ class ElectCommandTest : public ElectTest {
   void TearDown() override { EXPECT_EQ(log().fault(), ""); }
 
   /// A job that writes a line into the run log, and lives until it is killed or told to end.
-  Words long_job() const { return {test_program("job_exclusive"), path("log"), "600000"}; }
+  Words long_job() const { return exclusive_job("600000"); }
 
   /// A tree of processes, deaf and in sessions of their own, all of which keep the lock of the log.
   Words deaf_tree() const {
@@ -41,7 +40,6 @@ class ElectCommandTest : public ElectTest {
     return elector;
   }
 
-  RunLog log() const { return RunLog::read(path("log")); }
   bool starts(int count) const {
     return eventually([&] { return log().count("start") >= count; });
   }
@@ -151,7 +149,7 @@ TEST_F(ElectCommandTest, StopSignalCanBeAnother) {
 }
 
 TEST_F(ElectCommandTest, WhatTheJobLeavesBehindIsKilledBeforeAnotherRuns) {
-  const Words job = {test_program("job_exclusive"), path("log"), "100", "600000"};
+  const Words job = joined(exclusive_job("100"), {"600000"});
   Elector first(options_for("web-1", kLong, {"-k", "200ms"}), job);
   Elector second(options_for("web-2", kLong, {"-k", "200ms"}), job);
   EXPECT_TRUE(starts(2)) << first.transcript() << second.transcript();
@@ -283,8 +281,7 @@ TEST_F(ElectOnExitTest, RestartRunsItAgainUnderTheSameLease) {
 }
 
 TEST_F(ElectOnExitTest, RestartWaitsNoLongerWhenItIsToldToStop) {
-  Elector elector(options_for("web-1", kLong, {"--on-exit", "restart"}),
-                  {test_program("job_exclusive"), path("log"), "1"});
+  Elector elector(options_for("web-1", kLong, {"--on-exit", "restart"}), exclusive_job("1"));
   ASSERT_TRUE(eventually([&] { return log().count("end") == 1; }));
   EXPECT_EQ(elector.stop().status(), 0);
   EXPECT_EQ(value(), "(nil)");
@@ -305,7 +302,7 @@ TEST_F(ElectOnExitTest, ResignLetsAnotherNodeRunItNextAndIsTheDefault) {
 
 TEST_F(ElectOnExitTest, LoneNodeThatHasResignedRunsItAgainAfterATtl) {
   const std::int64_t begin = wall_clock_ms();
-  Elector elector(options_for("web-1", "1"), {test_program("job_exclusive"), path("log"), "1"});
+  Elector elector(options_for("web-1", "1"), exclusive_job("1"));
   EXPECT_TRUE(starts(2)) << elector.transcript();
   EXPECT_GE(wall_clock_ms() - begin, 1000);
 }
@@ -402,7 +399,7 @@ TEST_F(ElectJobFailoverTest, KilledAtRandomThereAreNeverTwoJobs) {
   std::vector<std::optional<Elector>> electors(3);
   const auto start = [&](std::size_t i) {
     electors[i].emplace(options_for("web-" + std::to_string(i), "2", {"-k", "100ms"}),
-                        Words{test_program("job_exclusive"), path("log"), "600000", "600000"});
+                        joined(exclusive_job("600000"), {"600000"}));
   };
   for (std::size_t i = 0; i < electors.size(); ++i) start(i);
   for (int round = 1; round <= 12; ++round) {

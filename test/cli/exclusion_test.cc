@@ -5,7 +5,6 @@
 #include <memory>
 
 #include "support/cli_world.h"
-#include "support/run_log.h"
 
 namespace cluster_leader {
 namespace {
@@ -28,12 +27,6 @@ class ExclusionTest : public CliTest, public ::testing::WithParamInterface<const
     return joined(joined(where, {"--key", "job-a", "--ttl", "2"}), more);
   }
 
-  Words exclusive_job(const std::string& milliseconds) const {
-    return {test_program("job_exclusive"), path("log"), milliseconds};
-  }
-
-  RunLog log() const { return RunLog::read(path("log")); }
-
   /// True once a candidate waits for the lease, and would hear of its release.
   bool waits(const Process& candidate) const {
     if (!server_) return watches_a_file(candidate.pid());
@@ -50,31 +43,7 @@ INSTANTIATE_TEST_SUITE_P(Place, ExclusionTest, ::testing::Values("File", "Redis"
                          [](const auto& place) { return std::string(place.param); });
 
 TEST_P(ExclusionTest, OfReplicasThatStartTogetherExactlyOneRuns) {
-  Pipe stdin_of_jobs;
-  std::vector<Process> replicas;
-  for (int i = 0; i < 8; ++i) {
-    replicas.push_back(
-        run_under_lease(lease({"--node", "n" + std::to_string(i)}), exclusive_job("0"))
-            .give(stdin_of_jobs.read_end.get(), 0)
-            .start());
-  }
-  const auto still_running = [&] {
-    return std::count_if(replicas.begin(), replicas.end(), [](Process& p) { return p.running(); });
-  };
-  ASSERT_TRUE(eventually([&] { return still_running() == 1 && log().count("start") == 1; }));
-  stdin_of_jobs.write_end.reset();
-  int leaders = 0;
-  for (Process& replica : replicas) {
-    const Ended ended = replica.wait();
-    if (ended.status() == 0) {
-      ++leaders;
-    } else {
-      expect_silent_follower(ended);
-    }
-  }
-  EXPECT_EQ(leaders, 1);
-  EXPECT_EQ(log().fault(), "");
-  EXPECT_EQ(log().count("start"), 1);
+  expect_that_one_runs_of(8, lease());
 }
 
 TEST_P(ExclusionTest, WaitersTakeOverOneAfterTheOther) {

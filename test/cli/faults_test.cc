@@ -11,7 +11,6 @@
 
 #include "support/cli_world.h"
 #include "support/grown_server.h"
-#include "support/run_log.h"
 
 namespace cluster_leader {
 namespace {
@@ -55,8 +54,7 @@ class JobFaultsTest : public CliTest {
 
   /// A job that goes on until its stdin ends.
   Process hold_until_told(const Words& options) {
-    Process holder = run_under_lease(joined(options, {"-w", "30"}),
-                                     {test_program("job_exclusive"), path("log"), "0"})
+    Process holder = run_under_lease(joined(options, {"-w", "30"}), exclusive_job("0"))
                          .give(stdin_of_job_.read_end.get(), 0)
                          .give(life_.fd(), kFdOfLifeLine)
                          .start();
@@ -69,12 +67,9 @@ class JobFaultsTest : public CliTest {
 
   /// Somebody else who wants the key as soon as it can be had.
   Process start_rival(const Words& options) const {
-    return run_under_lease(joined(options, {"-w", "inf", "--node", "rival"}),
-                           {test_program("job_exclusive"), path("log"), "1"})
+    return run_under_lease(joined(options, {"-w", "inf", "--node", "rival"}), exclusive_job("1"))
         .start();
   }
-
-  RunLog log() const { return RunLog::read(path("log")); }
 
   /// The whole job was dead by the time at which the lease that stood at `last_renewal` or before
   /// could have been given to somebody else.
@@ -311,8 +306,7 @@ TEST_F(FaultsTest, BrokenStderrDoesNotEndUs) {
 }
 
 TEST_F(FaultsTest, WhatTheJobLeavesBehindIsKilledBeforeTheRelease) {
-  Process holder =
-      start_with_life_line(lease(), {test_program("job_exclusive"), path("log"), "300", "600000"});
+  Process holder = start_with_life_line(lease(), joined(exclusive_job("300"), {"600000"}));
   ASSERT_TRUE(eventually([&] { return log().count("start") == 1; }));
   Process rival = start_rival(lease_of_rival());
   const Ended ended = holder.wait();

@@ -14,7 +14,6 @@
 #include "support/grown_server.h"
 #include "support/relay.h"
 #include "support/replication.h"
-#include "support/run_log.h"
 
 namespace cluster_leader {
 namespace {
@@ -46,14 +45,12 @@ class MovingTest : public CliTest {
     return Command(at(joined(own, more))).with("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
   }
   Process run(const std::string& node, const std::string& milliseconds) const {
-    const Words job = {"-w", "60", "--", test_program("job_exclusive"), path("log"), milliseconds};
-    return command("run", node, job).start();
+    return command("run", node, joined({"-w", "60", "--"}, exclusive_job(milliseconds))).start();
   }
   Elector elect(const std::string& node) const { return Elector(command("elect", node, {})); }
 
   virtual std::string url() const = 0;
 
-  RunLog log() const { return RunLog::read(path("log")); }
   std::string old_value() const { return primary_.text({"GET", "job-a"}); }
   std::string new_value() const { return replica_.text({"GET", "job-a"}); }
 

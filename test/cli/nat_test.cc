@@ -4,7 +4,6 @@
 #include "support/elector.h"
 #include "support/grown_server.h"
 #include "support/relay.h"
-#include "support/run_log.h"
 
 namespace cluster_leader {
 namespace {
@@ -23,7 +22,7 @@ class NatTest : public CliTest {
 
   /// A run whose job lives until tell_to_end().
   Process hold(const Words& options) {
-    Process holder = run_under_lease(options, {test_program("job_exclusive"), path("log"), "0"})
+    Process holder = run_under_lease(options, exclusive_job("0"))
                          .give(stdin_of_job_.read_end.get(), 0)
                          .give(life_.fd(), 9)
                          .start();
@@ -35,9 +34,8 @@ class NatTest : public CliTest {
 
   /// A run that waits for the key, and has heard that somebody has it.
   Process wait_behind_nat() {
-    Process waiter = run_under_lease(joined(behind_nat(), {"-w", "inf"}),
-                                     {test_program("job_exclusive"), path("log"), "1"})
-                         .start();
+    Process waiter =
+        run_under_lease(joined(behind_nat(), {"-w", "inf"}), exclusive_job("1")).start();
     EXPECT_TRUE(eventually([&] { return subscribers() == 1; })) << waiter.err();
     return waiter;
   }
@@ -47,7 +45,6 @@ class NatTest : public CliTest {
     const ServerReply reply = server_.command({"PUBSUB", "NUMSUB", channel()});
     return reply->element[1]->integer;
   }
-  RunLog log() const { return RunLog::read(path("log")); }
 
   GrownServer server_;
   Relay nat_{server_.port()};
@@ -73,9 +70,7 @@ TEST_F(NatTest, AHolderWhoseConnectionIsForgottenRenewsOverANewOne) {
 
 TEST_F(NatTest, AHolderWhosePathIsCutStopsItsJobBeforeItsLeaseEnds) {
   Process holder = hold(behind_nat());
-  Process rival = run_under_lease(joined(directly(), {"-w", "inf"}),
-                                  {test_program("job_exclusive"), path("log"), "1"})
-                      .start();
+  Process rival = run_under_lease(joined(directly(), {"-w", "inf"}), exclusive_job("1")).start();
   nat_.cut();
   const Time cut = BootClock::now();
   const auto death = life_.wait_for_death();

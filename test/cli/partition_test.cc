@@ -6,7 +6,6 @@
 #include <string>
 
 #include "support/cli_world.h"
-#include "support/run_log.h"
 #include "support/sentinel_world.h"
 
 namespace cluster_leader {
@@ -54,10 +53,6 @@ class PartitionTest : public CliTest {
         "3"};
     return Command(joined(joined(words, options), joined({"--"}, job)));
   }
-  Words exclusive_job(const std::string& milliseconds) const {
-    return {test_program("job_exclusive"), path("log"), milliseconds};
-  }
-  RunLog log() const { return RunLog::read(path("log")); }
   /// How many wait for the key.
   long long subscribers() {
     return world_->server(0)

@@ -5,7 +5,6 @@
 #include "support/cli_world.h"
 #include "support/elector.h"
 #include "support/grown_server.h"
-#include "support/run_log.h"
 
 namespace cluster_leader {
 namespace {
@@ -32,10 +31,6 @@ class QuorumCliTest : public CliTest {
     return joined(words, more);
   }
   Words lease(const Words& more = {}) const { return on_all(joined({"--key", "job-a"}, more)); }
-  Words exclusive_job(const std::string& milliseconds) const {
-    return {test_program("job_exclusive"), path("log"), milliseconds};
-  }
-  RunLog log() const { return RunLog::read(path("log")); }
   static Ended say(const Words& words) {
     return Command(joined({CLUSTER_LEADER_BINARY}, words)).run();
   }
@@ -60,29 +55,7 @@ class QuorumOfFiveCliTest : public QuorumCliTest {
 };
 
 TEST_F(QuorumCliTest, OfTenReplicasThatStartTogetherExactlyOneRuns) {
-  std::vector<Process> replicas;
-  for (int i = 0; i < 10; ++i) {
-    replicas.push_back(
-        run_under_lease(lease({"--node", "n" + std::to_string(i)}), exclusive_job("0"))
-            .give(stdin_of_job_.read_end.get(), 0)
-            .start());
-  }
-  const auto still_running = [&] {
-    return std::count_if(replicas.begin(), replicas.end(), [](Process& p) { return p.running(); });
-  };
-  ASSERT_TRUE(eventually([&] { return still_running() == 1 && log().count("start") == 1; }));
-  let_go();
-  int leaders = 0;
-  for (Process& replica : replicas) {
-    const Ended ended = replica.wait();
-    if (ended.status() == 0) {
-      ++leaders;
-    } else {
-      expect_silent_follower(ended);
-    }
-  }
-  EXPECT_EQ(leaders, 1);
-  EXPECT_EQ(log().fault(), "");
+  expect_that_one_runs_of(10, lease());
 }
 
 TEST_F(QuorumCliTest, WaitersRunOneAfterTheOtherAndTheTokensGrow) {

@@ -19,7 +19,6 @@
 #include "options/options.h"
 #include "support/example_world.h"
 #include "support/manual.h"
-#include "support/run_log.h"
 
 namespace cluster_leader {
 namespace {
@@ -242,8 +241,6 @@ class RunningStackTest : public StackTest {
     const Ended ended = command.run();
     return ended.status() == 0 ? nlohmann::json::parse(ended.out)[0] : nlohmann::json::object();
   }
-
-  RunLog log() const { return RunLog::read(path("log")); }
 
   OwnNetwork network_;
   const std::map<std::string, YAML::Node> services_;

@@ -4,18 +4,20 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "support/command.h"
+#include "support/run_log.h"
 #include "support/server.h"
 
 namespace cluster_leader {
 
 /// What most tests of the built binary need: their own folder, leases in it for tests in which the
-/// kind of store does not matter, and expectations.
+/// kind of store does not matter, jobs, and expectations.
 class CliTest : public ::testing::Test {
  protected:
   using Words = std::vector<std::string>;
@@ -71,6 +73,43 @@ class CliTest : public ::testing::Test {
 
   /// A job that prints "runs" and lives until its stdin ends, and a pipe for its stdin.
   static Words job_until_stdin_ends() { return {"sh", "-c", "echo runs; cat >/dev/null"}; }
+
+  /// A job that writes into the log of this test when it runs, and takes so many milliseconds; 0:
+  /// until its stdin ends.
+  Words exclusive_job(const std::string& milliseconds) const {
+    return {test_program("job_exclusive"), path("log"), milliseconds};
+  }
+  RunLog log() const { return RunLog::read(path("log")); }
+
+  /// Of so many runs that compete for this lease, one runs its job, and the others are followers
+  /// before it has ended.
+  void expect_that_one_runs_of(int replicas, const Words& lease) const {
+    Pipe stdin_of_jobs;
+    std::vector<Process> runs;
+    for (int i = 0; i < replicas; ++i) {
+      runs.push_back(
+          run_under_lease(joined(lease, {"--node", "n" + std::to_string(i)}), exclusive_job("0"))
+              .give(stdin_of_jobs.read_end.get(), 0)
+              .start());
+    }
+    const auto running = [&] {
+      return std::count_if(runs.begin(), runs.end(), [](Process& run) { return run.running(); });
+    };
+    ASSERT_TRUE(eventually([&] { return running() == 1 && log().count("start") == 1; }));
+    stdin_of_jobs.write_end.reset();
+    int leaders = 0;
+    for (Process& run : runs) {
+      const Ended ended = run.wait();
+      if (ended.status() == 0) {
+        ++leaders;
+      } else {
+        expect_silent_follower(ended);
+      }
+    }
+    EXPECT_EQ(leaders, 1);
+    EXPECT_EQ(log().fault(), "");
+    EXPECT_EQ(log().count("start"), 1);
+  }
 
   TempFolder folder_;
 };

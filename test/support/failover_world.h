@@ -5,7 +5,6 @@
 #include <string>
 
 #include "support/cli_world.h"
-#include "support/run_log.h"
 
 namespace cluster_leader {
 
@@ -16,11 +15,9 @@ class FailoverTest : public CliTest {
   Process run(const Words& where, const std::string& ttl, const std::string& node,
               const std::string& milliseconds) const {
     return run_under_lease(joined(where, {"--ttl", ttl, "--node", node, "-w", "90"}),
-                           {test_program("job_exclusive"), path("log"), milliseconds})
+                           exclusive_job(milliseconds))
         .start();
   }
-
-  RunLog log() const { return RunLog::read(path("log")); }
 
   /// A holder whose job takes that long, a waiter, and after `fail` a newcomer: never two at once,
   /// and nobody fails.
