@@ -7,22 +7,18 @@
 #include <string>
 
 #include "store/redis/names.h"
+#include "store/redis/shared_server.h"
 #include "store/redis/world.h"
 #include "store/registry.h"
 #include "support/command.h"
-#include "support/grown_server.h"
 
 namespace cluster_leader {
 namespace {
 
 constexpr Duration kTtl = 10s;
 
-/// The tests share a server, and each has a key of its own.
-class LeaseSlotsTest : public testing::Test {
+class LeaseSlotsTest : public SharedServerTest {
  protected:
-  static void SetUpTestSuite() { server_ = std::make_unique<GrownServer>(); }
-  static void TearDownTestSuite() { server_.reset(); }
-
   std::unique_ptr<LoopedStore> open(const std::string& node, std::uint32_t slots = 2,
                                     bool hears_all = false,
                                     const RedisLocation& location = server_->tcp()) const {
@@ -42,9 +38,6 @@ class LeaseSlotsTest : public testing::Test {
   bool has_lock(std::uint32_t slot) const {
     return server_->integer({"EXISTS", lock_name(key_, slot)}) == 1;
   }
-
-  inline static std::unique_ptr<GrownServer> server_;
-  const Key key_ = fresh_key();
 };
 
 TEST_F(LeaseSlotsTest, SlotZeroIsStoredAsAKeyWithOneLease) {
@@ -149,13 +142,9 @@ TEST_F(LeaseSlotsTest, ARecordWithoutALockIsFoundAndSoIsALockWithoutARecord) {
 }
 
 TEST_F(LeaseSlotsTest, WithoutTheRightToTheOthersThereIsSlotZero) {
-  EXPECT_EQ(
-      server_->text({"ACL", "SETUSER", "early", "on", ">p", "~test-*", "~cluster-leader:record:*",
-                     "~cluster-leader:queue:*", "~cluster-leader:primary", "&*", "+@all"}),
-      "OK");
-  RedisLocation location = server_->tcp();
-  location.credentials.user = "early";
-  location.credentials.password = "p";
+  const RedisLocation location =
+      as_user("early", {"~test-*", "~cluster-leader:record:*", "~cluster-leader:queue:*",
+                        "~cluster-leader:primary", "&*", "+@all"});
   auto early = open("early", 1, false, location);
   expect_granted(*early);
   const auto looked = open_registry(location)->look(key_, 5s);

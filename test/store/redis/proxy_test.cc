@@ -9,6 +9,7 @@
 #include <string>
 
 #include "store/measurements.h"
+#include "store/redis/shared_server.h"
 #include "store/redis/store.h"
 #include "store/redis/world.h"
 #include "store/store_contract.h"
@@ -25,23 +26,12 @@ using Words = RespProxy::Words;
 
 const auto kIgnoreSigpipe = std::signal(SIGPIPE, SIG_IGN);
 
-class RedisProxyTest : public testing::Test {
+class RedisProxyTest : public SharedServerTest {
  protected:
-  static void SetUpTestSuite() { server_ = new GrownServer(); }
-  static void TearDownTestSuite() {
-    delete server_;
-    server_ = nullptr;
-  }
-
-  static Contender contender(const std::string& node) {
-    const auto* const test = testing::UnitTest::GetInstance()->current_test_info();
-    Contender contender = make_contender({test->name()}, node);
-    contender.candidate.ttl = 10s;
-    return contender;
-  }
+  Contender contender(const std::string& node) const { return make_contender(key_, node, 10s); }
 
   /// A lease can be acquired, renewed and released at `location`.
-  static void expect_lease(const RedisLocation& location) {
+  void expect_lease(const RedisLocation& location) const {
     for (const bool listening : {false, true}) {
       auto store = open_at(location, contender("a"), listening);
       expect_renewed(*store, expect_granted(*store).token);
@@ -50,7 +40,7 @@ class RedisProxyTest : public testing::Test {
   }
 
   /// A waiting candidate learns of a release long before its timer says so.
-  static void expect_wake_up(const RedisLocation& location) {
+  void expect_wake_up(const RedisLocation& location) const {
     auto holder = open_at(location, contender("a"));
     auto waiter = open_at(location, contender("b"), true);
     expect_granted(*holder);
@@ -64,11 +54,7 @@ class RedisProxyTest : public testing::Test {
     expect_granted(*waiter);
     expect_released(*waiter);
   }
-
-  static GrownServer* server_;
 };
-
-GrownServer* RedisProxyTest::server_ = nullptr;
 
 TEST_F(RedisProxyTest, AProxyThatDoesNotKnowHelloIsUsedInResp2) {
   // Envoy
@@ -396,7 +382,7 @@ TEST_F(RedisProxyTest, AMissingCommandIsNamedAndTheScriptIsNotQuoted) {
 }
 
 TEST_F(RedisProxyTest, DoctorTriesEachCommandInsideAScript) {
-  const auto measured_at = [](const RedisLocation& location) {
+  const auto measured_at = [&](const RedisLocation& location) {
     return measure(location, "", contender("doctor").candidate, 5s);
   };
   const auto refuse = [&](const std::string& command) {

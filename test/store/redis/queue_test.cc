@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "store/redis/names.h"
+#include "store/redis/shared_server.h"
 #include "store/redis/world.h"
 #include "store/registry.h"
 #include "support/command.h"
-#include "support/grown_server.h"
 #include "support/resp_proxy.h"
 
 namespace cluster_leader {
@@ -22,21 +22,14 @@ namespace {
 
 constexpr Duration kTtl = 20s;
 
-/// The tests share a server, and each has a key of its own.
-class RedisQueueTest : public testing::Test {
+class RedisQueueTest : public SharedServerTest {
  protected:
-  static void SetUpTestSuite() { server_ = std::make_unique<GrownServer>(); }
-  static void TearDownTestSuite() { server_.reset(); }
-
   std::unique_ptr<LoopedStore> open(const RedisLocation& location, const std::string& node,
                                     const std::string& identity = "") const {
     Contender contender = make_contender(key_, node, kTtl);
     contender.candidate.listens = true;
     contender.candidate.identity = identity;
-    auto store =
-        std::make_unique<LoopedStore>(std::make_unique<RedisStore>(location, contender.candidate));
-    store->add(contender.candidacy);
-    return store;
+    return open_at(location, contender);
   }
   std::unique_ptr<LoopedStore> open(const std::string& node,
                                     const std::string& identity = "") const {
@@ -74,9 +67,6 @@ class RedisQueueTest : public testing::Test {
     if (reply->elements != 2 || reply->element[0]->str[0] != 'f') return {};
     return {reply->element[0]->str, reply->element[1]->str};
   }
-
-  inline static std::unique_ptr<GrownServer> server_;
-  const Key key_ = fresh_key();
 };
 
 TEST_F(RedisQueueTest, AWaiterThatTakesAParkedKeyLeavesTheLine) {
@@ -183,12 +173,8 @@ TEST_F(RedisQueueTest, LapsedPlacesAnywhereInTheLineAreRemoved) {
 }
 
 TEST_F(RedisQueueTest, WithoutTheRightToAChannelOfItsOwnItHearsThatItIsNext) {
-  EXPECT_EQ(server_->text({"ACL", "SETUSER", "narrow", "on", ">p", "~*", "resetchannels",
-                           "&" + events_channel(key_), "+@all"}),
-            "OK");
-  RedisLocation location = server_->tcp();
-  location.credentials.user = "narrow";
-  location.credentials.password = "p";
+  const RedisLocation location =
+      as_user("narrow", {"~*", "resetchannels", "&" + events_channel(key_), "+@all"});
   auto holder = open("holder");
   expect_granted(*holder);
   auto other = wait_in_line("other", 1);
@@ -204,12 +190,8 @@ TEST_F(RedisQueueTest, WithoutTheRightToAChannelOfItsOwnItHearsThatItIsNext) {
 
 // As earlier versions needed them.
 TEST_F(RedisQueueTest, WithoutTheRightToTheQueueThereIsOnlyNoOrder) {
-  EXPECT_EQ(server_->text({"ACL", "SETUSER", "early", "on", ">p", "~test-*",
-                           "~cluster-leader:record:*", "~cluster-leader:primary", "&*", "+@all"}),
-            "OK");
-  RedisLocation location = server_->tcp();
-  location.credentials.user = "early";
-  location.credentials.password = "p";
+  const RedisLocation location = as_user(
+      "early", {"~test-*", "~cluster-leader:record:*", "~cluster-leader:primary", "&*", "+@all"});
   auto early = open(location, "early");
   expect_granted(*early);
   auto waiter = open(location, "waiter");

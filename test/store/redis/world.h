@@ -71,9 +71,11 @@ inline Failed expect_failed(LoopedStore& store, RequestKind kind = RequestKind::
 
 inline std::unique_ptr<LoopedStore> open_at(const RedisLocation& location, Contender contender,
                                             bool listening = false) {
-  contender.candidate.listens = listening;
   // As `elect`, which hears all that happens to its keys.
-  if (listening) contender.candidate.identity = contender.candidate.node + "/identity";
+  if (listening) {
+    contender.candidate.listens = true;
+    contender.candidate.identity = contender.candidate.node + "/identity";
+  }
   auto store =
       std::make_unique<LoopedStore>(std::make_unique<RedisStore>(location, contender.candidate));
   store->add(contender.candidacy);
