@@ -15,6 +15,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
           "what is written of a queue is read again", text);
   const HolderId holder{"web-1/1"};
   queue.sweep(moment.now);
+  queue.woken(moment.now);
   queue.stand(holder, 10s, moment.now, moment.wall_ms);
   queue.pause_of(holder, {1s, 2s}, 10s);
   queue.note_free({{1}, moment.now, 0}, moment.now);

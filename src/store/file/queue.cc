@@ -1,12 +1,11 @@
 #include "store/file/queue.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
-#include "store/percent.h"
+#include "store/file/members.h"
 
 namespace cluster_leader {
 
@@ -14,21 +13,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// As in a record.
-constexpr std::string_view kPrintable = " !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~";
-constexpr std::int64_t kSameBootMs = 1000;
-
-std::int64_t number(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
+std::int64_t count_in(const Json& object, const char* name) {
+  return integer_in(object, name, kLargestCount).value_or(0);
 }
 
-Time time(const Json& object, const char* name) { return Time(Duration(number(object, name))); }
-
-std::string text(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  if (found == object.end() || !found->is_string()) return "";
-  return percent_decode(found->get_ref<const std::string&>()).value_or("");
+Time time_in(const Json& object, const char* name) {
+  return Time(Duration(integer_in(object, name, kLargestTime).value_or(0)));
 }
 
 void stand(Queue& queue, const Standing& standing) {
@@ -125,8 +115,8 @@ bool leave(Queue& queue, const std::vector<Opening>& openings, const Standing& s
 
 std::string format_queue(const Queue& queue, const Moment& moment) {
   if (queue.places().empty()) return "";
-  Json object = {{"boot_id", percent_encode(moment.boot_id, kPrintable)},
-                 {"booted", moment.booted_ms()}};
+  Json object = {{"boot_id", printable(moment.boot_id)},
+                 {"booted", std::max<std::int64_t>(moment.booted_ms(), 0)}};
   for (const Queue::Late& late : queue.late()) {
     Json note = {{"fence", late.fence.value},
                  {"at_boottime_ns", late.at.time_since_epoch().count()}};
@@ -135,7 +125,7 @@ std::string format_queue(const Queue& queue, const Moment& moment) {
   }
   object["places"] = Json::array();
   for (const Place& place : queue.places()) {
-    object["places"].push_back({{"holder", percent_encode(place.holder.value, kPrintable)},
+    object["places"].push_back({{"holder", printable(place.holder.value)},
                                 {"since", place.since_ms},
                                 {"lapses_boottime_ns", place.lapses_at.time_since_epoch().count()},
                                 {"passed_over", place.is_passed_over}});
@@ -148,24 +138,24 @@ Queue parse_queue(std::string_view bytes, const Moment& moment) {
   if (bytes.empty()) return queue;
   const Json object = Json::parse(bytes, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object() || !object.contains("places")) return queue;
-  const bool is_same_boot = text(object, "boot_id") == moment.boot_id ||
-                            std::abs(number(object, "booted") - moment.booted_ms()) <= kSameBootMs;
+  const bool is_same_boot = text_in(object, "boot_id") == moment.boot_id ||
+                            moment.is_of_boot_at(count_in(object, "booted"));
   if (!is_same_boot || !object["places"].is_array()) return queue;
   std::vector<Place> places;
   for (const Json& place : object["places"]) {
     if (!place.is_object()) continue;
-    places.push_back({{text(place, "holder")},
-                      number(place, "since"),
-                      time(place, "lapses_boottime_ns"),
+    places.push_back({{text_in(place, "holder").value_or("")},
+                      count_in(place, "since"),
+                      time_in(place, "lapses_boottime_ns"),
                       place.value("passed_over", Json()) == true});
   }
   std::vector<Queue::Late> late;
   if (const auto found = object.find("late"); found != object.end() && found->is_array()) {
     for (const Json& note : *found) {
       if (!note.is_object()) continue;
-      const std::int64_t slot = std::clamp<std::int64_t>(number(note, "slot"), 0, kMaxSlots);
-      late.push_back({{number(note, "fence")},
-                      time(note, "at_boottime_ns"),
+      const std::int64_t slot = std::min<std::int64_t>(count_in(note, "slot"), kMaxSlots);
+      late.push_back({{count_in(note, "fence")},
+                      time_in(note, "at_boottime_ns"),
                       static_cast<std::uint32_t>(slot)});
     }
   }

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lease/retry_after.h"
-#include "store/percent.h"
+#include "store/file/members.h"
 
 namespace cluster_leader {
 
@@ -14,40 +14,14 @@ namespace {
 using Json = nlohmann::ordered_json;
 using std::chrono::milliseconds;
 
-/// Not encoded in a record's texts: printable ASCII without the percent sign.
-constexpr std::string_view kPrintable = " !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~";
-
 /// Large enough that a record of ordinary names has one size for its life, see format_record().
 constexpr std::size_t kBlock = 1024;
-
-/// The largest integer that the scripts on Redis can represent; neither a token nor a wall clock
-/// reaches it.
-constexpr std::int64_t kLargestCount = std::int64_t{1} << 53U;
-
-/// In ns: 73 years after a boot. Keeps sums of times far from an overflow.
-constexpr std::int64_t kLargestTime = std::int64_t{1} << 61U;
 
 /// A hundred times what the command line allows. Keeps sums of times far from an overflow.
 constexpr std::int64_t kLongestTtlMs = std::int64_t{100} * 24 * 60 * 60 * 1000;
 
 /// How much two estimates of the time of one boot may differ while nobody sets the clock.
 constexpr std::int64_t kSameBootMs = 1000;
-
-std::optional<std::int64_t> integer(const Json& object, const char* name, std::int64_t largest) {
-  const auto found = object.find(name);
-  if (found == object.end() || !found->is_number_unsigned()) return std::nullopt;
-  const auto value = found->get<std::uint64_t>();
-  if (value > static_cast<std::uint64_t>(largest)) return std::nullopt;
-  return static_cast<std::int64_t>(value);
-}
-
-std::optional<std::string> text(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  if (found == object.end() || !found->is_string()) return std::nullopt;
-  return percent_decode(found->get_ref<const std::string&>());
-}
-
-std::string printable(std::string_view bytes) { return percent_encode(bytes, kPrintable); }
 
 /// A candidacy and its candidate.
 struct Contender {
@@ -224,11 +198,11 @@ EndedRun run_in(const Json& record, const char* name) {
   EndedRun run;
   const auto found = record.find(name);
   if (found == record.end() || !found->is_object()) return run;
-  run.token.value = integer(*found, "token", kLargestCount).value_or(0);
-  run.result.status = static_cast<int>(integer(*found, "status", 255).value_or(0));
-  run.node = text(*found, "node").value_or("");
-  run.result.started_ms = integer(*found, "started", kLargestCount).value_or(0);
-  run.result.finished_ms = integer(*found, "finished", kLargestCount).value_or(0);
+  run.token.value = integer_in(*found, "token", kLargestCount).value_or(0);
+  run.result.status = static_cast<int>(integer_in(*found, "status", 255).value_or(0));
+  run.node = text_in(*found, "node").value_or("");
+  run.result.started_ms = integer_in(*found, "started", kLargestCount).value_or(0);
+  run.result.finished_ms = integer_in(*found, "finished", kLargestCount).value_or(0);
   return run;
 }
 
@@ -238,6 +212,10 @@ Failed misconfigured(const char* text) { return {Trouble::kMisconfigured, text};
 
 std::int64_t Moment::booted_ms() const {
   return wall_ms - std::chrono::floor<milliseconds>(now.time_since_epoch()).count();
+}
+
+bool Moment::is_of_boot_at(std::int64_t ms) const {
+  return std::abs(ms - booted_ms()) <= kSameBootMs;
 }
 
 std::string format_record(const FileRecord& record) {
@@ -281,11 +259,11 @@ std::optional<FileRecord> parse_record(std::string_view bytes) {
   constexpr auto kAny = INT64_MAX;
   const Json object = Json::parse(bytes, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) return std::nullopt;
-  const auto key = text(object, "key");
-  const auto fence = integer(object, "fence", kLargestCount);
-  const auto boot_id = text(object, "boot_id");
-  const auto booted = integer(object, "booted", kLargestCount);
-  const auto ttl = integer(object, "ttl_ms", kLongestTtlMs);
+  const auto key = text_in(object, "key");
+  const auto fence = integer_in(object, "fence", kLargestCount);
+  const auto boot_id = text_in(object, "boot_id");
+  const auto booted = integer_in(object, "booted", kLargestCount);
+  const auto ttl = integer_in(object, "ttl_ms", kLongestTtlMs);
   if (!key || !fence || !boot_id || !booted || !ttl) return std::nullopt;
   FileRecord record;
   record.key.value = *key;
@@ -294,35 +272,36 @@ std::optional<FileRecord> parse_record(std::string_view bytes) {
   record.booted_ms = *booted;
   record.ttl = milliseconds(*ttl);
   if (object.contains("holder") || object.contains("until_boottime_ns")) {
-    const auto holder = text(object, "holder");
-    const auto until = integer(object, "until_boottime_ns", kLargestTime);
+    const auto holder = text_in(object, "holder");
+    const auto until = integer_in(object, "until_boottime_ns", kLargestTime);
     if (!holder || holder->empty() || !until) return std::nullopt;
     record.holder.value = *holder;
     record.until = Time(Duration(*until));
-    record.since = Time(Duration(integer(object, "since_boottime_ns", kLargestTime).value_or(0)));
+    record.since =
+        Time(Duration(integer_in(object, "since_boottime_ns", kLargestTime).value_or(0)));
     record.hold_until =
-        Time(Duration(integer(object, "hold_until_boottime_ns", kLargestTime).value_or(0)));
+        Time(Duration(integer_in(object, "hold_until_boottime_ns", kLargestTime).value_or(0)));
   }
   // The rest is only shown to people: a lease is valid even if one of these is missing.
-  record.node = text(object, "node").value_or("");
-  record.host = text(object, "host").value_or("");
-  record.pid = integer(object, "pid", kAny).value_or(0);
+  record.node = text_in(object, "node").value_or("");
+  record.host = text_in(object, "host").value_or("");
+  record.pid = integer_in(object, "pid", kAny).value_or(0);
   // Earlier versions stored the command line. The next version need not read it any more.
   record.label =
-      text(object, "label").value_or(label_of_command(text(object, "command").value_or("")));
-  record.identity = text(object, "identity").value_or("");
-  record.since_ms = integer(object, "since", kAny).value_or(0);
-  record.once_until_ms = integer(object, "once_until", kLargestCount).value_or(0);
+      text_in(object, "label").value_or(label_of_command(text_in(object, "command").value_or("")));
+  record.identity = text_in(object, "identity").value_or("");
+  record.since_ms = integer_in(object, "since", kAny).value_or(0);
+  record.once_until_ms = integer_in(object, "once_until", kLargestCount).value_or(0);
   const EndedRun run = run_in(object, "result");
   record.result_token = run.token;
   record.result = run.result;
   record.result_node = run.node;
   record.stopped = run_in(object, "stopped");
-  record.asked.value = text(object, "asked").value_or("");
-  record.asked_by = text(object, "asked_by").value_or("");
+  record.asked.value = text_in(object, "asked").value_or("");
+  record.asked_by = text_in(object, "asked_by").value_or("");
   record.is_superseded = object.value("superseded", Json()) == true;
-  record.era = integer(object, "era", kLargestCount).value_or(0);
-  record.era_of.value = text(object, "era_of").value_or("");
+  record.era = integer_in(object, "era", kLargestCount).value_or(0);
+  record.era_of.value = text_in(object, "era_of").value_or("");
   return record;
 }
 
@@ -342,8 +321,7 @@ Duration time_left(const FileRecord& record, const Moment& moment) {
   // The jobs of an earlier boot are dead. But LXC and systemd-nspawn give each container its own
   // boot id, on one kernel with one clock, and containers may share the directory; they agree about
   // when the machine was booted.
-  const bool same_kernel = std::abs(record.booted_ms - moment.booted_ms()) <= kSameBootMs;
-  return same_kernel && rest <= record.ttl ? rest : Duration::zero();
+  return moment.is_of_boot_at(record.booted_ms) && rest <= record.ttl ? rest : Duration::zero();
 }
 
 bool is_parked_for(const Candidate& candidate, const FileRecord& record) {

@@ -20,6 +20,9 @@ struct Moment {
 
   /// When the machine was booted, in ms since 1970.
   std::int64_t booted_ms() const;
+
+  /// Whether a boot at that time, in ms since 1970, is the same one, as far as clocks tell.
+  bool is_of_boot_at(std::int64_t ms) const;
 };
 
 /// What is stored about one key: the lease and what outlives it. It is the file store's counterpart
