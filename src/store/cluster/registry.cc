@@ -5,6 +5,8 @@
 #include <thread>
 #include <tuple>
 
+#include "store/failure.h"
+
 namespace cluster_leader {
 
 namespace {
@@ -23,11 +25,6 @@ RedisRegistry& ClusterRegistry::node_at(const Endpoint& endpoint) {
   return *node;
 }
 
-Failed ClusterRegistry::at_node(const Endpoint& endpoint, Failed failure) const {
-  failure.text = describe(endpoint) + ": " + failure.text;
-  return failure;
-}
-
 /// Finds out which node has which slots. Returns why no node could be asked; that they do not say
 /// is no failure.
 std::optional<Failed> ClusterRegistry::find_slots(Duration patience) {
@@ -40,7 +37,7 @@ std::optional<Failed> ClusterRegistry::find_slots(Duration patience) {
       ranges_ = std::move(*ranges);
       return std::nullopt;
     }
-    if (!failure) failure = at_node(endpoint, std::get<Failed>(std::move(answered)));
+    if (!failure) failure = from_server(describe(endpoint), std::get<Failed>(std::move(answered)));
     if (is_permanent(failure->trouble)) break;
   }
   return failure;
@@ -74,7 +71,7 @@ std::variant<Listing, Failed> ClusterRegistry::list(const std::string& prefix, D
     } else {
       failure = std::get<Failed>(std::move(listed));
     }
-    if (failure && !all.failure) all.failure = at_node(primary, *std::move(failure));
+    if (failure && !all.failure) all.failure = from_server(describe(primary), *std::move(failure));
   }
   std::sort(all.views.begin(), all.views.end(), [](const LeaseView& one, const LeaseView& other) {
     return std::tie(one.key.value, one.slot) < std::tie(other.key.value, other.slot);
@@ -125,13 +122,14 @@ void ClusterRegistry::show_at(const Endpoint& owner, const std::vector<Key>& key
   }
   if (auto* failed = std::get_if<Failed>(&shown)) {
     all.unread += keys.size();
-    if (!all.failure) all.failure = at_node(owner, std::move(*failed));
+    if (!all.failure) all.failure = from_server(describe(owner), std::move(*failed));
     return;
   }
   auto& listing = std::get<Listing>(shown);
   std::move(listing.views.begin(), listing.views.end(), std::back_inserter(all.views));
   all.unread += listing.unread;
-  if (listing.failure && !all.failure) all.failure = at_node(owner, *std::move(listing.failure));
+  if (listing.failure && !all.failure)
+    all.failure = from_server(describe(owner), *std::move(listing.failure));
 }
 
 void ClusterRegistry::show_one_by_one(const std::vector<Key>& keys, Duration patience,
@@ -187,7 +185,7 @@ std::variant<Result, Failed> ClusterRegistry::ask_owner(
     const auto redirection = node.redirection();
     const bool is_over = hops >= kMostHops || BootClock::now() >= deadline;
     is_asking = redirection && !redirection->is_for_good;
-    if (!redirection && !first) first = at_node(endpoint, *failed);
+    if (!redirection && !first) first = from_server(describe(endpoint), *failed);
     if (redirection && !is_over) {
       endpoint = redirection->node;
     } else if (node.is_moving_key() && !is_over) {

@@ -40,7 +40,6 @@ class ClusterRegistry final : public Registry {
   void show_one_by_one(const std::vector<Key>& keys, Duration patience, Time deadline,
                        Listing& all);
   const SlotRange* range_of(const Key& key) const;
-  Failed at_node(const Endpoint& endpoint, Failed failure) const;
   template <typename Result>
   std::variant<Result, Failed> ask_owner(
       const Key& key, Duration patience,

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "store/failure.h"
+
 namespace cluster_leader {
 
 namespace {
@@ -232,13 +234,12 @@ void ClusterStore::record_failure(std::uint32_t candidacy) {
 /// Names the node in a failure, since the location names only some of them.
 Failed ClusterStore::at_node(const Node& node, Failed failure) const {
   const std::string name = describe(node.endpoint);
-  if (failure.trouble == Trouble::kUnreachable && !node.was_reached && !node.is_named) {
-    failure.text = "the cluster announces " + name +
-                   " for this key, which cannot be reached from here (" + failure.text +
-                   "): if it is not down, set cluster-announce-ip or cluster-announce-hostname";
-  } else {
-    failure.text = name + ": " + failure.text;
-  }
+  const bool is_only_announced =
+      failure.trouble == Trouble::kUnreachable && !node.was_reached && !node.is_named;
+  if (!is_only_announced) return from_server(name, std::move(failure));
+  failure.text = "the cluster announces " + name +
+                 " for this key, which cannot be reached from here (" + failure.text +
+                 "): if it is not down, set cluster-announce-ip or cluster-announce-hostname";
   return failure;
 }
 

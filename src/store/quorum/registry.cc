@@ -8,6 +8,7 @@
 
 #include "base/poller.h"
 #include "lease/tally.h"
+#include "store/failure.h"
 
 namespace cluster_leader {
 
@@ -133,7 +134,7 @@ std::variant<Listing, Failed> QuorumRegistry::list(const std::string& prefix, Du
   while (const auto i = answered < majority_of(servers_.size()) ? order.next() : std::nullopt) {
     auto listed = servers_[*i].registry->list(prefix, order.patience());
     if (auto* failed = std::get_if<Failed>(&listed)) {
-      failures.push_back(named(*i, std::move(*failed)));
+      failures.push_back(from_server(servers_[*i].name, std::move(*failed)));
       continue;
     }
     ++answered;
@@ -168,12 +169,13 @@ std::variant<Listing, Failed> QuorumRegistry::show(std::span<const Key> keys, Du
   while (const auto i = is_done() ? std::nullopt : order.next()) {
     auto shown = servers_[*i].registry->show(keys, order.patience());
     if (auto* failed = std::get_if<Failed>(&shown)) {
-      failures.push_back(named(*i, std::move(*failed)));
+      failures.push_back(from_server(servers_[*i].name, std::move(*failed)));
       continue;
     }
     ++answered;
     auto& listing = std::get<Listing>(shown);
-    if (listing.failure && !unread_because) unread_because = named(*i, *listing.failure);
+    if (listing.failure && !unread_because)
+      unread_because = from_server(servers_[*i].name, *listing.failure);
     for (LeaseView& view : listing.views) {
       const auto key = std::find_if(keys.begin(), keys.end(),
                                     [&](const Key& one) { return one.value == view.key.value; });
@@ -202,7 +204,7 @@ std::variant<Listing, Failed> QuorumRegistry::look(const Key& key, Duration pati
   while (const auto i = is_decided(views, servers_.size()) ? std::nullopt : order.next()) {
     auto looked = servers_[*i].registry->look(key, order.patience());
     if (auto* failed = std::get_if<Failed>(&looked)) {
-      failures.push_back(named(*i, std::move(*failed)));
+      failures.push_back(from_server(servers_[*i].name, std::move(*failed)));
       continue;
     }
     views.push_back(std::get<Listing>(std::move(looked)).views.front());
@@ -231,7 +233,7 @@ std::variant<Evicted, Failed> QuorumRegistry::evict(const Key& key, const Evicti
   while (const auto i = order.next()) {
     auto evicted = servers_[*i].registry->evict(key, eviction, order.patience());
     if (auto* failed = std::get_if<Failed>(&evicted)) {
-      failures.push_back(named(*i, std::move(*failed)));
+      failures.push_back(from_server(servers_[*i].name, std::move(*failed)));
     } else {
       // A server without the lease can tell its holder nothing.
       const auto there = std::get<Evicted>(evicted).kind;
@@ -241,11 +243,6 @@ std::variant<Evicted, Failed> QuorumRegistry::evict(const Key& key, const Evicti
   if (done >= majority_of(servers_.size())) return Evicted{kind, view};
   Failed failure = no_majority(done, failures);
   failure.unknown = true;
-  return failure;
-}
-
-Failed QuorumRegistry::named(std::size_t server, Failed failure) const {
-  failure.text.insert(0, servers_[server].name + ": ");
   return failure;
 }
 

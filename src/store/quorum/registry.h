@@ -34,7 +34,6 @@ class QuorumRegistry final : public Registry {
 
  private:
   Failed no_majority(std::size_t answered, const std::vector<Failed>& failures) const;
-  Failed named(std::size_t server, Failed failure) const;
 
   std::vector<Server> servers_;
 };

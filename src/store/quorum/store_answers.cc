@@ -3,6 +3,7 @@
 #include <bit>
 #include <utility>
 
+#include "store/failure.h"
 #include "store/quorum/store.h"
 
 namespace cluster_leader {
@@ -130,8 +131,7 @@ void QuorumStore::record_failure(Entry& entry, std::size_t server, const Failed&
   if (entry.failure && (!is_permanent(entry.failure->trouble) || is_permanent(failure.trouble))) {
     return;
   }
-  entry.failure = failure;
-  entry.failure->text.insert(0, servers_[server].name + ": ");
+  entry.failure = from_server(servers_[server].name, failure);
 }
 
 void QuorumStore::handle(std::size_t candidacy, std::size_t server, const Notice& notice) {

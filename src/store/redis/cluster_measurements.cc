@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "lease/hash_tag.h"
+#include "store/failure.h"
 #include "store/measurements.h"
 #include "store/redis/caller.h"
 #include "store/redis/info.h"
@@ -47,8 +48,7 @@ ClusterMeasurements measure(const ClusterLocation& location, const std::string& 
     asked = endpoint;
     replies = ask(at(location.node, endpoint), patience, failure);
     if (replies) break;
-    failure.text = describe(endpoint) + ": " + failure.text;
-    if (!result.failure) result.failure = std::move(failure);
+    if (!result.failure) result.failure = from_server(describe(endpoint), std::move(failure));
   }
   if (!replies) return result;
   result.failure.reset();

@@ -3,6 +3,7 @@
 // promoted.
 #include <utility>
 
+#include "store/failure.h"
 #include "store/redis/store.h"
 
 namespace cluster_leader {
@@ -27,8 +28,8 @@ bool RedisStore::is_named(std::uint64_t round) const {
 
 /// Names the server in a failure, since the location names only the Sentinels.
 Failed RedisStore::at_server(Failed failure) const {
-  if (sentinels_) failure.text = describe(server()) + ": " + failure.text;
-  return failure;
+  if (!sentinels_) return failure;
+  return from_server(describe(server()), std::move(failure));
 }
 
 /// Whether the line leads to where the Sentinels say, or can be made to. REQUIRES: it is not open.
