@@ -28,6 +28,23 @@ class CheckerTest : public ::testing::Test, protected Invented {
     EXPECT_EQ(broken(), Rules{});
     EXPECT_EQ(excused(), (std::map<Limit, int>{{limit, 1}}));
   }
+  /// A job that goes on until 1450 ms. After a fault at 1300 ms a newcomer asks, whose job begins
+  /// at 1350 ms.
+  void newcomer_after(FaultKind kind, int amount_ms = 0) {
+    lease(0, 1, 1000, 1450);
+    fault(kind, 1300, 1301, -1, amount_ms);
+    const int newcomer = lease(1, 2, 1350, 1500);
+    run(newcomer).started = at(1302);
+  }
+  /// A job that is stopped, or its keeper, from 1100 to 3000 ms. Somebody else gets the key at
+  /// 2400 ms.
+  void another_while_stopped(FaultKind kind) {
+    const int held = lease(0, 1, 1000, 3050);
+    lose(held);
+    fault(kind, 1100, 3000, held);
+    silence(0, 1100, 3100);
+    lease(1, 2, 2400, 2500);
+  }
 };
 
 TEST_F(CheckerTest, FindsNothingInAHistoryWithoutFaults) {
@@ -123,8 +140,7 @@ TEST_F(CheckerTest, ATokenMustGrowIfOnlyOneOfThemHappens) {
 
 TEST_F(CheckerTest, FlushAllExcusesANewcomerBeforeTheNextRenewal) {
   const int held = lease(0, 1, 1000, 1450);
-  run(held).status = 79;
-  life_of(held).finished.reset();
+  lose(held);
   fault(FaultKind::kFlushAll, 1300, 1301);
   silence(1, 1200, 1310);
   lease(1, 2, 1350, 1500);
@@ -142,8 +158,7 @@ TEST_F(CheckerTest, FlushAllDoesNotExcuseWhoHadAskedBefore) {
 
 TEST_F(CheckerTest, FlushAllExcusesWhoHadAskedBeforeOnceANewcomerHasHadTheKey) {
   const int held = lease(0, 1, 1000, 1550);
-  run(held).status = 79;
-  life_of(held).finished.reset();
+  lose(held);
   fault(FaultKind::kFlushAll, 1300, 1301);
   const int newcomer = lease(1, 2, 1350, 1400);
   run(newcomer).started = at(1302);
@@ -175,10 +190,7 @@ TEST_F(CheckerTest, FlushAllDoesNotExcuseWhatWasThereBefore) {
 }
 
 TEST_F(CheckerTest, ALockThatIsDeletedExcusesNothing) {
-  lease(0, 1, 1000, 1450);
-  fault(FaultKind::kDeleteLock, 1300, 1301);
-  lease(1, 2, 1350, 1500);
-  run(2).started = at(1302);
+  newcomer_after(FaultKind::kDeleteLock);
   EXPECT_EQ(broken(), Rules{"overlap"});
 }
 
@@ -191,10 +203,7 @@ TEST_F(CheckerTest, ARestartExcusesNothing) {
 }
 
 TEST_F(CheckerTest, AClockThatJumpsAheadExcusesANewcomer) {
-  lease(0, 1, 1000, 1450);
-  fault(FaultKind::kClockForward, 1300, 1301, -1, 1200);
-  lease(1, 2, 1350, 1500);
-  run(2).started = at(1302);
+  newcomer_after(FaultKind::kClockForward, 1200);
   expect_excused(Limit::kClockAhead);
 }
 
@@ -210,18 +219,12 @@ TEST_F(CheckerTest, WhoHadAskedBeforeOughtToNoticeALargeStep) {
 }
 
 TEST_F(CheckerTest, AStepThatTheMarginCoversExcusesNothing) {
-  lease(0, 1, 1000, 1450);
-  fault(FaultKind::kClockForward, 1300, 1301, -1, 100);
-  lease(1, 2, 1350, 1500);
-  run(2).started = at(1302);
+  newcomer_after(FaultKind::kClockForward, 100);
   EXPECT_EQ(broken(), Rules{"overlap"});
 }
 
 TEST_F(CheckerTest, AClockSetBackExcusesNothing) {
-  lease(0, 1, 1000, 1450);
-  fault(FaultKind::kClockBack, 1300, 1301, -1, 5000);
-  lease(1, 2, 1350, 1500);
-  run(2).started = at(1302);
+  newcomer_after(FaultKind::kClockBack, 5000);
   EXPECT_EQ(broken(), Rules{"overlap"});
 }
 
@@ -237,24 +240,14 @@ TEST_F(CheckerTest, AServerThatSeemsOlderThanItIsExcusesAGrant) {
 }
 
 TEST_F(CheckerTest, AFrozenMachineExcusesWhatItsJobDoes) {
-  const int held = lease(0, 1, 1000, 3050);
-  run(held).status = 79;
-  life_of(held).finished.reset();
-  fault(FaultKind::kStopBoth, 1100, 3000, held);
-  silence(0, 1100, 3100);
-  lease(1, 2, 2400, 2500);
+  another_while_stopped(FaultKind::kStopBoth);
   EXPECT_EQ(broken(), Rules{});
   // The overlap, and that it was alive a ttl after the last answer.
   EXPECT_EQ(excused()[Limit::kMachineFrozen], 2);
 }
 
 TEST_F(CheckerTest, AStoppedKeeperExcusesNothing) {
-  const int held = lease(0, 1, 1000, 3050);
-  run(held).status = 79;
-  life_of(held).finished.reset();
-  fault(FaultKind::kStopKeeper, 1100, 3000, held);
-  silence(0, 1100, 3100);
-  lease(1, 2, 2400, 2500);
+  another_while_stopped(FaultKind::kStopKeeper);
   EXPECT_THAT(broken(), ::testing::UnorderedElementsAre("overlap", "deadline"));
 }
 
@@ -284,8 +277,7 @@ TEST_F(CheckerTest, APausedPrimaryOfAClusterExcusesOneAnswerUntilTheNextRenewal)
   record.answers.clear();
   fault(FaultKind::kFreeze, 500, 2000);
   const int taken = lease(0, 1, 2010, 2300);
-  run(taken).status = 79;
-  life_of(taken).finished.reset();
+  lose(taken);
   lease(1, 2, 1900, 2400);
   expect_excused(Limit::kTakenBack);
   life_of(taken).last = at(2900);
@@ -299,8 +291,7 @@ TEST_F(CheckerTest, APausedPrimaryOfAClusterExcusesOneAnswerUntilTheNextRenewal)
 }
 
 TEST_F(CheckerTest, InAQuorumOneServerThatLosesItsDataExcusesNothing) {
-  record.servers = 3;
-  for (auto& of_candidate : record.answers) of_candidate.resize(3, of_candidate[0]);
+  become_quorum();
   lease(0, 1, 1000, 2050);
   fault(FaultKind::kFlushAll, 1700, 1701);
   lease(1, 2, 1800, 2100);
@@ -312,8 +303,7 @@ TEST_F(CheckerTest, InAQuorumOneServerThatLosesItsDataExcusesNothing) {
 }
 
 TEST_F(CheckerTest, InAQuorumWhoseClocksAreApartALossMayTakeTheTokenBack) {
-  record.servers = 3;
-  for (auto& of_candidate : record.answers) of_candidate.resize(3, of_candidate[0]);
+  become_quorum();
   fault(FaultKind::kClockForward, 500, 500, -1, 2100);
   lease(0, 7, 1000, 1200);
   lease(1, 6, 1300, 1400);

@@ -64,6 +64,12 @@ class Invented {
     return record.lives.front();
   }
 
+  /// That run lost its lease, so that its job was stopped.
+  void lose(int number) {
+    run(number).status = 79;
+    life_of(number).finished.reset();
+  }
+
   /// A descendant of the job of that run.
   void descendant(int of_run, int from_ms, int to_ms) {
     Life life = life_of(of_run);
@@ -90,6 +96,12 @@ class Invented {
   void silence(int candidate, int from_ms, int to_ms) {
     auto& times = record.answers[static_cast<std::size_t>(candidate)][0];
     std::erase_if(times, [&](Time time) { return time > at(from_ms) && time < at(to_ms); });
+  }
+
+  /// Three servers, which answer alike, in place of one.
+  void become_quorum() {
+    record.servers = 3;
+    for (auto& of_candidate : record.answers) of_candidate.resize(3, of_candidate[0]);
   }
 
   Record record;
