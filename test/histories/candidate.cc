@@ -16,13 +16,13 @@ namespace {
 std::string in_ms(int ms) { return std::to_string(ms) + "ms"; }
 
 Words options_of(Kind kind, const Plan& plan) {
-  // Longer than a history, so that a server that does not come back is a status of its own.
-  const Words wait = {"--wait", "1m"};
+  // So that a server that does not come back is a status of its own.
+  constexpr const char* kLongerThanAHistory = "1m";
   switch (kind) {
     case Kind::kRun:
       return {};
     case Kind::kWait:
-      return wait;
+      return {"--wait", kLongerThanAHistory};
     case Kind::kElect:
       return {"--output", "none"};
     case Kind::kSticky:
@@ -32,7 +32,7 @@ Words options_of(Kind kind, const Plan& plan) {
     case Kind::kOnceJoin:
       return {"--once", in_ms(plan.once_ms), "--join", "--wait", "5s"};
     case Kind::kSlots:
-      return {"--slots", std::to_string(plan.slots), "--wait", "1m"};
+      return {"--slots", std::to_string(plan.slots), "--wait", kLongerThanAHistory};
     case Kind::kSupersede:
       return {"--supersede", "--wait", "5s"};
   }
