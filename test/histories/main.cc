@@ -1,5 +1,6 @@
 // Fault histories: see README.md in this folder.
 #include <CLI/CLI.hpp>
+#include <exception>
 #include <iostream>
 #include <map>
 #include <optional>
@@ -90,9 +91,7 @@ int replay(const Settings& settings) {
   return report.violations.empty() ? 0 : 1;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int dispatch(int argc, char** argv) {
   CLI::App app("Lets faults happen to a key and those who want it, and checks what was promised.");
   Settings settings;
   define(app, settings);
@@ -104,6 +103,15 @@ int main(int argc, char** argv) {
   return Campaign(settings.campaign).run() ? 0 : 1;
 }
 
+}  // namespace
 }  // namespace cluster_leader::histories
 
-int main(int argc, char** argv) { return cluster_leader::histories::main(argc, argv); }
+int main(int argc, char** argv) {
+  // Caught, so that what a history has started ends with it.
+  try {
+    return cluster_leader::histories::dispatch(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "histories: " << error.what() << '\n';
+    return 2;
+  }
+}
