@@ -27,7 +27,7 @@ Passage::Passage(std::uint16_t server)
 }
 
 Passage::~Passage() {
-  const int written = ::eventfd_write(ended_.get(), 1);
+  [[maybe_unused]] const int written = ::eventfd_write(ended_.get(), 1);
   assert(written == 0);  // or the thread would never end
   thread_.join();
 }
