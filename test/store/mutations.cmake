@@ -150,7 +150,7 @@ add_mutation(vote_writes_the_record
 # Who waits is served in order.
 set(mutated src/store/file/queue.cc)
 add_mutation(directory_serves_whoever_asks
-  "if (is_out_of_turn && rest > Duration::zero()) {"
+  "if (now < turn) {"
   "if (false) {"
   "File/QueueContractTest*")
 
