@@ -166,8 +166,10 @@ class Rights {
       missing += " ~cluster-leader:queue:{KEY";
     }
     if (wants_channels_) missing += " &cluster-leader:events:{KEY";
-    return {"rights", result_, detail, missing.empty() ? kAdviceForMissing : advice_ + missing,
-            trouble_};
+    Finding finding = {"rights", result_, detail, advice_ + missing, trouble_};
+    if (missing.empty()) finding.advice = kAdviceForMissing;
+    finding.is_list = true;
+    return finding;
   }
 
  private:

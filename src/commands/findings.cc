@@ -63,9 +63,8 @@ std::vector<std::string> parts_of(const std::string& text) {
   return parts;
 }
 
-/// One line of what is ok, so that `grep -v ^ok` leaves nothing of it.
 std::vector<std::string> details_of(const Finding& finding) {
-  if (finding.result == Result::kOk || finding.detail.empty()) return {finding.detail};
+  if (!finding.is_list) return {finding.detail};
   return parts_of(finding.detail);
 }
 

@@ -24,6 +24,7 @@ struct Finding {
   std::string advice;                         ///< what to change; empty if it is ok
   Trouble trouble = Trouble::kMisconfigured;  ///< of a failure
   std::string server{};  ///< of several, that it is about; empty: the only one, or all of them
+  bool is_list = false;  ///< each part of `detail` between semicolons is a line of its own
 };
 
 /// The three kinds of findings. `detail` is what was found, `advice` what to change.
