@@ -19,8 +19,9 @@ fi
 # Settings that an earlier build has found must not count.
 rm -rf "$folder"
 options=(-B "$folder" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCLUSTER_LEADER_COMMIT="$commit")
-# No path of this machine gets into the binary or its debug information.
-options+=(-DCMAKE_CXX_FLAGS="-ffile-prefix-map=$folder=build -ffile-prefix-map=$root=. -ffile-prefix-map=$cache=/usr")
+# No path of this machine gets into the binary or its debug information. Of those that match, the last one
+# counts, and the sources may be in the cache.
+options+=(-DCMAKE_CXX_FLAGS="-ffile-prefix-map=$cache=/usr -ffile-prefix-map=$root=. -ffile-prefix-map=$folder=build")
 if [ "$architecture" != "$(dpkg --print-architecture)" ]; then
   export CROSS_ROOT=$cross_prefix/$architecture
   # The emulator that the toolchain file names.
