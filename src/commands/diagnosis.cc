@@ -90,6 +90,8 @@ Finding login_of(const RedisMeasurements& measured, const RedisLocation& locatio
 
 // What the server allows and is.
 
+bool is_for_queue(const std::string& right) { return right.front() == 'z'; }
+
 /// What does not work without a right; empty: leases do not.
 std::string what_is_missed_without(const std::string& right) {
   if (right == "scan") return "status shows only the keys that it is given";
@@ -100,8 +102,8 @@ std::string what_is_missed_without(const std::string& right) {
   if (right == "publish" || right == "subscribe") {
     return "a waiting candidate is not woken by a release";
   }
-  return right.front() == 'z' ? "those who wait are not served in the order in which they came"
-                              : "";
+  if (is_for_queue(right)) return "those who wait are not served in the order in which they came";
+  return "";
 }
 
 /// What the refusals of the server come to.
@@ -115,12 +117,12 @@ class Rights {
     const bool is_asked_outside = right == "info" && refusal.cause == Refusal::Cause::kScript;
     if (is_asked_outside) return;
     const std::string missed = what_is_missed_without(right);
-    const bool is_for_queue = right.front() == 'z';
+    const bool is_of_queue = is_for_queue(right);
     Trouble trouble = Trouble::kDenied;
     switch (refusal.cause) {
       case Refusal::Cause::kCommand:
-        add_lack(missed, is_for_queue ? kNoQueues : "no " + right);
-        add_command(is_for_queue ? "@sortedset" : right);
+        add_lack(missed, is_of_queue ? kNoQueues : "no " + right);
+        add_once(commands_, is_of_queue ? "@sortedset" : right);
         break;
       case Refusal::Cause::kMissing:
         add_lack(missed, "the server has no " + right + " (renamed?)");
@@ -131,16 +133,15 @@ class Rights {
         trouble = Trouble::kMisconfigured;
         break;
       case Refusal::Cause::kKey:
-        (is_for_queue ? wants_queue_ : wants_keys_) = true;
-        add_lack(is_for_queue ? missed : "", is_for_queue ? kNoQueues : "no right to the keys");
+        (is_of_queue ? wants_queue_ : wants_keys_) = true;
+        add_lack(is_of_queue ? missed : "", is_of_queue ? kNoQueues : "no right to the keys");
         break;
       case Refusal::Cause::kChannel:
         wants_channels_ = true;
         add_lack(missed, "no right to the channels");
         break;
     }
-    const bool is_fatal =
-        missed.empty() || (refusal.cause == Refusal::Cause::kKey && !is_for_queue);
+    const bool is_fatal = missed.empty() || (refusal.cause == Refusal::Cause::kKey && !is_of_queue);
     if (is_fatal && result_ != Result::kFailed) {
       result_ = Result::kFailed;
       trouble_ = trouble;
@@ -188,7 +189,6 @@ class Rights {
     if (lack == lacks_.end()) lack = lacks_.insert(lack, {missed, {}});
     add_once(lack->causes, cause);
   }
-  void add_command(const std::string& command) { add_once(commands_, command); }
 
   static void add_once(std::vector<std::string>& texts, const std::string& text) {
     if (std::find(texts.begin(), texts.end(), text) == texts.end()) texts.push_back(text);

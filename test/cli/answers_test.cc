@@ -235,15 +235,7 @@ TEST_F(AnswersTest, ThatAreLostAreAskedForAgainUnderTheSameId) {
 }
 
 TEST_F(CliTest, AServerWithTooManyClientsIs69AndSaysSo) {
-  // It says so at once, and reads nothing.
-  FakeServer full([](int fd) {
-    const std::string text = "-ERR max number of clients reached\r\n";
-    ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
-    ::shutdown(fd, SHUT_WR);
-    char buffer[4096];
-    while (::recv(fd, buffer, sizeof buffer, 0) > 0) {
-    }
-  });
+  FakeServer full(FakeServer::is_full());
   const std::string url = url_at(full.location());
   expect_failure(
       run_under_lease({"--server", url, "--connect-timeout", "200ms"}, {"echo", "no"}).run(), 69,

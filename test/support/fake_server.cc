@@ -34,6 +34,17 @@ RedisLocation FakeServer::location() const {
   return location;
 }
 
+FakeServer::Play FakeServer::is_full() {
+  return [](int fd) {
+    const std::string text = "-ERR max number of clients reached\r\n";
+    ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
+    ::shutdown(fd, SHUT_WR);
+    char buffer[4096];
+    while (::recv(fd, buffer, sizeof buffer, 0) > 0) {
+    }
+  };
+}
+
 FakeServer::Play FakeServer::answers(std::string bytes, bool byte_by_byte) {
   return [bytes = std::move(bytes), byte_by_byte](int fd) {
     char buffer[65536];

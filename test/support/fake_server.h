@@ -30,6 +30,9 @@ class FakeServer {
   /// after each, and then waits until the other side closes.
   static Play answers(std::string bytes, bool byte_by_byte = false);
 
+  /// What a server does that has too many clients: it says so at once, and reads nothing.
+  static Play is_full();
+
  private:
   UniqueFd listener_;
   std::uint16_t port_ = 0;

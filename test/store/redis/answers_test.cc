@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 
+#include "store/redis/shared_server.h"
 #include "store/redis/store.h"
 #include "store/redis/world.h"
 #include "store/store_contract.h"
@@ -76,17 +77,14 @@ constexpr Refused kRefused[] = {
 };
 
 /// A server that grants leases, and what is before it.
-class RedisAnswersTest : public testing::Test {
+class RedisAnswersTest : public SharedServerTest {
  protected:
-  static void SetUpTestSuite() { server_ = std::make_unique<GrownServer>(); }
-  static void TearDownTestSuite() { server_.reset(); }
-
-  static std::string holder() { return server_->text({"GET", kKey}); }
+  std::string holder() const { return server_->text({"GET", key_.value}); }
 
   std::unique_ptr<LoopedStore> open(int db = 0) const {
     RedisLocation location = proxy_.location();
     location.db = db;
-    return open_at(location, make_contender({kKey}, "a", 10s));
+    return open_at(location, make_contender(key_, "a", 10s));
   }
 
   /// What comes of a request that gets `refused` in place of an answer.
@@ -102,8 +100,6 @@ class RedisAnswersTest : public testing::Test {
     EXPECT_FALSE(failed.id_spent);
   }
 
-  static inline const std::string kKey = "answers";
-  inline static std::unique_ptr<GrownServer> server_;
   std::atomic<const char*> error_ = nullptr;  ///< the answer to each script; null: the server's
   std::atomic<int> asked_on_ = 0;             ///< the connection on which the last script came
   const RespProxy proxy_{server_->tcp(),
@@ -156,7 +152,7 @@ TEST_F(RedisAnswersTest, ToALoginAreWaitedForAsLongAsToARequest) {
       });
       RedisLocation location = proxy.location();
       location.db = 1;
-      const Failed failed = expect_failed(*open_at(location, make_contender({kKey}, "a", 10s)));
+      const Failed failed = expect_failed(*open_at(location, make_contender(key_, "a", 10s)));
       EXPECT_EQ(failed.trouble, Trouble::kNotServing);
       EXPECT_THAT(failed.text, HasSubstr(refused.cause));
       EXPECT_GE(failed.retry_after, refused.least);
@@ -173,7 +169,7 @@ TEST_F(RedisAnswersTest, AServerThatWasLoadingIsAsYoungAsOneThatHasStarted) {
     if (!is_loading || !words[0].starts_with("EVAL")) return std::nullopt;
     return "-LOADING Redis is loading the dataset in memory\r\n";
   });
-  auto store = open_at(proxy.location(), make_contender({kKey}, "a", 3s));
+  auto store = open_at(proxy.location(), make_contender(key_, "a", 3s));
   EXPECT_GT(expect<Young>(ask(*store, RequestKind::kAcquire)).rest, 3s);
   pass(*store, 1100ms);
   EXPECT_LE(expect<Young>(ask(*store, RequestKind::kAcquire)).rest, 3s);
@@ -213,13 +209,6 @@ class RefusingServerTest : public testing::Test {
   const GrownServer server_{{}, Program::path()};
 };
 
-using Programs = testing::Types<Redis, Redis6, Valkey>;
-struct NameOfProgram {
-  template <typename Program>
-  static std::string GetName(int) {
-    return Program::kName;
-  }
-};
 TYPED_TEST_SUITE(RefusingServerTest, Programs, NameOfProgram);
 
 TYPED_TEST(RefusingServerTest, OneThatCannotSaveRefusesRenewalsAndReleasesAsWell) {

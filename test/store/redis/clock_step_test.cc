@@ -38,13 +38,6 @@ class ClockStepTest : public testing::Test {
   const Key key_ = fresh_key();
 };
 
-struct NameOfProgram {
-  template <typename Program>
-  static std::string GetName(int) {
-    return Program::kName;
-  }
-};
-using Programs = testing::Types<Redis, Redis6, Valkey>;
 TYPED_TEST_SUITE(ClockStepTest, Programs, NameOfProgram);
 
 TYPED_TEST(ClockStepTest, AStepForwardGivesTheKeyToNobodyWhoHasWatchedIt) {

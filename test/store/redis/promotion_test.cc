@@ -60,13 +60,6 @@ class PromotionTest : public testing::Test {
   const Key key_ = fresh_key();
 };
 
-struct NameOfProgram {
-  template <typename Program>
-  static std::string GetName(int) {
-    return Program::kName;
-  }
-};
-using Programs = testing::Types<Redis, Redis6, Valkey>;
 TYPED_TEST_SUITE(PromotionTest, Programs, NameOfProgram);
 
 TYPED_TEST(PromotionTest, AFreeKeyIsGrantedATtlAndASecondAfterThePromotionWasNoticed) {

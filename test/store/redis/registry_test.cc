@@ -122,13 +122,6 @@ class RedisRegistryTest : public testing::Test {
   RedisRegistry registry_{server().tcp()};
 };
 
-using Programs = testing::Types<Redis, Redis6, Valkey>;
-struct NameOfProgram {
-  template <typename Program>
-  static std::string GetName(int) {
-    return Program::kName;
-  }
-};
 TYPED_TEST_SUITE(RedisRegistryTest, Programs, NameOfProgram);
 
 TYPED_TEST(RedisRegistryTest, ARecordOfAnEarlierVersionShowsTheNameOfItsCommand) {

@@ -204,14 +204,7 @@ TEST(RedisStoreFaultTest, AConnectionThatIsResetLeavesTheOutcomeUnknown) {
 }
 
 TEST(RedisStoreFaultTest, AServerWithTooManyClientsSaysSoAndHasDoneNothing) {
-  FakeServer server([](int fd) {
-    const std::string text = "-ERR max number of clients reached\r\n";
-    ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
-    ::shutdown(fd, SHUT_WR);
-    char buffer[65536];
-    while (::recv(fd, buffer, sizeof buffer, 0) > 0) {
-    }
-  });
+  FakeServer server(FakeServer::is_full());
   const Failed failed = expect_failed(*open_at(server.location(), kContender));
   EXPECT_EQ(failed.trouble, Trouble::kNotServing);
   EXPECT_THAT(failed.text, HasSubstr("maxclients"));

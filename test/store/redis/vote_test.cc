@@ -26,14 +26,7 @@ class VoteTest : public testing::Test {
   const GrownServer server_{{}, Program::path()};
 };
 
-using Programs = testing::Types<Redis, Redis6, Valkey>;
-struct ProgramNames {
-  template <typename Program>
-  static std::string GetName(int) {
-    return Program::kName;
-  }
-};
-TYPED_TEST_SUITE(VoteTest, Programs, ProgramNames);
+TYPED_TEST_SUITE(VoteTest, Programs, NameOfProgram);
 
 TYPED_TEST(VoteTest, AVoteLeavesFenceAndRecordAlone) {
   auto former = this->open("former");

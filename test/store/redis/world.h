@@ -49,6 +49,15 @@ struct Valkey {
   static std::string path() { return VALKEY_SERVER; }
 };
 
+/// For typed tests, which have a name for each program.
+using Programs = testing::Types<Redis, Redis6, Valkey>;
+struct NameOfProgram {
+  template <typename Program>
+  static std::string GetName(int /*index*/) {
+    return Program::kName;
+  }
+};
+
 /// Words of ACL SETUSER, without those for channels if the server does not know them.
 template <typename Program>
 std::vector<std::string> acl_words(std::vector<std::string> words) {
